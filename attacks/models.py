@@ -1,0 +1,68 @@
+"""Wing 2: perturbations.
+
+Attack         a recipe (norm, budget, steps, confidence, seed) run on one classifier
+Perturbation   its result on one patch: the displayed bytes, both verdicts, norms in 0-255 units
+"""
+
+from django.conf import settings
+from django.db import models
+
+from model.models import Classifier, Patch
+
+
+def perturbed_path(perturbation: "Perturbation", filename: str) -> str:
+    return f"perturbed/{perturbation.attack_id}/{filename}"
+
+
+class Attack(models.Model):
+    class Kind(models.TextChoices):
+        PGD = "pgd", "projected gradient descent (eq. 1)"
+        MINIMAL = "minimal", "minimal displayed perturbation"
+        UNIVERSAL = "universal", "universal perturbation (eq. 2)"
+        NATURAL = "natural", "natural change"
+
+    name = models.CharField(max_length=100, unique=True)
+    classifier = models.ForeignKey(Classifier, on_delete=models.PROTECT, related_name="attacks")
+    kind = models.CharField(max_length=20, choices=Kind.choices, default=Kind.PGD)
+    norm = models.CharField(max_length=10, help_text="none, l0, l1, l2 or linf")
+    budget = models.FloatField(null=True, blank=True, help_text="In 0-255 units (L0: share of pixels).")
+    settings = models.JSONField(default=dict)
+    settings_sha256 = models.CharField(max_length=64, blank=True, help_text="Of everything that determines the bytes.")
+    seed = models.BigIntegerField()
+    code_version = models.CharField(max_length=100)
+    summary = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Perturbation(models.Model):
+    attack = models.ForeignKey(Attack, on_delete=models.CASCADE, related_name="perturbations")
+    patch = models.ForeignKey(Patch, on_delete=models.PROTECT, related_name="perturbations")
+    already_wrong = models.BooleanField(help_text="The classifier errs on the original: reported, not attacked.")
+    flipped_float = models.BooleanField(help_text="Fooled before rounding.")
+    flipped = models.BooleanField(help_text="Fooled by the decoded 8-bit bytes that a reader is shown.")
+    prob_before = models.FloatField(help_text="P(tumour) of the original bytes.")
+    prob_after = models.FloatField(help_text="P(tumour) of the displayed bytes.")
+    steps = models.PositiveIntegerField()
+    l0 = models.FloatField()
+    l1 = models.FloatField()
+    l2 = models.FloatField()
+    linf = models.FloatField()
+    image = models.FileField(upload_to=perturbed_path, max_length=255, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True, help_text="Of the stored PNG's bytes.")
+
+    class Meta:
+        ordering = ["attack", "patch"]
+        constraints = [models.UniqueConstraint(fields=["attack", "patch"], name="perturbation_once")]
+
+    def __str__(self) -> str:
+        return f"{self.attack_id}/{self.patch_id}"

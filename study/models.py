@@ -1,0 +1,356 @@
+"""Wing 3: the blinded study.
+
+Study          cases, arms, copies and questions; draft -> frozen -> open -> closed -> unblinded
+Case           a patch chosen for a study
+Stimulus       a case in one arm, as exact bytes; the study does not know how a perturbation was made
+Assignment     one reader in one study, under a pseudonymous code
+Presentation   one stimulus, shown to one reader, in one set, at one position; named by an opaque random token
+Response       what the reader answered; append-only, the latest revision counts
+AuditEvent     what was done, by whom; each carries the hash of the one before it
+"""
+
+import secrets
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+
+def new_token() -> str:
+    """An opaque name: 128 random bits, nothing derived from what it names."""
+    return secrets.token_urlsafe(16)
+
+
+def stimulus_path(stimulus: "Stimulus", filename: str) -> str:
+    return f"stimuli/{stimulus.case.study_id}/{filename}"
+
+
+def guide_path(image: "GuideImage", filename: str) -> str:
+    return f"guides/{image.study_id}/{filename}"
+
+
+class User(AbstractUser):
+    class Role(models.TextChoices):
+        ADMIN = "admin", "admin"
+        RESEARCHER = "researcher", "researcher"
+        READER = "reader", "reader"
+
+    role = models.CharField(max_length=20, choices=Role.choices, default=Role.READER)
+
+
+class Study(models.Model):
+    class State(models.TextChoices):
+        DRAFT = "draft", "draft"
+        FROZEN = "frozen", "frozen"
+        OPEN = "open", "open"
+        CLOSED = "closed", "closed"
+        UNBLINDED = "unblinded", "unblinded"
+
+    class Task(models.TextChoices):
+        LABELLING = "labelling", "labelling: tumour or no tumour"
+        PAIR = "pair", "pair comparison: which one was altered?"
+
+    class Surroundings(models.TextChoices):
+        DARK = "dark", "dark grey"
+        LIGHT = "light", "light grey"
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=200)
+    state = models.CharField(max_length=20, choices=State.choices, default=State.DRAFT)
+    task = models.CharField(max_length=20, choices=Task.choices, default=Task.LABELLING)
+    seed = models.BigIntegerField()
+    copies = models.PositiveSmallIntegerField(default=2)
+    min_gap = models.PositiveIntegerField(default=5, help_text="Least distance in positions of two stimuli of a patch.")
+    washout_hours = models.FloatField(default=336.0, help_text="From the end of a set to the opening of the next.")
+    questions = models.JSONField(
+        default=list, blank=True, help_text="Any of confidence, tumour_cell_count, perturbed_response, note."
+    )
+    criterion = models.TextField(help_text="The labelling criterion, shown in the instructions.")
+    consent_text = models.TextField(blank=True)
+    surroundings = models.CharField(max_length=10, choices=Surroundings.choices, default=Surroundings.DARK)
+    scale = models.PositiveSmallIntegerField(default=2, help_text="Device pixels per patch pixel that are asked for.")
+    break_every = models.PositiveIntegerField(default=40, help_text="Presentations between break reminders; 0: none.")
+    practice_count = models.PositiveSmallIntegerField(default=0)
+    margin = models.FloatField(null=True, blank=True, help_text="For equivalence and non-inferiority, as a fraction.")
+    alpha = models.FloatField(default=0.025, help_text="One-sided.")
+    source = models.JSONField(default=dict, help_text="Classifier, dataset, attacks, Table 1a: a snapshot at building.")
+    protocol_version = models.PositiveIntegerField(default=1)
+    protocol = models.JSONField(null=True, blank=True, editable=False)
+    protocol_sha256 = models.CharField(max_length=64, blank=True, editable=False)
+    code_version = models.CharField(max_length=100)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    frozen_at = models.DateTimeField(null=True, blank=True)
+    opened_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    unblinded_at = models.DateTimeField(null=True, blank=True)
+    unblinded_by = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        verbose_name_plural = "studies"
+        constraints = [
+            models.CheckConstraint(condition=models.Q(copies__gte=1), name="study_at_least_one_copy"),
+            models.CheckConstraint(condition=models.Q(washout_hours__gte=0), name="study_washout_not_negative"),
+            models.CheckConstraint(
+                condition=models.Q(margin__isnull=True) | models.Q(margin__gt=0, margin__lt=1),
+                name="study_margin_is_a_fraction",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="draft") | ~models.Q(protocol_sha256=""), name="study_frozen_has_protocol"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Case(models.Model):
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="cases")
+    number = models.PositiveIntegerField(help_text="Order of drawing, from 1; never shown to a reader.")
+    patch_id = models.CharField(max_length=255)
+    group = models.CharField(max_length=255, blank=True)
+    truth = models.BooleanField(help_text="Tumour by the reference.")
+    truth_source = models.CharField(max_length=200)
+    tumour_cells = models.PositiveIntegerField(null=True, blank=True)
+    excluded = models.BooleanField(default=False)
+    exclusion_reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["study", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["study", "patch_id"], name="case_patch_once"),
+            models.UniqueConstraint(fields=["study", "number"], name="case_number_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"case {self.number}"
+
+
+class Stimulus(models.Model):
+    """One case in one arm. ``arm`` may be read through ``study.selectors`` alone."""
+
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="stimuli")
+    arm = models.CharField(max_length=32, help_text="original, perturbed, noise, universal, catch, ...")
+    image = models.FileField(upload_to=stimulus_path, max_length=255)
+    sha256 = models.CharField(max_length=64, help_text="Of the PNG's bytes, checked on the way out.")
+    model_prob = models.FloatField(null=True, blank=True, help_text="P(tumour) of these bytes.")
+    model_label = models.BooleanField(null=True, blank=True)
+    attack = models.CharField(max_length=100, blank=True)
+    norm = models.CharField(max_length=10, blank=True)
+    budget = models.FloatField(null=True, blank=True)
+    l0 = models.FloatField(null=True, blank=True)
+    l1 = models.FloatField(null=True, blank=True)
+    l2 = models.FloatField(null=True, blank=True)
+    linf = models.FloatField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["case", "arm"]
+        verbose_name_plural = "stimuli"
+        constraints = [models.UniqueConstraint(fields=["case", "arm"], name="stimulus_arm_once")]
+
+    def __str__(self) -> str:
+        return f"stimulus {self.pk}"
+
+
+class GuideImage(models.Model):
+    """A patch outside the study, for the instructions (example) or practice with feedback."""
+
+    class Kind(models.TextChoices):
+        EXAMPLE = "example", "example"
+        PRACTICE = "practice", "practice"
+
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="guide_images")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    number = models.PositiveIntegerField()
+    patch_id = models.CharField(max_length=255)
+    token = models.CharField(max_length=32, unique=True, default=new_token)
+    image = models.FileField(upload_to=guide_path, max_length=255)
+    sha256 = models.CharField(max_length=64)
+    truth = models.BooleanField()
+
+    class Meta:
+        ordering = ["study", "kind", "number"]
+        constraints = [models.UniqueConstraint(fields=["study", "kind", "number"], name="guide_number_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.number}"
+
+
+class Assignment(models.Model):
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="assignments")
+    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="assignments")
+    code = models.CharField(max_length=20, help_text="The reader's pseudonym in this study.")
+    seed = models.BigIntegerField(help_text="Of this reader's schedule.")
+    simulated = models.BooleanField(default=False, help_text="Answered by `rehearse`, not by a person.")
+    invited_at = models.DateTimeField(auto_now_add=True)
+    consented_at = models.DateTimeField(null=True, blank=True)
+    practised_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    withdrawal_reason = models.CharField(max_length=200, blank=True)
+    questionnaire = models.JSONField(null=True, blank=True, help_text="Blinding questionnaire at the end.")
+    questionnaire_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["study", "code"]
+        constraints = [
+            models.UniqueConstraint(fields=["study", "reader"], name="assignment_reader_once"),
+            models.UniqueConstraint(fields=["study", "code"], name="assignment_code_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Invitation(models.Model):
+    """A single-use link. Only the hash of its secret is kept."""
+
+    assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="invitations")
+    secret_sha256 = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"invitation of {self.assignment}"
+
+
+class ReadingSet(models.Model):
+    """Set n of a reader: the n-th reading of every stimulus. The wash-out runs from its completion."""
+
+    assignment = models.ForeignKey(Assignment, on_delete=models.PROTECT, related_name="sets")
+    number = models.PositiveSmallIntegerField()
+    completed_at = models.DateTimeField(null=True, blank=True, help_text="The reader declared the set finished.")
+    reopened_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["assignment", "number"]
+        constraints = [models.UniqueConstraint(fields=["assignment", "number"], name="reading_set_once")]
+
+    def __str__(self) -> str:
+        return f"{self.assignment} set {self.number}"
+
+
+class ReadingSession(models.Model):
+    """One sitting at one screen, with the result of its viewing check."""
+
+    assignment = models.ForeignKey(Assignment, on_delete=models.PROTECT, related_name="sessions")
+    started_at = models.DateTimeField(auto_now_add=True)
+    viewing = models.JSONField(default=dict, help_text="Window, screen, devicePixelRatio, colour depth, scale.")
+    user_agent = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["started_at"]
+
+    def __str__(self) -> str:
+        return f"session {self.pk}"
+
+
+class Presentation(models.Model):
+    reading_set = models.ForeignKey(ReadingSet, on_delete=models.PROTECT, related_name="presentations")
+    position = models.PositiveIntegerField(help_text="From 1 within the set.")
+    stimulus = models.ForeignKey(Stimulus, on_delete=models.PROTECT, related_name="presentations")
+    second = models.ForeignKey(
+        Stimulus, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        help_text="Pair comparison only: the other one, shown right or second.",
+    )
+    token = models.CharField(max_length=32, unique=True, default=new_token)
+    second_token = models.CharField(max_length=32, unique=True, default=new_token)
+
+    class Meta:
+        ordering = ["reading_set", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["reading_set", "position"], name="presentation_position_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"presentation {self.pk}"
+
+
+class AppendOnlyError(TypeError):
+    """Raised where code tries to change or delete what may only be added."""
+
+
+class AppendOnlyQuerySet(models.QuerySet):
+    def update(self, **kwargs):
+        raise AppendOnlyError("rows of this table are append-only: add a new one")
+
+    def delete(self):
+        raise AppendOnlyError("rows of this table are append-only and never deleted")
+
+
+class AppendOnly(models.Model):
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args, **kwargs):
+        if self.pk is not None and not self._state.adding:
+            raise AppendOnlyError("rows of this table are append-only: add a new one")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args, **kwargs):
+        raise AppendOnlyError("rows of this table are append-only and never deleted")
+
+
+class Response(AppendOnly):
+    class Answer(models.TextChoices):
+        TUMOUR = "tumour", "tumour"
+        NO_TUMOUR = "no_tumour", "no tumour"
+        FIRST = "first", "first (left)"
+        SECOND = "second", "second (right)"
+
+    presentation = models.ForeignKey(Presentation, on_delete=models.PROTECT, related_name="responses")
+    revision = models.PositiveSmallIntegerField(help_text="From 1; the latest counts, earlier ones stay.")
+    key = models.CharField(max_length=64, help_text="Idempotency key made by the client for this answer.")
+    session = models.ForeignKey(
+        ReadingSession, null=True, blank=True, on_delete=models.PROTECT, related_name="responses"
+    )
+    answer = models.CharField(max_length=12, choices=Answer.choices)
+    confidence = models.PositiveSmallIntegerField(null=True, blank=True)
+    tumour_cell_count = models.PositiveIntegerField(null=True, blank=True)
+    perturbed_response = models.BooleanField(null=True, blank=True)
+    note = models.TextField(blank=True)
+    rt_ms = models.FloatField(null=True, blank=True, help_text="Painted to key, less time out of focus; client clock.")
+    focus_lost_ms = models.FloatField(null=True, blank=True)
+    shown_at = models.DateTimeField(null=True, blank=True, help_text="Client clock.")
+    answered_at = models.DateTimeField(null=True, blank=True, help_text="Client clock.")
+    received_at = models.DateTimeField(auto_now_add=True, help_text="Server clock.")
+    viewing = models.JSONField(default=dict, blank=True, help_text="Scale, devicePixelRatio, magnifier steps used.")
+    code_version = models.CharField(max_length=100)
+
+    class Meta:
+        ordering = ["presentation", "revision"]
+        constraints = [
+            models.UniqueConstraint(fields=["presentation", "revision"], name="response_revision_once"),
+            models.UniqueConstraint(fields=["presentation", "key"], name="response_key_once"),
+            models.CheckConstraint(
+                condition=models.Q(confidence__isnull=True) | models.Q(confidence__range=(1, 5)),
+                name="response_confidence_1_to_5",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"response {self.pk}"
+
+
+class AuditEvent(AppendOnly):
+    study = models.ForeignKey(Study, null=True, blank=True, on_delete=models.PROTECT, related_name="events")
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=150)
+    action = models.CharField(max_length=50)
+    detail = models.JSONField(default=dict)
+    previous_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64, unique=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.action} by {self.actor}"

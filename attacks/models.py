@@ -4,7 +4,7 @@ Attack         a recipe (norm, budget, steps, confidence, seed) run on one class
 Perturbation   its result on one patch: the displayed bytes, both verdicts, norms in 0-255 units
 """
 
-from django.conf import settings
+from django.conf import settings as project
 from django.db import models
 
 from model.models import Classifier, Patch
@@ -34,7 +34,7 @@ class Attack(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     completed_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+        project.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
 
     class Meta:

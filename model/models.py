@@ -6,7 +6,7 @@ Classifier   a network's weights with the split, settings and seed that made the
 CrossValidation, FoldResult   Table 1a, one row per run and fold
 """
 
-from django.conf import settings
+from django.conf import settings as project
 from django.db import models
 
 
@@ -31,7 +31,7 @@ class Dataset(models.Model):
     code_version = models.CharField(max_length=100)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+        project.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
 
     class Meta:
@@ -79,7 +79,7 @@ class Classifier(models.Model):
     code_version = models.CharField(max_length=100)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+        project.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
 
     class Meta:

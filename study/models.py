@@ -11,7 +11,7 @@ AuditEvent     what was done, by whom; each carries the hash of the one before i
 
 import secrets
 
-from django.conf import settings
+from django.conf import settings as project
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
@@ -80,7 +80,7 @@ class Study(models.Model):
     code_version = models.CharField(max_length=100)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+        project.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     frozen_at = models.DateTimeField(null=True, blank=True)
     opened_at = models.DateTimeField(null=True, blank=True)
@@ -181,7 +181,7 @@ class GuideImage(models.Model):
 
 class Assignment(models.Model):
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="assignments")
-    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="assignments")
+    reader = models.ForeignKey(project.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="assignments")
     code = models.CharField(max_length=20, help_text="The reader's pseudonym in this study.")
     seed = models.BigIntegerField(help_text="Of this reader's schedule.")
     simulated = models.BooleanField(default=False, help_text="Answered by `rehearse`, not by a person.")

@@ -1,0 +1,51 @@
+"""import_pannuke FOLD... --name N: patches from PanNuke's own files."""
+
+import time
+
+from model.learning.pannuke import PAPER
+from model.management.base import JsonCommand
+from model.services import import_pannuke
+
+
+class Command(JsonCommand):
+    help = "Import patches of one tissue from PanNuke's folds, labelled by the tumour nuclei in the centre crop."
+
+    def add_arguments(self, parser):
+        parser.add_argument("folds", nargs="+", metavar="FOLD", help="folder of a fold, or one that holds several")
+        parser.add_argument("--name", required=True, help="name of the new data set")
+        parser.add_argument("--tissue", default="Breast", help="tissue in types.npy, or 'all' (default: Breast)")
+        parser.add_argument("--size", type=int, default=224, help="edge of the centre crop, 256 for all (default: 224)")
+
+    def run(self, *, folds, name, tissue, size, **options):
+        begun = time.perf_counter()
+        dataset = import_pannuke(
+            name=name, folds=folds, tissue=tissue, size=size, progress=self.progress("import", "patch")
+        )
+        return dataset_report(dataset) | {"paper": PAPER, "seconds": round(time.perf_counter() - begun, 2)}
+
+    def as_text(self, result):
+        paper = result.pop("paper")
+        lines = [
+            f"{'':<10}{'here':>8}{'paper':>8}",
+            f"{'positives':<10}{result['positives']:>8,}{paper['positives']:>8,}",
+            f"{'negatives':<10}{result['negatives']:>8,}{paper['negatives']:>8,}",
+            f"{'excluded':<10}{result['excluded']:>8,}{'':>8}",
+        ]
+        return "\n".join([*lines, "", super().as_text(result)])
+
+
+def dataset_report(dataset) -> dict:
+    """What the importing commands print about a new data set."""
+    counts = {key: dataset.source[key] for key in ("duplicates", "other_tissue", "groups") if key in dataset.source}
+    return {
+        "dataset": dataset.name,
+        "dataset_id": dataset.pk,
+        "kind": dataset.kind,
+        "size": dataset.size,
+        "patches": dataset.positives + dataset.negatives,
+        "positives": dataset.positives,
+        "negatives": dataset.negatives,
+        "excluded": dataset.excluded,
+        **counts,
+        "sha256": dataset.sha256,
+    }

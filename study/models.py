@@ -50,6 +50,10 @@ class Study(models.Model):
         LABELLING = "labelling", "labelling: tumour or no tumour"
         PAIR = "pair", "pair comparison: which one was altered?"
 
+    class PairDisplay(models.TextChoices):
+        SIDE = "side", "side by side"
+        ALTERNATING = "alternating", "in one place, alternating at a key"
+
     class Surroundings(models.TextChoices):
         DARK = "dark", "dark grey"
         LIGHT = "light", "light grey"
@@ -58,6 +62,7 @@ class Study(models.Model):
     name = models.CharField(max_length=200)
     state = models.CharField(max_length=20, choices=State.choices, default=State.DRAFT)
     task = models.CharField(max_length=20, choices=Task.choices, default=Task.LABELLING)
+    pair_display = models.CharField(max_length=12, choices=PairDisplay.choices, default=PairDisplay.SIDE)
     seed = models.BigIntegerField()
     copies = models.PositiveSmallIntegerField(default=2)
     min_gap = models.PositiveIntegerField(default=5, help_text="Least distance in positions of two stimuli of a patch.")

@@ -1,6 +1,17 @@
+"""The whole map. Readers live under /reading/; everything else asks for a researcher or an admin."""
+
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+
+from study.views import accounts
+
+admin.site.site_header = admin.site.site_title = "Blindspot administration"
 
 urlpatterns = [
+    path("", accounts.home, name="home"),
+    path("sign-in/", accounts.SignIn.as_view(), name="sign_in"),
+    path("sign-out/", accounts.SignOut.as_view(), name="sign_out"),
+    path("healthz", accounts.healthz, name="healthz"),
+    path("reading/", include("study.reading_urls")),
     path("admin/", admin.site.urls),
 ]

@@ -1,0 +1,54 @@
+"""The stock admin: users, studies and readers. What is blinded or append-only is left out or read-only."""
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+
+from study.models import Assignment, AuditEvent, Study, User
+
+
+@admin.register(User)
+class PersonAdmin(UserAdmin):
+    list_display = ["username", "email", "role", "is_active", "last_login"]
+    list_filter = ["role", "is_active"]
+    fieldsets = [*UserAdmin.fieldsets, ("Blindspot", {"fields": ["role"]})]
+    add_fieldsets = [*UserAdmin.add_fieldsets, ("Blindspot", {"fields": ["role"]})]
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+class AssignmentInline(admin.TabularInline):
+    """Readers' seats; made by the services, so that pseudonym, seed and schedule are."""
+
+    model = Assignment
+    fields = ["code", "reader", "simulated", "invited_at", "consented_at", "withdrawn_at"]
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+
+@admin.register(Study)
+class StudyAdmin(ReadOnlyAdmin):
+    """The source and protocol name the arms of every case and are not shown."""
+
+    list_display = ["name", "state", "task", "copies", "created_at", "opened_at", "closed_at"]
+    list_filter = ["state", "task"]
+    exclude = ["source", "protocol"]
+    inlines = [AssignmentInline]
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin):
+    list_display = ["at", "actor", "action", "study"]
+    list_filter = ["action", "study"]

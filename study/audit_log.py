@@ -1,0 +1,61 @@
+"""What was done, by whom: a chain of events in which each carries the hash of the one before it."""
+
+import hashlib
+import json
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from study.models import AuditEvent, Study
+
+GENESIS = "0" * 64
+
+
+def canonical_json(value: Any) -> str:
+    """One text for one value: sorted keys, no spaces, UTF-8; what every hash of a document is taken over."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+def sha256_of(value: Any) -> str:
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def _event_hash(event: AuditEvent) -> str:
+    return sha256_of(
+        {
+            "study": event.study_id,
+            "at": event.at.isoformat(),
+            "actor": event.actor,
+            "action": event.action,
+            "detail": event.detail,
+            "previous": event.previous_hash,
+        }
+    )
+
+
+@transaction.atomic
+def record(*, study: Study | None, actor: str, action: str, **detail: Any) -> AuditEvent:
+    """Append an event. The last row is locked, so that two writers cannot both follow it."""
+    last = AuditEvent.objects.select_for_update().order_by("-pk").first()
+    event = AuditEvent(
+        study=study,
+        at=timezone.now(),
+        actor=actor,
+        action=action,
+        detail=json.loads(canonical_json(detail)),
+        previous_hash=last.hash if last else GENESIS,
+    )
+    event.hash = _event_hash(event)
+    event.save()
+    return event
+
+
+def first_broken_event() -> AuditEvent | None:
+    """The first event whose hash does not follow from its content and its predecessor; None when all hold."""
+    previous = GENESIS
+    for event in AuditEvent.objects.order_by("pk").iterator():
+        if event.previous_hash != previous or event.hash != _event_hash(event):
+            return event
+        previous = event.hash
+    return None

@@ -1,0 +1,26 @@
+"""End a study's reading; with --unblind, open its arms and results, which cannot be taken back."""
+
+from typing import Any
+
+from model.management.base import JsonCommand
+from study.models import Study
+from study.selectors import get_study, progress_counts
+from study.services import close_study, unblind_study
+
+
+class Command(JsonCommand):
+    help = __doc__
+
+    def add_arguments(self, parser):
+        parser.add_argument("study")
+        parser.add_argument("--unblind", action="store_true", help="also open the arms: one-way and logged")
+        parser.add_argument("--by", required=True, help="who does it, for the log")
+
+    def run(self, *, study: str, unblind: bool, by: str, **options: Any) -> dict[str, Any]:
+        closed = get_study(study)
+        if not (unblind and closed.state == Study.State.CLOSED):
+            closed = close_study(study=closed, actor=by)
+        if unblind:
+            closed = unblind_study(study=closed, actor=by)
+        planned, answered = progress_counts(closed)
+        return {"study": closed.slug, "state": closed.state, "planned": planned, "answered": answered}

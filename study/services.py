@@ -1,0 +1,188 @@
+"""A study's life: draft -> frozen -> open -> closed -> unblinded. Every step is one transaction and one event."""
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from django.db import transaction
+from django.utils import timezone
+
+from model.learning.errors import BadInput
+from study import audit_log
+from study.design.schedule import StimulusKey, build_schedule
+from study.models import Assignment, Presentation, ReadingSet, Stimulus, Study, User
+
+PRIMARY_ESTIMAND = "TPF(perturbed) - TPF(original), averaged over sets and readers, on positive cases"
+EXCLUSIONS = "Cases marked excluded before unblinding; presentations without an answer are counted as missing."
+
+
+def derived_seed(*parts: int) -> int:
+    """A seed that follows from recorded ones; fits a signed 64-bit column."""
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _demand_state(study: Study, *allowed: str) -> None:
+    if study.state not in allowed:
+        raise BadInput(
+            f"Study '{study.slug}' is {study.get_state_display()}; this needs a study that is {' or '.join(allowed)}."
+        )
+
+
+@transaction.atomic
+def assign_reader(*, study: Study, reader: User, actor: str, simulated: bool = False) -> Assignment:
+    """Give a reader a seat, a pseudonym and a seed. After freezing, their schedule is made at once and logged.
+
+    Raises:
+        BadInput: the study is closed, the reader has a seat already, or is not a reader.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    _demand_state(study, Study.State.DRAFT, Study.State.FROZEN, Study.State.OPEN)
+    if reader.is_superuser or reader.role != User.Role.READER:
+        raise BadInput(f"'{reader.username}' is not a reader: only people with the reader role read studies.")
+    if study.assignments.filter(reader=reader).exists():
+        raise BadInput(f"'{reader.username}' has a seat in study '{study.slug}' already.")
+    number = study.assignments.count() + 1
+    assignment = Assignment.objects.create(
+        study=study,
+        reader=reader,
+        code=f"R{number:02d}",
+        seed=derived_seed(study.seed, number),
+        simulated=simulated,
+    )
+    detail: dict[str, Any] = {"reader": assignment.code, "seed": assignment.seed, "simulated": simulated}
+    if study.state != Study.State.DRAFT:
+        detail["schedule_sha256"] = audit_log.sha256_of(_make_schedule(assignment))
+    audit_log.record(study=study, actor=actor, action="reader_assigned", **detail)
+    return assignment
+
+
+def _presented(study: Study) -> tuple[list[StimulusKey], dict[StimulusKey, Stimulus], dict[StimulusKey, Stimulus]]:
+    """What is put in order: each stimulus (labelling), or each altered one beside its original (pair comparison)."""
+    stimuli = Stimulus.objects.filter(case__study=study).select_related("case").order_by("case__number", "arm")
+    by_key = {StimulusKey(case_id=str(s.case.number), arm=s.arm): s for s in stimuli}
+    if study.task == Study.Task.LABELLING:
+        return list(by_key), by_key, {}
+    altered = [key for key in by_key if key.arm != "original"]
+    return altered, by_key, {key: by_key[StimulusKey(case_id=key.case_id, arm="original")] for key in altered}
+
+
+def _make_schedule(assignment: Assignment) -> dict[str, Any]:
+    """Store one reader's presentations; return the schedule as the protocol records it."""
+    study = assignment.study
+    keys, by_key, originals = _presented(study)
+    schedule = build_schedule(keys, copies=study.copies, min_gap=study.min_gap, seed=assignment.seed)
+    sides = np.random.default_rng(derived_seed(assignment.seed, 2))
+    rows, recorded = [], []
+    for number, order in enumerate(schedule.sets, start=1):
+        reading_set = ReadingSet.objects.create(assignment=assignment, number=number)
+        # Half of the altered images stand on the left, at random positions.
+        altered_left = sides.permutation(np.arange(len(order)) % 2 == 0)
+        shown = []
+        for position, index in enumerate(order, start=1):
+            key = keys[index]
+            first, second = by_key[key], originals.get(key)
+            if second is not None and not altered_left[position - 1]:
+                first, second = second, first
+            rows.append(Presentation(reading_set=reading_set, position=position, stimulus=first, second=second))
+            shown.append([s.sha256 for s in (first, second) if s is not None])
+        recorded.append({"set": number, "order": shown})
+    Presentation.objects.bulk_create(rows, batch_size=500)
+    return {"reader": assignment.code, "seed": assignment.seed, "sets": recorded}
+
+
+@transaction.atomic
+def freeze_study(*, study: Study, actor: str) -> Study:
+    """Fix the protocol and store the SHA-256 of its canonical JSON with every reader's full schedule.
+
+    Raises:
+        BadInput: not a draft, no cases, stimuli that could be told apart by their length, or an infeasible gap
+            (the message names the largest feasible one). Nothing is changed then.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    _demand_state(study, Study.State.DRAFT)
+    cases = list(study.cases.prefetch_related("stimuli"))
+    if not cases:
+        raise BadInput(f"Study '{study.slug}' has no cases: build it before freezing it.")
+    lengths = {stimulus.image.size for case in cases for stimulus in case.stimuli.all()}
+    if len(lengths) != 1:
+        raise BadInput(
+            f"Study '{study.slug}': the stimuli's files have {len(lengths)} different lengths ({sorted(lengths)[:5]}); "
+            "a reader's browser could tell them apart. Use patches of one size."
+        )
+    schedules = [_make_schedule(assignment) for assignment in study.assignments.order_by("code")]
+    protocol = {
+        "protocol_version": study.protocol_version,
+        "study": study.slug,
+        "name": study.name,
+        "task": study.task,
+        "criterion": study.criterion,
+        "questions": study.questions,
+        "copies": study.copies,
+        "min_gap": study.min_gap,
+        "washout_hours": study.washout_hours,
+        "margin": study.margin,
+        "alpha_one_sided": study.alpha,
+        "primary_estimand": PRIMARY_ESTIMAND,
+        "exclusions": EXCLUSIONS,
+        "scale": study.scale,
+        "surroundings": study.surroundings,
+        "seed": study.seed,
+        "source": study.source,
+        "code_version": study.code_version,
+        "arms": sorted({stimulus.arm for case in cases for stimulus in case.stimuli.all()}),
+        "cases": [
+            {
+                "number": case.number,
+                "patch_id": case.patch_id,
+                "group": case.group,
+                "truth": case.truth,
+                "truth_source": case.truth_source,
+                "stimuli": {s.arm: s.sha256 for s in case.stimuli.all()},
+            }
+            for case in cases
+        ],
+        "schedules": schedules,
+    }
+    study.protocol = protocol
+    study.protocol_sha256 = audit_log.sha256_of(protocol)
+    study.state = Study.State.FROZEN
+    study.frozen_at = timezone.now()
+    study.save()
+    audit_log.record(study=study, actor=actor, action="frozen", protocol_sha256=study.protocol_sha256)
+    return study
+
+
+def _move(*, study: Study, actor: str, from_: str, to: str, stamp: str, **fields: Any) -> Study:
+    with transaction.atomic():
+        study = Study.objects.select_for_update().get(pk=study.pk)
+        _demand_state(study, from_)
+        now: datetime = timezone.now()
+        for name, value in {"state": to, stamp: now, **fields}.items():
+            setattr(study, name, value)
+        study.save()
+        audit_log.record(study=study, actor=actor, action=to)
+    return study
+
+
+def open_study(*, study: Study, actor: str) -> Study:
+    """Let readers in."""
+    return _move(study=study, actor=actor, from_=Study.State.FROZEN, to=Study.State.OPEN, stamp="opened_at")
+
+
+def close_study(*, study: Study, actor: str) -> Study:
+    """End the reading: no answer is taken afterwards."""
+    return _move(study=study, actor=actor, from_=Study.State.OPEN, to=Study.State.CLOSED, stamp="closed_at")
+
+
+def unblind_study(*, study: Study, actor: str) -> Study:
+    """Open the arms to researchers: one-way, named and logged."""
+    if not actor.strip():
+        raise BadInput("Unblinding is logged under a name: say who unblinds.")
+    return _move(
+        study=study,
+        actor=actor,
+        from_=Study.State.CLOSED,
+        to=Study.State.UNBLINDED,
+        stamp="unblinded_at",
+        unblinded_by=actor,
+    )

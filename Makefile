@@ -1,0 +1,75 @@
+# make demo    the whole main job on generated patches, then serves on 127.0.0.1:8000 (SERVE=0: stops before serving)
+# make test    installs what is missing and runs every test
+# make bench   all benchmarks
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+SERVE ?= 1
+PORT ?= 8000
+
+.PHONY: help check install install-dev demo serve test test-fast test-services lint bench requirements clean
+
+help:
+	@sed -n '1,3p' Makefile | cut -c3-
+	@echo 'make install / serve / lint / requirements / bench-NAME'
+
+check:
+	@scripts/check.sh "$(PYTHON)"
+
+$(VENV)/installed: requirements.txt
+	@scripts/check.sh "$(PYTHON)"
+	@echo 'Installing the pinned requirements: about 5.4 GB, 2 to 5 minutes.' >&2
+	@test -x $(PY) || "$(PYTHON)" -m venv $(VENV) >&2
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt >&2
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt >&2
+	@touch $@
+
+install: $(VENV)/installed
+
+install-dev: $(VENV)/installed-dev
+
+demo: install
+	@$(PY) manage.py migrate --verbosity 0 >&2
+	@$(PY) manage.py demo --port $(PORT) $(if $(filter 0,$(SERVE)),--json,)
+	@if [ "$(SERVE)" != 0 ]; then exec $(MAKE) --no-print-directory serve; fi
+
+serve: install
+	@$(PY) manage.py migrate --verbosity 0 >&2
+	@exec $(VENV)/bin/gunicorn study.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --threads 4 --access-logfile /dev/null
+
+lint: install-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/djade --check --target-version 5.2 $$(git ls-files 'templates/*.html')
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(PY) manage.py makemigrations --check --dry-run
+
+test: install-dev lint
+	@scripts/install-chromium.sh >&2
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+test-fast: install-dev
+	$(PY) -m pytest -m 'not slow' --ignore tests/browser $(PYTEST_ARGS)
+
+test-services: install-dev
+	@scripts/services.sh run $(PY) -m pytest tests/study tests/jobs $(PYTEST_ARGS)
+
+bench: $(patsubst benchmarks/%.py,bench-%,$(wildcard benchmarks/*.py))
+
+bench-%: install-dev
+	@$(PY) benchmarks/$*.py
+
+requirements: install-dev
+	$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.in -o requirements.txt
+	$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements-dev.in -o requirements-dev.txt
+
+clean:
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,96 @@
+"""The whole main job on generated patches: data, classifier, attack, blinded study, one rehearsed reader, results.
+
+Two studies come of it: `demo`, in which a simulated reader answers through the real pages and which is then closed
+and unblinded, so that the results page has something to show; and `demo-live`, open, for a visitor to read.
+"""
+
+import io
+import json
+import secrets
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+
+from model.learning.errors import BadInput
+from model.management.base import JsonCommand
+from model.models import Dataset
+from study.models import Study, User
+
+PEOPLE = {"reader1": User.Role.READER, "reader2": User.Role.READER, "researcher": User.Role.RESEARCHER}
+
+
+class Command(JsonCommand):
+    help = __doc__
+
+    def add_arguments(self, parser):
+        parser.add_argument("--patches", type=int, default=240)
+        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--port", type=int, default=8000)
+
+    def run(self, *, patches: int, seed: int, port: int, **options: Any) -> dict[str, Any]:
+        made: dict[str, Any] = {"seed": seed, "seconds": {}}
+        if not Study.objects.filter(slug="demo").exists():
+            self._compute(made, patches, seed)
+        made["study"] = self._stage(made, "analyse", "analyse", "demo", quiet=True)
+        address = f"http://127.0.0.1:{port}"
+        made["logins"] = [
+            {"name": name, "password": _password(name), "address": address + path}
+            for name, path in (("reader2", "/reading/"), ("researcher", "/"))
+        ]
+        return made
+
+    def _compute(self, made: dict[str, Any], patches: int, seed: int) -> None:
+        if Dataset.objects.filter(name="demo").exists():
+            raise BadInput("A data set 'demo' is left from an interrupted demo: remove var/ (or BLINDSPOT_HOME) first.")
+        for name, role in PEOPLE.items():
+            User.objects.get_or_create(username=name, defaults={"role": role})
+        with tempfile.TemporaryDirectory() as folder:
+            made["dataset"] = self._stage(
+                made, "synthesise", "synthesise", str(Path(folder) / "fold"), patches=patches, seed=seed, name="demo"
+            )
+        made["classifier"] = self._stage(made, "train", "train", "demo", name="demo", preset="quick", seed=seed)
+        made["cross_validation"] = self._stage(
+            made, "cross_validate", "cross_validate", "demo", runs=1, folds=3, preset="quick", seed=seed
+        )
+        made["attack"] = self._stage(
+            made, "attack", "attack", "demo", norm="linf", budget=8, name="demo-linf-8", seed=seed
+        )
+        common = {"attack": "demo-linf-8", "cases": 20, "copies": 2, "washout_hours": 0, "seed": seed, "by": "demo"}
+        made["build"] = self._stage(
+            made, "build_study", "build_study", name="Demo", reader=["reader1", "reader2"], **common
+        )
+        made["rehearsal"] = self._stage(made, "rehearse", "rehearse", "demo", reader=["reader1"], seed=seed)
+        call_command("close_study", "demo", unblind=True, by="demo", json=True, stdout=io.StringIO())
+        self._stage(made, "build_live", "build_study", name="Demo live", reader=["reader2"], **common)
+
+    def _stage(
+        self, made: dict[str, Any], title: str, command: str, *args: str, quiet: bool = False, **kwargs: Any
+    ) -> dict[str, Any]:
+        """Run a command as a user would, with its bars on stderr; keep its JSON and the time it took."""
+        if not quiet:
+            print(f"== {title}", file=sys.stderr)  # noqa: T201
+        started = time.perf_counter()
+        out = io.StringIO()
+        call_command(command, *args, json=True, stdout=out, **kwargs)
+        made["seconds"][title] = round(time.perf_counter() - started, 1)
+        return json.loads(out.getvalue())
+
+    def as_text(self, result: dict[str, Any]) -> str:
+        lines = ["", "Ready. Sign in as:"]
+        for login in result["logins"]:
+            lines.append(f"  {login['name']:<11} password {login['password']}   {login['address']}")
+        lines.append("The researcher's page shows the rehearsed study's results; the reader's page has a study to read.")
+        return "\n".join(lines)
+
+
+def _password(name: str) -> str:
+    """A new password at every run: nothing to leak from documentation."""
+    user = User.objects.get(username=name)
+    password = secrets.token_urlsafe(9)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    return password

@@ -1,0 +1,32 @@
+"""One cast for all tests; what a single wing needs lives beside its tests."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings):
+    """Real hashing is slow on purpose; tests sign in hundreds of times."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def _shared(name: str) -> Path:
+    folder = SHARED / name
+    if not folder.exists():
+        pytest.skip(f"the real data set {name} is not on this machine")
+    return folder
+
+
+@pytest.fixture
+def real_pannuke() -> Path:
+    """25 real PanNuke breast patches, where they are at hand."""
+    return _shared("pannuke-breast-25")
+
+
+@pytest.fixture
+def real_prostate() -> Path:
+    """1,304 real prostate patches with slides, where they are at hand."""
+    return _shared("prostate-gleason")

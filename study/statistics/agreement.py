@@ -1,0 +1,163 @@
+"""The same reader twice, and reader against reader: agreement, chance-corrected and not.
+
+Chance correction by kappa breaks down where nearly every answer is the same (Feinstein & Cicchetti 1990): 19 of 20
+agreements can give a kappa below zero. So kappa always stands beside the prevalence, Gwet's AC1 and the specific
+agreements, and is None where it is 0 / 0.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from study.statistics.paired import Interval, wilson
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Fractions; None where undefined. ``n`` is the number of compared pairs of answers or of rated units."""
+
+    n: int
+    percent_agreement: float | None
+    wilson_ci95: Interval | None
+    kappa: float | None
+    ac1: float | None
+    positive_agreement: float | None
+    negative_agreement: float | None
+    fleiss_kappa: float | None
+    alpha: float | None
+    prevalence: float | None
+    """Share of `tumour` among all answers."""
+    raters: int = 2
+    bootstrap_ci95: dict[str, Interval | None] | None = None
+    """Over patches: percent_agreement, ac1, fleiss_kappa, alpha."""
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """What every coefficient is made of, summed over units; each may be an array over resamples."""
+
+    units: np.ndarray  # units with two answers or more
+    agree: np.ndarray  # pairwise agreement within units, summed
+    share: np.ndarray  # share of positives within units, summed
+    pairable: np.ndarray  # answers in those units
+    positives: np.ndarray  # positive answers in those units
+    mixed: np.ndarray  # coincidences of 1 with 0, per (raters - 1), one direction
+
+
+def _unit_sums(ratings: np.ndarray) -> np.ndarray:
+    """Per unit (n, 6) the terms of :class:`_Sums`; ``ratings`` (n, raters) of 0, 1, NaN."""
+    answered = ~np.isnan(ratings)
+    count = answered.sum(axis=1).astype(float)
+    ones = np.nansum(ratings, axis=1)
+    zeros = count - ones
+    use = count >= 2
+    safe = np.where(use, count, 2.0)
+    agree = (ones * (ones - 1) + zeros * (zeros - 1)) / (safe * (safe - 1))
+    mixed = ones * zeros / (safe - 1)
+    columns = np.stack([np.ones_like(count), agree, ones / safe, count, ones, mixed], axis=1)
+    return np.where(use[:, None], columns, 0.0)
+
+
+def _coefficients(s: _Sums) -> dict[str, np.ndarray]:
+    """Pairwise agreement, Gwet's AC1, Fleiss' kappa and Krippendorff's alpha (nominal); NaN where 0 / 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        observed = s.agree / s.units
+        share = s.share / s.units
+        chance_ac1 = 2 * share * (1 - share)  # q = 2 categories
+        pooled = s.positives / s.pairable
+        chance_fleiss = pooled**2 + (1 - pooled) ** 2
+        expected = s.positives * (s.pairable - s.positives) / (s.pairable - 1)
+        return {
+            "percent_agreement": observed,
+            "ac1": (observed - chance_ac1) / (1 - chance_ac1),
+            "fleiss_kappa": np.where(
+                chance_fleiss < 1 - 1e-12, (observed - chance_fleiss) / (1 - chance_fleiss), np.nan
+            ),
+            "alpha": np.where(expected > 0, 1 - s.mixed / expected, np.nan),
+        }
+
+
+def cohen_kappa(first: np.ndarray, second: np.ndarray) -> float | None:
+    """Cohen's kappa of two arrays (n,) of 0/1; None where both always gave one same answer."""
+    first, second = np.asarray(first, float), np.asarray(second, float)
+    p1, p2 = first.mean(), second.mean()
+    chance = p1 * p2 + (1 - p1) * (1 - p2)
+    if chance > 1 - 1e-12:
+        return None
+    return float(((first == second).mean() - chance) / (1 - chance))
+
+
+def _mean_pairwise(ratings: np.ndarray) -> tuple[float | None, float | None, float | None]:
+    """Over all pairs of raters: mean Cohen's kappa where defined (Light 1971), positive and negative agreement."""
+    kappas, both, neither, mixed = [], 0, 0, 0
+    for i in range(ratings.shape[1]):
+        for j in range(i + 1, ratings.shape[1]):
+            have = ~np.isnan(ratings[:, i]) & ~np.isnan(ratings[:, j])
+            if not have.any():
+                continue
+            x, y = ratings[have, i], ratings[have, j]
+            kappas.append(cohen_kappa(x, y))
+            both += int(((x == 1) & (y == 1)).sum())
+            neither += int(((x == 0) & (y == 0)).sum())
+            mixed += int((x != y).sum())
+    defined = [kappa for kappa in kappas if kappa is not None]
+    return (
+        float(np.mean(defined)) if defined else None,
+        2 * both / (2 * both + mixed) if both + mixed else None,
+        2 * neither / (2 * neither + mixed) if neither + mixed else None,
+    )
+
+
+def agreement(ratings: np.ndarray, patch: np.ndarray | None = None, seed: int = 0) -> Agreement:
+    """Agreement of ``ratings`` (n units, raters) of 0, 1 and NaN for missing.
+
+    ``patch`` (n,) names the patch of each unit; with it the coefficients get percentile intervals by resampling whole
+    patches. An interval is None where every resample gives one value (all agree): see ``wilson_ci95``, which then
+    has width, or where more than 1 in 20 resamples leaves it undefined.
+    """
+    ratings = np.asarray(ratings, float)
+    per_unit = _unit_sums(ratings)
+    used = per_unit[:, 0] > 0
+    n = int(used.sum())
+    if n == 0:
+        return Agreement(0, None, None, None, None, None, None, None, None, None, raters=ratings.shape[1])
+    values = {key: float(value) for key, value in _coefficients(_Sums(*per_unit.sum(axis=0))).items()}
+    kappa, positive, negative = _mean_pairwise(ratings[used])
+    percent = values["percent_agreement"]
+    return Agreement(
+        n=n,
+        percent_agreement=percent,
+        wilson_ci95=wilson(percent * n, n) if percent * n < n - 1e-9 else wilson(n, n),
+        kappa=kappa,
+        ac1=values["ac1"],
+        positive_agreement=positive,
+        negative_agreement=negative,
+        fleiss_kappa=_defined(values["fleiss_kappa"]),
+        alpha=_defined(values["alpha"]),
+        prevalence=float(np.nanmean(ratings[used])),
+        raters=ratings.shape[1],
+        bootstrap_ci95=None if patch is None else _bootstrap(per_unit, np.asarray(patch), seed),
+    )
+
+
+def _defined(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def _bootstrap(per_unit: np.ndarray, patch: np.ndarray, seed: int) -> dict[str, Interval | None]:
+    _, index = np.unique(patch, return_inverse=True)
+    per_patch = np.stack([np.bincount(index, weights=column) for column in per_unit.T], axis=1)
+    n = len(per_patch)
+    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    resampled = _coefficients(_Sums(*(weights @ per_patch).T))
+    return {key: _percentile(values) for key, values in resampled.items()}
+
+
+def _percentile(values: np.ndarray) -> Interval | None:
+    known = values[~np.isnan(values)]
+    if len(known) < 0.95 * len(values) or np.ptp(known) < 1e-12:
+        return None
+    low, high = np.percentile(known, [2.5, 97.5])
+    return float(low), float(high)

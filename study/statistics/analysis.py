@@ -1,0 +1,238 @@
+"""The whole analysis of one tidy table: :func:`analyse`."""
+
+from dataclasses import asdict, dataclass, field, is_dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from model.learning.errors import BadInput
+from study.statistics import published, secondary
+from study.statistics.agreement import Agreement
+from study.statistics.endpoint import Endpoint, endpoint
+from study.statistics.gee import Gee, gee
+from study.statistics.schema import arm_family
+from study.statistics.table import check
+from study.statistics.times import ResponseTime
+from study.statistics.verdict import ALPHA
+
+
+@dataclass
+class Analysis:
+    """Everything that may be said of one table. Fractions, never percent; None where undefined, with a warning."""
+
+    n: dict[str, int]
+    arms: list[str]
+    perturbed_arm: str
+    positives: Endpoint
+    specificity: Endpoint | None
+    controls: dict[str, Endpoint]
+    intra_reader: dict[str, Any] | None
+    inter_reader: tuple[Agreement, dict[str, Agreement]] | None
+    detection: dict[str, Any]
+    response_time: ResponseTime | None
+    psychometric: dict[str, Any] | None
+    sensitivity: dict[str, Any]
+    model: dict[str, Any] | None
+    flow: dict[str, Any]
+    alpha: float
+    warnings: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `analyse --json`: plain numbers, lists and None."""
+        inter = None
+        if self.inter_reader is not None:
+            overall, per_arm = self.inter_reader
+            inter = {**asdict(overall), **{arm: asdict(value) for arm, value in per_arm.items()}}
+        document: dict[str, Any] = {
+            "n": self.n,
+            "arms": self.arms,
+            "alpha": self.alpha,
+            **_endpoint_json(self.positives),
+            "controls": {arm: _endpoint_json(value) for arm, value in self.controls.items()},
+            "intra_reader": self.intra_reader,
+            "inter_reader": inter,
+            "detection": self.detection,
+            "response_time": self.response_time,
+            "psychometric": self.psychometric,
+            "specificity": None if self.specificity is None else _endpoint_json(self.specificity),
+            "sensitivity": self.sensitivity,
+            "model": self.model,
+            "published": {"source": published.SOURCE, "table_1a": published.TABLE_1A, "table_1b": published.TABLE_1B},
+            "flow": self.flow,
+            "warnings": self.warnings,
+        }
+        return _plain(document)
+
+
+def _endpoint_json(value: Endpoint) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "table_1b": value.table,
+        "per_set": value.per_set,
+        "per_reader": value.per_reader,
+        "primary": value.primary,
+    }
+    if value.crossed is not None:
+        document["crossed"] = value.crossed
+    return document
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses to dicts, tuples to lists, numpy to Python, NaN and infinity to None."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {key: _plain(getattr(value, key)) for key in value.__dataclass_fields__}
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    return value
+
+
+def analyse(
+    table: pd.DataFrame,
+    *,
+    margin: float | None = None,
+    alpha: float = ALPHA,
+    model: dict[str, Any] | None = None,
+    perturbed_arm: str | None = None,
+    invited: int | None = None,
+    source: str = "table",
+) -> Analysis:
+    """Analyse a tidy table (:mod:`study.statistics.schema`).
+
+    ``margin`` (a fraction) is the one frozen with the protocol; None gives no verdict of equivalence. ``alpha`` is
+    one-sided, 0.025 by default, so that intervals for the verdict have level 0.95. ``model`` is what is known of the
+    classifier (Table 1a), carried through. ``perturbed_arm`` names the arm to compare where there are several.
+    ``invited`` counts readers who were asked. The primary analysis is by intention to read: every answer counts,
+    flagged or not.
+
+    Raises :class:`BadInput` naming ``source``, row and column, or the choice that has to be made.
+    """
+    if margin is not None and not 0 < margin < 1:
+        raise BadInput(f"margin {margin:g}: must be a fraction between 0 and 1, such as 0.10 for 10 points")
+    if not 0 < alpha < 0.5:
+        raise BadInput(f"alpha {alpha:g}: must lie between 0 and 0.5 (one-sided)")
+    table = check(table, source)
+    arm = _choose(table, perturbed_arm, source)
+    level = 1 - 2 * alpha
+    warnings: list[str] = []
+
+    readings = table[table["arm"].map(arm_family) != "pair"]
+    positive, negative = readings[readings["truth"] == 1], readings[readings["truth"] == 0]
+    main = endpoint(positive, arm, margin=margin, level=level)
+    warnings += main.warnings
+    specificity = None
+    if len(negative):
+        specificity = endpoint(negative, arm, margin=margin, level=level)
+        warnings += [f"Negatives: {warning}" for warning in specificity.warnings]
+    controls = {}
+    for other in sorted(set(positive["arm"]) - {"original", arm}):
+        controls[other] = endpoint(positive, other, margin=margin, level=level)
+        warnings += [f"Arm {other}: {warning}" for warning in controls[other].warnings]
+
+    compared = secondary.two_arms(readings, arm)
+    compared_positive = compared[compared["truth"] == 1]
+    intra = secondary.intra_reader(compared) if len(compared) else None
+    model_part = secondary.model_readings(compared_positive)
+    if model:
+        model_part = {**(model_part or {}), **model}
+    pairs = sum(row.a + row.b + row.c + row.d for row in main.per_set)
+    result = Analysis(
+        n={
+            "patches": int(table["patch_id"].nunique()),
+            "readers": int(table["reader_id"].nunique()),
+            "sets": int(table["set"].nunique()),
+            "presentations": len(table),
+            "positives": int(positive["patch_id"].nunique()),
+            "negatives": int(negative["patch_id"].nunique()),
+            "answered": int(table["label"].notna().sum()),
+        },
+        arms=sorted(set(table["arm"])),
+        perturbed_arm=arm,
+        positives=main,
+        specificity=specificity,
+        controls=controls,
+        intra_reader=intra,
+        inter_reader=secondary.inter_reader(compared) if len(compared) else None,
+        detection={
+            "negatives": secondary.negatives(compared),
+            "altered": secondary.altered(compared),
+            "pair_comparison": secondary.pair_comparison(table),
+        },
+        response_time=secondary.times(compared, warnings),
+        psychometric=secondary.curves(table),
+        sensitivity=_sensitivity(compared_positive, margin, level),
+        model=model_part,
+        flow=secondary.flow(table, invited, pairs),
+        alpha=alpha,
+        warnings=warnings,
+    )
+    _warn(result)
+    return result
+
+
+def _choose(table: pd.DataFrame, wanted: str | None, source: str) -> str:
+    """The arm compared with `original`: the one asked for, `perturbed`, or the only one of its family."""
+    arms = sorted(set(table["arm"]))
+    if wanted is not None:
+        if wanted not in arms:
+            raise BadInput(f"{source}: no rows of arm {wanted!r}; there are {', '.join(arms)}")
+        return wanted
+    family = [arm for arm in arms if arm_family(arm) == "perturbed"]
+    if "perturbed" in family or not family:
+        return "perturbed"
+    if len(family) > 1:
+        raise BadInput(f"{source}: several perturbed arms ({', '.join(family)}); name the one to compare with original")
+    return family[0]
+
+
+def _sensitivity(rows: pd.DataFrame, margin: float | None, level: float) -> dict[str, Any]:
+    """GEE; without the flagged answers; with missing answers counted as wrong. Parts are None where not called for."""
+
+    def short(part: pd.DataFrame) -> dict[str, Any] | None:
+        primary = endpoint(part, "perturbed", margin=margin, level=level).primary
+        if primary is None or primary.delta is None:
+            return None
+        return {"delta": primary.delta, "ci": primary.ci, "level": level, "verdict": primary.verdict}
+
+    answered = rows[rows["correct"].notna()]
+    estimate: Gee | None = gee(
+        answered["correct"].to_numpy(), (answered["arm"] == "perturbed").to_numpy(), answered["patch_id"].to_numpy()
+    )
+    return {
+        "gee": estimate,
+        "per_protocol": short(rows[~rows["excluded"]]) if rows["excluded"].any() else None,
+        "missing_as_wrong": (
+            short(rows.assign(correct=rows["correct"].fillna(0.0))) if rows["correct"].isna().any() else None
+        ),
+    }
+
+
+def _warn(result: Analysis) -> None:
+    """One line for each number that is None because it does not exist, and for what a reader might overlook."""
+    warn = result.warnings.append
+    shown = result.flow["presentations"]
+    if shown["unanswered"]:
+        warn(f"{shown['unanswered']} of {shown['scheduled']} presentations were not answered.")
+    if shown["flagged"]:
+        warn(
+            f"{shown['flagged']} presentations are flagged for exclusion; they stay in the primary analysis "
+            "(intention to read) and are left out under sensitivity, per_protocol."
+        )
+    if result.n["positives"] == 0:
+        warn("No positives: there is no true positive fraction.")
+    elif result.sensitivity["gee"] is None:
+        warn("GEE: an arm is all correct or all wrong, or the fit failed; the odds ratio is undefined.")
+    if result.intra_reader:
+        for arm in ("original", "perturbed"):
+            value = result.intra_reader.get(arm)
+            if value is not None and value.kappa is None:
+                warn(f"Set against set, {arm}: Cohen's kappa is undefined (every answer the same); see AC1.")
+    if result.inter_reader and result.inter_reader[0].fleiss_kappa is None:
+        warn("Reader against reader: Fleiss' kappa is undefined (every answer the same); see AC1.")
+    if result.response_time is not None and result.response_time.ci95 is None:
+        warn("Response time: one patch only, or no spread between patches; no interval.")

@@ -1,0 +1,120 @@
+"""One reader, one set: the 2x2 table of a patch seen original and perturbed.
+
+In every table: a both correct, b original only, c perturbed only, d neither; delta = (c - b) / n, the true positive
+fraction on perturbed patches less that on original ones. Counts may be fractions of pairs where a table has been
+deflated to its effective sample size (:mod:`study.statistics.clustered`).
+"""
+
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from scipy import optimize, stats
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Pairs of readings: a both correct, b original only, c perturbed only, d neither."""
+
+    a: float
+    b: float
+    c: float
+    d: float
+
+    @property
+    def n(self) -> float:
+        return self.a + self.b + self.c + self.d
+
+    @property
+    def delta(self) -> float:
+        """TPF(perturbed) - TPF(original)."""
+        return (self.c - self.b) / self.n
+
+    @classmethod
+    def count(cls, original: np.ndarray, perturbed: np.ndarray) -> "Paired":
+        """From two arrays (n,) of correctness, pair by pair."""
+        o, p = np.asarray(original, bool), np.asarray(perturbed, bool)
+        return cls(int((o & p).sum()), int((o & ~p).sum()), int((~o & p).sum()), int((~o & ~p).sum()))
+
+
+def mcnemar_exact(b: int, c: int) -> float:
+    """Two-sided exact conditional McNemar test: b ~ Binomial(b + c, 1/2). 1 without discordant pairs."""
+    if b + c == 0:
+        return 1.0
+    return float(min(1.0, 2 * stats.binom.cdf(min(b, c), b + c, 0.5)))
+
+
+def mcnemar_midp(b: int, c: int) -> float:
+    """Mid-p version (Fagerland, Lydersen & Laake 2013): the exact p less the probability of what was seen."""
+    if b + c == 0:
+        return 1.0
+    k, n = min(b, c), b + c
+    return float(min(1.0, 2 * stats.binom.cdf(k, n, 0.5) - stats.binom.pmf(k, n, 0.5)))
+
+
+def tango(b: float, c: float, n: float, level: float = 0.95) -> Interval:
+    """Tango's score interval for (c - b) / n (Statistics in Medicine 17:891, 1998).
+
+    The set of delta with |T(delta)| <= z, T = (c - b - n delta) / sqrt(n (2 q + delta (1 - delta))), q the restricted
+    maximum likelihood estimate of the probability of the smaller cell. Not of zero width for b = c = 0.
+    """
+    z = stats.norm.ppf((1 + level) / 2)
+    delta = (c - b) / n
+
+    def score(x: float) -> float:
+        # Written so that it falls from +inf to -inf in x: the roots of score = +-z are the limits.
+        second = -b - c + (2 * n - c + b) * x
+        third = -b * x * (1 - x)
+        q = (sqrt(max(second * second - 8 * n * third, 0.0)) - second) / (4 * n)
+        variance = n * (2 * q + x * (1 - x))
+        distance = delta - x
+        return (
+            n * distance / sqrt(variance)
+            if variance > 0
+            else 0.0
+            if distance == 0
+            else float(np.copysign(np.inf, distance))
+        )
+
+    edge = 1 - 1e-12
+    low = -1.0 if score(-edge) <= z else optimize.brentq(lambda x: score(x) - z, -edge, delta, xtol=1e-13)
+    high = 1.0 if score(edge) >= -z else optimize.brentq(lambda x: score(x) + z, delta, edge, xtol=1e-13)
+    return float(low), float(high)
+
+
+def wilson(successes: float, n: float, level: float = 0.95) -> Interval:
+    """Wilson's score interval of a proportion."""
+    z = stats.norm.ppf((1 + level) / 2)
+    p, z2 = successes / n, z * z
+    centre, half = p + z2 / (2 * n), z * sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    low, high = (centre - half) / (1 + z2 / n), (centre + half) / (1 + z2 / n)
+    return (0.0 if successes == 0 else low), (1.0 if successes == n else high)
+
+
+def clopper_pearson(successes: int, n: int, level: float = 0.95) -> Interval:
+    """The exact binomial interval."""
+    tail = (1 - level) / 2
+    low = 0.0 if successes == 0 else float(stats.beta.ppf(tail, successes, n - successes + 1))
+    high = 1.0 if successes == n else float(stats.beta.ppf(1 - tail, successes + 1, n - successes))
+    return low, high
+
+
+def newcombe(pairs: Paired, level: float = 0.95) -> Interval:
+    """Newcombe's method 10 for (c - b) / n: square-and-add Wilson limits, phi corrected for continuity.
+
+    Statistics in Medicine 17:2635 (1998). phi falls to 0 where a margin is empty.
+    """
+    a, b, c, d, n = pairs.a, pairs.b, pairs.c, pairs.d, pairs.n
+    p1, p2 = (a + c) / n, (a + b) / n  # perturbed, original
+    (l1, u1), (l2, u2) = wilson(a + c, n, level), wilson(a + b, n, level)
+    margins = (a + b) * (c + d) * (a + c) * (b + d)
+    numerator = a * d - b * c
+    if numerator > 0:
+        numerator = max(numerator - n / 2, 0.0)
+    phi = numerator / sqrt(margins) if margins > 0 else 0.0
+    delta = p1 - p2
+    below = (p1 - l1) ** 2 - 2 * phi * (p1 - l1) * (u2 - p2) + (u2 - p2) ** 2
+    above = (p2 - l2) ** 2 - 2 * phi * (p2 - l2) * (u1 - p1) + (u1 - p1) ** 2
+    return delta - sqrt(max(below, 0.0)), delta + sqrt(max(above, 0.0))

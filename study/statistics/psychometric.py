@@ -1,0 +1,88 @@
+"""Proportion correct against budget: at which budget do readers begin to be fooled, or to notice?"""
+
+from dataclasses import dataclass
+from math import exp, log
+
+import numpy as np
+from scipy import optimize, stats
+from scipy.special import expit
+
+from study.statistics.paired import Interval
+
+
+@dataclass(frozen=True)
+class Psychometric:
+    """p(x) = guess + (1 - guess - lapse) F(slope (log x - log threshold)), F logistic.
+
+    ``rising`` for pair comparison (from guessing 1/2 upwards); otherwise F falls, from 1 - lapse to ``guess``.
+    ``threshold`` is the budget at which F = 1/2, in the budget's units; its interval is the profile likelihood's and
+    None when it does not close within a factor of 100 of the budgets shown.
+    """
+
+    threshold: float | None
+    ci95: Interval | None
+    slope: float | None
+    lapse: float | None
+    guess: float
+    rising: bool
+    log_likelihood: float
+    budgets: tuple[float, ...]
+    correct: tuple[int, ...]
+    n: tuple[int, ...]
+
+
+def psychometric(budget: np.ndarray, correct: np.ndarray, n: np.ndarray, *, guess: float, rising: bool) -> Psychometric:
+    """Maximum likelihood fit to ``correct`` of ``n`` at each positive ``budget`` (all (k,), k >= 3).
+
+    Lapse is held within 0 and 0.1 (Wichmann & Hill 2001: 0.06 is common; a free lapse swallows the threshold).
+    Raises ValueError for fewer than three budgets.
+    """
+    x, k, total = (np.asarray(v, float) for v in (budget, correct, n))
+    if len(x) < 3 or (x <= 0).any():
+        raise ValueError("needs three positive budgets or more")
+    order = np.argsort(x)
+    x, k, total = x[order], k[order], total[order]
+    lx, sign = np.log(x), 1.0 if rising else -1.0
+
+    def negative(parameters: np.ndarray) -> float:
+        place, log_slope, lapse = parameters
+        p = guess + (1 - guess - lapse) * expit(sign * np.exp(log_slope) * (lx - place))
+        return -float(stats.binom.logpmf(k, total, np.clip(p, 1e-9, 1 - 1e-9)).sum())
+
+    reach = (lx[0] - log(100), lx[-1] + log(100))
+    limits = [(log(0.2), log(20)), (0.0, 0.1)]
+
+    def fit(place: float | None) -> tuple[float, np.ndarray]:
+        best: tuple[float, np.ndarray] = (np.inf, np.zeros(3))
+        for start in np.linspace(lx[0], lx[-1], 4) if place is None else (place,):
+            for slope in (0.0, 1.5):
+                bounds = [reach if place is None else (place, place), *limits]
+                found = optimize.minimize(negative, [start, slope, 0.02], bounds=bounds, method="L-BFGS-B")
+                if found.fun < best[0]:
+                    best = (float(found.fun), found.x)
+        return best
+
+    least, at = fit(None)
+    inside = reach[0] + 0.05 < at[0] < reach[1] - 0.05
+    limit = least + stats.chi2.ppf(0.95, 1) / 2
+    ends = [_profile_end(lambda t: fit(t)[0] - limit, at[0], edge) for edge in reach] if inside else [None, None]
+    low, high = ends
+    return Psychometric(
+        threshold=exp(at[0]) if inside else None,
+        ci95=(exp(low), exp(high)) if low is not None and high is not None else None,
+        slope=exp(at[1]) if inside else None,
+        lapse=float(at[2]) if inside else None,
+        guess=guess,
+        rising=rising,
+        log_likelihood=-least,
+        budgets=tuple(x.tolist()),
+        correct=tuple(int(v) for v in k),
+        n=tuple(int(v) for v in total),
+    )
+
+
+def _profile_end(above, best: float, edge: float) -> float | None:
+    """Where the profile crosses its limit between the estimate and ``edge``; None where it never does."""
+    if above(edge) < 0:
+        return None
+    return float(optimize.brentq(above, best, edge, xtol=1e-4))

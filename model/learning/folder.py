@@ -133,7 +133,9 @@ def _read_table(folder: Path) -> list[Row]:
     try:
         text = table.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadInput(f"{table}: not UTF-8 text ({error.reason} at byte {error.start}). Save it as CSV UTF-8.") from error
+        raise BadInput(
+            f"{table}: not UTF-8 text ({error.reason} at byte {error.start}). Save it as CSV UTF-8."
+        ) from error
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)  # spreadsheets of half of Europe write semicolons
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)

@@ -69,7 +69,9 @@ class PanNuke:
         present = sorted({str(name) for names in types for name in names})
         wanted = tissue.casefold()
         if wanted != "all" and wanted not in {name.casefold() for name in present}:
-            raise BadInput(f"No patch of tissue {tissue!r} in the given folds. They hold: {', '.join(present)}, or 'all'.")
+            raise BadInput(
+                f"No patch of tissue {tissue!r} in the given folds. They hold: {', '.join(present)}, or 'all'."
+            )
         self._rows = [
             [i for i, name in enumerate(names) if wanted == "all" or str(name).casefold() == wanted] for names in types
         ]
@@ -136,7 +138,9 @@ def find_folds(paths: Sequence[str | Path]) -> list[Fold]:
         other = names.setdefault(fold.name, fold)
         if other is not fold:
             same = "given twice" if other.images.samefile(fold.images) else f"also the name of {other.images.parent}"
-            raise BadInput(f"{fold.images.parent}: fold {fold.name!r} is {same}. Give each fold once, under its own name.")
+            raise BadInput(
+                f"{fold.images.parent}: fold {fold.name!r} is {same}. Give each fold once, under its own name."
+            )
     return folds
 
 

@@ -100,6 +100,7 @@ def analyse(
     model: dict[str, Any] | None = None,
     perturbed_arm: str | None = None,
     invited: int | None = None,
+    questionnaire: list[dict[str, Any]] | None = None,
     source: str = "table",
 ) -> Analysis:
     """Analyse a tidy table (:mod:`study.statistics.schema`).
@@ -107,7 +108,8 @@ def analyse(
     ``margin`` (a fraction) is the one frozen with the protocol; None gives no verdict of equivalence. ``alpha`` is
     one-sided, 0.025 by default, so that intervals for the verdict have level 0.95. ``model`` is what is known of the
     classifier (Table 1a), carried through. ``perturbed_arm`` names the arm to compare where there are several.
-    ``invited`` counts readers who were asked. The primary analysis is by intention to read: every answer counts,
+    ``invited`` counts readers who were asked; ``questionnaire`` holds their answers at the end (``reader``,
+    ``noticed``: yes, no or unsure). The primary analysis is by intention to read: every answer counts,
     flagged or not.
 
     Raises :class:`BadInput` naming ``source``, row and column, or the choice that has to be made.
@@ -162,6 +164,7 @@ def analyse(
             "negatives": secondary.negatives(compared),
             "altered": secondary.altered(compared),
             "pair_comparison": secondary.pair_comparison(table),
+            "questionnaire": secondary.questionnaire(questionnaire or []),
         },
         response_time=secondary.times(compared, warnings),
         psychometric=secondary.curves(table),

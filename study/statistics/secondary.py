@@ -131,6 +131,15 @@ def pair_comparison(table: pd.DataFrame) -> dict[str, Any] | None:
     }
 
 
+def questionnaire(answers: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """`Could you tell that images had been altered?`: Bang's index over readers, all of whom saw altered images."""
+    said = [str(row["noticed"]) for row in answers if row.get("noticed")]
+    if not said:
+        return None
+    yes, no = said.count("yes"), said.count("no")
+    return {"readers": len(said), "bang": bang(yes, no, len(said) - yes - no)}
+
+
 def curves(table: pd.DataFrame) -> dict[str, Any] | None:
     """Psychometric functions over budgets, pooled and per reader and norm. None for fewer than three budgets."""
     if "budget" not in table:

@@ -1,0 +1,234 @@
+"""A study's rows as the tables that leave it. Every function demands, through the selectors, that arms are open."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from study import selectors
+from study.models import Presentation, Response, Study
+from study.statistics.schema import COLUMNS
+
+RESPONSE_COLUMNS = (
+    "study_id", "presentation_id", "reader_id", "set", "position", "patch_id", "arm", "revision", "is_current",
+    "answer", "confidence", "tumour_cell_count", "perturbed_response", "note", "rt_ms", "focus_lost_ms",
+    "shown_at_utc", "answered_at_utc", "received_at_utc", "session_id", "viewing", "app_version",
+)  # fmt: skip
+READER_COLUMNS = (
+    "study_id", "reader_id", "simulated", "invited_at_utc", "consented_at_utc", "practised_at_utc", "withdrawn_at_utc",
+    "withdrawal_reason", "sets", "sets_completed", "presentations", "answered", "seed", "questionnaire_noticed",
+    "questionnaire_share", "questionnaire_difference", "questionnaire_repeats", "questionnaire_comment",
+)  # fmt: skip
+STIMULUS_COLUMNS = (
+    "study_id", "case_number", "patch_id", "group", "truth", "truth_source", "tumour_cells", "excluded",
+    "exclusion_reason", "arm", "image_sha256", "model_prob", "model_label", "attack", "norm", "budget", "l0", "l1",
+    "l2", "linf",
+)  # fmt: skip
+AUDIT_COLUMNS = ("number", "at_utc", "actor", "action", "detail", "previous_hash", "hash")
+
+
+def stamp(moment: datetime | None) -> str | None:
+    """ISO 8601 in UTC to the millisecond."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _whole(value: bool | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def presentation_rows(study: Study) -> Iterator[dict[str, Any]]:
+    """The tidy table: one row per presentation, answered or not; the latest revision counts."""
+    classifier = (study.source or {}).get("classifier") or {}
+    common = {
+        "study_id": study.slug,
+        "protocol_version": study.protocol_version,
+        "classifier_id": str(classifier["id"]) if "id" in classifier else None,
+    }
+    for presentation in selectors.unblinded_presentations(study).prefetch_related("responses").iterator(chunk_size=500):
+        answers = sorted(presentation.responses.all(), key=lambda answer: answer.revision)
+        yield {**common, **_presentation(presentation), **_answer(presentation, answers[-1] if answers else None)}
+
+
+def _presentation(presentation: Presentation) -> dict[str, Any]:
+    reading_set = presentation.reading_set
+    assignment = reading_set.assignment
+    stimulus, second = presentation.stimulus, presentation.second
+    arm, truth = stimulus.arm, int(stimulus.case.truth)
+    if second is not None:
+        # Pair comparison: which of the two was altered? The columns describe the altered one.
+        truth = int(stimulus.arm == "original")
+        stimulus = second if truth else stimulus
+        arm = "pair" if stimulus.arm == "perturbed" else f"pair-{stimulus.arm}"
+    case = stimulus.case
+    excluded, reason = case.excluded, case.exclusion_reason
+    if assignment.withdrawn_at is not None:
+        excluded, reason = (
+            True,
+            "; ".join(filter(None, [reason, f"reader withdrew {assignment.withdrawal_reason}".strip()])),
+        )
+    return {
+        "presentation_id": str(presentation.pk),
+        "reader_id": assignment.code,
+        "set": reading_set.number,
+        "position": presentation.position,
+        "patch_id": case.patch_id,
+        "group": case.group or None,
+        "arm": arm,
+        "truth": truth,
+        "truth_source": case.truth_source,
+        "excluded": int(excluded),
+        "exclusion_reason": reason or None,
+        "model_prob": stimulus.model_prob,
+        "model_label": _whole(stimulus.model_label),
+        "attack": stimulus.attack or None,
+        "norm": stimulus.norm or None,
+        "budget": stimulus.budget,
+        "l0": stimulus.l0,
+        "l1": stimulus.l1,
+        "l2": stimulus.l2,
+        "linf": stimulus.linf,
+        "image_sha256": stimulus.sha256,
+        "seed": assignment.seed,
+    }
+
+
+def _answer(presentation: Presentation, answer: Response | None) -> dict[str, Any]:
+    if answer is None:
+        return {"revision": 0}
+    label = int(answer.answer in (Response.Answer.TUMOUR, Response.Answer.SECOND))
+    truth = (
+        int(presentation.stimulus.arm == "original")
+        if presentation.second_id
+        else int(presentation.stimulus.case.truth)
+    )
+    return {
+        "session_id": None if answer.session_id is None else str(answer.session_id),
+        "label": label,
+        "correct": int(label == truth),
+        "confidence": answer.confidence,
+        "tumour_cell_count": answer.tumour_cell_count,
+        "perturbed_response": _whole(answer.perturbed_response),
+        "rt_ms": answer.rt_ms,
+        "focus_lost_ms": answer.focus_lost_ms,
+        "shown_at_utc": stamp(answer.shown_at),
+        "answered_at_utc": stamp(answer.answered_at),
+        "revision": answer.revision,
+        "app_version": answer.code_version,
+    }
+
+
+def tidy_table(study: Study) -> pd.DataFrame:
+    """The tidy table as a frame, for the analysis."""
+    return pd.DataFrame.from_records(list(presentation_rows(study)), columns=list(COLUMNS))
+
+
+def response_rows(study: Study) -> Iterator[dict[str, Any]]:
+    """Every revision of every answer, with what the page measured."""
+    current = set(
+        selectors.current_responses()
+        .filter(presentation__reading_set__assignment__study=study)
+        .values_list("pk", flat=True)
+    )
+    for answer in selectors.unblinded_responses(study).iterator(chunk_size=500):
+        presentation = answer.presentation
+        yield {
+            "study_id": study.slug,
+            "presentation_id": str(presentation.pk),
+            "reader_id": presentation.reading_set.assignment.code,
+            "set": presentation.reading_set.number,
+            "position": presentation.position,
+            "patch_id": presentation.stimulus.case.patch_id,
+            "arm": "pair" if presentation.second_id else presentation.stimulus.arm,
+            "revision": answer.revision,
+            "is_current": int(answer.pk in current),
+            "answer": answer.answer,
+            "confidence": answer.confidence,
+            "tumour_cell_count": answer.tumour_cell_count,
+            "perturbed_response": _whole(answer.perturbed_response),
+            "note": answer.note or None,
+            "rt_ms": answer.rt_ms,
+            "focus_lost_ms": answer.focus_lost_ms,
+            "shown_at_utc": stamp(answer.shown_at),
+            "answered_at_utc": stamp(answer.answered_at),
+            "received_at_utc": stamp(answer.received_at),
+            "session_id": None if answer.session_id is None else str(answer.session_id),
+            "viewing": json.dumps(answer.viewing, sort_keys=True) if answer.viewing else None,
+            "app_version": answer.code_version,
+        }
+
+
+def reader_rows(study: Study) -> Iterator[dict[str, Any]]:
+    """Readers by pseudonym: how far they came and what they said at the end. No name, no login."""
+    selectors.demand_arms_open(study)
+    progress: dict[str, list[dict[str, Any]]] = {}
+    for row in selectors.progress_by_reader(study):
+        progress.setdefault(row["reader"], []).append(row)
+    for assignment in selectors.assignments_of(study).prefetch_related("sets"):
+        sets, own = list(assignment.sets.all()), progress.get(assignment.code, [])
+        said = assignment.questionnaire or {}
+        yield {
+            "study_id": study.slug,
+            "reader_id": assignment.code,
+            "simulated": int(assignment.simulated),
+            "invited_at_utc": stamp(assignment.invited_at),
+            "consented_at_utc": stamp(assignment.consented_at),
+            "practised_at_utc": stamp(assignment.practised_at),
+            "withdrawn_at_utc": stamp(assignment.withdrawn_at),
+            "withdrawal_reason": assignment.withdrawal_reason or None,
+            "sets": len(sets),
+            "sets_completed": sum(one.completed_at is not None for one in sets),
+            "presentations": sum(row["planned"] for row in own),
+            "answered": sum(row["answered"] for row in own),
+            "seed": assignment.seed,
+            **{
+                f"questionnaire_{key}": said.get(key)
+                for key in ("noticed", "share", "difference", "repeats", "comment")
+            },
+        }
+
+
+def stimulus_rows(study: Study) -> Iterator[dict[str, Any]]:
+    """Every stimulus with the model's answer and its norms."""
+    for stimulus in selectors.unblinded_stimuli(study).iterator(chunk_size=500):
+        case = stimulus.case
+        yield {
+            "study_id": study.slug,
+            "case_number": case.number,
+            "patch_id": case.patch_id,
+            "group": case.group or None,
+            "truth": int(case.truth),
+            "truth_source": case.truth_source,
+            "tumour_cells": case.tumour_cells,
+            "excluded": int(case.excluded),
+            "exclusion_reason": case.exclusion_reason or None,
+            "arm": stimulus.arm,
+            "image_sha256": stimulus.sha256,
+            "model_prob": stimulus.model_prob,
+            "model_label": _whole(stimulus.model_label),
+            "attack": stimulus.attack or None,
+            "norm": stimulus.norm or None,
+            "budget": stimulus.budget,
+            "l0": stimulus.l0,
+            "l1": stimulus.l1,
+            "l2": stimulus.l2,
+            "linf": stimulus.linf,
+        }
+
+
+def audit_rows(study: Study) -> Iterator[dict[str, Any]]:
+    """The study's events in order. Hashes chain over all studies, so a gap in `number` is another study's event."""
+    selectors.demand_arms_open(study)
+    for event in study.events.order_by("pk").iterator(chunk_size=500):
+        yield {
+            "number": event.pk,
+            "at_utc": stamp(event.at),
+            "actor": event.actor,
+            "action": event.action,
+            "detail": json.dumps(event.detail, sort_keys=True),
+            "previous_hash": event.previous_hash,
+            "hash": event.hash,
+        }

@@ -1,0 +1,57 @@
+"""Table 1b and all statistics, of a study in the database or of a CSV file."""
+
+from pathlib import Path
+from typing import Any
+
+from model.learning.errors import BadInput
+from model.management.base import JsonCommand
+from study import selectors
+from study.exports.tables import as_text
+from study.results import analysis_of
+from study.statistics.analysis import analyse
+from study.statistics.table import read_csv
+from study.statistics.verdict import ALPHA
+
+
+class Command(JsonCommand):
+    help = __doc__
+
+    def add_arguments(self, parser):
+        parser.add_argument("study", nargs="?", help="the study's short name")
+        parser.add_argument("--csv", type=Path, metavar="FILE", help="a tidy table instead; see data_dictionary.csv")
+        parser.add_argument("--margin", type=float, help="with --csv: the margin fixed beforehand, such as 0.10")
+        parser.add_argument("--alpha", type=float, help=f"with --csv: one-sided, {ALPHA} unless told")
+        parser.add_argument("--arm", help="with --csv: the arm to compare with original, where there are several")
+
+    def run(
+        self,
+        *,
+        study: str | None = None,
+        csv: Path | None = None,
+        margin: float | None = None,
+        alpha: float | None = None,
+        arm: str | None = None,
+        **options: Any,
+    ) -> dict[str, Any]:
+        if (study is None) == (csv is None):
+            raise BadInput("Name a study, or a file with --csv FILE: one of the two.")
+        if csv is not None:
+            table = read_csv(csv)
+            found = analyse(
+                table, margin=margin, alpha=ALPHA if alpha is None else alpha, perturbed_arm=arm, source=str(csv)
+            )
+            if margin is not None:
+                found.warnings.append(
+                    "The margin was given at the analysis; that it was fixed beforehand is your word."
+                )
+            return {"source": str(csv), **found.to_json()}
+        chosen = selectors.get_study(str(study))
+        if alpha is not None or arm is not None or (margin is not None and margin != chosen.margin):
+            raise BadInput(
+                f"Study '{chosen.slug}' was frozen with margin {chosen.margin} and alpha {chosen.alpha}; --margin, "
+                "--alpha and --arm are for --csv. `export_study` writes its presentations.csv."
+            )
+        return {"study": chosen.slug, **analysis_of(chosen).to_json()}
+
+    def as_text(self, result: dict[str, Any]) -> str:
+        return as_text(result)

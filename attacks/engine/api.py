@@ -1,0 +1,69 @@
+"""The engine's front door: ``attack(network, images, labels, norm=..., budget=...)``."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from attacks.engine.passes import Passes
+from attacks.engine.pgd import pgd
+from attacks.engine.recipe import recipe
+from attacks.engine.results import PerturbationSet
+from model.learning.errors import BadInput, Progress, no_progress
+
+
+def attack(
+    network: nn.Module,
+    images: Tensor,
+    labels: Any,
+    *,
+    norm: str,
+    budget: float | None = None,
+    device: str | torch.device | None = None,
+    batch_size: int | None = None,
+    amp: bool = False,
+    first: int = 0,
+    progress: Progress = no_progress,
+    **settings: Any,
+) -> PerturbationSet:
+    """Perturb each image until the network's answer on the displayed bytes is another than its label (eq. 1).
+
+    network   takes floats (n, 3, h, w) in [0, 1], answers with logits (n, classes), two classes or more; it is copied
+              and left as it is
+    images    uint8 (n, 3, h, w)
+    labels    (n,) reference classes
+    norm      "none", "l0", "l1", "l2" or "linf"; ``budget`` in 0-255 units on displayed bytes (l0: share of pixels)
+    settings  ``steps, step_rule, step_size, loss, confidence, rounding, random_start, paper, seed``: see
+              ``attacks.engine.recipe``
+    amp       bfloat16 gradients on CUDA; verdicts stay float32
+
+    The same arguments on the same device with the same number of threads give the same bytes. Raises BadInput for
+    images of another type or shape, labels out of range, settings out of range, weights that are not finite.
+    """
+    chosen = recipe(norm=norm, budget=budget, **settings)
+    passes = Passes(network, device=device, amp=amp)
+    passes.batch = batch_size or passes.batch
+    targets = check_images(passes, images, labels)
+    return pgd(passes, images, targets, chosen, first=first, progress=progress)
+
+
+def check_images(passes: Passes, images: Any, labels: Any) -> Tensor:
+    """The labels as int64 (n,) on the CPU, or BadInput about the images, the labels or the network's answer."""
+    if not isinstance(images, Tensor) or images.dtype != torch.uint8:
+        found = f"a tensor of {images.dtype}" if isinstance(images, Tensor) else type(images).__name__
+        raise BadInput(f"Images must be a uint8 tensor (n, 3, h, w) of values 0-255, not {found}.")
+    if images.ndim != 4 or images.shape[1] != 3 or not images.numel():
+        hint = "; channels come second: images.permute(0, 3, 1, 2)" if images.ndim == 4 and images.shape[3] == 3 else ""
+        raise BadInput(f"Images must have shape (n, 3, h, w) with n of at least 1, not {tuple(images.shape)}{hint}.")
+    targets = torch.as_tensor(np.asarray(labels)).reshape(-1)
+    if len(targets) != len(images):
+        raise BadInput(f"There are {len(images)} images but {len(targets)} labels.")
+    if targets.is_floating_point() and not (targets == targets.round()).all():
+        raise BadInput("Labels must be whole numbers: the index of each image's class.")
+    targets = targets.to(torch.int64)
+    classes = passes.classes(images[:1])
+    if targets.min() < 0 or targets.max() >= classes:
+        row = int(((targets < 0) | (targets >= classes)).nonzero()[0])
+        raise BadInput(f"Label {int(targets[row])} of image {row} is not one of the network's {classes} classes.")
+    return targets

@@ -1,0 +1,117 @@
+"""Norms of a perturbation and projections onto their budgets (section 2.2), in 0-255 units.
+
+L0    share of pixels changed: a pixel counts once, whichever of its channels changed
+L1    mean absolute difference over pixels and channels
+L2    root of the mean squared difference over pixels and channels
+Linf  largest absolute difference
+
+Perturbations are (n, 3, h, w), budgets a number or one number per image, (n,).
+"""
+
+import math
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model.learning.errors import BadInput
+
+Norm = Literal["none", "l0", "l1", "l2", "linf"]
+NORMS: tuple[Norm, ...] = get_args(Norm)
+MEASURED: tuple[Norm, ...] = ("l0", "l1", "l2", "linf")
+
+
+def size(delta: Tensor, norm: Norm) -> Tensor:
+    """The norm of each perturbation, (n, 3, h, w) -> (n,) float. The "norm" of "none" is its L2."""
+    delta = delta.to(torch.float32)
+    if norm == "l0":
+        return (delta != 0).any(1).to(torch.float32).mean((1, 2))
+    if norm == "l1":
+        return delta.abs().mean((1, 2, 3))
+    if norm == "linf":
+        return delta.abs().amax((1, 2, 3))
+    return delta.square().mean((1, 2, 3)).sqrt()
+
+
+def displayed_norms(images: Tensor, displayed: Tensor) -> dict[str, NDArray[np.float64]]:
+    """All four norms of what was displayed, from the bytes: two uint8 (n, 3, h, w) -> {"l0": (n,), ...}.
+
+    Sums of integers, so exact: whoever reads the two PNG files finds the same numbers.
+    """
+    difference = (displayed.to(torch.int32) - images.to(torch.int32)).abs().cpu()
+    return {
+        "l0": (difference.amax(1) > 0).sum((1, 2)).numpy() / (difference.shape[2] * difference.shape[3]),
+        "l1": difference.sum((1, 2, 3)).numpy() / difference[0].numel(),
+        "l2": np.sqrt(difference.square().sum((1, 2, 3)).numpy() / difference[0].numel()),
+        "linf": difference.amax((1, 2, 3)).numpy().astype(np.float64),
+    }
+
+
+def project(delta: Tensor, norm: Norm, budget: float | Tensor) -> Tensor:
+    """The projections of section 2.2: Linf clamped, L1 and L2 rescaled, L0 keeping the pixels changed most.
+
+    Rescaling is the nearest point of the ball for L2 only; for L1 the paper rescales too (the nearest point would be
+    sparse, see ``onto_l1_ball``). "none" changes nothing.
+    """
+    if norm == "none":
+        return delta
+    limit = torch.as_tensor(budget, dtype=delta.dtype, device=delta.device).reshape(-1, 1, 1, 1)
+    if norm == "linf":
+        return torch.minimum(torch.maximum(delta, -limit), limit)
+    if norm == "l0":
+        return delta * largest_pixels(delta, budget)
+    length = size(delta, norm).reshape(-1, 1, 1, 1)
+    return delta * (limit / length.clamp_min(1e-12)).clamp_max(1)
+
+
+def largest_pixels(amount: Tensor, share: float | Tensor) -> Tensor:
+    """Mask (n, 1, h, w) of the ``share`` of pixels whose ``amount``, (n, 3, h, w), is largest in sum over channels.
+
+    Ties at the threshold are cut by pixel order, so that never more than floor(share x h x w) pixels are kept.
+    """
+    total = amount.abs().sum(1).flatten(1)  # (n, hw)
+    pixels = total.shape[1]
+    keep = pixel_count(share, pixels, len(total)).to(total.device)  # (n,)
+    order = total.argsort(dim=1, descending=True, stable=True)
+    rank_kept = torch.arange(pixels, device=total.device) < keep[:, None]
+    mask = torch.zeros_like(total).scatter_(1, order, rank_kept.to(total.dtype))
+    return mask.reshape(-1, 1, *amount.shape[2:])
+
+
+def pixel_count(share: float | Tensor, pixels: int, images: int) -> Tensor:
+    """How many whole pixels a share of ``pixels`` allows, (images,) int64; 0.25 of 4 pixels is 1, not 0.9999."""
+    shares = torch.as_tensor(share, dtype=torch.float64, device="cpu").reshape(-1).expand(images)
+    return torch.floor(shares * pixels + 1e-6).to(torch.int64)
+
+
+def onto_l1_ball(delta: Tensor, budget: float | Tensor) -> Tensor:
+    """The nearest perturbation whose mean absolute value is at most ``budget``: soft thresholding (Duchi et al. 2008).
+
+    Used by the minimal L1 attack only; the paper's L1 attack rescales instead.
+    """
+    flat = delta.abs().flatten(1)  # (n, m)
+    radius = torch.as_tensor(budget, dtype=delta.dtype, device=delta.device).reshape(-1, 1) * flat.shape[1]
+    ordered = flat.sort(1, descending=True).values
+    excess = (ordered.cumsum(1) - radius) / torch.arange(1, flat.shape[1] + 1, device=delta.device)
+    count = (ordered > excess).sum(1, keepdim=True).clamp_min(1)
+    threshold = excess.gather(1, count - 1).clamp_min(0).reshape(-1, 1, 1, 1)
+    return delta.sign() * (delta.abs() - threshold).clamp_min(0)
+
+
+def check_budget(norm: str, budget: float | None) -> float:
+    """The budget as a number (infinity for "none"), or BadInput saying what range its norm allows."""
+    if norm not in NORMS:
+        raise BadInput(f"Norm {norm!r} is not one of {', '.join(NORMS)}.")
+    if norm == "none":
+        if budget is not None and not math.isinf(budget):
+            raise BadInput("An attack without a norm has no budget: leave the budget out, or choose a norm.")
+        return math.inf
+    if budget is None:
+        raise BadInput(f"The {norm} attack needs a budget in 0-255 units (for l0: a share of pixels).")
+    top = 1.0 if norm == "l0" else 255.0
+    if not 0 < budget <= top:
+        meaning = "a share of pixels, above 0 and at most 1" if norm == "l0" else "in 0-255 units, above 0, at most 255"
+        raise BadInput(f"Budget {budget:g} is out of range: a budget for {norm} is {meaning}.")
+    return float(budget)

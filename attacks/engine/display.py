@@ -1,0 +1,120 @@
+"""What a person is shown: 8-bit images. A perturbation is what is left of it after rounding.
+
+Three ways from a float perturbation to bytes (``Rounding``):
+
+nearest    rounded to the nearest integer once the attack is done: what most libraries leave to their user
+truncate   cut towards zero once the attack is done: what ``.astype(uint8)`` does to a change (a common slip)
+aware      rounded in every step, the gradient taken at the rounded image and handed straight through to the float
+           perturbation; for L1, L2 and "none" the length survives the rounding (see ``rounded``)
+
+All three keep the displayed perturbation within its budget.
+"""
+
+import io
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from attacks.engine.constraints import Norm, size
+
+Rounding = Literal["aware", "nearest", "truncate"]
+ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
+_HALVINGS = 12
+
+
+def within_pixels(images: Tensor, delta: Tensor) -> Tensor:
+    """The perturbation cut so that image + perturbation stays within 0-255; both (n, 3, h, w) in 0-255 units."""
+    return torch.minimum(torch.maximum(delta, -images), 255 - images)
+
+
+def shown(images: Tensor, delta: Tensor, norm: Norm, budget: float | Tensor, rounding: Rounding = "aware") -> Tensor:
+    """The displayed image: whole numbers 0-255 as floats, (n, 3, h, w), within the budget on what is displayed."""
+    whole = rounded(delta, norm, budget, rounding)
+    return images + within_pixels(images, whole)
+
+
+def rounded(delta: Tensor, norm: Norm, budget: float | Tensor, rounding: Rounding = "aware") -> Tensor:
+    """The perturbation in whole grey levels, within its budget.
+
+    Rounding changes a length: RMS 0.3 becomes nothing at all. So for L1, L2 and "none" the aware rounding is
+    round(s delta), with the largest s at which the rounded perturbation is no longer than the float one was (and
+    within the budget). A weak perturbation then keeps its strongest components, one grey level each, instead of none.
+    """
+    if rounding == "truncate":
+        whole = delta.trunc()
+    else:
+        whole = delta.round()  # halves to even, so that 0.5 is no change
+    if norm == "l0":
+        return whole
+    if norm == "linf":
+        limit = torch.as_tensor(budget, dtype=delta.dtype, device=delta.device).reshape(-1, 1, 1, 1).floor()
+        return torch.minimum(torch.maximum(whole, -limit), limit)
+    length = "l1" if norm == "l1" else "l2"
+    if rounding == "aware":
+        target = torch.minimum(size(delta, length), _per_image(budget, delta))
+        return _longest_rounding(delta, length, target)
+    if norm == "none":
+        return whole
+    over = size(whole, length) > _per_image(budget, delta)
+    if over.any():
+        shrunk = _longest_rounding(delta, length, _per_image(budget, delta), most=1.0)
+        whole = torch.where(over.reshape(-1, 1, 1, 1), shrunk, whole)
+    return whole
+
+
+def _per_image(budget: float | Tensor, like: Tensor) -> Tensor:
+    return torch.as_tensor(budget, dtype=like.dtype, device=like.device).reshape(-1).expand(len(like))
+
+
+def _longest_rounding(delta: Tensor, norm: Norm, target: Tensor, most: float | None = None) -> Tensor:
+    """round(s delta) for the largest s (at most ``most``) at which its norm is at most ``target``, (n,), by bisection.
+
+    s lies between the scale at which everything rounds to nothing and that at which a length of at least
+    ``target`` is certain, because rounding takes off at most a half.
+    """
+    target = target * (1 - 1e-6)  # float32 sums may be wrong in the last digits; the budget holds exactly
+    magnitude = delta.abs()
+    low = 0.5 / magnitude.amax((1, 2, 3)).clamp_min(1e-12)
+    high = torch.maximum((target + 0.5) / size(delta, norm).clamp_min(1e-12), low)
+    if most is not None:
+        low, high = low.clamp_max(most), high.clamp_max(most)
+    for _ in range(_HALVINGS):
+        middle = (low * high).sqrt()
+        fits = size((magnitude * middle.reshape(-1, 1, 1, 1)).round_(), norm) <= target
+        low, high = torch.where(fits, middle, low), torch.where(fits, high, middle)
+    return (delta * low.reshape(-1, 1, 1, 1)).round_()
+
+
+def to_bytes(image: Tensor) -> Tensor:
+    """Displayed images, whole numbers 0-255 as floats -> uint8, on the CPU."""
+    return image.to(torch.uint8).cpu()
+
+
+def encode_png(pixels: NDArray[np.uint8]) -> bytes:
+    """One uint8 (h, w, 3) image as PNG without compression: equal size in pixels gives equal length in bytes.
+
+    A compressed file would be longer for a perturbed picture than for its original, and so tell the arms apart.
+    """
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", compress_level=0)
+    return buffer.getvalue()
+
+
+def decode_png(data: bytes) -> NDArray[np.uint8]:
+    """The uint8 (h, w, 3) pixels of a PNG."""
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def hwc(images: Tensor) -> NDArray[np.uint8]:
+    """uint8 tensor (n, 3, h, w) -> array (n, h, w, 3), as pictures are stored."""
+    return images.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def chw(pixels: NDArray[np.uint8]) -> Tensor:
+    """uint8 array (n, h, w, 3) -> tensor (n, 3, h, w), as networks take them."""
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))

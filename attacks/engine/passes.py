@@ -1,0 +1,155 @@
+"""The two ways an attack asks a network: a fast gradient pass, and the float32 forward pass that gives the verdict."""
+
+import contextlib
+import copy
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from model.learning.errors import BadInput
+
+Loss = Literal["ce", "margin"]
+MARGIN = 1e-3
+"""A verdict needs a logit gap of this much: far above what float32 differs by between batch sizes and memory
+formats (about 1e-5), so that no later forward pass of the same bytes can dispute it."""
+
+_CPU_BATCH, _GPU_BATCH = 16, 512
+"""Rows per pass. On two CPU cores the time per image is flat from 4 to 32 rows of 224 x 224 (docs/attacks.md)."""
+
+
+class Passes:
+    """A network prepared for attacks, and the count of the image passes it has made.
+
+    ``logits`` runs the network as it was given (a copy in evaluation mode, float32, no TF32): the verdict.
+    ``ascend`` runs a copy with the batch normalisation folded into the convolutions, channels last, without weight
+    gradients, in bfloat16 where ``amp`` asks for it: one forward pass that serves the gap and the gradient.
+
+    Images enter in 0-255 units; the network gets them divided by 255. Raises BadInput for weights that are not finite
+    and, from ``classes``, for fewer than two outputs.
+    """
+
+    def __init__(
+        self, network: nn.Module, *, device: str | torch.device | None = None, amp: bool = False, fold: bool = True
+    ):
+        for name, value in [*network.named_parameters(), *network.named_buffers()]:
+            if value.is_floating_point() and not torch.isfinite(value).all():
+                raise BadInput(f"The network's {name} holds values that are not finite; train it again or load others.")
+        self.device = torch.device(device) if device else _device_of(network)
+        self.amp = amp and self.device.type == "cuda"
+        judge = copy.deepcopy(network).to(self.device, torch.float32).eval().requires_grad_(False)
+        fast = folded(judge) if fold else copy.deepcopy(judge)
+        self._judge, self._fast = (net.to(memory_format=torch.channels_last) for net in (judge, fast))
+        self.batch = _GPU_BATCH if self.device.type == "cuda" else _CPU_BATCH
+        self.count: Counter[str] = Counter(gradient=0, forward=0)
+
+    @property
+    def exact(self) -> bool:
+        """True if ``ascend`` differs from ``logits`` by rounding errors of float32 only."""
+        return not self.amp
+
+    def logits(self, images: Tensor) -> Tensor:
+        """float32 (n, 3, h, w) in 0-255 units -> float32 (n, classes), by the network as it was given."""
+        self.count["forward"] += len(images)
+        with torch.inference_mode(), full_precision():
+            return self._judge(_scaled(images)).clone()
+
+    def judge(self, images: Tensor) -> Tensor:
+        """``logits`` of any number of images, batch by batch, on the CPU."""
+        parts = [self.logits(part.to(self.device, torch.float32)).cpu() for part in images.split(self.batch)]
+        return torch.cat(parts)
+
+    def classes(self, image: Tensor) -> int:
+        """The number of outputs, from one (1, 3, h, w) image; BadInput unless there are at least two."""
+        with torch.inference_mode():
+            out = self._judge(_scaled(image.to(self.device, torch.float32)))
+        if out.ndim != 2 or out.shape[1] < 2:
+            raise BadInput(
+                f"The network answers with shape {tuple(out.shape)} for one image; an attack needs (1, classes) with "
+                "two classes or more. Give a single output a second one: torch.cat([-z, z], 1)."
+            )
+        if not torch.isfinite(out).all():
+            raise BadInput("The network answers with values that are not finite.")
+        return int(out.shape[1])
+
+    def ascend(self, images: Tensor, labels: Tensor, loss: Loss = "margin") -> tuple[Tensor, Tensor]:
+        """(n, 3, h, w) in 0-255 units, (n,) -> logits (n, classes) and the gradient of the loss (n, 3, h, w).
+
+        The gradient is with respect to the pixels in 0-255 units and points to where the label is lost.
+        """
+        self.count["gradient"] += len(images)
+        pixels = _channels_last(images).requires_grad_(True)
+        precision = torch.autocast(self.device.type, torch.bfloat16) if self.amp else contextlib.nullcontext()
+        with torch.enable_grad(), precision:
+            logits = self._fast(_scaled(pixels))
+            (gradient,) = torch.autograd.grad(LOSSES[loss](logits.float(), labels).sum(), pixels)
+        return logits.detach().float(), gradient
+
+
+def gap_of_label(logits: Tensor, labels: Tensor) -> Tensor:
+    """The best other logit minus the label's, (n, classes), (n,) -> (n,): the margin loss; above 0 the label is lost."""
+    own = logits.gather(1, labels[:, None])
+    others = logits.scatter(1, labels[:, None], -torch.inf)
+    return (others.amax(1, keepdim=True) - own)[:, 0]
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """The paper's loss, (n, classes), (n,) -> (n,). Its gradient is the margin's times 1 - p(label) (two classes)."""
+    return nn.functional.cross_entropy(logits, labels, reduction="none")
+
+
+LOSSES = {"ce": cross_entropy, "margin": gap_of_label}
+
+
+def lost(logits: Tensor, labels: Tensor) -> Tensor:
+    """Verdict (n,) bool: another class leads by ``MARGIN``."""
+    return gap_of_label(logits, labels) >= MARGIN
+
+
+def reached(logits: Tensor, labels: Tensor, confidence: float) -> Tensor:
+    """Verdict (n,) bool: the label is lost and the best other class has at least this probability."""
+    others = logits.softmax(1).scatter(1, labels[:, None], 0.0)
+    return lost(logits, labels) & (others.amax(1) >= confidence)
+
+
+def folded(network: nn.Module) -> nn.Module:
+    """A copy with each batch normalisation folded into the convolution before it, or a plain copy where it cannot be.
+
+    Torch can fold what it can trace; networks with data-dependent control flow stay as they are, only slower.
+    """
+    from torch.fx.experimental.optimization import fuse
+
+    plain = copy.deepcopy(network)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return fuse(plain).eval().requires_grad_(False)
+    except Exception:  # whatever tracing stumbles over: the plain copy is always right
+        return plain
+
+
+@contextlib.contextmanager
+def full_precision() -> Iterator[None]:
+    """float32 means float32: no TF32 in CUDA's convolutions and matrix products, deterministic kernels."""
+    matmul = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = matmul
+
+
+def _scaled(images: Tensor) -> Tensor:
+    return _channels_last(images) / 255
+
+
+def _channels_last(images: Tensor) -> Tensor:
+    return images.to(torch.float32).contiguous(memory_format=torch.channels_last)
+
+
+def _device_of(network: nn.Module) -> torch.device:
+    return next((value.device for value in network.parameters()), torch.device("cpu"))

@@ -1,0 +1,50 @@
+"""Simulated readers answer a study through the real pages, over HTTP: a dress rehearsal, marked as such for ever."""
+
+from contextlib import nullcontext
+from typing import Any
+
+from model.management.base import JsonCommand
+from study.page_client import own_server
+from study.rehearsal import rehearse, seat_simulated_readers
+from study.selectors import get_study
+from study.services import close_study, unblind_study
+
+
+class Command(JsonCommand):
+    help = __doc__
+
+    def add_arguments(self, parser):
+        parser.add_argument("study")
+        parser.add_argument("--readers", type=int, default=1, help="simulated readers in all (default 1)")
+        parser.add_argument("--reader", action="append", default=[], help="rehearse this reader's seat; repeatable")
+        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--url", help="a running server; by default one is started for the rehearsal")
+        parser.add_argument("--leave-open", action="store_true", help="do not close and unblind afterwards")
+        parser.add_argument("--by", default="rehearsal", help="who rehearses, for the log")
+
+    def run(self, **options: Any) -> dict[str, Any]:
+        study = get_study(options["study"])
+        seats = seat_simulated_readers(
+            study=study, readers=options["readers"], named=options["reader"], actor=options["by"]
+        )
+        with nullcontext(options["url"]) if options["url"] else own_server() as address:
+            readers = rehearse(
+                study=study,
+                seats=seats,
+                address=address,
+                seed=options["seed"],
+                progress=self.progress("rehearsing", unit="answer"),
+            )
+        # Nobody is left to be blinded where every seat is simulated and every set was read.
+        over = not study.assignments.filter(simulated=False).exists() and all(r["ended"] == "finished" for r in readers)
+        if over and not options["leave_open"]:
+            study = close_study(study=study, actor=options["by"])
+            study = unblind_study(study=study, actor=options["by"])
+        study.refresh_from_db()
+        return {
+            "study": study.slug,
+            "state": study.state,
+            "seed": options["seed"],
+            "answered": sum(reader["answered"] for reader in readers),
+            "readers": readers,
+        }

@@ -173,7 +173,7 @@ def _add_case(study: Study, number: int, perturbation: Perturbation, truth_sourc
         "budget": attack.budget,
         **{norm: getattr(perturbation, norm) for norm in ("l0", "l1", "l2", "linf")},
     }
-    unaltered = {norm: 0.0 for norm in ("l0", "l1", "l2", "linf")}
+    unaltered = dict.fromkeys(("l0", "l1", "l2", "linf"), 0.0)
     arms = [
         # The original is decoded and encoded again, so that both arms have gone the same way.
         ("original", patch.image, perturbation.prob_before, unaltered),

@@ -2,11 +2,13 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.urls import resolve, reverse
 
@@ -29,12 +31,13 @@ class Walk:
 
     client: PageClient
     study: Study
+    seat: Assignment
     answerer: Answerer
     answered: int = 0
     images: int = 0
 
     def read_on(self, on_answer: Callable[[], None]) -> str:
-        """Follow the pages until there is nothing to do; returns where it ended: finished, washout or closed."""
+        """Follow the pages until there is nothing to do; ends ``finished``, or ``waiting`` for a wash-out."""
         page = self.client.get(reverse("reading:study", args=[self.study.slug]))
         for _ in range(200_000):
             if page.status != 200:
@@ -43,15 +46,11 @@ class Walk:
             before = self.answered
             following = getattr(self, f"_on_{name}", self._lost)(page)
             if following is None:
-                return "waiting" if Assignment.objects.get(
-                    study=self.study, reader__username=self.username
-                ).sets.filter(completed_at=None).exists() else "finished"
+                return "waiting" if self.seat.sets.filter(completed_at=None).exists() else "finished"
             if self.answered > before:
                 on_answer()
             page = following
         raise RehearsalFailed(f"still not at the end after {self.answered} answers")
-
-    username: str = ""
 
     def _lost(self, page: Page) -> Page:
         raise RehearsalFailed(f"a reader was led to {page.address}")
@@ -154,7 +153,7 @@ def seat_simulated_readers(*, study: Study, readers: int, named: list[str], acto
         presentation__reading_set__assignment__study=study, presentation__reading_set__assignment__simulated=False
     )
     if human.exists():
-        raise BadInput(f"Study '{study.slug}' holds answers of people: a rehearsal would mix simulated ones among them.")
+        raise BadInput(f"Study '{study.slug}' holds people's answers: a rehearsal would mix simulated ones in.")
     seats = []
     for name in named:
         assignment = study.assignments.filter(reader__username=name).first()
@@ -163,12 +162,25 @@ def seat_simulated_readers(*, study: Study, readers: int, named: list[str], acto
         seats.append(assignment)
     for number in range(1, readers - len(seats) + 1):
         user, _ = User.objects.get_or_create(
-            username=f"simulated-{study.slug}-{number}", defaults={"role": User.Role.READER}
+            username=f"simulated-{study.slug}-{number}",
+            defaults={"role": User.Role.READER, "password": make_password(None)},
         )
         seat = study.assignments.filter(reader=user).first()
         seats.append(seat or assign_reader(study=study, reader=user, actor=actor, simulated=True))
     Assignment.objects.filter(pk__in=[seat.pk for seat in seats]).update(simulated=True)
     return seats
+
+
+@contextmanager
+def _borrowed_password(user: User) -> Iterator[str]:
+    """A password that holds while the block runs; the user's own comes back afterwards."""
+    own, password = user.password, secrets.token_urlsafe(16)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    try:
+        yield password
+    finally:
+        User.objects.filter(pk=user.pk).update(password=own)
 
 
 def rehearse(
@@ -205,14 +217,10 @@ def rehearse(
                 truth=case.truth,
             )
 
-        password = secrets.token_urlsafe(16)
-        seat.reader.set_password(password)
-        seat.reader.save(update_fields=["password"])
         client = PageClient(address)
-        client.sign_in(seat.reader.username, password)
-        walk = Walk(client=client, study=study, answerer=simulated, username=seat.reader.username)
-        ended = walk.read_on(one_more)
-        seat.reader.set_unusable_password()
-        seat.reader.save(update_fields=["password"])
+        with _borrowed_password(seat.reader) as password:
+            client.sign_in(seat.reader.username, password)
+            walk = Walk(client=client, study=study, seat=seat, answerer=simulated)
+            ended = walk.read_on(one_more)
         results.append({"reader": seat.code, "answered": walk.answered, "images_checked": walk.images, "ended": ended})
     return results

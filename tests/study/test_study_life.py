@@ -139,7 +139,9 @@ def test_what_cannot_be_built_is_refused_by_name_and_leaves_nothing(changes, wor
     assert not Study.objects.exists()
     assert not AuditEvent.objects.exists()
     folders = set(default_storage.listdir("")[0]) - before
-    assert not any(default_storage.listdir(f"{top}/{sub}")[1] for top in folders for sub in default_storage.listdir(top)[0])
+    assert not any(
+        default_storage.listdir(f"{top}/{sub}")[1] for top in folders for sub in default_storage.listdir(top)[0]
+    )
 
 
 def test_a_taken_name_is_refused():

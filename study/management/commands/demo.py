@@ -83,7 +83,7 @@ class Command(JsonCommand):
         lines = ["", "Ready. Sign in as:"]
         for login in result["logins"]:
             lines.append(f"  {login['name']:<11} password {login['password']}   {login['address']}")
-        lines.append("The researcher's page shows the rehearsed study's results; the reader's page has a study to read.")
+        lines.append("The researcher finds the rehearsed study's results, the reader a study to read.")
         return "\n".join(lines)
 
 

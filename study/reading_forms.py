@@ -1,0 +1,59 @@
+"""What comes in from the reading pages, as forms: the plain page and the JSON of the page with JavaScript alike."""
+
+from typing import Any
+
+from django import forms
+
+from model.learning.errors import BadInput
+from study.models import Response
+from study.reading import LONGEST_MS, MAX_CELLS, MAX_NOTE, NOTICED, Given
+
+
+class AnswerForm(forms.Form):
+    token = forms.CharField(max_length=32)
+    key = forms.CharField(min_length=8, max_length=64)
+    replaces = forms.IntegerField(min_value=0, required=False)
+    answer = forms.ChoiceField(choices=Response.Answer.choices)
+    confidence = forms.IntegerField(min_value=1, max_value=5, required=False)
+    tumour_cell_count = forms.IntegerField(min_value=0, max_value=MAX_CELLS, required=False)
+    perturbed_response = forms.NullBooleanField(required=False)
+    note = forms.CharField(max_length=MAX_NOTE, required=False)
+    rt_ms = forms.FloatField(min_value=0, max_value=LONGEST_MS, required=False)
+    focus_lost_ms = forms.FloatField(min_value=0, max_value=LONGEST_MS, required=False)
+    shown_at = forms.DateTimeField(required=False)
+    answered_at = forms.DateTimeField(required=False)
+    viewing = forms.JSONField(required=False)
+
+
+def require_valid(form: forms.Form) -> dict[str, Any]:
+    """The form's cleaned values.
+
+    Raises:
+        BadInput: naming the first field that is wrong.
+    """
+    if form.is_valid():
+        return form.cleaned_data
+    name, errors = next(iter(form.errors.items()))
+    raise BadInput(f"{name}: {errors[0]}")
+
+
+def read_answer(data: Any) -> dict[str, Any]:
+    """The arguments of ``reading.record_answer`` from a form's or a JSON document's fields.
+
+    Raises:
+        BadInput: naming the field.
+    """
+    values = require_valid(AnswerForm(data))
+    named = {name: values.pop(name) for name in ("token", "key")}
+    replaces = values.pop("replaces") or 0
+    viewing = values.pop("viewing")
+    given = Given(viewing=viewing if isinstance(viewing, dict) else {}, **values)
+    return {**named, "replaces": replaces, "given": given}
+
+
+class QuestionnaireForm(forms.Form):
+    noticed = forms.ChoiceField(choices=[(value, value) for value in NOTICED])
+    share = forms.IntegerField(min_value=0, max_value=100, required=False)
+    difference = forms.CharField(max_length=MAX_NOTE, required=False)
+    repeats = forms.ChoiceField(choices=[(value, value) for value in NOTICED])
+    comment = forms.CharField(max_length=MAX_NOTE, required=False)

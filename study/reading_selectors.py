@@ -1,0 +1,195 @@
+"""What a reader may see: reads for the reading room, and nothing here touches an arm, a truth or a patch's name.
+
+The *window* is all that a reader can name: the presentation just answered (its answer may be changed), the one whose
+turn it is, and the one directly after it (so that its bytes can be fetched ahead). Everything else does not exist for
+a browser. An older presentation stays shut so that two twins can never be laid side by side.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+
+from study.models import Assignment, GuideImage, Presentation, ReadingSession, ReadingSet, Response, Stimulus, Study
+
+
+class Stage(StrEnum):
+    """Where a reader stands in a study; the viewing check comes with every sitting and is no stage."""
+
+    WITHDRAWN = "withdrawn"
+    NOT_OPEN = "not_open"
+    CLOSED = "closed"
+    CONSENT = "consent"
+    PRACTICE = "practice"
+    READING = "reading"
+    SET_DONE = "set_done"
+    WASHOUT = "washout"
+    QUESTIONNAIRE = "questionnaire"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A reader's place in a study. ``reading_set`` is the first set that is not finished; None after the last."""
+
+    stage: Stage
+    assignment: Assignment
+    sets: int
+    reading_set: ReadingSet | None = None
+    count: int = 0
+    answered: int = 0
+    opens_at: datetime | None = None
+    window: dict[int, Presentation] = field(default_factory=dict)
+
+    @property
+    def previous(self) -> Presentation | None:
+        return self.window.get(self.answered)
+
+    @property
+    def current(self) -> Presentation | None:
+        return self.window.get(self.answered + 1)
+
+    @property
+    def next(self) -> Presentation | None:
+        return self.window.get(self.answered + 2)
+
+
+def assignments_of(user: Any) -> QuerySet[Assignment]:
+    """The reader's studies. The protocol and the source name arms and can be large: they are never loaded here."""
+    return (
+        Assignment.objects.filter(reader=user)
+        .exclude(study__state__in=[Study.State.DRAFT, Study.State.FROZEN])
+        .select_related("study")
+        .defer("study__protocol", "study__source", "questionnaire")
+        .order_by("-invited_at")
+    )
+
+
+def assignment_of(user: Any, slug: str) -> Assignment | None:
+    return assignments_of(user).filter(study__slug=slug).first()
+
+
+def opening_time(reading_set: ReadingSet, before: ReadingSet | None) -> datetime | None:
+    """When a set opens: the first at once (None), each later one its wash-out after the end of the one before it."""
+    if before is None or before.completed_at is None:
+        return None
+    return before.completed_at + timedelta(hours=reading_set.assignment.study.washout_hours)
+
+
+def _shut(assignment: Assignment) -> Stage | None:
+    if assignment.withdrawn_at:
+        return Stage.WITHDRAWN
+    state = assignment.study.state
+    if state in (Study.State.DRAFT, Study.State.FROZEN):
+        return Stage.NOT_OPEN
+    return None if state == Study.State.OPEN else Stage.CLOSED
+
+
+def _practice_due(assignment: Assignment) -> bool:
+    """Practice patches are single ones with a label, so they belong to the labelling task."""
+    study = assignment.study
+    return assignment.practised_at is None and study.practice_count > 0 and study.task == Study.Task.LABELLING
+
+
+def _window(reading_set: ReadingSet, answered: int) -> dict[int, Presentation]:
+    near = Presentation.objects.filter(reading_set=reading_set, position__range=(answered, answered + 2))
+    return {presentation.position: presentation for presentation in near}
+
+
+def answered_in(reading_set: ReadingSet) -> int:
+    """Presentations of the set with an answer. They are answered in order, so this is also the last position."""
+    return Response.objects.filter(presentation__reading_set=reading_set, revision=1).count()
+
+
+def place_of(assignment: Assignment) -> Place:
+    """Where the reader stands now, with the window that they may name."""
+    sets = list(ReadingSet.objects.filter(assignment=assignment).order_by("number"))
+    for reading_set in sets:
+        reading_set.assignment = assignment
+    number = next((index for index, one in enumerate(sets) if one.completed_at is None), None)
+    place = {"assignment": assignment, "sets": len(sets)}
+    if shut := _shut(assignment):
+        return Place(stage=shut, **place)
+    if number is None:
+        done = assignment.questionnaire_at is not None
+        return Place(stage=Stage.FINISHED if done else Stage.QUESTIONNAIRE, **place)
+    current = sets[number]
+    place |= {"reading_set": current, "count": current.presentations.count()}
+    if assignment.consented_at is None:
+        return Place(stage=Stage.CONSENT, **place)
+    if _practice_due(assignment):
+        return Place(stage=Stage.PRACTICE, **place)
+    opens_at = opening_time(current, sets[number - 1] if number else None)
+    if opens_at and opens_at > timezone.now():
+        return Place(stage=Stage.WASHOUT, opens_at=opens_at, **place)
+    place |= {"answered": answered_in(current)}
+    stage = Stage.READING if place["answered"] < place["count"] else Stage.SET_DONE
+    return Place(stage=stage, opens_at=opens_at, window=_window(current, place["answered"]), **place)
+
+
+def current_response(presentation: Presentation) -> Response | None:
+    """The latest revision of a presentation's answer."""
+    return presentation.responses.order_by("-revision").first()
+
+
+def servable_stimulus(user: Any, token: str) -> Stimulus | None:
+    """The stimulus behind an image token, when it lies in the reader's window; None for everything else."""
+    presentation = (
+        Presentation.objects.filter(Q(token=token) | Q(second_token=token), reading_set__assignment__reader=user)
+        .select_related("reading_set__assignment__study")
+        .defer("reading_set__assignment__study__protocol", "reading_set__assignment__study__source")
+        .first()
+    )
+    if presentation is None:
+        return None
+    place = place_of(presentation.reading_set.assignment)
+    if place.reading_set != presentation.reading_set or presentation.position not in place.window:
+        return None
+    stimulus_id = presentation.stimulus_id if presentation.token == token else presentation.second_id
+    return Stimulus.objects.only("image", "sha256").filter(pk=stimulus_id).first()
+
+
+def servable_guide(user: Any, token: str) -> GuideImage | None:
+    """An example or practice patch of a study that this reader takes part in."""
+    mine = GuideImage.objects.filter(token=token, study__assignments__reader=user)
+    return mine.only("image", "sha256").first()
+
+
+def guides(study: Study, kind: str) -> list[GuideImage]:
+    return list(study.guide_images.filter(kind=kind).order_by("number"))
+
+
+def latest_session(assignment: Assignment, pk: int | None = None) -> ReadingSession | None:
+    """This browser's sitting, else the newest one of the reader (after signing in again)."""
+    sessions = ReadingSession.objects.filter(assignment=assignment)
+    return (sessions.filter(pk=pk).first() if pk else None) or sessions.order_by("-started_at").first()
+
+
+def sets_of(assignment: Assignment) -> list[dict[str, Any]]:
+    """Every set with its counts and times, for the study's own page."""
+    rows = list(
+        ReadingSet.objects.filter(assignment=assignment)
+        .annotate(count=Count("presentations", distinct=True))
+        .order_by("number")
+    )
+    sets, before = [], None
+    for row in rows:
+        row.assignment = assignment
+        opens_at = opening_time(row, before)
+        sets.append(
+            {
+                "number": row.number,
+                "count": row.count,
+                "answered": answered_in(row),
+                "completed_at": row.completed_at,
+                "opens_at": opens_at,
+                "open": row.completed_at is None
+                and (before is None or before.completed_at is not None)
+                and (opens_at is None or opens_at <= timezone.now()),
+            }
+        )
+        before = row
+    return sets

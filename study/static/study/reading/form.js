@@ -1,0 +1,78 @@
+// The answer form: what was chosen, what is missing, and when a choice is complete.
+import { say } from "./texts.js";
+
+const REQUIRED = ["confidence", "perturbed_response"];
+
+export class AnswerForm {
+  constructor(form, questions, submit) {
+    this.form = form;
+    this.questions = questions;
+    this.immediate = questions.length === 0;
+    // Where every question has keys, the last key saves; a count or a note asks for Enter.
+    this.saves = questions.every((name) => REQUIRED.includes(name));
+    this.submit = submit;
+    this.pointed = -Infinity;
+    form.noValidate = true;
+    form.addEventListener("submit", (event) => this.onSubmit(event));
+    form.addEventListener("pointerup", (event) => { this.pointed = event.timeStamp; });
+    form.addEventListener("change", (event) => this.onChange(event));
+  }
+
+  onSubmit(event) {
+    event.preventDefault();
+    const answer = this.immediate ? event.submitter?.value : this.value("answer");
+    this.send(answer, event.timeStamp);
+  }
+
+  // Arrow keys inside a group of choices only move; a pointer's choice may be the last one that was missing.
+  onChange(event) {
+    if (event.target.type === "radio" && event.timeStamp - this.pointed < 500) this.complete(event.timeStamp);
+  }
+
+  press(element, at) {
+    if (this.immediate) return this.send(element.value, at);
+    element.checked = true;
+    element.focus({ preventScroll: true });
+    return this.complete(at);
+  }
+
+  complete(at) {
+    if (this.saves && !this.changing && !this.missing().length) this.send(this.value("answer"), at);
+  }
+
+  value(name) {
+    return new FormData(this.form).get(name);
+  }
+
+  missing() {
+    const needed = ["answer", ...REQUIRED.filter((name) => this.questions.includes(name))];
+    return needed.filter((name) => !this.value(name));
+  }
+
+  send(answer, at) {
+    const missing = this.immediate ? [] : this.missing();
+    if (missing.length) this.submit(null, at, say("needed", { fields: missing.map((name) => say(name)).join(", ") }));
+    else if (answer) this.submit(this.values(answer), at, "");
+  }
+
+  values(answer) {
+    const values = { answer };
+    const has = (name) => this.questions.includes(name);
+    if (has("confidence")) values.confidence = Number(this.value("confidence"));
+    if (has("perturbed_response")) values.perturbed_response = this.value("perturbed_response") === "true";
+    if (has("tumour_cell_count")) values.tumour_cell_count = this.value("tumour_cell_count") || null;
+    if (has("note")) values.note = this.value("note");
+    return values;
+  }
+
+  // Empty for a new presentation, filled with the reader's own answer when it is to be changed.
+  fill(given) {
+    this.changing = Boolean(given);
+    this.form.reset();
+    for (const element of this.form.elements) {
+      if (element.type === "radio") element.checked = given ? String(given[element.name]) === element.value : false;
+      else if (element.name === "tumour_cell_count" || element.name === "note") element.value = given?.[element.name] ?? "";
+      else if (element.name === "answer") element.classList.toggle("given", given?.answer === element.value);
+    }
+  }
+}

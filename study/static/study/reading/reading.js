@@ -1,0 +1,239 @@
+// The reading room: one presentation after another. An answer is stored by the server before the page moves on.
+import { persist, Refused } from "./api.js";
+import { Clock } from "./clock.js";
+import { ask } from "./dialogs.js";
+import { AnswerForm } from "./form.js";
+import { onKeys } from "./keys.js";
+import { newKey, Outbox } from "./outbox.js";
+import { Picture } from "./picture.js";
+import { say } from "./texts.js";
+
+const SETTLE_MS = 250; // a second click or key of the same hand movement does not answer the next image
+
+const $ = (id) => document.getElementById(id);
+const room = $("room");
+const data = room.dataset;
+const canvases = [$("first"), $("second")].filter(Boolean);
+const picture = new Picture($("stage"), canvases, Number(data.scale));
+const clock = new Clock();
+const outbox = new Outbox(data.study, data.code);
+const form = new AnswerForm($("answer-form"), data.questions.split(" ").filter(Boolean), onAnswer);
+const fetched = new Map(); // token -> bytes of an image in the window, never attached to the page before its turn
+
+let state = null;
+let shown = null; // { named, given }: the presentation on the screen
+let readyAt = Infinity;
+
+const addressOf = (pattern, token) => pattern.replace("TOKEN", token);
+const tokensOf = (named) => (named ? [named.first, named.second].filter(Boolean) : []);
+
+function tell(text) {
+  $("status").textContent = text;
+}
+
+function trouble(text) {
+  return {
+    trouble: () => { $("banner-text").textContent = text; $("banner").hidden = false; },
+    fine: () => { $("banner").hidden = true; },
+  };
+}
+
+const ready = (value) => { data.ready = value ? "yes" : "no"; };
+
+async function image(token) {
+  if (!fetched.has(token)) {
+    fetched.set(token, await persist(room, addressOf(data.imageUrl, token), undefined, trouble(say("offline_image"))));
+  }
+  return fetched.get(token);
+}
+
+// Fetches the next presentation's bytes while the reader looks at this one; a failure is met again at its turn.
+function preload() {
+  const quiet = { trouble: () => {}, fine: () => {} };
+  for (const token of tokensOf(state.next)) {
+    if (fetched.has(token)) continue;
+    persist(room, addressOf(data.imageUrl, token), undefined, quiet).then((blob) => fetched.set(token, blob), () => {});
+  }
+}
+
+function forgetOutsideWindow() {
+  const near = new Set([state.previous, state.current, state.next].flatMap(tokensOf));
+  for (const token of fetched.keys()) if (!near.has(token)) fetched.delete(token);
+}
+
+function showPlace(changing) {
+  const position = changing ? state.answered : Math.min(state.answered + 1, state.count);
+  $("position").textContent = position;
+  $("progress").value = state.answered;
+  $("changing").hidden = !changing;
+  $("back").hidden = changing || !state.previous;
+  $("forward").hidden = !changing;
+  $("done").hidden = changing || state.stage !== "set_done";
+  $("answer-form").hidden = !$("done").hidden;
+  $("tools").hidden = $("legend").hidden = $("pause").hidden = $("answer-form").hidden;
+}
+
+async function present(named, given = null) {
+  ready(false);
+  readyAt = Infinity;
+  clock.suspend();
+  picture.clear();
+  showPlace(Boolean(given));
+  form.fill(given);
+  $("loading").hidden = false;
+  try {
+    const blobs = await Promise.all(tokensOf(named).map(image));
+    $("loading").hidden = true;
+    await picture.paint(blobs);
+  } catch (error) {
+    $("loading").hidden = true;
+    if (error instanceof Refused && error.status === 404) return restart(say("refused"));
+    tell(say("broken"));
+    return null;
+  }
+  clock.start(named.first);
+  shown = { named, given };
+  readyAt = performance.now() + SETTLE_MS;
+  setTimeout(() => ready(true), SETTLE_MS);
+  tell(given ? say("changing", { answer: say(given.answer) }) : say("position", { position: state.answered + 1, count: state.count }));
+  if (!given) preload();
+  return null;
+}
+
+async function show(next) {
+  state = next;
+  forgetOutsideWindow();
+  if (state.stage === "reading") return present(state.current);
+  if (state.stage !== "set_done") return location.assign(data.studyUrl);
+  shown = null;
+  clock.stop();
+  picture.clear();
+  showPlace(false);
+  $("finish").focus();
+  return null;
+}
+
+// Keeps the answer, sends it until it is stored, and only then moves on.
+async function send(answer) {
+  outbox.put(answer);
+  tell(say("saving"));
+  try {
+    const reply = await persist(room, data.answerUrl, answer, trouble(say("offline")));
+    outbox.clear(answer.key);
+    return reply.state;
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    outbox.clear(answer.key);
+    if (error.status === 400) return Promise.reject(error);
+    tell(say("refused"));
+    return error.body?.state ?? fetchState();
+  }
+}
+
+async function onAnswer(values, at, missing) {
+  if (!shown || performance.now() < readyAt) return;
+  if (missing) { tell(missing); return; }
+  const { named, given } = shown;
+  const answer = {
+    ...values, ...clock.read(at), token: named.first, key: newKey(), replaces: given?.revision ?? 0,
+    viewing: picture.viewing(),
+  };
+  shown = null;
+  ready(false);
+  try {
+    const next = await send(answer);
+    clock.stop();
+    if (!given && isBreak(next)) await away("break-dialog");
+    await show(next);
+  } catch (error) {
+    shown = { named, given };
+    ready(true);
+    tell(error.body?.message ?? say("offline"));
+  }
+}
+
+function isBreak(next) {
+  const every = Number(data.breakEvery);
+  return every > 0 && next.stage === "reading" && next.answered > 0 && next.answered % every === 0;
+}
+
+async function away(id) {
+  clock.leave("dialog");
+  picture.cover(true);
+  await ask(id);
+  picture.cover(false);
+  clock.back("dialog");
+}
+
+async function goBack() {
+  if (!state?.previous || shown?.given || (state.stage === "reading" && !shown)) return;
+  shown = null;
+  const given = await persist(room, addressOf(data.givenUrl, state.previous.first), undefined, trouble(say("offline_image")));
+  await present(state.previous, given);
+}
+
+async function fetchState() {
+  return (await persist(room, data.stateUrl, undefined, trouble(say("offline_image")))).state;
+}
+
+async function restart(message) {
+  await show(await fetchState());
+  tell(message);
+}
+
+function press(element, event) {
+  if (element.form === $("answer-form") && element.name) form.press(element, event.timeStamp);
+  else element.click();
+}
+
+function listen() {
+  onKeys(press);
+  $("back").addEventListener("click", (event) => { event.preventDefault(); goBack().catch(() => restart(say("refused"))); });
+  $("forward").addEventListener("click", (event) => { event.preventDefault(); if (shown) show(state); });
+  $("pause").addEventListener("click", () => away("pause-dialog"));
+  $("larger").addEventListener("click", () => picture.magnify(1));
+  $("smaller").addEventListener("click", () => picture.magnify(-1));
+  $("retry").addEventListener("click", () => document.dispatchEvent(new CustomEvent("blindspot:retry")));
+  $("stage").addEventListener("drawn", noteScale);
+  document.addEventListener("keydown", otherKeys);
+  window.addEventListener("beforeunload", (event) => { if (outbox.get()) event.preventDefault(); });
+}
+
+function otherKeys(event) {
+  if (document.querySelector("dialog[open]") || event.target.matches?.("textarea, input[type=number]")) return;
+  const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  if (event.shiftKey && steps[event.key]) { event.preventDefault(); picture.move(...steps[event.key]); }
+  if (event.key === " " && data.pairDisplay === "alternating" && !event.target.matches?.("button, a, summary")) {
+    event.preventDefault();
+    alternate();
+  }
+  if (event.key === "Enter" && !form.immediate && !event.defaultPrevented && !event.target.matches?.("button, a, summary, input")) {
+    $("answer-form").requestSubmit();
+  }
+}
+
+function alternate() {
+  picture.alternate();
+  tell(say(picture.shown ? "showing_second" : "showing_first"));
+}
+
+function noteScale() {
+  const small = picture.scale < picture.wanted;
+  $("scale-note").hidden = !small;
+  if (small) $("scale-note").textContent = say("scale_small", { scale: picture.scale, wanted: picture.wanted });
+}
+
+async function start() {
+  listen();
+  const pending = outbox.get();
+  if (pending) {
+    const next = await send(pending).catch(() => null);
+    await show(next ?? await fetchState());
+    tell(say(next ? "resent" : "refused"));
+  } else {
+    await show(await fetchState());
+  }
+  if (data.change === "yes") await goBack();
+}
+
+start();

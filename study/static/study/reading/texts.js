@@ -1,0 +1,6 @@
+// The page's texts, as the server gave them (study/texts/*.json).
+const texts = JSON.parse(document.getElementById("texts").textContent);
+
+export function say(key, values = {}) {
+  return texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}

@@ -1,0 +1,65 @@
+// The viewing check: what the window and the screen are, and which whole scale fits.
+import { say } from "./texts.js";
+
+const PATCH = 224; // the usual patch; the reading page fits the real one
+const PANEL = 336; // CSS pixels beside and above the image on the reading page
+const BAR = 72;
+
+const form = document.getElementById("viewing");
+const put = (id, text) => { document.getElementById(id).textContent = text; };
+
+function measure() {
+  const across = Number(form.dataset.pair);
+  const wide = ((innerWidth - PANEL) * devicePixelRatio) / across;
+  const high = (innerHeight - BAR) * devicePixelRatio;
+  const fits = Math.floor(Math.min(wide, high) / PATCH);
+  const wanted = Number(form.dataset.scale);
+  return {
+    inner_width: innerWidth,
+    inner_height: innerHeight,
+    screen_width: screen.width,
+    screen_height: screen.height,
+    device_pixel_ratio: devicePixelRatio,
+    colour_depth: screen.colorDepth,
+    zoom: window.visualViewport?.scale ?? 1,
+    scale: Math.min(wanted, fits),
+    scale_wanted: wanted,
+    touch: navigator.maxTouchPoints > 0,
+    javascript: true,
+  };
+}
+
+// A chequerboard of single patch pixels and a scale of greys, at the scale that the patches will have.
+function drawPattern(scale) {
+  const canvas = document.getElementById("pattern");
+  const [columns, rows, k] = [128, 32, Math.max(1, scale)];
+  Object.assign(canvas, { width: columns * k, height: rows * k });
+  canvas.style.width = `${(columns * k) / devicePixelRatio}px`;
+  canvas.style.height = `${(rows * k) / devicePixelRatio}px`;
+  const context = canvas.getContext("2d", { alpha: false });
+  for (let x = 0; x < columns; x += 1) {
+    for (let y = 0; y < rows; y += 1) {
+      const grey = x < columns / 2 ? 255 * ((x + y) % 2) : Math.floor((x - columns / 2) / 4) * 17;
+      context.fillStyle = `rgb(${grey},${grey},${grey})`;
+      context.fillRect(x * k, y * k, k, k);
+    }
+  }
+}
+
+function show() {
+  const found = measure();
+  put("window", `${found.inner_width} × ${found.inner_height}`);
+  put("screen", `${found.screen_width} × ${found.screen_height}`);
+  put("ratio", String(Math.round(found.device_pixel_ratio * 1000) / 1000));
+  put("depth", say("bits", { value: found.colour_depth }));
+  put("scale", `${Math.max(found.scale, 1)} : 1`);
+  const verdict = found.scale < 1 ? "tiny" : found.scale < found.scale_wanted ? "small" : "good";
+  put("verdict", say(verdict, { scale: found.scale, wanted: found.scale_wanted }));
+  document.getElementById("verdict").className = verdict === "good" ? "feedback right" : "feedback wrong";
+  form.elements.viewing.value = JSON.stringify({ ...found, scale: Math.max(found.scale, 1) });
+  drawPattern(found.scale);
+}
+
+document.getElementById("measured").hidden = false;
+window.addEventListener("resize", show);
+show();

@@ -1,0 +1,60 @@
+"""What every page of the reading room shares: whose study it is, and that nothing is kept in a cache."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+
+from study import reading_selectors as selectors
+from study.models import Assignment
+
+JSON_LENGTH = 1024
+
+
+def _uncached(response: HttpResponse) -> HttpResponse:
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def reader_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """``view(request, assignment, ...)`` for a signed-in reader of the study ``slug``; 404 for anybody else."""
+
+    @login_required
+    @functools.wraps(view)
+    def wrapped(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponse:
+        assignment = selectors.assignment_of(request.user, slug)
+        if assignment is None:
+            raise Http404
+        return _uncached(view(request, assignment, **kwargs))
+
+    return wrapped
+
+
+def reader_api(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """As ``reader_page``, answering in JSON: 401 when the session has ended, 404 when there is no such study."""
+
+    @functools.wraps(view)
+    def wrapped(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return padded_json({"error": "signed_out"}, status=401)
+        assignment = selectors.assignment_of(request.user, slug)
+        if assignment is None:
+            return padded_json({"error": "not_found"}, status=404)
+        return view(request, assignment, **kwargs)
+
+    return wrapped
+
+
+def padded_json(value: dict[str, Any], status: int = 200) -> HttpResponse:
+    """JSON filled up with spaces, so that documents of one kind have one length whatever they say."""
+    response = JsonResponse(value, status=status)
+    short = -len(response.content) % JSON_LENGTH
+    response.content += b" " * short
+    return _uncached(response)
+
+
+def sitting_key(assignment: Assignment) -> str:
+    """Where a browser's session keeps the number of its sitting."""
+    return f"sitting_{assignment.pk}"

@@ -1,0 +1,46 @@
+"""Pixels on their way out: the same headers for all, the hash checked, nothing to be learned but the picture.
+
+A stimulus leaves only while its presentation lies in the reader's window (see ``reading_selectors``); any other token
+is 404, whether it was guessed, belongs to somebody else, is over or is still to come.
+"""
+
+import hashlib
+import logging
+
+from django.db.models.fields.files import FieldFile
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from study import reading_selectors as selectors
+
+log = logging.getLogger(__name__)
+
+
+def _nothing(status: int) -> HttpResponse:
+    return HttpResponse(status=status, headers={"Cache-Control": "no-store"})
+
+
+def _png(image: FieldFile, sha256: str) -> HttpResponse:
+    with image.open("rb") as file:
+        content = file.read()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        log.error("%s is not the file that was stored: its SHA-256 differs; it is not served", image.name)
+        return _nothing(500)
+    headers = {"Content-Length": str(len(content)), "Cache-Control": "no-store"}
+    return HttpResponse(content, content_type="image/png", headers=headers)
+
+
+@require_safe
+def stimulus(request: HttpRequest, token: str) -> HttpResponse:
+    if not request.user.is_authenticated:
+        return _nothing(401)
+    found = selectors.servable_stimulus(request.user, token)
+    return _nothing(404) if found is None else _png(found.image, found.sha256)
+
+
+@require_safe
+def guide(request: HttpRequest, token: str) -> HttpResponse:
+    if not request.user.is_authenticated:
+        return _nothing(401)
+    found = selectors.servable_guide(request.user, token)
+    return _nothing(404) if found is None else _png(found.image, found.sha256)

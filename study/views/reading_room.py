@@ -1,0 +1,102 @@
+"""The page on which images are read. It is one form that works by itself; JavaScript takes it over where it runs."""
+
+import secrets
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from model.learning.errors import BadInput
+from study import reading, texts
+from study import reading_selectors as selectors
+from study.models import Assignment, Presentation, Response
+from study.reading_forms import read_answer
+from study.reading_selectors import Place, Stage
+from study.views.reading_common import reader_page, sitting_key
+
+
+def _room(
+    request: HttpRequest,
+    place: Place,
+    presentation: Presentation | None,
+    latest: Response | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    study = place.assignment.study
+    context = {
+        "assignment": place.assignment,
+        "study": study,
+        "place": place,
+        "presentation": presentation,
+        "latest": latest,
+        "changing": latest is not None,
+        "position": presentation.position if presentation else place.count,
+        "key": secrets.token_urlsafe(16),
+        "answers": _answers(study),
+        "immediate": not study.questions,
+        "page_texts": texts.section("page"),
+        "break_due": bool(study.break_every and place.answered and place.answered % study.break_every == 0),
+        "is_last_set": place.reading_set is not None and place.reading_set.number == place.sets,
+    }
+    return render(request, "reading/read.html", context, status=status)
+
+
+def _answers(study) -> list[dict[str, str]]:
+    """The two answers with their texts and keys."""
+    ending = "_alternating" if study.pair_display == "alternating" else ""
+    if study.task == "labelling":
+        return [
+            {"value": "tumour", "label": texts.say("read.tumour"), "key": "t"},
+            {"value": "no_tumour", "label": texts.say("read.no_tumour"), "key": "n"},
+        ]
+    keys = ("f", "s") if ending else ("l", "r")
+    return [
+        {"value": "first", "label": texts.say(f"read.first{ending}"), "key": keys[0]},
+        {"value": "second", "label": texts.say(f"read.second{ending}"), "key": keys[1]},
+    ]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@reader_page
+def read(request: HttpRequest, assignment: Assignment) -> HttpResponse:
+    if request.method == "POST":
+        return _save(request, assignment)
+    place = selectors.place_of(assignment)
+    if place.stage not in (Stage.READING, Stage.SET_DONE):
+        return redirect("reading:study", slug=assignment.study.slug)
+    if sitting_key(assignment) not in request.session:
+        return redirect("reading:viewing", slug=assignment.study.slug)
+    return _room(request, place, place.current)
+
+
+def _save(request: HttpRequest, assignment: Assignment) -> HttpResponse:
+    session = selectors.latest_session(assignment, request.session.get(sitting_key(assignment)))
+    try:
+        reading.record_answer(assignment=assignment, session=session, **read_answer(request.POST))
+    except BadInput as error:
+        messages.error(request, texts.say("read.error", message=str(error)))
+    except (reading.Conflict, reading.NotServed):
+        messages.warning(request, texts.say("read.stale"))
+    return redirect("reading:read", slug=assignment.study.slug)
+
+
+@require_safe
+@reader_page
+def change(request: HttpRequest, assignment: Assignment) -> HttpResponse:
+    """The presentation answered last, with its answer, to be answered anew."""
+    place = selectors.place_of(assignment)
+    if place.previous is None or sitting_key(assignment) not in request.session:
+        return redirect("reading:read", slug=assignment.study.slug)
+    return _room(request, place, place.previous, selectors.current_response(place.previous))
+
+
+@require_POST
+@reader_page
+def finish(request: HttpRequest, assignment: Assignment) -> HttpResponse:
+    number = request.POST.get("set", "")
+    try:
+        reading.finish_set(assignment=assignment, number=int(number) if number.isdecimal() else 0)
+    except (reading.Conflict, reading.NotServed):
+        messages.warning(request, texts.say("read.stale"))
+    return redirect("reading:study", slug=assignment.study.slug)

@@ -1,0 +1,66 @@
+"""A real Chromium (Debian's, never a downloaded one) before a live server."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests import factories
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    if not Path(CHROMIUM).exists():
+        pytest.skip("Chromium is not installed: scripts/install-chromium.sh")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def window(chromium: Browser, live_server):
+    """``window(scale=1.5, ...)`` opens a page at a device scale; script errors and refused content fail the test."""
+    contexts, wrong = [], []
+
+    def open_page(*, width: int = 1280, height: int = 720, scale: float = 1, **options):
+        context = chromium.new_context(
+            viewport={"width": width, "height": height},
+            device_scale_factor=scale,
+            base_url=live_server.url,
+            **options,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
+        page.on("console", lambda line: wrong.append(line.text) if "Content Security Policy" in line.text else None)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not wrong, wrong
+
+
+def sign_in(page, username: str = "reader") -> None:
+    page.goto("/sign-in/")
+    page.fill("input[name=username]", username)
+    page.fill("input[name=password]", factories.PASSWORD)
+    page.click("form button[type=submit] >> nth=-1")
+    page.wait_for_url("**/reading/")
+
+
+def enter_room(page, slug: str = "small") -> None:
+    """Through the viewing check into the room, up to the first image."""
+    page.goto(f"/reading/study/{slug}/viewing/")
+    page.click("#viewing button[type=submit]")
+    page.wait_for_url("**/read/")
+    wait_ready(page)
+
+
+def wait_ready(page) -> None:
+    page.wait_for_selector('#room[data-ready="yes"]')

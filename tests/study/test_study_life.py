@@ -24,8 +24,9 @@ def reader(name: str = "ann") -> User:
 
 def built(**kwargs) -> Study:
     settings = kwargs.pop("settings", SMALL)
-    kwargs = {"name": "Small", "seed": 5, "actor": "test", "readers": [reader()], **kwargs}
-    return build_study(attack=attacked_pool(), settings=settings, **kwargs)
+    readers = kwargs.pop("readers", None) or [reader()]
+    kwargs = {"name": "Small", "seed": 5, "actor": "test", **kwargs}
+    return build_study(attack=attacked_pool(), settings=settings, readers=readers, **kwargs)
 
 
 def orders(study: Study) -> list[tuple]:

@@ -44,16 +44,13 @@ def rounded(delta: Tensor, norm: Norm, budget: float | Tensor, rounding: Roundin
     round(s delta), with the largest s at which the rounded perturbation is no longer than the float one was (and
     within the budget). A weak perturbation then keeps its strongest components, one grey level each, instead of none.
     """
-    if rounding == "truncate":
-        whole = delta.trunc()
-    else:
-        whole = delta.round()  # halves to even, so that 0.5 is no change
+    whole = delta.trunc() if rounding == "truncate" else delta.round()  # halves to even: 0.5 is no change
     if norm == "l0":
         return whole
     if norm == "linf":
         limit = torch.as_tensor(budget, dtype=delta.dtype, device=delta.device).reshape(-1, 1, 1, 1).floor()
         return torch.minimum(torch.maximum(whole, -limit), limit)
-    length = "l1" if norm == "l1" else "l2"
+    length: Norm = "l1" if norm == "l1" else "l2"
     if rounding == "aware":
         target = torch.minimum(size(delta, length), _per_image(budget, delta))
         return _longest_rounding(delta, length, target)

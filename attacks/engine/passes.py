@@ -90,7 +90,7 @@ class Passes:
 
 
 def gap_of_label(logits: Tensor, labels: Tensor) -> Tensor:
-    """The best other logit minus the label's, (n, classes), (n,) -> (n,): the margin loss; above 0 the label is lost."""
+    """The best other logit minus the label's, (n, classes), (n,) -> (n,): the margin loss."""
     own = logits.gather(1, labels[:, None])
     others = logits.scatter(1, labels[:, None], -torch.inf)
     return (others.amax(1, keepdim=True) - own)[:, 0]

@@ -60,7 +60,7 @@ class Pool:
         return torch.from_numpy(rows).to(self.device)
 
     def suspects(self, enough: int) -> Rows:
-        """Up to ``enough`` rows that wait for a verdict: none until that many do, or until nobody waits for a gradient."""
+        """Up to ``enough`` rows that wait for a verdict: none before that many do or nobody else is there."""
         rows = np.flatnonzero((self.index >= 0) & self.suspect)
         others = len(np.flatnonzero(self.index >= 0)) - len(rows)
         return rows[:enough] if len(rows) >= enough or not others else rows[:0]

@@ -96,7 +96,7 @@ def recipe(
 
 
 def default_step(norm: str, budget: float, rule: str) -> float:
-    """A quarter of the budget (for Linf in whole grey levels); one grey level without a budget; 64 in a chosen pixel."""
+    """A quarter of the budget (Linf: in whole grey levels); one grey level without a budget; 64 in a chosen pixel."""
     if rule == "raw":
         return RAW_STEP
     if norm == "none":

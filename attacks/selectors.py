@@ -1,0 +1,104 @@
+"""Reading attacks back: pools for studies, tables for pages, pixels for galleries."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from django.core.files.storage import default_storage
+from django.db.models import Avg, Max, QuerySet
+from numpy.typing import NDArray
+
+from attacks.engine.constraints import MEASURED
+from attacks.models import Attack, Perturbation
+from model.learning.errors import BadInput
+from model.models import Classifier, Patch
+from model.selectors import decode
+
+
+def classifier_named(name: str) -> Classifier:
+    """The classifier of that name, or BadInput naming those that exist."""
+    try:
+        return Classifier.objects.select_related("dataset").get(name=name)
+    except Classifier.DoesNotExist:
+        names = ", ".join(Classifier.objects.values_list("name", flat=True)) or "none yet; train one first"
+        raise BadInput(f"No classifier called {name!r}. There are: {names}.") from None
+
+
+def attack_named(name: str) -> Attack:
+    """The attack of that name, or BadInput naming those that exist."""
+    try:
+        return Attack.objects.select_related("classifier__dataset").get(name=name)
+    except Attack.DoesNotExist:
+        names = ", ".join(Attack.objects.values_list("name", flat=True)[:20]) or "none yet"
+        raise BadInput(f"No attack called {name!r}. There are: {names}.") from None
+
+
+def attacked_patches(classifier: Classifier, *, part: str = "test", positives_only: bool = False) -> list[Patch]:
+    """The patches of one part of the classifier's split, in the order of reading; BadInput if there are none."""
+    ids = classifier.split.get(part, [])
+    patches = Patch.objects.filter(dataset=classifier.dataset, pk__in=ids).order_by("index")
+    if len(patches) != len(ids):
+        raise BadInput(
+            f"Of the {len(ids)} {part} patches of classifier {classifier} only {len(patches)} are left in data set "
+            f"{classifier.dataset}. Import it again and train a new classifier."
+        )
+    chosen = [patch for patch in patches if patch.tumour or not positives_only]
+    if not chosen:
+        raise BadInput(f"Classifier {classifier} has no {'positive ' * positives_only}{part} patches to attack.")
+    return chosen
+
+
+def flipped_positives(attack: Attack) -> QuerySet[Perturbation]:
+    """The pool from which a study draws: positives classified correctly and now, on displayed bytes, wrongly."""
+    return (
+        attack.perturbations.filter(patch__tumour=True, already_wrong=False, flipped=True)
+        .select_related("patch")
+        .order_by("patch__index")
+    )
+
+
+def summarise(attack: Attack) -> dict[str, Any]:
+    """Counts, and the norms of the flipped on displayed bytes, from the stored rows."""
+    rows = attack.perturbations.all()
+    flipped = rows.filter(flipped=True)
+    spread = flipped.aggregate(
+        **{f"{norm}_mean": Avg(norm) for norm in MEASURED}, **{f"{norm}_max": Max(norm) for norm in MEASURED}
+    )
+    values = np.array(flipped.values_list(*MEASURED), dtype=float).reshape(-1, len(MEASURED))
+    medians = np.median(values, axis=0) if len(values) else [None] * len(MEASURED)
+    wrong = rows.filter(already_wrong=True).count()
+    return {
+        "images": rows.count(),
+        "attacked": rows.count() - wrong,
+        "already_wrong": wrong,
+        "flipped_float": rows.filter(flipped_float=True).count(),
+        "flipped": len(values),
+        "flipped_positives": flipped_positives(attack).count(),
+        "norms_of_flipped": {
+            norm: {"mean": spread[f"{norm}_mean"], "median": median, "max": spread[f"{norm}_max"]}
+            for norm, median in zip(MEASURED, medians)
+        },
+    }
+
+
+def perturbation_table(attack: Attack) -> pd.DataFrame:
+    """One row per patch, in the order of reading: verdicts, P(tumour) before and after, steps, norms."""
+    columns = {
+        "patch__index": "index",
+        "patch__name": "patch",
+        "patch__tumour": "tumour",
+        "patch__group": "group",
+    } | {
+        name: name
+        for name in ("already_wrong", "flipped_float", "flipped", "prob_before", "prob_after", "steps", *MEASURED)
+    }
+    rows = attack.perturbations.order_by("patch__index").values_list(*columns)
+    return pd.DataFrame.from_records(rows, columns=list(columns.values()))
+
+
+def displayed_pixels(perturbation: Perturbation) -> NDArray[np.uint8]:
+    """The displayed bytes, uint8 (h, w, 3), checked against their SHA-256; BadInput if nothing was stored."""
+    if not perturbation.image:
+        raise BadInput(f"Patch {perturbation.patch} was not attacked: the classifier errs on it already.")
+    with default_storage.open(perturbation.image.name) as file:
+        return decode(file.read(), perturbation.image.name, perturbation.sha256)

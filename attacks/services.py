@@ -1,0 +1,242 @@
+"""Writing attacks: perturbations of a classifier's patches, stored chunk by chunk so that a killed run goes on."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import torch
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from attacks.engine import PerturbationSet
+from attacks.engine.api import check_images
+from attacks.engine.display import chw, encode_png, hwc
+from attacks.engine.passes import Passes
+from attacks.engine.pgd import pgd
+from attacks.engine.recipe import Recipe, recipe
+from attacks.models import Attack, Perturbation
+from attacks.selectors import attacked_patches, summarise
+from model.learning.errors import BadInput, Progress, no_progress
+from model.learning.network import load_weights
+from model.models import Classifier, Patch
+from model.selectors import dataset_arrays
+from model.version import code_version
+
+CHUNK = 256
+"""Patches per transaction: what a killed run repeats, and what memory holds."""
+
+
+def run_attack(
+    *,
+    classifier: Classifier,
+    norm: str,
+    budget: float | None = None,
+    name: str = "",
+    positives_only: bool = False,
+    seed: int = 0,
+    device: str | None = None,
+    created_by: Any = None,
+    part: tuple[int, int] | None = None,
+    progress: Progress = no_progress,
+    **settings: Any,
+) -> Attack:
+    """Attack the classifier's test split (``settings``: see ``attacks.engine.recipe``) and store every result.
+
+    A run that was cut off goes on when it is called again with the same arguments, and gives the same bytes; one that
+    is complete is returned as it is. ``part`` = (i, n) does every n-th chunk only, from the i-th; the call without it
+    then finds them made and completes the attack.
+
+    Raises BadInput, before anything is written, for settings out of range, a name used by another attack, a classifier
+    whose weights or patches are not what was recorded.
+    """
+    chosen = recipe(norm=norm, budget=budget, seed=seed, **settings)
+    patches = attacked_patches(classifier, positives_only=positives_only)
+    attack = begin(
+        classifier=classifier,
+        kind=Attack.Kind.PGD,
+        norm=norm,
+        budget=budget,
+        seed=seed,
+        name=name,
+        recipe=chosen.as_dict() | {"positives_only": positives_only},
+        patches=patches,
+        device=device,
+        created_by=created_by,
+    )
+    if attack.completed_at is None:
+        run_chunks(attack=attack, recipe=chosen, patches=patches, part=part, progress=progress)
+    if part is None and attack.completed_at is None:
+        complete(attack=attack)
+    return attack
+
+
+def begin(
+    *,
+    classifier: Classifier,
+    kind: str,
+    norm: str,
+    budget: float | None,
+    seed: int,
+    name: str,
+    recipe: dict[str, Any],
+    patches: Sequence[Patch],
+    device: str | None,
+    created_by: Any,
+) -> Attack:
+    """The attack's row: a new one, or the one of the same name and settings that goes on."""
+    determines = {
+        "kind": str(kind),
+        "weights_sha256": classifier.weights_sha256,
+        "dataset_sha256": classifier.dataset.sha256,
+        "patches": [patch.index for patch in patches],
+        "recipe": recipe,
+        "chunk": CHUNK,
+    }
+    digest = hashlib.sha256(json.dumps(determines, sort_keys=True).encode()).hexdigest()
+    title = name or f"{classifier.name[:60]}-{kind}-{norm}{'' if budget is None else f'-{budget:g}'}-{digest[:8]}"
+    if len(title) > 100:
+        raise BadInput("An attack's name has 1 to 100 characters.")
+    machine = {"device": device or best_device(), "threads": torch.get_num_threads(), "chunk": CHUNK}
+    try:
+        with transaction.atomic():
+            attack, made = Attack.objects.get_or_create(
+                name=title,
+                defaults={
+                    "classifier": classifier,
+                    "kind": kind,
+                    "norm": norm,
+                    "budget": budget,
+                    "seed": seed,
+                    "settings": recipe | machine | {"weights_sha256": classifier.weights_sha256},
+                    "settings_sha256": digest,
+                    "code_version": code_version(),
+                    "summary": {"seconds": 0.0, "passes": {}},
+                    "created_by": created_by,
+                },
+            )
+    except IntegrityError as error:
+        raise BadInput(f"An attack called {title!r} was begun at the same moment. Choose another name.") from error
+    if made:
+        return attack
+    if attack.settings_sha256 != digest:
+        raise BadInput(f"Another attack is called {title!r}: its classifier or settings differ. Choose another name.")
+    if attack.completed_at is None and attack.code_version != code_version():
+        raise BadInput(
+            f"Attack {title!r} was begun by version {attack.code_version} and this is {code_version()}: its second "
+            "half might differ from its first. Delete it (in the admin) or choose another name."
+        )
+    return attack
+
+
+def run_chunks(
+    *, attack: Attack, recipe: Recipe, patches: Sequence[Patch], part: tuple[int, int] | None, progress: Progress
+) -> None:
+    """Attack what has no result yet, a chunk of ``CHUNK`` patches at a time; a chunk is stored whole or not at all.
+
+    Chunks are cut by position, whatever is stored already, and run on the device and with the number of threads with
+    which the attack began: both can move the last digits of a gradient, and with them a byte.
+    """
+    classifier = attack.classifier
+    network = load_weights(
+        classifier.arch,
+        classifier.weights.path,
+        sha256=classifier.weights_sha256,
+        image_size=classifier.dataset.size,
+    )
+    passes: Passes | None = None
+    made = set(attack.perturbations.values_list("patch_id", flat=True))
+    share, shares = part or (0, 1)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(attack.settings["threads"])
+    try:
+        for number, first in enumerate(range(0, len(patches), attack.settings["chunk"])):
+            chunk = patches[first : first + attack.settings["chunk"]]
+            if number % shares != share or all(patch.pk in made for patch in chunk):
+                progress(first + len(chunk), len(patches))
+                continue
+            passes = passes or Passes(network, device=attack.settings["device"])
+            before = dict(passes.count)
+            images = chw(dataset_arrays(classifier.dataset, [patch.pk for patch in chunk]))
+            labels = check_images(passes, images, [int(patch.tumour) for patch in chunk])
+            found = pgd(
+                passes,
+                images,
+                labels,
+                recipe,
+                first=first,
+                progress=lambda done, _, first=first: progress(first + done, len(patches)),
+            )
+            used = {key: value - before[key] for key, value in passes.count.items()}
+            store_chunk(attack=attack, patches=chunk, found=found, passes=used)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def store_chunk(*, attack: Attack, patches: Sequence[Patch], found: PerturbationSet, passes: dict[str, int]) -> None:
+    """PNG files and rows of one chunk, in one transaction; files of a run that was cut off are written over."""
+    started = time.perf_counter()
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        pictures = list(pool.map(encode_png, hwc(found.displayed)))
+    rows = []
+    for place, patch in enumerate(patches):
+        wrong = bool(found.already_wrong[place])
+        row = Perturbation(
+            attack=attack,
+            patch=patch,
+            already_wrong=wrong,
+            flipped_float=bool(found.flipped_float[place]),
+            flipped=bool(found.flipped[place]),
+            prob_before=float(found.before[place, 1]),
+            prob_after=float(found.after[place, 1]),
+            steps=int(found.steps[place]),
+            **{norm: float(values[place]) for norm, values in found.norms.items()},
+        )
+        if not wrong:
+            row.image = _write(f"perturbed/{attack.pk}/{patch.index:06d}.png", pictures[place])
+            row.sha256 = hashlib.sha256(pictures[place]).hexdigest()
+        rows.append(row)
+    with transaction.atomic():
+        Perturbation.objects.bulk_create(rows)
+        current = Attack.objects.select_for_update().get(pk=attack.pk)
+        seconds = current.summary.get("seconds", 0.0) + found.seconds + time.perf_counter() - started
+        earlier = current.summary.get("passes", {})
+        current.summary |= {
+            "seconds": seconds,
+            "passes": {key: earlier.get(key, 0) + value for key, value in passes.items()},
+        }
+        current.save(update_fields=["summary"])
+
+
+def complete(*, attack: Attack) -> None:
+    """Close the attack: its summary is counted from the stored rows."""
+    attack.refresh_from_db()
+    attack.summary = attack.summary | summarise(attack)
+    attack.completed_at = timezone.now()
+    attack.save(update_fields=["summary", "completed_at"])
+
+
+def delete_attack(*, attack: Attack) -> None:
+    """Remove an attack, its rows and its pictures."""
+    files = list(attack.perturbations.exclude(image="").values_list("image", flat=True))
+    with transaction.atomic():
+        attack.delete()
+        transaction.on_commit(lambda: [default_storage.delete(file) for file in files])
+
+
+def best_device() -> str:
+    """CUDA, else Apple's, else the CPU."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _write(path: str, data: bytes) -> str:
+    if default_storage.exists(path):
+        default_storage.delete(path)
+    return default_storage.save(path, ContentFile(data))

@@ -16,7 +16,8 @@ import tests.jobs.kinds  # noqa: F401  (registers them here, too)
 from model.models import Job
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-HEARTBEAT, STALE = 0.2, 4.0
+WORKER = (str(ROOT / "tests/jobs/worker.py"),)
+HEARTBEAT, STALE = 0.2, 3.0
 
 
 def database_url() -> str:
@@ -44,9 +45,7 @@ class Crew:
         self.folder = folder
         self.processes: list[subprocess.Popen] = []
 
-    def start(
-        self, *arguments: str, command: tuple[str, ...] = (str(ROOT / "tests/jobs/worker.py"),), **environment: str
-    ):
+    def start(self, *arguments: str, command: tuple[str, ...] = WORKER, **environment: str):
         environment = os.environ | {
             "DATABASE_URL": database_url(),
             "JOBS_HEARTBEAT_SECONDS": str(HEARTBEAT),

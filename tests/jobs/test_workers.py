@@ -5,7 +5,6 @@ import secrets
 import signal
 import sys
 
-import pytest
 from django.conf import settings as project
 from django.core.files.storage import default_storage
 
@@ -122,9 +121,8 @@ def test_a_message_that_the_queue_lost_is_sent_again(crew):
     assert (job.state, job.attempt, job.lost) == ("done", 1, 0)
 
 
-@pytest.mark.parametrize("kind, arguments", [("test-stubborn", {"seconds": 2.0})])
-def test_the_heart_beats_while_torch_computes_and_the_work_says_nothing(crew, kind, arguments):
-    job = services.submit(kind=kind, arguments=arguments)
+def test_the_heart_beats_while_the_work_computes_and_says_nothing(crew):
+    job = services.submit(kind="test-stubborn", arguments={"seconds": 2.0})
     crew.start()
     beats = set()
     wait_for(lambda: beats.add(seen(job).heartbeat_at) or ended(job), what="the end")

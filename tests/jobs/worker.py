@@ -10,7 +10,8 @@ if __name__ == "__main__":
     import django
 
     django.setup()
-    import tests.jobs.kinds  # noqa: F401
     from django.core.management import call_command
+
+    import tests.jobs.kinds  # noqa: F401
 
     call_command("run_worker", *sys.argv[1:], interval=0.1)

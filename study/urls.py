@@ -13,5 +13,6 @@ urlpatterns = [
     path("sign-out/", accounts.SignOut.as_view(), name="sign_out"),
     path("healthz", accounts.healthz, name="healthz"),
     path("reading/", include("study.reading_urls")),
+    path("results/", include("study.results_urls")),
     path("admin/", admin.site.urls),
 ]

@@ -47,6 +47,7 @@ class Analysis:
         document: dict[str, Any] = {
             "n": self.n,
             "arms": self.arms,
+            "perturbed_arm": self.perturbed_arm,
             "alpha": self.alpha,
             **_endpoint_json(self.positives),
             "controls": {arm: _endpoint_json(value) for arm, value in self.controls.items()},
@@ -119,9 +120,9 @@ def analyse(
     if not 0 < alpha < 0.5:
         raise BadInput(f"alpha {alpha:g}: must lie between 0 and 0.5 (one-sided)")
     table = check(table, source)
+    whole, (table, warnings) = table, _started(table, source)
     arm = _choose(table, perturbed_arm, source)
     level = 1 - 2 * alpha
-    warnings: list[str] = []
 
     readings = table[table["arm"].map(arm_family) != "pair"]
     positive, negative = readings[readings["truth"] == 1], readings[readings["truth"] == 0]
@@ -170,12 +171,22 @@ def analyse(
         psychometric=secondary.curves(table),
         sensitivity=_sensitivity(compared_positive, margin, level),
         model=model_part,
-        flow=secondary.flow(table, invited, pairs),
+        flow=secondary.flow(whole, invited, pairs),
         alpha=alpha,
         warnings=warnings,
     )
     _warn(result)
     return result
+
+
+def _started(table: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[str]]:
+    """The rows of readers who answered anything; the others are named in a warning and stand in the flow alone."""
+    started = table["label"].notna().groupby(table["reader_id"]).transform("any")
+    if not started.any():
+        raise BadInput(f"{source}: none of {len(table)} presentations has an answer; there is nothing to analyse")
+    silent = sorted(set(table.loc[~started, "reader_id"]))
+    said = [f"Reader {reader} answered nothing and stands in the flow alone." for reader in silent]
+    return table[started], said
 
 
 def _choose(table: pd.DataFrame, wanted: str | None, source: str) -> str:
@@ -219,8 +230,11 @@ def _warn(result: Analysis) -> None:
     """One line for each number that is None because it does not exist, and for what a reader might overlook."""
     warn = result.warnings.append
     shown = result.flow["presentations"]
-    if shown["unanswered"]:
-        warn(f"{shown['unanswered']} of {shown['scheduled']} presentations were not answered.")
+    if shown["unanswered_of_started"]:
+        warn(
+            f"{shown['unanswered_of_started']} of {shown['scheduled_for_started']} presentations of readers who "
+            "started were not answered."
+        )
     if shown["flagged"]:
         warn(
             f"{shown['flagged']} presentations are flagged for exclusion; they stay in the primary analysis "

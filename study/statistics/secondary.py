@@ -219,6 +219,7 @@ def flow(table: pd.DataFrame, invited: int | None, pairs: int) -> dict[str, Any]
     """Invited, started, finished; scheduled, answered, amended, excluded, analysed."""
     answered = table["label"].notna()
     by_reader = answered.groupby(table["reader_id"])
+    started = by_reader.transform("any")
     amended = table["revision"] > 1 if "revision" in table else pd.Series(False, index=table.index)
     excluded = table["excluded"]
     reasons: dict[str, int] = {}
@@ -234,6 +235,8 @@ def flow(table: pd.DataFrame, invited: int | None, pairs: int) -> dict[str, Any]
         },
         "presentations": {
             "scheduled": len(table),
+            "scheduled_for_started": int(started.sum()),
+            "unanswered_of_started": int((started & ~answered).sum()),
             "answered": int(answered.sum()),
             "unanswered": int((~answered).sum()),
             "amended": int((amended & answered).sum()),

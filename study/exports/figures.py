@@ -1,0 +1,139 @@
+"""The figures of the results page and the report, as SVG bytes. Drawn without pyplot, so that threads do not meet."""
+
+import io
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+INK, MUTED, ACCENT, SECOND, BAND = "#22262e", "#6b7280", "#5b3f8f", "#b3541e", "#efeaf7"
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "blindspot",  # the same numbers give the same bytes
+}
+
+
+def _svg(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def forest(analysis: dict[str, Any]) -> bytes:
+    """Change of the TPF per reader and over all, with 95 % intervals and the frozen margin."""
+    rows = [(f"Reader {row['reader']}", row["delta"], row["tango_neff_ci95"], False) for row in analysis["per_reader"]]
+    crossed = analysis.get("crossed")
+    if crossed:
+        fixed = crossed["fixed_readers"]
+        if fixed["ci95"]:
+            rows.append(("All readers, held fixed", fixed["delta"], fixed["ci95"], True))
+        rows.append(("All readers, random", crossed["delta"], crossed["ci95"], True))
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(7.4, 0.9 + 0.42 * max(len(rows), 1)))
+        axes = figure.subplots()
+        margin = analysis["primary"]["margin"]
+        if margin:
+            axes.axvspan(-100 * margin, 100 * margin, color=BAND, zorder=0, lw=0)
+            axes.annotate(
+                f"margin ±{100 * margin:g}", (100 * margin, 1), xycoords=("data", "axes fraction"), xytext=(3, -2),
+                textcoords="offset points", va="top", fontsize=8, color=MUTED,
+            )  # fmt: skip
+        axes.axvline(0, color=INK, lw=0.8)
+        for place, (_name, delta, ci, overall) in enumerate(rows):
+            colour = ACCENT if overall else INK
+            axes.plot(
+                [100 * ci[0], 100 * ci[1]],
+                [place, place],
+                color=colour,
+                lw=2.4 if overall else 1.4,
+                solid_capstyle="butt",
+            )
+            axes.plot([100 * delta], [place], marker="D" if overall else "s", ms=7 if overall else 6, color=colour)
+            axes.annotate(
+                f"{100 * delta:+.1f} [{100 * ci[0]:+.1f}, {100 * ci[1]:+.1f}]".replace("-", "−"), (1.02, place),
+                xycoords=("axes fraction", "data"), va="center", fontsize=9, color=colour,
+            )  # fmt: skip
+        axes.set_yticks(range(len(rows)), [row[0] for row in rows])
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.set_xlabel("Change of the true positive fraction, perturbed less original (percentage points)")
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        return _svg(figure)
+
+
+def flow(analysis: dict[str, Any]) -> bytes:
+    """Invited, started, finished; scheduled, answered, analysed."""
+    readers, shown = analysis["flow"]["readers"], analysis["flow"]["presentations"]
+    boxes = [
+        f"Readers invited\n{readers['invited']}",
+        f"Readers who started\n{readers['started']}",
+        f"Presentations scheduled for them\n{shown['scheduled_for_started']}",
+        f"Answered\n{shown['answered']}",
+        f"Analysed (intention to read)\n{shown['analysed']}",
+    ]
+    asides = {
+        1: f"{readers['finished']} finished every set",
+        2: f"{shown['unanswered_of_started']} not answered",
+        3: f"{shown['amended']} amended: the last revision counts",
+        4: f"{shown['flagged']} flagged for exclusion: kept here, left out of the\nper-protocol analysis "
+        f"({shown['analysed_per_protocol']} presentations)",
+    }
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(7.4, 4.6))
+        axes = figure.subplots()
+        axes.set_axis_off()
+        axes.set_xlim(0, 10)
+        axes.set_ylim(-0.2, len(boxes))
+        for i, text in enumerate(boxes):
+            y = len(boxes) - 1 - i
+            axes.add_patch(FancyBboxPatch((0.2, y + 0.1), 3.9, 0.62, boxstyle="round,pad=0.02,rounding_size=0.1",
+                                          fc="#fbfafd", ec=ACCENT, lw=1.1))  # fmt: skip
+            axes.text(2.15, y + 0.41, text, ha="center", va="center", fontsize=9.5, linespacing=1.35)
+            if i < len(boxes) - 1:
+                axes.annotate("", (2.15, y - 0.26), (2.15, y + 0.08), arrowprops={"arrowstyle": "-|>", "color": MUTED})
+            if i in asides:
+                axes.plot([4.15, 4.6], [y + 0.41, y + 0.41], color=MUTED, lw=0.9)
+                axes.text(4.7, y + 0.41, asides[i], va="center", fontsize=9.5, color=INK)
+        return _svg(figure)
+
+
+def psychometric(analysis: dict[str, Any]) -> bytes | None:
+    """Proportion correct against budget with the fitted curve; None without enough budgets."""
+    curves = analysis.get("psychometric")
+    if not curves:
+        return None
+    import numpy as np
+
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(4.4 * len(curves), 3.2))
+        for axes, (name, curve) in zip(np.atleast_1d(figure.subplots(1, len(curves))), curves.items()):
+            fit = curve["pooled"]
+            x, n = np.array(fit["budgets"]), np.array(fit["n"])
+            p = np.array(fit["correct"]) / n
+            axes.errorbar(x, p, yerr=np.sqrt(p * (1 - p) / n), fmt="o", color=INK, ms=5, lw=1, label="readers ± SE")
+            if fit["threshold"]:
+                grid = np.geomspace(x.min() / 1.5, x.max() * 1.5, 200)
+                sign = 1 if fit["rising"] else -1
+                f = 1 / (1 + np.exp(-sign * fit["slope"] * (np.log(grid) - np.log(fit["threshold"]))))
+                axes.plot(grid, fit["guess"] + (1 - fit["guess"] - fit["lapse"]) * f, color=ACCENT, label="fit")
+                axes.axvline(fit["threshold"], color=SECOND, lw=1, ls="--", label=f"threshold {fit['threshold']:.2g}")
+            axes.set_xscale("log")
+            axes.set_ylim(-0.03, 1.03)
+            axes.set_title(name, fontsize=10)
+            axes.set_xlabel("Budget (0-255 units; l0: share of pixels)")
+            axes.set_ylabel("Proportion correct")
+            axes.legend(frameon=False, fontsize=8)
+        return _svg(figure)
+
+
+FIGURES = {"forest": forest, "flow": flow, "psychometric": psychometric}

@@ -1,0 +1,61 @@
+"""Write everything that may leave an unblinded study into a folder: tables, dictionary, protocol, analysis, report."""
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from model.learning.errors import BadInput
+from model.management.base import JsonCommand
+from study import selectors
+from study.exports.registry import Export, Source, exports
+
+
+class Command(JsonCommand):
+    help = __doc__
+
+    def add_arguments(self, parser):
+        parser.add_argument("study", help="the study's short name")
+        parser.add_argument("directory", type=Path, metavar="DIR", help="a new or empty folder")
+
+    def run(self, *, study: str, directory: Path, **options: Any) -> dict[str, Any]:
+        source = Source(selectors.get_study(study))
+        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+            raise BadInput(f"{directory}: there is something already; name a new or an empty folder.")
+        files = exports(source.study)
+        update = self.progress("exporting", "file")
+        written, left_out = {}, {}
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        # Written aside and moved as a whole: an interrupted export leaves no half folder under the asked name.
+        aside = Path(tempfile.mkdtemp(prefix=".export-", dir=directory.parent))
+        try:
+            for number, export in enumerate(files, start=1):
+                try:
+                    written[export.filename] = _write(export, source, aside)
+                except BadInput as error:
+                    left_out[export.filename] = str(error)
+                update(number, len(files))
+            sums = "".join(f"{digest['sha256']}  {name}\n" for name, digest in sorted(written.items()))
+            (aside / "SHA256SUMS").write_text(sums)
+            aside.chmod(0o755)
+            if directory.exists():
+                directory.rmdir()
+            aside.rename(directory)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+        for name, reason in left_out.items():
+            self.say(f"{name} was not written: {reason}")
+        return {"study": source.study.slug, "directory": str(directory), "files": written, "left_out": left_out}
+
+
+def _write(export: Export, source: Source, folder: Path) -> dict[str, Any]:
+    chunks = export.write(source)
+    digest, size = hashlib.sha256(), 0
+    with (folder / export.filename).open("wb") as file:
+        for chunk in chunks:
+            data = chunk.encode() if isinstance(chunk, str) else chunk
+            digest.update(data)
+            size += file.write(data)
+    return {"bytes": size, "sha256": digest.hexdigest()}

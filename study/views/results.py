@@ -1,0 +1,75 @@
+"""The researcher's results: the page, its figures, and every file that can leave the study."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from model.learning.errors import BadInput
+from study import selectors
+from study.exports.figures import FIGURES
+from study.exports.registry import Source, exports, find
+from study.exports.report import page_context
+from study.models import Study
+from study.results import analysis_of
+
+
+def _results_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """``view(request, study, ...)`` for researchers; a closed door, saying why, until the study is unblinded."""
+
+    @require_safe
+    @login_required
+    @functools.wraps(view)
+    def wrapped(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponse:
+        if not selectors.is_researcher(request.user):
+            raise PermissionDenied
+        study = get_object_or_404(Study, slug=slug)
+        if not selectors.arms_open(study):
+            progress = selectors.progress_by_reader(study)
+            return render(request, "study/results_closed.html", {"study": study, "progress": progress}, status=403)
+        response = view(request, study, **kwargs)
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+    return wrapped
+
+
+@_results_page
+def results(request: HttpRequest, study: Study) -> HttpResponse:
+    """Tables 1a and 1b side by side, the verdict, and everything behind it."""
+    try:
+        analysis = analysis_of(study).to_json()
+    except BadInput as error:
+        return render(request, "study/results_closed.html", {"study": study, "reason": str(error)}, status=409)
+    names = ["forest", "flow"] + (["psychometric"] if analysis["psychometric"] else [])
+    figures = {name: reverse("results_figure", args=[study.slug, name]) for name in names}
+    context = {**page_context(study, analysis), "figures": figures, "exports": exports(study)}
+    return render(request, "study/results.html", context)
+
+
+@_results_page
+def figure(request: HttpRequest, study: Study, name: str) -> HttpResponse:
+    drawn = FIGURES[name](analysis_of(study).to_json()) if name in FIGURES else None
+    if drawn is None:
+        raise Http404
+    return HttpResponse(drawn, content_type="image/svg+xml")
+
+
+@_results_page
+def download(request: HttpRequest, study: Study, filename: str) -> HttpResponse:
+    """One file, streamed. 409 with the reason where this study cannot fill it."""
+    export = find(study, filename)
+    if export is None:
+        raise Http404
+    try:
+        chunks = export.write(Source(study))
+    except BadInput as error:
+        return render(request, "study/results_closed.html", {"study": study, "reason": str(error)}, status=409)
+    headers = {"Content-Disposition": f'attachment; filename="{study.slug}-{filename}"'}
+    return StreamingHttpResponse(chunks, content_type=export.content_type, headers=headers)

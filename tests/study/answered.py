@@ -1,0 +1,60 @@
+"""A study whose readers have answered: what the analysis and the exports are tried on."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from study.building import StudySettings, build_study
+from study.models import Presentation, Response, Study, User
+from study.services import close_study, unblind_study
+from tests.pool import attacked_pool
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+def open_study_of(readers: int = 2, positives: int = 6, name: str = "Answered", **kwargs) -> Study:
+    """A frozen, open study of patches with seats for ``readers``."""
+    settings = StudySettings(positives=positives, min_gap=3, washout_hours=0, **kwargs)
+    seats = [
+        User.objects.create_user(f"{name}-{number}", password="x", role=User.Role.READER) for number in range(readers)
+    ]
+    pool = attacked_pool(positives=positives + 2, negatives=kwargs.get("negatives", 0) + 2, name=name)
+    return build_study(name=name, attack=pool, seed=3, actor="test", settings=settings, readers=seats)
+
+
+def answer_all(study: Study, *, right=(0.9, 0.8), seed: int = 0, skip: int = 0, amend: int = 0, silent=()) -> None:
+    """Answers by chance: P(correct) for original and altered stimuli; ``skip`` are left open, ``amend`` revised."""
+    rng = np.random.default_rng(seed)
+    shown = (
+        Presentation.objects.filter(reading_set__assignment__study=study)
+        .exclude(reading_set__assignment__code__in=silent)
+        .select_related("stimulus__case", "second")
+        .order_by("pk")
+    )
+    rows = []
+    for number, one in enumerate(shown):
+        if number < skip:
+            continue
+        correct = rng.random() < right[int(one.stimulus.arm != "original")]
+        if one.second_id:
+            answer = "second" if (one.stimulus.arm == "original") == correct else "first"
+        else:
+            answer = "tumour" if one.stimulus.case.truth == correct else "no_tumour"
+        at = START + timedelta(seconds=10 * number)
+        common = {
+            "presentation": one, "shown_at": at, "answered_at": at + timedelta(seconds=3), "code_version": "test",
+            "rt_ms": float(rng.lognormal(8, 0.3)), "focus_lost_ms": 0.0, "confidence": 4,
+        }  # fmt: skip
+        if skip <= number < skip + amend:
+            first = "no_tumour" if answer == "tumour" else "tumour"
+            rows.append(Response(revision=1, key=f"k{one.pk}-0", answer=first, note="=1+1", **common))
+            rows.append(Response(revision=2, key=f"k{one.pk}-1", answer=answer, note="=1+1", **common))
+        else:
+            rows.append(Response(revision=1, key=f"k{one.pk}", answer=answer, **common))
+    Response.objects.bulk_create(rows, batch_size=1000)
+
+
+def unblinded(study: Study) -> Study:
+    """Close the study and open its arms."""
+    close_study(study=study, actor="test")
+    return unblind_study(study=Study.objects.get(pk=study.pk), actor="Dr Test")

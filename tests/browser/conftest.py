@@ -37,7 +37,7 @@ def window(chromium: Browser, live_server):
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
-        page.on("console", lambda line: wrong.append(line.text) if "Content Security Policy" in line.text else None)
+        page.on("console", lambda line: wrong.append(f"{line.text} {line.location}") if "Content Security Policy" in line.text else None)
         return page
 
     yield open_page

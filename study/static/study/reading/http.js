@@ -5,6 +5,12 @@ function csrfToken() {
   return document.cookie.match(/(?:^|;\s*)csrftoken=([^;]+)/)?.[1] ?? "";
 }
 
+// A sign-in changes the token; forms that were on the page before it take the new one along when they are sent.
+document.addEventListener("submit", (event) => {
+  const hidden = event.target.elements.namedItem("csrfmiddlewaretoken");
+  if (hidden && csrfToken()) hidden.value = csrfToken();
+}, { capture: true });
+
 export async function request(address, body) {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);

@@ -109,6 +109,7 @@ async function show(next) {
   clock.stop();
   picture.clear();
   showPlace(false);
+  tell(say("saved"));
   $("finish").focus();
   return null;
 }

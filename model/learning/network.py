@@ -1,0 +1,325 @@
+"""The classifier: a torchvision network with two outputs (index 1 = tumour) that takes pixels in [0, 1].
+
+Normalisation is inside the module, so that attacks live in pixel space (the paper's section 2.1: ResNet-18 with
+ImageNet weights). A build says what the weights actually started from: it never passes off a random start as ImageNet.
+"""
+
+import hashlib
+import io
+import socket
+import warnings
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlparse
+
+import torch
+from torch import Tensor, nn
+from torchvision import models as zoo
+
+from model.learning.errors import BadInput
+
+Init = Literal["auto", "imagenet", "random"]
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""ImageNet's channel means and spreads, which torchvision's weights expect."""
+
+OFFLINE_AFTER = 5.0
+"""Seconds without an answer from the weights' server after which a machine counts as offline."""
+
+
+@dataclass(frozen=True)
+class Initialisation:
+    """What a network's weights actually started from.
+
+    ``kind`` is "imagenet", "random" or "weights" (a state dict given by the user); ``source`` is the address or file,
+    ``sha256`` that of the file's bytes; ``head`` is "new" where the last layer was drawn at random, else "loaded";
+    ``reason`` says why it is not what ``asked`` hoped for.
+    """
+
+    asked: str
+    kind: str
+    seed: int
+    head: str
+    source: str = ""
+    sha256: str = ""
+    reason: str = ""
+
+    def __str__(self) -> str:
+        origin = f" ({Path(self.source).name})" if self.kind == "weights" else ""
+        note = f"; {self.reason}" if self.reason else ""
+        return f"{self.kind}{origin}{note}"[:200]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Network(nn.Module):
+    """A torchvision body behind its normalisation. ``forward``: float (n, 3, h, w) in [0, 1] -> logits (n, 2)."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, body: nn.Module, arch: str):
+        super().__init__()
+        self.arch = arch
+        self.body = body
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.body((images - self.mean) / self.std)
+
+    @property
+    def head(self) -> nn.Linear:
+        """The last linear layer, whose input is the penultimate features."""
+        return last_linear(self.body, self.arch)[1]
+
+    def features(self, images: Tensor) -> Tensor:
+        """Float (n, 3, h, w) in [0, 1] -> the features that enter the head, (n, d); d = 512 for ResNet-18."""
+        kept: list[Tensor] = []
+        hook = self.head.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0]))
+        try:
+            self(images)
+        finally:
+            hook.remove()
+        return kept[0].flatten(1)
+
+
+def build_network(
+    arch: str = "resnet18",
+    *,
+    init: Init = "auto",
+    weights: str | Path | None = None,
+    seed: int,
+    image_size: int = 224,
+) -> tuple[Network, Initialisation]:
+    """A network with two outputs, in evaluation mode on the CPU, and the record of its initialisation.
+
+    ``auto`` takes torchvision's ImageNet weights (from its cache, else by download) and falls back to a random start
+    with a warning; ``imagenet`` insists; ``random`` asks for nothing. ``weights`` is a local state dict with
+    torchvision's keys, whose head is replaced by a new one unless it has two outputs.
+
+    Raises BadInput for an unknown architecture, one that cannot take ``image_size``, ImageNet weights that are asked
+    for and cannot be had, and weights that do not fit or hold values that are not finite.
+    """
+    if init not in ("auto", "imagenet", "random"):
+        raise BadInput(f"init: {init!r} is not one of auto, imagenet, random.")
+    network = _random(arch, seed, image_size)
+    if weights is not None:
+        state, sha256 = read_state(weights)
+        head = _load(network, state, str(weights), image_size, any_head=True)
+        record = Initialisation("weights", "weights", seed, head, source=str(weights), sha256=sha256)
+    elif init == "random":
+        record = Initialisation(init, "random", seed, "new")
+    else:
+        record = _from_imagenet(network, init, seed, image_size)
+    check_network(network, image_size)
+    return network, record
+
+
+def load_weights(arch: str, path: str | Path, *, sha256: str = "", image_size: int = 224) -> Network:
+    """A finished classifier from its weights file, in evaluation mode on the CPU.
+
+    Raises BadInput if the file's SHA-256 is not ``sha256`` (where given), if the weights do not fit the architecture
+    or its head has other than two outputs, and if a value is not finite.
+    """
+    state, found = read_state(path)
+    if sha256 and found != sha256:
+        raise BadInput(f"{path} is not the file that was saved: its SHA-256 is {found}, recorded is {sha256}.")
+    network = _random(arch, 0, image_size)
+    _load(network, state, str(path), image_size, any_head=False)
+    check_network(network, image_size)
+    return network
+
+
+def weights_bytes(network: Network) -> tuple[bytes, str]:
+    """The state dict with torchvision's keys as a file's bytes, and their SHA-256; equal weights give equal bytes."""
+    state = OrderedDict((key, value.detach().cpu().contiguous()) for key, value in network.body.state_dict().items())
+    buffer = io.BytesIO()  # to a buffer, for torch writes a path's name into the file
+    torch.save(state, buffer)
+    data = buffer.getvalue()
+    return data, hashlib.sha256(data).hexdigest()
+
+
+def save_weights(network: Network, path: str | Path) -> str:
+    """Write the weights to ``path`` and return the file's SHA-256."""
+    data, sha256 = weights_bytes(network)
+    Path(path).write_bytes(data)
+    return sha256
+
+
+def read_state(path: str | Path) -> tuple[dict[str, Tensor], str]:
+    """A state dict from a file (``weights_only=True``: no code is run) and the file's SHA-256.
+
+    Takes a bare state dict or a checkpoint that holds one, with or without the prefixes that DataParallel and
+    Lightning write. Raises BadInput for anything else and for values that are not finite.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror or error}.") from error
+    try:
+        found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a file that is not its own
+        raise BadInput(
+            f"{path} is not a PyTorch state dict that can be read safely ({type(error).__name__}). "
+            "Save it with torch.save(model.state_dict(), file)."
+        ) from error
+    for key in ("state_dict", "model_state_dict", "model"):
+        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
+            found = found[key]
+    if not isinstance(found, Mapping) or not found or not all(isinstance(value, Tensor) for value in found.values()):
+        raise BadInput(f"{path} holds no state dict (names of layers with their tensors).")
+    state = {_bare(str(key)): value for key, value in found.items()}
+    for name, value in state.items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise BadInput(f"{path}: {name} holds values that are not finite (NaN or infinite). Use sound weights.")
+    return state, hashlib.sha256(data).hexdigest()
+
+
+def check_network(network: Network, image_size: int) -> None:
+    """Raise BadInput unless a forward pass of (2, 3, image_size, image_size) gives finite logits (2, 2)."""
+    was_training = network.training
+    device = network.mean.device
+    try:
+        with torch.inference_mode():
+            logits = network.eval()(torch.full((2, 3, image_size, image_size), 0.5, device=device))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise BadInput(f"{network.arch} cannot take patches of {image_size} x {image_size} pixels: {first}") from error
+    finally:
+        network.train(was_training)
+    if not isinstance(logits, Tensor) or tuple(logits.shape) != (2, 2):
+        shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise BadInput(f"{network.arch} answers two images with {shape}; two logits for each were expected.")
+    if not torch.isfinite(logits).all():
+        raise BadInput(f"{network.arch} answers with values that are not finite.")
+
+
+def last_linear(body: nn.Module, arch: str) -> tuple[str, nn.Linear]:
+    """Name and module of the last linear layer: the head of every torchvision classifier that is used here."""
+    linear = [(name, module) for name, module in body.named_modules() if isinstance(module, nn.Linear)]
+    if not linear:
+        raise BadInput(f"{arch} has no linear layer to put two outputs on. Choose another, such as resnet18.")
+    return linear[-1]
+
+
+def architectures() -> list[str]:
+    """The names that torchvision knows as image classifiers."""
+    return [name for name in zoo.list_models(module=zoo) if not name.startswith("quantized")]
+
+
+# --- Filling a network ----------------------------------------------------------------------------------------------
+
+
+def _random(arch: str, seed: int, image_size: int) -> Network:
+    if arch not in architectures():
+        close = ", ".join(name for name in architectures() if name[:4] == arch[:4].lower()) or "resnet18, densenet121"
+        raise BadInput(f"arch: torchvision has no classifier called {arch!r}. There are, for example: {close}.")
+    options: dict[str, Any] = {"weights": None}
+    if arch.startswith("vit_"):
+        options["image_size"] = image_size
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some constructors announce a future default
+        torch.manual_seed(seed)
+        try:
+            body = zoo.get_model(arch, **options)
+        except (ValueError, AssertionError, RuntimeError) as error:
+            raise BadInput(f"{arch} cannot take patches of {image_size} x {image_size} pixels: {error}") from error
+        _new_head(body, arch)
+    if getattr(body, "AuxLogits", None) is not None or getattr(body, "aux1", None) is not None:
+        raise BadInput(f"{arch} has auxiliary outputs, which are not supported. Choose another, such as resnet50.")
+    return Network(body, arch).eval()
+
+
+def _new_head(body: nn.Module, arch: str, outputs: int = 2) -> None:
+    name, old = last_linear(body, arch)
+    parent, _, child = name.rpartition(".")
+    setattr(body.get_submodule(parent), child, nn.Linear(old.in_features, outputs, bias=old.bias is not None))
+
+
+def _load(network: Network, state: dict[str, Tensor], source: str, image_size: int, *, any_head: bool) -> str:
+    """Put ``state`` into the network; "loaded" or, if its head had other than two outputs, "new"."""
+    name, head = last_linear(network.body, network.arch)
+    outputs = state[f"{name}.weight"].shape[0] if f"{name}.weight" in state else None
+    status = "loaded"
+    if outputs is not None and outputs != 2:
+        if not any_head:
+            raise BadInput(
+                f"{source}: the head {name} has {outputs} output(s); a classifier needs two, the second for tumour. "
+                "Train one from these weights with `train DATASET --weights FILE`."
+            )
+        state = {key: value for key, value in state.items() if not key.startswith(f"{name}.")}
+        state |= {f"{name}.{key}": value for key, value in head.state_dict().items()}
+        status = "new"
+    if network.arch.startswith("vit_"):
+        state = _resized(state, image_size, network.body.get_submodule("conv_proj").kernel_size[0])
+    try:
+        network.body.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines()[1:3]]
+        raise BadInput(f"{source} does not fit {network.arch}: {' '.join(lines)[:300]}") from error
+    return status
+
+
+def _resized(state: dict[str, Tensor], image_size: int, patch_size: int) -> dict[str, Tensor]:
+    """A vision transformer's position embeddings, interpolated to this image size where they are for another."""
+    positions = state.get("encoder.pos_embedding")
+    if positions is None or positions.shape[1] == (image_size // patch_size) ** 2 + 1:
+        return state
+    from torchvision.models.vision_transformer import interpolate_embeddings
+
+    try:
+        return dict(interpolate_embeddings(image_size, patch_size, OrderedDict(state)))
+    except ValueError:
+        return state  # load_state_dict then says what does not fit
+
+
+def _from_imagenet(network: Network, init: Init, seed: int, image_size: int) -> Initialisation:
+    try:
+        state, source, sha256 = _imagenet_state(network.arch)
+    except BadInput as error:
+        if init == "imagenet":
+            raise
+        reason = f"no ImageNet weights: {error}"
+        warnings.warn(f"RANDOM INITIALISATION of {network.arch}, not ImageNet: {error}", stacklevel=3)
+        return Initialisation(init, "random", seed, "new", reason=reason)
+    head = _load(network, state, source, image_size, any_head=True)
+    return Initialisation(init, "imagenet", seed, head, source=source, sha256=sha256)
+
+
+def _imagenet_state(arch: str) -> tuple[dict[str, Tensor], str, str]:
+    """torchvision's default weights from its cache or by download: state dict, address, SHA-256 of the file."""
+    try:
+        weights = zoo.get_model_weights(arch).DEFAULT
+    except (ValueError, AttributeError) as error:
+        raise BadInput(f"torchvision has no ImageNet weights for {arch}.") from error
+    file = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(weights.url).path).name
+    if not file.exists():
+        _download(weights.url, file)
+    state, sha256 = read_state(file)
+    return state, weights.url, sha256
+
+
+def _download(url: str, file: Path) -> None:
+    """Fetch to torchvision's cache, giving up soon where nobody answers: an offline machine must not wait."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(OFFLINE_AFTER)
+    try:
+        socket.create_connection((urlparse(url).hostname or "", 443), timeout=OFFLINE_AFTER).close()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(file), hash_prefix=file.stem.rpartition("-")[2], progress=False)
+    except (OSError, RuntimeError) as error:
+        raise BadInput(f"{file.name} is not in torchvision's cache and could not be downloaded.") from error
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _bare(key: str) -> str:
+    """A layer's name without the prefixes that wrappers add."""
+    for prefix in ("module.", "model.", "body.", "net.", "network.", "backbone."):
+        key = key.removeprefix(prefix)
+    return key

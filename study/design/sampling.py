@@ -1,61 +1,89 @@
-"""Drawing a study's cases from a pool of patches, by a recorded seed and regardless of the pool's order."""
+"""Which cases a study shows: drawn from the pool by a seed, whatever order the pool came in."""
+
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from model.learning.errors import BadInput
+from study.design.draws import Draws
 
-STRATA = ("group", "tumour_cells", "margin")
-QUANTILES = 4
+Stratify = Literal["group", "tumour_cells", "margin"]
+STRATIFY_BY: tuple[Stratify, ...] = ("group", "tumour_cells", "margin")
 
 
 def draw_cases(
-    pool: pd.DataFrame, *, n_positive: int, n_negative: int = 0, seed: int, stratify: str | None = None
+    pool: pd.DataFrame, *, n_positive: int, n_negative: int = 0, seed: int, stratify: Stratify | None = None
 ) -> pd.DataFrame:
-    """``n_positive`` and ``n_negative`` rows of ``pool``, positives first, each class in random order.
+    """Draw positives and negatives without replacement.
 
     Args:
-        pool: one row per patch with ``patch_id`` (unique) and ``truth`` (bool); with ``stratify`` also that column.
-        stratify: spread the draw evenly over groups, or over quarters of the tumour-cell count or of the
-            classifier's margin, as far as the pool allows.
+        pool: one row per eligible patch with ``patch_id`` (unique), ``truth`` (1 or 0, or a boolean) and, if
+            stratified by it, ``group`` (slide or patient), ``tumour_cells`` (nuclei) or ``margin`` (how sure the model
+            was). Other columns are kept.
+        n_positive, n_negative: cases wanted of either truth.
+        seed: the same seed draws the same patches, whatever the order of the pool's rows.
+        stratify: ``None`` draws every patch equally likely. ``group`` spreads the cases over the groups as evenly as
+            the groups allow (so that no slide dominates). ``tumour_cells`` and ``margin`` rank the patches, cut the
+            ranking into as many slices as cases are wanted and draw one from each, so that the sample has the pool's
+            spread.
+
+    Returns:
+        The drawn rows, positives first, each part in the order of ``patch_id``, with a new index.
 
     Raises:
-        BadInput: the pool has too few patches of a class, or lacks the column to stratify by.
+        BadInput: a missing column, a patch twice, a truth that is not 0 or 1, a missing value in the stratum, or a pool
+            that is too small.
     """
-    if stratify is not None and stratify not in STRATA:
-        raise BadInput(f"stratify: '{stratify}' is unknown; choose from {', '.join(STRATA)}.")
-    if pool["patch_id"].duplicated().any():
-        raise BadInput(f"pool: patch '{pool['patch_id'][pool['patch_id'].duplicated()].iloc[0]}' stands twice.")
+    needed = ["patch_id", "truth"] + ([stratify] if stratify else [])
+    if stratify is not None and stratify not in STRATIFY_BY:
+        raise BadInput(f"stratify is {stratify!r}; use one of {', '.join(STRATIFY_BY)} or none.")
+    missing = [column for column in needed if column not in pool.columns]
+    if missing:
+        raise BadInput(f"The pool of {len(pool)} patches has no column {', '.join(missing)}; add it.")
+    for name, number in (("n_positive", n_positive), ("n_negative", n_negative)):
+        if number < 0:
+            raise BadInput(f"{name} is {number}; ask for 0 or more.")
+    if n_positive + n_negative == 0:
+        raise BadInput("n_positive and n_negative are both 0; ask for at least one case.")
+    twice = pool["patch_id"][pool["patch_id"].duplicated()]
+    if len(twice):
+        raise BadInput(f"The pool holds patch {twice.iloc[0]!r} twice; each patch may be drawn once, so list it once.")
+    wrong = pool.loc[~pool["truth"].isin([0, 1]), ["patch_id", "truth"]]
+    if len(wrong):
+        raise BadInput(f"Patch {wrong.iloc[0, 0]!r} has truth {wrong.iloc[0, 1]}; it must be 1 (tumour) or 0.")
+    if stratify is not None:
+        gaps = pool.loc[pool[stratify].isna(), "patch_id"]
+        if len(gaps):
+            raise BadInput(f"Patch {gaps.iloc[0]!r} has no {stratify}; fill it in or draw without stratifying by it.")
+
     drawn = []
-    for truth, wanted, word in ((True, n_positive, "positives"), (False, n_negative, "negatives")):
-        rows = pool[pool["truth"].astype(bool) == truth].sort_values("patch_id", kind="stable")
-        if wanted > len(rows):
+    for truth, wanted, name in ((1, n_positive, "positives"), (0, n_negative, "negatives")):
+        part = pool[pool["truth"] == truth].sort_values("patch_id", kind="stable")
+        if len(part) < wanted:
             raise BadInput(
-                f"cases: {wanted} {word} were asked for, but the pool holds {len(rows)}. "
-                "Ask for fewer, or attack more patches (a larger budget, more steps, a larger test split)."
+                f"cases: the pool has {len(part)} eligible {name}, but {wanted} are needed; ask for {len(part)} or "
+                "fewer, or attack more patches (a larger budget, more steps, a larger test split)."
             )
-        rng = np.random.default_rng([seed, int(truth)])
-        drawn.append(rows.iloc[_spread(_strata(rows, stratify), wanted, rng)])
-    return pd.concat(drawn).reset_index(drop=True)
+        # Each truth has its own stream, so that asking for more negatives leaves the positives as they were.
+        draws = Draws(2 * seed + truth)
+        rows = np.arange(len(part))
+        if stratify == "group":
+            chosen = _over_groups(part["group"].tolist(), wanted, draws)
+        elif stratify is not None:
+            ranked = rows[np.argsort(part[stratify].to_numpy(float), kind="stable")]
+            chosen = [draws.choice(slice_.tolist()) for slice_ in np.array_split(ranked, wanted)] if wanted else []
+        else:
+            chosen = draws.shuffled(rows.tolist())[:wanted]
+        drawn.append(part.iloc[sorted(chosen)])
+    return pd.concat(drawn, ignore_index=True)
 
 
-def _strata(rows: pd.DataFrame, stratify: str | None) -> np.ndarray:
-    """(n,) stratum of each row."""
-    if stratify is None or rows.empty:
-        return np.zeros(len(rows), dtype=int)
-    if stratify not in rows or rows[stratify].isna().any():
-        raise BadInput(f"stratify: the pool has no '{stratify}' for every patch.")
-    if stratify == "group":
-        return pd.factorize(rows["group"], sort=True)[0]
-    ranks = rows[stratify].rank(method="average", pct=True)
-    return np.minimum((ranks * QUANTILES).astype(int), QUANTILES - 1).to_numpy()
-
-
-def _spread(strata: np.ndarray, wanted: int, rng: np.random.Generator) -> np.ndarray:
-    """Positions of ``wanted`` rows: round after round one from every stratum that has some left, in random order."""
-    piles = [list(rng.permutation(np.flatnonzero(strata == one))) for one in np.unique(strata)]
-    chosen: list[int] = []
-    while len(chosen) < wanted:
-        piles = [piles[index] for index in rng.permutation(len(piles)) if piles[index]]
-        chosen += [pile.pop() for pile in piles[: wanted - len(chosen)]]
-    return rng.permutation(np.array(chosen, dtype=int))
+def _over_groups(groups: list, wanted: int, draws: Draws) -> list[int]:
+    """Rows drawn one group after the other in random order, round by round, until there are enough."""
+    members: dict = {}
+    for row, group in enumerate(groups):
+        members.setdefault(group, []).append(row)
+    urns = draws.shuffled([draws.shuffled(rows) for rows in members.values()])
+    rounds = [urn[turn] for turn in range(max(map(len, urns), default=0)) for urn in urns if turn < len(urn)]
+    return rounds[:wanted]

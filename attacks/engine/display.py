@@ -10,6 +10,7 @@ aware      rounded in every step, the gradient taken at the rounded image and ha
 All three keep the displayed perturbation within its budget.
 """
 
+import functools
 import io
 from typing import Literal, get_args
 
@@ -74,7 +75,7 @@ def _longest_rounding(delta: Tensor, norm: Norm, target: Tensor, most: float | N
     ``target`` is certain, because rounding takes off at most a half.
     """
     target = target * (1 - 1e-6)  # float32 sums may be wrong in the last digits; the budget holds exactly
-    magnitude = delta.abs()
+    magnitude = delta.abs() * _order(delta.shape[1:], delta.device)
     low = 0.5 / magnitude.amax((1, 2, 3)).clamp_min(1e-12)
     high = torch.maximum((target + 0.5) / size(delta, norm).clamp_min(1e-12), low)
     if most is not None:
@@ -83,7 +84,16 @@ def _longest_rounding(delta: Tensor, norm: Norm, target: Tensor, most: float | N
         middle = (low * high).sqrt()
         fits = size((magnitude * middle.reshape(-1, 1, 1, 1)).round_(), norm) <= target
         low, high = torch.where(fits, middle, low), torch.where(fits, high, middle)
-    return (delta * low.reshape(-1, 1, 1, 1)).round_()
+    return (magnitude * low.reshape(-1, 1, 1, 1)).round_() * delta.sign()
+
+
+@functools.cache
+def _order(shape: tuple[int, ...], device: torch.device) -> Tensor:
+    """Factors of 1 to 1.01, the same for every image, that put components of one magnitude in an order.
+
+    A perturbation of equal magnitudes (from sign steps) would otherwise be rounded up or down as a whole.
+    """
+    return 1 + 0.01 * torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(device)
 
 
 def to_bytes(image: Tensor) -> Tensor:

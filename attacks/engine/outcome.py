@@ -47,6 +47,7 @@ class Outcome:
         wrong = fresh & (logits.argmax(1) != pool.y[place]).cpu().numpy()
         self.before[pool.index[rows[fresh]]] = logits.softmax(1).cpu().numpy()[fresh]
         self.already_wrong[pool.index[rows[wrong]]] = True
+        pool.delta[pool.place(rows[wrong])] = 0  # a random start waits there
         over = reached(logits, pool.y[place], self.recipe.confidence).cpu().numpy()
         ended = wrong | (~fresh & (over | (pool.steps[rows] >= self.recipe.steps)))
         self._write(pool, rows[ended], logits[torch.from_numpy(ended).to(logits.device)])

@@ -2,12 +2,16 @@
 
 Attack         a recipe (norm, budget, steps, confidence, seed) run on one classifier
 Perturbation   its result on one patch: the displayed bytes, both verdicts, norms in 0-255 units
+PairSet, Pair  originals and altered images that another program made (``pair_models``)
 """
 
 from django.conf import settings as project
 from django.db import models
 
+from attacks.pair_models import Pair, PairSet
 from model.models import Classifier, Patch
+
+__all__ = ["Attack", "Pair", "PairSet", "Perturbation"]
 
 
 def perturbed_path(perturbation: "Perturbation", filename: str) -> str:

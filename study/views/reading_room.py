@@ -37,9 +37,21 @@ def _room(
         "immediate": not study.questions,
         "page_texts": texts.section("page"),
         "break_due": bool(study.break_every and place.answered and place.answered % study.break_every == 0),
-        "is_last_set": place.reading_set is not None and place.reading_set.number == place.sets,
+        "until_next_set": _until_next_set(place),
     }
     return render(request, "reading/read.html", context, status=status)
+
+
+def _until_next_set(place: Place) -> str:
+    """What happens after the end of the set, in words."""
+    if place.reading_set is None or place.reading_set.number == place.sets:
+        return texts.say("read.done_last")
+    hours = place.assignment.study.washout_hours
+    if not hours:
+        return texts.say("read.done_next")
+    if hours >= 48 and hours % 24 == 0:
+        return texts.say("read.done_washout_days", days=int(hours // 24))
+    return texts.say("read.done_washout", hours=f"{hours:g}")
 
 
 def _answers(study) -> list[dict[str, str]]:

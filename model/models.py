@@ -54,7 +54,9 @@ class Patch(models.Model):
     sha256 = models.CharField(max_length=64, help_text="Of the stored PNG's bytes.")
     tumour_mask = models.FileField(upload_to=patch_path, max_length=255, blank=True)
     tumour = models.BooleanField()
-    group = models.CharField(max_length=255, blank=True, help_text="Slide or patient; patches of a group stay together.")
+    group = models.CharField(
+        max_length=255, blank=True, help_text="Slide or patient; patches of a group stay together."
+    )
     tumour_cells = models.PositiveIntegerField(null=True, blank=True)
 
     class Meta:
@@ -125,6 +127,7 @@ class FoldResult(models.Model):
     confusion = models.JSONField(help_text="[[tn, fp], [fn, tp]]")
     predictions = models.JSONField(help_text="[[patch id, P(tumour)], ...] of the held-out fold")
     seconds = models.FloatField()
+    details = models.JSONField(default=dict, help_text="Colour-only baseline, initialisation, images per second.")
     code_version = models.CharField(max_length=100)
 
     class Meta:

@@ -130,7 +130,7 @@ def analyse(
     warnings += main.warnings
     specificity = None
     if len(negative):
-        specificity = endpoint(negative, arm, margin=margin, level=level)
+        specificity = endpoint(negative, arm, margin=margin, level=level, measure="specificity")
         warnings += [f"Negatives: {warning}" for warning in specificity.warnings]
     controls = {}
     for other in sorted(set(positive["arm"]) - {"original", arm}):
@@ -240,6 +240,15 @@ def _warn(result: Analysis) -> None:
             f"{shown['flagged']} presentations are flagged for exclusion; they stay in the primary analysis "
             "(intention to read) and are left out under sensitivity, per_protocol."
         )
+    primary, patches = result.positives.primary, result.n["positives"]
+    if primary and primary.margin and primary.verdict in ("equivalent", "non_inferior"):
+        unseen = (1 - primary.margin) ** patches
+        if unseen > result.alpha:
+            warn(
+                f"{patches} patches are few for this claim: if {100 * primary.margin:g} in 100 patches were lost to "
+                f"every reader and the others to none, {100 * unseen:.0f} in 100 samples of this size would hold no "
+                "lost patch at all. No interval can see what was not drawn."
+            )
     if result.n["positives"] == 0:
         warn("No positives: there is no true positive fraction.")
     elif result.sensitivity["gee"] is None:

@@ -11,8 +11,7 @@ import pandas as pd
 
 from study.statistics.clustered import Clusters, effective, obuchowski, sign_flip, yang
 from study.statistics.paired import Interval, Paired, mcnemar_exact, mcnemar_midp, newcombe, tango
-from study.statistics.readers import ObuchowskiRockette, obuchowski_rockette
-from study.statistics.verdict import Primary, state, verdict
+from study.statistics.primary import Crossed, Primary, one_reader, several_readers
 
 
 @dataclass(frozen=True)
@@ -67,37 +66,6 @@ class PerReader:
     yang_p: float
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A crossed analysis with one source held fixed."""
-
-    delta: float
-    se: float
-    df: float
-    ci95: Interval | None
-    p: float | None
-    method: str
-
-
-@dataclass(frozen=True)
-class Crossed:
-    """Several readers: Obuchowski-Rockette with Hillis' degrees of freedom."""
-
-    delta: float
-    se: float
-    df: float
-    t: float
-    p: float
-    ci95: Interval
-    ci90: Interval
-    method: str
-    readers: int
-    patches: int
-    fixed_readers: Difference
-    fixed_patches: Difference
-    components: dict[str, float]
-
-
 @dataclass
 class Endpoint:
     table: list[TableRow] = field(default_factory=list)
@@ -108,11 +76,18 @@ class Endpoint:
     warnings: list[str] = field(default_factory=list)
 
 
-def endpoint(rows: pd.DataFrame, perturbed_arm: str, *, margin: float | None, level: float) -> Endpoint:
+def endpoint(
+    rows: pd.DataFrame,
+    perturbed_arm: str,
+    *,
+    margin: float | None,
+    level: float,
+    measure: str = "true positive fraction",
+) -> Endpoint:
     """Analyse ``rows`` of one truth (checked tidy table): ``original`` against ``perturbed_arm``.
 
-    A pair is one reader's answers to both stimuli of a patch in one set; half pairs are counted in ``table`` and
-    named in ``warnings``, and leave the comparison.
+    ``measure`` names the fraction in sentences. A pair is one reader's answers to both stimuli of a patch in one set;
+    half pairs are counted in ``table`` and named in ``warnings``, and leave the comparison.
     """
     result = Endpoint()
     rows = rows[rows["arm"].isin(["original", perturbed_arm])]
@@ -139,15 +114,15 @@ def endpoint(rows: pd.DataFrame, perturbed_arm: str, *, margin: float | None, le
         )
     if pairs.empty:
         result.warnings.append(f"No patch was answered both original and {perturbed_arm}: nothing can be compared.")
-        result.primary = Primary("none: no pairs", None, None, level, margin, None)
+        result.primary = Primary.undefined("no pairs", margin, level)
         return result
     _warn_unbalanced(pairs, result.warnings)
     clusters = {reader: _clusters(part) for reader, part in pairs.groupby("reader_id", sort=True)}
     result.per_reader = [_per_reader(str(reader), c) for reader, c in clusters.items()]
     if len(clusters) == 1:
-        result.primary = _primary_one(next(iter(clusters.values())), margin, level)
+        result.primary = one_reader(next(iter(clusters.values())), margin, level, measure)
     else:
-        _crossed(pairs, result, margin, level)
+        _crossed(pairs, result, margin, level, measure)
     return result
 
 
@@ -202,14 +177,6 @@ def _per_reader(reader: str, clusters: Clusters) -> PerReader:
     )
 
 
-def _primary_one(clusters: Clusters, margin: float | None, level: float) -> Primary:
-    eff = effective(clusters)
-    ci, delta = eff.tango(level), eff.pairs.delta
-    method = "Tango score interval" + (" at the effective sample size" if eff.pairs.n > len(clusters.pairs) else "")
-    p = sign_flip(clusters.differences).p
-    return Primary(method, delta, ci, level, margin, verdict(ci, margin), p, state(delta, ci, margin, level))
-
-
 def _warn_unbalanced(pairs: pd.DataFrame, warnings: list[str]) -> None:
     per_patch = pairs.groupby(["reader_id", "patch_id"]).size()
     if per_patch.nunique() > 1:
@@ -236,7 +203,7 @@ def _scores(pairs: pd.DataFrame) -> np.ndarray:
     return np.stack([mean[arm].unstack("patch_id").to_numpy() for arm in ("original", "perturbed")])
 
 
-def _crossed(pairs: pd.DataFrame, result: Endpoint, margin: float | None, level: float) -> None:
+def _crossed(pairs: pd.DataFrame, result: Endpoint, margin: float | None, level: float, measure: str) -> None:
     sizes = pairs.groupby("reader_id")["patch_id"].nunique()
     for reader in sizes.index[sizes < 2]:
         result.warnings.append(f"Reader {reader} has pairs of one patch only and stays out of the crossed analysis.")
@@ -246,55 +213,7 @@ def _crossed(pairs: pd.DataFrame, result: Endpoint, margin: float | None, level:
             "The crossed analysis needs two readers with two patches each; there are not, so nothing is claimed over "
             "readers. See the readers one by one."
         )
-        result.primary = Primary("none: too few patches per reader", None, None, level, margin, None)
+        result.primary = Primary.undefined("too few patches per reader", margin, level)
         return
-    model = obuchowski_rockette(_scores(pairs))
-    random = model.random_both
-    floor = _fewest(pairs)
-    if random.se > 0:
-        method = "Obuchowski-Rockette, random readers and random patches, Hillis degrees of freedom"
-        intervals = {q: random.interval(q) for q in (0.95, 0.90, level)}
-        p = random.p
-    else:
-        # Every reader shows the same difference on every patch: the data hold no estimate of the error at all.
-        method = "Tango score interval at one pair per patch (no variation between readers or patches was seen)"
-        intervals = {q: floor.tango(q) for q in (0.95, 0.90, level)}
-        p = 1.0 if random.delta == 0 else sign_flip(_clusters(pairs).differences).p
-        result.warnings.append(
-            "All readers gave the same result on every patch, so that no error can be estimated from the data; the "
-            "interval counts every patch once, whoever read it."
-        )
-    result.crossed = Crossed(
-        delta=random.delta,
-        se=random.se,
-        df=random.df,
-        t=random.t,
-        p=p,
-        ci95=intervals[0.95],
-        ci90=intervals[0.90],
-        method=method,
-        readers=pairs["reader_id"].nunique(),
-        patches=pairs["patch_id"].nunique(),
-        fixed_readers=_difference(model, "fixed_readers", "these readers only; random patches, t on patches - 1"),
-        fixed_patches=_difference(model, "fixed_patches", "these patches only; random readers, t on readers - 1"),
-        components=model.components,
-    )
-    ci = intervals[level]
-    result.primary = Primary(
-        method, random.delta, ci, level, margin, verdict(ci, margin), p, state(random.delta, ci, margin, level)
-    )
-
-
-def _fewest(pairs: pd.DataFrame):
-    """All pairs deflated to one per patch."""
-    clusters = _clusters(pairs)
-    eff = effective(clusters)
-    m = eff.pairs.n / len(clusters.pairs)
-    return type(eff)(m, float(len(clusters.pairs)), eff.pairs)
-
-
-def _difference(model: ObuchowskiRockette, which: str, method: str) -> Difference:
-    estimate = getattr(model, which)
-    if estimate.se == 0:
-        return Difference(estimate.delta, 0.0, estimate.df, None, None, method)
-    return Difference(estimate.delta, estimate.se, estimate.df, estimate.interval(), estimate.p, method)
+    result.primary, result.crossed, said = several_readers(_scores(pairs), _clusters(pairs), margin, level, measure)
+    result.warnings += said

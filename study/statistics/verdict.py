@@ -1,7 +1,5 @@
 """What may be said against a margin. The only place where a verdict is given."""
 
-from dataclasses import dataclass
-
 from study.statistics.paired import Interval
 
 ALPHA = 0.025
@@ -24,37 +22,25 @@ def verdict(interval: Interval, margin: float | None) -> str:
     return "different" if low > 0 or high < 0 else "inconclusive"
 
 
-@dataclass(frozen=True)
-class Primary:
-    """The primary estimate and its verdict. ``level`` is the two-sided level of ``ci``."""
-
-    method: str
-    delta: float | None
-    ci: Interval | None
-    level: float
-    margin: float | None
-    verdict: str | None
-    p: float | None = None
-    statement: str = ""
-
-
-def state(delta: float, interval: Interval, margin: float | None, level: float) -> str:
+def state(delta: float, interval: Interval, margin: float | None, level: float, measure: str) -> str:
     """The verdict in a sentence with its numbers, in percentage points."""
     low, high = interval
-    numbers = f"{100 * delta:+.1f} points ({100 * level:g} % interval {100 * low:+.1f} to {100 * high:+.1f})"
+    numbers = f"{_points(delta)} points ({100 * level:g} % interval {_points(low)} to {_points(high)})"
     if margin is None:
         beyond = "excludes zero" if low > 0 or high < 0 else "does not exclude zero"
-        return (
-            f"The true positive fraction changed by {numbers}; the interval {beyond}. No margin was fixed beforehand."
-        )
+        return f"The {measure} changed by {numbers}; the interval {beyond}. No margin was fixed beforehand."
     points = f"{100 * margin:g} points"
     text = {
         "equivalent": f"within the margin of {points} on both sides: equivalent at that margin",
-        "non_inferior": f"above the lower margin of -{points}, but not below the upper one: non-inferior",
+        "non_inferior": f"above the lower margin of −{points}, but not below the upper one: non-inferior",
         "different": "excluding zero and reaching beyond the margin: a difference was found",
         "inconclusive": f"reaching beyond the margin of {points} while not excluding zero: nothing can be claimed",
     }[verdict(interval, margin)]
     also = ""
     if verdict(interval, margin) in ("equivalent", "non_inferior") and (low > 0 or high < 0):
         also = " Zero lies outside the interval, so a difference was found as well, smaller than the margin excludes."
-    return f"The true positive fraction changed by {numbers}, {text}.{also}"
+    return f"The {measure} changed by {numbers}, {text}.{also}"
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:+.1f}".replace("-", "−")

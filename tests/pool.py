@@ -5,6 +5,8 @@ import io
 
 import numpy as np
 from django.core.files.base import ContentFile
+from django.utils import timezone
+from django.utils import timezone
 from PIL import Image
 
 from attacks.models import Attack, Perturbation
@@ -28,7 +30,15 @@ def attacked_pool(
     classifier = Classifier.objects.create(
         name=name, dataset=dataset, initialisation="random", weights="none", weights_sha256="1" * 64, seed=0
     )
-    attack = Attack.objects.create(name=name, classifier=classifier, norm="linf", budget=4, seed=0, code_version="t")
+    attack = Attack.objects.create(
+        name=name,
+        classifier=classifier,
+        norm="linf",
+        budget=4,
+        seed=0,
+        code_version="t",
+        completed_at=timezone.now(),
+    )
     for index in range(positives + negatives):
         tumour = index < positives
         pixels = rng.integers(0, 256, (size, size, 3), dtype=np.uint8)

@@ -1,7 +1,7 @@
 """Original and altered images that another program made: a folder with ``pairs.csv``.
 
-``original,perturbed,label[,group,attack,budget]``, one row per pair. Any attack and any change of an image (JPEG, stain,
-blur, another scanner) can so be put before readers.
+``original,perturbed,label[,group,attack,budget]``, one row per pair. Any attack and any change of an image (JPEG,
+stain, blur, another scanner) can so be put before readers.
 """
 
 import csv

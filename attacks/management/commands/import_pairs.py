@@ -1,4 +1,4 @@
-"""Original and altered images that another program made: DIR/pairs.csv (original,perturbed,label[,group,attack,budget])."""
+"""Original and altered images of another program: DIR/pairs.csv (original,perturbed,label[,group,attack,budget])."""
 
 from attacks.pair_services import import_pairs
 from attacks.selectors import classifier_named

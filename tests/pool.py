@@ -6,7 +6,6 @@ import io
 import numpy as np
 from django.core.files.base import ContentFile
 from django.utils import timezone
-from django.utils import timezone
 from PIL import Image
 
 from attacks.models import Attack, Perturbation

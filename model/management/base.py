@@ -47,7 +47,7 @@ class JsonCommand(BaseCommand):
         def update(done: int, total: int) -> None:
             nonlocal bar
             if bar is None:
-                bar = tqdm(total=total, desc=description, unit=unit, file=sys.stderr, dynamic_ncols=True)
+                bar = tqdm(total=total, desc=description, unit=unit, file=sys.stderr, mininterval=0.5)
             bar.total = total
             bar.update(done - bar.n)
             if done >= total:

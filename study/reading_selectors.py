@@ -14,6 +14,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from study.models import Assignment, GuideImage, Presentation, ReadingSession, ReadingSet, Response, Stimulus, Study
+from study.selectors import has_seen_arms, is_reader
 
 
 class Stage(StrEnum):
@@ -58,13 +59,16 @@ class Place:
 
 
 def assignments_of(user: Any) -> QuerySet[Assignment]:
-    """The reader's studies. The protocol and the source name arms and can be large: they are never loaded here."""
+    """The reader's studies. The protocol and the source name arms and can be large: they are never loaded here.
+
+    A seat is worth nothing to somebody who may have seen the arms since they got it.
+    """
+    seats = Assignment.objects.filter(reader=user).exclude(study__state__in=[Study.State.DRAFT, Study.State.FROZEN])
+    if not is_reader(user) or user.office_until is not None:
+        seen = [seat.study_id for seat in seats.select_related("study") if has_seen_arms(user, seat.study)]
+        seats = seats.exclude(study__in=seen)
     return (
-        Assignment.objects.filter(reader=user)
-        .exclude(study__state__in=[Study.State.DRAFT, Study.State.FROZEN])
-        .select_related("study")
-        .defer("study__protocol", "study__source", "questionnaire")
-        .order_by("-invited_at")
+        seats.select_related("study").defer("study__protocol", "study__source", "questionnaire").order_by("-invited_at")
     )
 
 
@@ -144,6 +148,9 @@ def servable_stimulus(user: Any, token: str) -> Stimulus | None:
         .first()
     )
     if presentation is None:
+        return None
+    study = presentation.reading_set.assignment.study
+    if (not is_reader(user) or user.office_until is not None) and has_seen_arms(user, study):
         return None
     place = place_of(presentation.reading_set.assignment)
     if place.reading_set != presentation.reading_set or presentation.position not in place.window:

@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from attacks.models import Attack, PairSet
 from model.learning.errors import BadInput
 from study.models import Assignment, Presentation, Response, Stimulus, Study, User
 
@@ -52,8 +53,22 @@ def demand_arms_open(study: Study) -> None:
 
 
 def has_seen_arms(user: Any, study: Study) -> bool:
-    """Whether this person could know an arm of this study, and so may not read it."""
-    return is_researcher(user) and (arms_open(study) or study.created_by_id == user.pk)
+    """Whether this person may know an arm of this study, and so may not read it.
+
+    Researchers and admins can look at every perturbed patch; so could anybody who was one at any time since the
+    study's attack (or pairs) came to be.
+    """
+    if is_researcher(user):
+        return True
+    if user.office_until is None:
+        return False
+    name = (study.source.get("attack") or {}).get("name", "")
+    since = [
+        made
+        for model in (Attack, PairSet)
+        for made in model.objects.filter(name=name).values_list("created_at", flat=True)
+    ]
+    return not since or user.office_until >= min(since)
 
 
 # --- Free of arms ---------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from model.learning.errors import BadInput
-from study import audit_log
+from study import audit_log, selectors
 from study.design.schedule import StimulusKey, build_schedule
 from study.models import Assignment, Presentation, ReadingSet, Stimulus, Study, User
 
@@ -33,12 +33,17 @@ def assign_reader(*, study: Study, reader: User, actor: str, simulated: bool = F
     """Give a reader a seat, a pseudonym and a seed. After freezing, their schedule is made at once and logged.
 
     Raises:
-        BadInput: the study is closed, the reader has a seat already, or is not a reader.
+        BadInput: the study is closed, the reader has a seat already, is not a reader, or may have seen its arms.
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
     _demand_state(study, Study.State.DRAFT, Study.State.FROZEN, Study.State.OPEN)
     if reader.is_superuser or reader.role != User.Role.READER:
         raise BadInput(f"'{reader.username}' is not a reader: only people with the reader role read studies.")
+    if selectors.has_seen_arms(reader, study):
+        raise BadInput(
+            f"'{reader.username}' worked in the office after this study's images were made and may have seen which are "
+            "altered: they cannot read it."
+        )
     if study.assignments.filter(reader=reader).exists():
         raise BadInput(f"'{reader.username}' has a seat in study '{study.slug}' already.")
     number = study.assignments.count() + 1

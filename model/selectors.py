@@ -37,7 +37,7 @@ def patch_table(dataset: Dataset) -> pd.DataFrame:
 def dataset_arrays(
     dataset: Dataset, ids: Sequence[int] | None = None, *, progress: Progress = no_progress
 ) -> NDArray[np.uint8]:
-    """The pictures of the patches with these ids, in that order (all, in reading order, by default): uint8 (n, h, w, 3).
+    """The pictures of the patches with these ids, in that order: uint8 (n, h, w, 3); all in reading order by default.
 
     Raises BadInput if an id is not of this data set, or if a file is missing or is not the one that was imported.
     """

@@ -98,15 +98,18 @@ class PatchFolder:
 def read_image(path: Path) -> NDArray[np.uint8]:
     """Any single picture of 8 bits per channel that Pillow reads, as uint8 (h, w, 3), transparency over white.
 
-    Raises BadInput if it cannot be decoded whole, has several frames, or has more than 8 bits, which would be cut.
+    Raises BadInput if it cannot be decoded whole, has several frames, or is of a mode whose depth would be cut off.
     """
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
+        with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(path)
+        with image:
             if image.mode not in _EIGHT_BIT:
                 raise BadInput(f"has pixel mode {image.mode}; convert it to 8-bit RGB first.")
-            if getattr(image, "n_frames", 1) > 1:
-                raise BadInput(f"holds {image.n_frames} pictures; save the wanted one as a file of its own.")
+            frames = getattr(image, "n_frames", 1)
+            if frames > 1:
+                raise BadInput(f"holds {frames} pictures; save the wanted one as a file of its own.")
             upright = ImageOps.exif_transpose(image)
             if upright.has_transparency_data:
                 upright = upright.convert("RGBA")
@@ -164,7 +167,7 @@ def _read_table(folder: Path) -> list[Row]:
             else:
                 rows.append(row)
     except csv.Error as error:
-        raise BadInput(f"{table}, line {reader.line_num}: not a CSV table ({error}).") from error
+        raise BadInput(f"{table}, line {reader.reader.line_num}: not a CSV table ({error}).") from error
     if problems:
         more = f"\n… and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
         raise BadInput(f"{table}, " + "\n".join(problems[:_LISTED]) + more)

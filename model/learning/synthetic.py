@@ -103,41 +103,43 @@ def draw(cells: tuple[int, int], rng: Rng, textures: Textures) -> tuple[NDArray[
 
 
 def _benign(canvas: Canvas, rng: Rng, textures: Textures) -> None:
-    layout = rng.choice(["fibrous", "lobule", "duct", "inflamed", "fat"], p=[0.12, 0.32, 0.26, 0.18, 0.12])
+    layouts = {"fibrous": 0.08, "lobule": 0.25, "duct": 0.20, "hyperplasia": 0.21, "inflamed": 0.20, "fat": 0.06}
+    layout = rng.choice(list(layouts), p=list(layouts.values()))
     _bed(canvas, rng, textures)
     look = tissue.epithelium(rng)
     if layout == "lobule":
-        for _ in range(rng.integers(2, 6)):
-            _acinus(canvas, rng, textures, look, radius=rng.uniform(28, 48), lumen=rng.choice([0.0, 0.3, 0.45]))
+        for _ in range(rng.integers(3, 7)):
+            _acinus(canvas, rng, textures, look, radius=rng.uniform(28, 50), lumen=rng.choice([0.0, 0.3, 0.45]))
     elif layout == "duct":
-        _acinus(canvas, rng, textures, look, radius=rng.uniform(75, 120), lumen=rng.uniform(0.35, 0.7), layers=3)
-        if rng.random() < 0.5:
+        _acinus(canvas, rng, textures, look, radius=rng.uniform(75, 120), lumen=rng.uniform(0.3, 0.65), layers=3)
+        for _ in range(rng.integers(0, 3)):
             _acinus(canvas, rng, textures, look, radius=rng.uniform(30, 50), lumen=0.3)
+    elif layout == "hyperplasia":  # crowded, yet small and alike
+        for _ in range(rng.integers(1, 4)):
+            _nest(canvas, rng, textures, look, _island(canvas, rng))
     elif layout == "fat":
-        _fat(canvas, rng, textures, share=rng.uniform(0.4, 0.9))
-    inflamed = {"inflamed": rng.integers(45, 110), "fibrous": rng.integers(0, 12)}.get(layout, rng.integers(0, 25))
-    _companions(canvas, rng, textures, fibroblasts=int(rng.integers(6, 26)), lymphocytes=int(inflamed))
+        _fat(canvas, rng, textures, share=rng.uniform(0.4, 0.8))
+    lymphocytes = rng.integers(50, 190) if layout == "inflamed" else rng.integers(0, 40)
+    _companions(canvas, rng, textures, fibroblasts=int(rng.integers(6, 26)), lymphocytes=int(lymphocytes))
 
 
 def _tumour(canvas: Canvas, rng: Rng, textures: Textures) -> None:
     layout = rng.choice(["nests", "sheet", "cords", "glands"], p=[0.36, 0.2, 0.22, 0.22])
     _bed(canvas, rng, textures)
-    if rng.random() < 0.12:
+    if rng.random() < 0.2:
         _fat(canvas, rng, textures, share=rng.uniform(0.2, 0.5))
     look = tissue.tumour(rng, grade=rng.beta(1.2, 1.2))
     if layout == "nests":
-        for _ in range(rng.integers(1, 4)):
-            y, x = rng.uniform(30, EDGE - 30, 2)
-            shape = tissue.blob(rng, y, x, rng.uniform(45, 85), roughness=0.22, stretch=rng.uniform(1, 2.2))
-            _nest(canvas, rng, textures, look, _clear(canvas, rng, shape))
+        for _ in range(rng.integers(2, 5)):
+            _nest(canvas, rng, textures, look, _island(canvas, rng))
     elif layout == "sheet":
         y, x = rng.uniform(80, EDGE - 80, 2)
         _nest(canvas, rng, textures, look, tissue.blob(rng, y, x, rng.uniform(120, 190), roughness=0.25))
     elif layout == "glands":
-        for _ in range(rng.integers(1, 4)):
-            _acinus(canvas, rng, textures, look, radius=rng.uniform(45, 85), lumen=rng.uniform(0.2, 0.5), layers=2)
+        for _ in range(rng.integers(2, 5)):
+            _acinus(canvas, rng, textures, look, radius=rng.uniform(50, 90), lumen=rng.uniform(0.15, 0.45), layers=3)
     else:
-        _strays(canvas, rng, textures, count=int(rng.integers(10, 28)), look=look)
+        _strays(canvas, rng, textures, count=int(rng.integers(18, 40)), look=look)
     _companions(canvas, rng, textures, fibroblasts=int(rng.integers(4, 18)), lymphocytes=int(rng.integers(0, 30)))
 
 
@@ -178,8 +180,14 @@ def _clear(canvas: Canvas, rng: Rng, shape: NDArray) -> NDArray:
     return shape
 
 
+def _island(canvas: Canvas, rng: Rng) -> NDArray:
+    """The signed distance of a rounded area, clear of the others."""
+    y, x = rng.uniform(30, EDGE - 30, 2)
+    return _clear(canvas, rng, tissue.blob(rng, y, x, rng.uniform(55, 95), roughness=0.22, stretch=rng.uniform(1, 2.2)))
+
+
 def _nest(canvas: Canvas, rng: Rng, textures: Textures, look: Look, shape: NDArray) -> None:
-    """A solid, crowded group of tumour cells, often drawn back from the stroma around it."""
+    """A solid, crowded group of epithelial or tumour cells, often drawn back from the stroma around it."""
     if rng.random() < 0.4:
         cleft = 4 + 4 * textures.cut(rng, "broad") + 2 * textures.cut(rng, "coarse")
         tissue.cover(canvas, tissue.step(np.minimum(shape + cleft, shape + 12), 4.0), 0.015, 0.03)
@@ -188,7 +196,7 @@ def _nest(canvas: Canvas, rng: Rng, textures: Textures, look: Look, shape: NDArr
     places = _scatter(
         canvas, rng, look, count, inside=shape - look.length[0] * 0.6, overlap=rng.uniform(-0.1, 0.22), bare=True
     )
-    dark, pink = rng.uniform(0.08, 0.3), rng.uniform(0.2, 0.45)
+    dark, pink = rng.uniform(0.06, 0.26), rng.uniform(0.18, 0.42)
     centres = np.asarray(places).reshape(-1, 2)
     tissue.cytoplasm(canvas, rng, textures, tissue.step(shape, 3.0), centres, haematoxylin=dark, eosin=pink)
     grain = rng.uniform(0, np.pi) if rng.random() < 0.3 else None
@@ -269,8 +277,8 @@ def _vessel(canvas: Canvas, rng: Rng, textures: Textures) -> None:
     shape = tissue.blob(rng, y, x, radius, roughness=0.08, stretch=rng.uniform(1, 2.2))
     tissue.cover(canvas, tissue.step(shape + 4, 3.0), 0.05, 0.42)
     tissue.cover(canvas, tissue.step(shape, 2.0), 0.01, 0.03)
-    spots = rng.normal(0, radius * 0.35, (int(rng.integers(0, 6)), 2)) + (y, x)
-    tissue.red_cells(canvas, rng, [(float(a), float(b)) for a, b in spots])
+    spots = np.array([y, x]) + rng.normal(0, radius * 0.35, (int(rng.integers(0, 6)), 2))
+    tissue.red_cells(canvas, rng, spots.tolist())
     for turn in rng.uniform(0, 2 * np.pi, int(rng.integers(1, 4))):
         py, px = y + (radius + 2) * np.sin(turn), x + (radius + 2) * np.cos(turn)
         tissue.nucleus(canvas, rng, textures, tissue.ENDOTHELIUM, py, px, turn + np.pi / 2)

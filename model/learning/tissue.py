@@ -6,7 +6,7 @@ natural logarithms. Lengths are pixels of 0.25 micrometres, as PanNuke's.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -124,13 +124,13 @@ class Canvas:
         return float(np.arctan2(-across_x, across_y))
 
 
-def step(x: Field, width: float = 1.0) -> Field:
+def step(x: NDArray, width: float = 1.0) -> Field:
     """0 where ``x`` is well below 0, 1 where well above, smooth over ``width``."""
     t = np.minimum(np.maximum(x * (1 / width) + 0.5, 0), 1)
     return t * t * (3 - 2 * t)
 
 
-def cover(canvas: Canvas, share: Field, haematoxylin: Field | float, eosin: Field | float) -> None:
+def cover(canvas: Canvas, share: NDArray, haematoxylin: NDArray | float, eosin: NDArray | float) -> None:
     """Lay a material over the canvas where ``share`` is 1, mixed where it is between 0 and 1."""
     canvas.haematoxylin += share * (haematoxylin - canvas.haematoxylin)
     canvas.eosin += share * (eosin - canvas.eosin)
@@ -200,7 +200,7 @@ def _window(y: float, x: float, reach: int) -> tuple[slice, slice]:
 
 
 def borders(centres: NDArray, where: NDArray[np.bool_]) -> Field:
-    """How far each pixel is from the border between the two nearest ``centres`` (k, 2), (256, 256); far outside ``where``.
+    """How far each pixel is from the border between the two nearest ``centres`` (k, 2); 50 outside ``where``.
 
     Looked up on every other pixel and doubled: cell borders are soft.
     """
@@ -259,7 +259,7 @@ ENDOTHELIUM = Look(CONNECTIVE, (10.0, 0.2), (3.0, 0.2), 0.08, (1.15, 0.15), 0.12
 
 def epithelium(rng: Rng) -> Look:
     """Benign epithelial nuclei of one patch: small, alike, evenly stained; sometimes reactive and a little larger."""
-    length = rng.uniform(8.0, 10.6)
+    length = rng.uniform(7.2, 9.3)
     return Look(
         EPITHELIAL, (length, 0.08), (rng.uniform(1.15, 1.45), 0.08), 0.04, (rng.uniform(0.8, 1.25), 0.10),
         rng.uniform(0.10, 0.2), "fine", rng.uniform(0.08, 0.3), rng.uniform(0, 0.5),
@@ -271,14 +271,14 @@ def tumour(rng: Rng, grade: float) -> Look:
     vesicular = rng.random() < 0.35  # pale with a sharp rim and nucleoli, or dark throughout
     return Look(
         NEOPLASTIC,
-        (10.3 + 4.6 * grade + rng.uniform(-0.4, 0.8), 0.15 + 0.15 * grade),
+        (12.2 + 4.3 * grade + rng.uniform(-0.6, 0.8), 0.16 + 0.14 * grade),
         (rng.uniform(1.2, 1.55), 0.16),
         0.07 + 0.08 * grade,
         (rng.uniform(0.62, 0.85) if vesicular else rng.uniform(0.9, 1.3), 0.16 + 0.1 * grade),
-        rng.uniform(0.14, 0.24) + 0.08 * grade,
+        rng.uniform(0.18, 0.28) + 0.08 * grade,
         "mid" if rng.random() < 0.4 else "fine",
         rng.uniform(0.3, 0.55) if vesicular else rng.uniform(0.1, 0.3),
-        rng.uniform(0.6, 1.2) + 0.9 * grade,
+        rng.uniform(0.9, 1.5) + 0.9 * grade,
     )
 
 
@@ -321,7 +321,7 @@ def nucleus(
     canvas.channels.append(look.channel)
 
 
-def red_cells(canvas: Canvas, rng: Rng, centres: Iterable[tuple[float, float]]) -> None:
+def red_cells(canvas: Canvas, rng: Rng, centres: Iterable[Sequence[float]]) -> None:
     """Erythrocytes: small discs, paler in the middle."""
     for y, x in centres:
         depth = blob(rng, y, x, rng.uniform(6.5, 8.5), roughness=0.08, stretch=rng.uniform(1, 1.6))
@@ -333,7 +333,7 @@ def red_cells(canvas: Canvas, rng: Rng, centres: Iterable[tuple[float, float]]) 
 def develop(canvas: Canvas, rng: Rng, textures: Textures) -> NDArray[np.uint8]:
     """The picture, uint8 (256, 256, 3): dyes of this patch's own strength and hue, the scanner's blur and noise."""
     blur = rng.uniform(0.55, 1.0)
-    strength = [math.exp(rng.normal(0, spread)) for spread in (0.16, 0.2)]
+    strength = [math.exp(rng.normal(0, spread)) for spread in (0.22, 0.24)]
     uneven = 1 + 0.05 * textures.cut(rng, "broad")
     dyes = (
         (canvas.haematoxylin * strength[0] * uneven, _between(rng, _HAEMATOXYLIN, 0.0, 0.75)),

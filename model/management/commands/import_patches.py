@@ -8,7 +8,9 @@ from model.services import import_folder
 
 
 class Command(JsonCommand):
-    help = "Import the images of a folder whose labels.csv has the columns file,tumour and, where known, slide or group."
+    help = (
+        "Import the images of a folder whose labels.csv has the columns file,tumour and, where known, slide or group."
+    )
 
     def add_arguments(self, parser):
         parser.add_argument("folder", metavar="DIR", help="folder with labels.csv")

@@ -17,7 +17,9 @@ class Command(JsonCommand):
         parser.add_argument("--patches", type=int, default=240, help="how many (default: 240)")
         parser.add_argument("--seed", type=int, default=0, help="same seed, same patches (default: 0)")
         parser.add_argument("--name", help="also import them as a data set of this name")
-        parser.add_argument("--size", type=int, default=224, help="edge of the centre crop when importing (default: 224)")
+        parser.add_argument(
+            "--size", type=int, default=224, help="edge of the centre crop when importing (default: 224)"
+        )
 
     def run(self, *, folder, patches, seed, name, size, **options):
         if name:

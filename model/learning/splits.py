@@ -67,7 +67,7 @@ def folds(labels: NDArray[Any], groups: NDArray[Any] | None, *, count: int, seed
             "2 up to the smaller of them."
         )
     kind = StratifiedGroupKFold if has_groups else StratifiedKFold
-    pairs = list(kind(count, shuffle=True, random_state=seed).split(rows, truth, groups))
+    pairs = list(kind(count, shuffle=True, random_state=seed).split(rows, truth, groups if has_groups else None))
     for train, test in pairs:
         if len(set(truth[train])) < 2 or len(set(truth[test])) < 2:
             raise BadInput(

@@ -27,7 +27,9 @@ class TrainSettings:
     """What determines a training, beside the patches and the seed.
 
     ``crop`` > 0 trains on random windows of that many pixels at the patch's own scale, except in the last
-    ``whole_epochs``, which see whole patches; the finished network is always used on whole patches.
+    ``whole_epochs``, which see whole patches; the finished network is always used on whole patches. ``settle`` ends by
+    measuring BatchNorm's means and variances anew on whole training patches: the running ones lag behind in a short
+    training and are those of windows.
     """
 
     preset: str = "paper"
@@ -39,6 +41,7 @@ class TrainSettings:
     batch_size: int = 32
     crop: int = 0
     whole_epochs: int = 0
+    settle: bool = False
     augment: bool = True
     bf16: bool = True
     compile: bool = False
@@ -65,7 +68,7 @@ PRESETS = {
         epochs=12,
         batch_size=16,
         crop=112,
-        whole_epochs=1,
+        settle=True,
     ),
 }
 
@@ -145,6 +148,8 @@ def train(
             history.append({"epoch": epoch + 1, "loss": mean_loss, "accuracy": float(right) / len(images)})
             if keep_weights:
                 trajectory.append(_copy(network))
+        if settings.settle:
+            settle(network, pixels, place)
     seconds = time.perf_counter() - started
     network.eval()
     return Trained(network, history, seconds, settings.epochs * len(images) / seconds, str(place), trajectory)
@@ -175,6 +180,27 @@ def window(
     return batch.to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
 
 
+def settle(network: nn.Module, pixels: Tensor, device: torch.device, *, at_most: int = 512) -> None:
+    """Set BatchNorm's running means and variances to the averages over (up to ``at_most``) whole patches.
+
+    ``pixels`` uint8 (n, h, w, 3). The weights stay; networks without BatchNorm are left alone.
+    """
+    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    if not norms:
+        return
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain average over the batches
+    rows = torch.linspace(0, len(pixels) - 1, min(at_most, len(pixels))).round().long()
+    network.train()
+    with torch.no_grad():
+        for part in rows.tensor_split(-(-len(rows) // 32)):
+            network(window(pixels, part, torch.Generator(), crop=0, augment=False, device=device))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
 def best_device() -> torch.device:
     """CUDA where there is a GPU, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -200,7 +226,7 @@ def _optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.Optim
     rate, decay = settings.learning_rate, settings.weight_decay
     if settings.optimiser == "adadelta":
         return torch.optim.Adadelta(network.parameters(), lr=rate, weight_decay=decay)
-    return torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay)
+    return torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay, fused=True)
 
 
 def _schedule(optimiser: torch.optim.Optimizer, settings: TrainSettings, total: int) -> Callable[[], None]:

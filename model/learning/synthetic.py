@@ -250,11 +250,14 @@ def _strays(canvas: Canvas, rng: Rng, textures: Textures, *, count: int, look: L
     """Single tumour cells and files of them between the fibres, each with a little cytoplasm."""
     look = look or tissue.tumour(rng, grade=rng.beta(1.2, 1.2))
     inside = 100 - np.maximum(abs(tissue._Y - EDGE / 2), abs(tissue._X - EDGE / 2))
-    for y, x in _scatter(canvas, rng, look, count, inside=inside, overlap=0.1):
-        body = tissue.blob(
-            rng, y, x, look.length[0] * rng.uniform(1.3, 1.7), roughness=0.1, stretch=rng.uniform(1, 1.6)
-        )
-        tissue.cover(canvas, tissue.step(body, 4.0) * 0.85, rng.uniform(0.1, 0.25), rng.uniform(0.25, 0.45))
+    places = _scatter(canvas, rng, look, count, inside=inside, overlap=0.1)
+    mottle = 1 + 0.25 * textures.cut(rng, "mid")
+    for y, x in places:  # all the cytoplasm before any nucleus: none may cover one that the masks show
+        radius = look.length[0] * rng.uniform(1.2, 1.7)
+        body = tissue.blob(rng, y, x, radius, roughness=0.15, stretch=rng.uniform(1, 1.6))
+        dark, pink = rng.uniform(0.06, 0.22), rng.uniform(0.22, 0.42)
+        tissue.cover(canvas, tissue.step(body, 8.0) * 0.75, dark * mottle, pink * mottle)
+    for y, x in places:
         tissue.nucleus(canvas, rng, textures, look, y, x, canvas.fibre_angle(y, x))
 
 

@@ -253,7 +253,7 @@ class Look:
 
 LYMPHOCYTE = Look(INFLAMMATORY, (6.4, 0.10), (1.12, 0.08), 0.05, (1.35, 0.15), 0.16, "fine", 0.05, 0.0)
 PLASMA_CELL = Look(INFLAMMATORY, (7.2, 0.10), (1.2, 0.1), 0.05, (1.15, 0.15), 0.26, "fine", 0.15, 0.0)
-FIBROBLAST = Look(CONNECTIVE, (12.5, 0.28), (3.3, 0.35), 0.10, (1.05, 0.28), 0.18, "fine", 0.12, 0.1)
+FIBROBLAST = Look(CONNECTIVE, (12.5, 0.24), (3.7, 0.25), 0.10, (1.05, 0.28), 0.18, "fine", 0.12, 0.1)
 ENDOTHELIUM = Look(CONNECTIVE, (10.0, 0.2), (3.0, 0.2), 0.08, (1.15, 0.15), 0.12, "fine", 0.1, 0.0)
 
 

@@ -66,8 +66,7 @@ def _coefficients(s: _Sums) -> dict[str, np.ndarray]:
         observed = s.agree / s.units
         share = s.share / s.units
         chance_ac1 = 2 * share * (1 - share)  # q = 2 categories
-        pooled = s.positives / s.pairable
-        chance_fleiss = pooled**2 + (1 - pooled) ** 2
+        chance_fleiss = share**2 + (1 - share) ** 2
         expected = s.positives * (s.pairable - s.positives) / (s.pairable - 1)
         return {
             "percent_agreement": observed,

@@ -47,11 +47,14 @@ def mcnemar_exact(b: int, c: int) -> float:
 
 
 def mcnemar_midp(b: int, c: int) -> float:
-    """Mid-p version (Fagerland, Lydersen & Laake 2013): the exact p less the probability of what was seen."""
+    """Mid-p version (Fagerland, Lydersen & Laake 2013): the exact p less the probability of what was seen.
+
+    1 - pmf / 2 for b = c, as there; 1 without discordant pairs.
+    """
     if b + c == 0:
         return 1.0
-    k, n = min(b, c), b + c
-    return float(min(1.0, 2 * stats.binom.cdf(k, n, 0.5) - stats.binom.pmf(k, n, 0.5)))
+    seen = float(stats.binom.pmf(b, b + c, 0.5))
+    return 1 - seen / 2 if b == c else mcnemar_exact(b, c) - seen
 
 
 def tango(b: float, c: float, n: float, level: float = 0.95) -> Interval:

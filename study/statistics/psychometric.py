@@ -5,7 +5,7 @@ from math import exp, log
 
 import numpy as np
 from scipy import optimize, stats
-from scipy.special import expit
+from scipy.special import expit, gammaln
 
 from study.statistics.paired import Interval
 
@@ -43,30 +43,39 @@ def psychometric(budget: np.ndarray, correct: np.ndarray, n: np.ndarray, *, gues
     order = np.argsort(x)
     x, k, total = x[order], k[order], total[order]
     lx, sign = np.log(x), 1.0 if rising else -1.0
+    constant = float((gammaln(total + 1) - gammaln(k + 1) - gammaln(total - k + 1)).sum())
 
-    def negative(parameters: np.ndarray) -> float:
+    def negative(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        """Minus log likelihood and its gradient."""
         place, log_slope, lapse = parameters
-        p = guess + (1 - guess - lapse) * expit(sign * np.exp(log_slope) * (lx - place))
-        return -float(stats.binom.logpmf(k, total, np.clip(p, 1e-9, 1 - 1e-9)).sum())
+        steep = sign * np.exp(log_slope)
+        f = expit(steep * (lx - place))
+        p = np.clip(guess + (1 - guess - lapse) * f, 1e-9, 1 - 1e-9)
+        slope = (1 - guess - lapse) * f * (1 - f) * steep
+        residual = k / p - (total - k) / (1 - p)
+        gradient = np.array([-residual @ slope, residual @ (slope * (lx - place)), -residual @ f])
+        return -float(constant + k @ np.log(p) + (total - k) @ np.log1p(-p)), -gradient
 
     reach = (lx[0] - log(100), lx[-1] + log(100))
     limits = [(log(0.2), log(20)), (0.0, 0.1)]
 
-    def fit(place: float | None) -> tuple[float, np.ndarray]:
-        best: tuple[float, np.ndarray] = (np.inf, np.zeros(3))
-        for start in np.linspace(lx[0], lx[-1], 4) if place is None else (place,):
-            for slope in (0.0, 1.5):
-                bounds = [reach if place is None else (place, place), *limits]
-                found = optimize.minimize(negative, [start, slope, 0.02], bounds=bounds, method="L-BFGS-B")
-                if found.fun < best[0]:
-                    best = (float(found.fun), found.x)
-        return best
+    def fit(place: float | None, starts: list[list[float]]) -> tuple[float, np.ndarray]:
+        bounds = [reach if place is None else (place, place), *limits]
+        found = [
+            optimize.minimize(negative, [start[0] if place is None else place, *start[1:]], jac=True, bounds=bounds)
+            for start in starts
+        ]
+        best = min(found, key=lambda one: one.fun)
+        return float(best.fun), best.x
 
-    least, at = fit(None)
+    least, at = fit(None, [[at, slope, 0.02] for at in np.linspace(lx[0], lx[-1], 3) for slope in (0.0, 1.5)])
     inside = reach[0] + 0.05 < at[0] < reach[1] - 0.05
     limit = least + stats.chi2.ppf(0.95, 1) / 2
-    ends = [_profile_end(lambda t: fit(t)[0] - limit, at[0], edge) for edge in reach] if inside else [None, None]
-    low, high = ends
+
+    def above(place: float) -> float:
+        return fit(place, [list(at), [place, 0.0, 0.02]])[0] - limit
+
+    low, high = ([_profile_end(above, at[0], edge) for edge in reach]) if inside else (None, None)
     return Psychometric(
         threshold=exp(at[0]) if inside else None,
         ci95=(exp(low), exp(high)) if low is not None and high is not None else None,

@@ -1,0 +1,126 @@
+"""Signal detection, blinding, times, psychometric functions and GEE."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+import statsmodels.formula.api as smf
+from scipy import stats
+
+from study.statistics.detection import bang, d_prime, forced_choice, mean_t
+from study.statistics.gee import gee
+from study.statistics.psychometric import psychometric
+from study.statistics.times import response_time
+
+
+def test_d_prime_is_the_distance_that_makes_these_rates():
+    """Two unit normals d' apart with the cut at d'/2 + c give back the log-linear hit and false-alarm rates."""
+    found = d_prime(17, 20, 4, 20)
+    cut = found.d_prime / 2 + found.criterion
+    assert stats.norm.sf(cut, loc=found.d_prime) == pytest.approx(17.5 / 21, abs=1e-12)
+    assert stats.norm.sf(cut) == pytest.approx(4.5 / 21, abs=1e-12)
+
+
+def test_d_prime_survives_perfect_rates():
+    """Hautus 1995: 20 of 20 hits and no false alarm of 20: z(20.5/21) - z(0.5/21)."""
+    found = d_prime(20, 20, 0, 20)
+    assert found.d_prime == pytest.approx(2 * stats.norm.ppf(20.5 / 21))
+    assert found.criterion == pytest.approx(0, abs=1e-12)
+    assert np.isfinite(found.interval()).all()
+
+
+def test_the_spread_of_d_prime_matches_repeated_experiments():
+    rng = np.random.default_rng(1)
+    hits, false_alarms = rng.binomial(200, 0.8, 1500), rng.binomial(200, 0.3, 1500)
+    values = [d_prime(h, 200, f, 200).d_prime for h, f in zip(hits, false_alarms)]
+    assert d_prime(160, 200, 60, 200).se == pytest.approx(np.std(values), rel=0.08)
+
+
+def test_mean_over_readers_is_the_one_sample_t_test():
+    x = np.array([0.3, -0.1, 0.6, 0.2])
+    expected = stats.ttest_1samp(x, 0)
+    found = mean_t(x)
+    assert found.p == pytest.approx(expected.pvalue)
+    assert found.ci95 == pytest.approx(tuple(expected.confidence_interval()))
+    assert mean_t(x[:1]).ci95 is None
+
+
+def test_forced_choice_is_exact():
+    found = forced_choice(15, 20)
+    assert found.exact_p == pytest.approx(stats.binomtest(15, 20, alternative="greater").pvalue)
+    assert found.ci95 == pytest.approx(tuple(stats.binomtest(15, 20).proportion_ci(method="exact")))
+    assert found.upper95 == pytest.approx(stats.binomtest(15, 20, alternative="less").proportion_ci(0.95).high)
+
+
+def test_bangs_index_of_the_crisp_trial():
+    """Bang, Ni & Davis 2004, table 7: 82/25/170 and 29/27/83; 0.21 and 0.01 there; R package BI 1.2.0's formula."""
+    drug, placebo = bang(82, 25, 170), bang(29, 27, 83)
+    assert (round(drug.index, 2), round(placebo.index, 2)) == (0.21, 0.01)
+    assert drug.ci95 == pytest.approx((0.1367127450391339, 0.2748396015312632), abs=1e-9)
+    assert placebo.ci95 == pytest.approx((-0.0911025787793826, 0.1198795571966489), abs=1e-9)
+
+
+def test_times_are_the_paired_tests_on_patch_means_of_logs():
+    rng = np.random.default_rng(2)
+    patch = np.repeat(np.arange(12), 3)
+    original, perturbed = rng.lognormal(8, 0.4, 36), rng.lognormal(8.1, 0.4, 36)
+    d = pd.Series(np.log(perturbed) - np.log(original)).groupby(patch).mean()
+    found = response_time(original, perturbed, patch)
+    test = stats.ttest_1samp(d, 0)
+    assert found.ratio == pytest.approx(np.exp(d.mean()))
+    assert found.p == pytest.approx(test.pvalue)
+    assert found.ci95 == pytest.approx(tuple(np.exp(test.confidence_interval())))
+    assert found.wilcoxon_p == pytest.approx(stats.wilcoxon(d).pvalue)
+
+
+def test_wilcoxon_agrees_with_r():
+    """R 4.2.2: wilcox.test(c(1.2,-.3,.4,2,.1,-.6,.9))$p.value = 0.21875, t.test(...)$p.value = 0.17324089003808."""
+    d = np.array([1.2, -0.3, 0.4, 2, 0.1, -0.6, 0.9])
+    found = response_time(np.ones(7), np.exp(d), np.arange(7))
+    assert (found.wilcoxon_p, found.p) == pytest.approx((0.21875, 0.17324089003808))
+
+
+def test_psychometric_function_without_lapses_is_logistic_regression():
+    x, k, n = np.array([0.5, 1, 2, 4, 8, 16]), np.array([39, 37, 30, 22, 11, 4]), np.full(6, 40)
+    fit = sm.GLM(np.column_stack([k, n - k]), sm.add_constant(np.log(x)), family=sm.families.Binomial()).fit()
+    found = psychometric(x, k, n, guess=0.0, rising=False)
+    assert found.lapse < 1e-3
+    assert found.threshold == pytest.approx(np.exp(-fit.params[0] / fit.params[1]), rel=2e-3)
+    assert found.slope == pytest.approx(-fit.params[1], rel=5e-3)
+    assert found.ci95[0] < found.threshold < found.ci95[1]
+
+
+def test_psychometric_interval_covers_the_truth_of_a_pair_comparison():
+    rng = np.random.default_rng(5)
+    x = np.array([1.0, 2, 4, 8, 16])
+    covered = 0
+    for _ in range(30):
+        p = 0.5 + 0.48 / (1 + (x / 4) ** -2.0)
+        found = psychometric(x, rng.binomial(60, p), np.full(5, 60), guess=0.5, rising=True)
+        covered += found.ci95 is not None and found.ci95[0] <= 4 <= found.ci95[1]
+    assert covered >= 25
+
+
+def test_a_flat_curve_has_no_threshold():
+    found = psychometric([1, 2, 4, 8], [20, 20, 20, 20], [20] * 4, guess=0.0, rising=False)
+    assert found.threshold is None
+    assert found.ci95 is None
+
+
+def test_gee_agrees_with_the_formula_interface_and_the_plain_odds_ratio():
+    rng = np.random.default_rng(8)
+    patch, perturbed = np.repeat(np.arange(30), 4), np.tile([0, 0, 1, 1], 30)
+    correct = (rng.normal(0, 1, 30)[patch] + rng.normal(0.9, 1, 120) - 0.4 * perturbed > 0).astype(int)
+    found = gee(correct, perturbed, patch)
+    frame = pd.DataFrame({"y": correct, "x": perturbed, "g": patch})
+    fit = smf.gee("y ~ x", "g", frame, cov_struct=sm.cov_struct.Exchangeable(), family=sm.families.Binomial()).fit(
+        cov_type="bias_reduced"
+    )
+    assert found.p == pytest.approx(fit.pvalues["x"], rel=1e-6)
+    assert found.ci95 == pytest.approx(tuple(np.exp(fit.conf_int().loc["x"])), rel=1e-6)
+    odds = [(p := correct[perturbed == arm].mean()) / (1 - p) for arm in (0, 1)]
+    assert found.odds_ratio == pytest.approx(odds[1] / odds[0], rel=1e-6)  # balanced within every patch
+
+
+def test_gee_of_a_perfect_arm_is_undefined():
+    assert gee(np.ones(8), np.tile([0, 1], 4), np.repeat(np.arange(4), 2)) is None

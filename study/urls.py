@@ -14,5 +14,6 @@ urlpatterns = [
     path("healthz", accounts.healthz, name="healthz"),
     path("reading/", include("study.reading_urls")),
     path("results/", include("study.results_urls")),
+    path("plan/", include("study.planning_urls")),
     path("admin/", admin.site.urls),
 ]

@@ -1,0 +1,80 @@
+"""The plan's form: what a researcher moves, in per cent and points; and the assumptions it stands for."""
+
+from dataclasses import asdict
+from typing import Any
+
+from django import forms
+
+from study.design.crossed import Components
+from study.design.planning import Assumptions
+
+ANSWERS_PER_PLAN = 4_000_000
+"""Simulated answers per plan of the page: about a second. More readers and sets leave fewer studies, and say so."""
+
+
+def _number(label: str, low: float, high: float, step: float, initial: float, help_text: str = "") -> forms.Field:
+    whole = float(step).is_integer() and float(initial).is_integer()
+    kind = forms.IntegerField if whole else forms.FloatField
+    widget = forms.NumberInput(attrs={"step": step, "data-slider": ""})
+    return kind(label=label, min_value=low, max_value=high, initial=initial, help_text=help_text, widget=widget)
+
+
+def _spread(label: str, initial: float, help_text: str) -> forms.Field:
+    return _number(label, 0, 2, 0.05, initial, help_text)
+
+
+class PlanForm(forms.Form):
+    """A GET form: a plan has an address that can be sent to others."""
+
+    readers = _number("Readers", 1, 20, 1, 5)
+    patches = _number("Positive patches", 5, 400, 1, 20)
+    sets = _number("Readings of every image (sets)", 1, 4, 1, 2)
+    tpf = _number("True positives on originals (%)", 55, 99, 1, 90)
+    difference = _number("Change to be found (points)", -40, 40, 1, -10, "Perturbed less original: -10 is a drop.")
+    margin = _number("Margin (points)", 1, 40, 1, 10, "For non-inferiority and equivalence; fixed with the protocol.")
+    alpha = forms.ChoiceField(
+        label="One-sided level", choices=[("0.025", "2.5 % (95 % intervals)"), ("0.05", "5 % (90 % intervals)")]
+    )
+    largest = forms.ChoiceField(
+        label="Curves up to", choices=[(str(n), f"{n} patches") for n in (100, 200, 400)], initial="200"
+    )
+    sd_patch = _spread("Patches", Components.patch, "Some patches are harder than others, in both arms.")
+    sd_patch_arm = _spread(
+        "Patches × arm", Components.patch_arm, "A perturbation changes some patches more than others."
+    )
+    sd_reader = _spread("Readers", Components.reader, "Readers differ in skill.")
+    sd_reader_arm = _spread(
+        "Readers × arm", Components.reader_arm, "Perturbations affect some readers more than others."
+    )
+    sd_reader_patch = _spread("Readers × patches", Components.reader_patch, "Readers find different patches hard.")
+
+    @classmethod
+    def of(cls, given: dict[str, Any]) -> "PlanForm":
+        """Bound to what was given, the rest as it comes."""
+        initial = {name: field.initial for name, field in cls.base_fields.items()}
+        initial["alpha"] = "0.025"
+        return cls({**initial, **{name: value for name, value in given.items() if name in cls.base_fields}})
+
+    def main_fields(self) -> list[forms.BoundField]:
+        return [field for field in self if not field.name.startswith("sd_")]
+
+    def spread_fields(self) -> list[forms.BoundField]:
+        return [field for field in self if field.name.startswith("sd_")]
+
+    def assumptions(self) -> Assumptions:
+        """Of a valid form."""
+        data = self.cleaned_data
+        patches, largest = data["patches"], int(data["largest"])
+        per_study = 2 * data["readers"] * data["sets"] * max(patches, largest)
+        return Assumptions(
+            patches=patches,
+            readers=data["readers"],
+            sets=data["sets"],
+            tpf=data["tpf"] / 100,
+            difference=data["difference"] / 100,
+            margin=data["margin"] / 100,
+            alpha=float(data["alpha"]),
+            components=Components(**{name: data[f"sd_{name}"] for name in asdict(Components())}),
+            largest=largest,
+            studies=max(200, min(1000, ANSWERS_PER_PLAN // per_study)),
+        )

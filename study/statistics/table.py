@@ -1,5 +1,6 @@
 """Reads and checks a tidy table. What it lets through, every method may rely on."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,42 @@ _TRUE_FALSE = {"true": 1, "false": 0, "yes": 1, "no": 0}
 _NAMED = 5  # so many offending rows are named; the rest are counted
 
 
+@dataclass(frozen=True)
+class _Where:
+    """The table's name and the line number of each of its rows."""
+
+    source: str
+    lines: np.ndarray
+
+    def refuse(self, bad: pd.Series, values: pd.Series, name: str, what: str) -> None:
+        """Raise for the rows where ``bad``, naming the first few."""
+        rows = np.flatnonzero(bad.to_numpy(dtype=bool, na_value=False))
+        if len(rows) == 0:
+            return
+        shown = ["" if pd.isna(values.iloc[row]) else f" {str(values.iloc[row])!r}" for row in rows[:_NAMED]]
+        named = "; ".join(f"row {self.lines[row]}: {name}{value}" for row, value in zip(rows, shown))
+        more = f" (and {len(rows) - _NAMED} more)" if len(rows) > _NAMED else ""
+        raise BadInput(f"{self.source}: {named}{more} {what}")
+
+
 def read_csv(path: Path | str) -> pd.DataFrame:
-    """The tidy table in a CSV file (comma, UTF-8 with or without mark), checked by :func:`check`.
+    """The tidy table in a CSV file (comma or semicolon, UTF-8 with or without mark), checked by :func:`check`.
 
     Raises :class:`BadInput` naming file, row and column. Row numbers are the file's own lines (header = 1).
     """
     path = Path(path)
     try:
         # Text first: pandas' guesses would turn reader "007" into 7 and hide what was wrong in a number column.
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = file.readline()
+        frame = pd.read_csv(
+            path,
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+            sep=";" if header.count(";") > header.count(",") else ",",
+            skip_blank_lines=False,
+        )
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -31,17 +59,19 @@ def read_csv(path: Path | str) -> pd.DataFrame:
         raise BadInput(f"{path}: empty; expected a header with {', '.join(REQUIRED)}") from None
     except pd.errors.ParserError as error:
         raise BadInput(f"{path}: not a readable CSV: {str(error).strip()}") from None
-    return check(frame, source=str(path))
+    blank = (frame.fillna("") == "").all(axis=1)  # blank lines, as at the end of many files, still count as lines
+    return check(frame[~blank], source=str(path), lines=np.flatnonzero(~blank) + 2)
 
 
-def check(frame: pd.DataFrame, source: str = "table") -> pd.DataFrame:
+def check(frame: pd.DataFrame, source: str = "table", lines: np.ndarray | None = None) -> pd.DataFrame:
     """A checked copy of ``frame``: known columns with their types, unknown ones kept, ``copy`` renamed ``set``.
 
     After it: ``reader_id``, ``patch_id``, ``arm`` are text, ``set`` int, ``truth`` int 0/1, ``label`` and ``correct``
     float with NaN where unanswered, ``excluded`` bool; no reader sees an arm of a patch twice in one set; a patch has
-    one truth. Raises :class:`BadInput` naming ``source``, row and column.
+    one truth. Raises :class:`BadInput` naming ``source``, row and column; ``lines`` are the rows' line numbers there,
+    2, 3, ... unless told.
     """
-    table = frame.copy()
+    table = frame.reset_index(drop=True)
     table.columns = [str(name).strip() for name in table.columns]
     twice = table.columns[table.columns.duplicated()]
     if len(twice):
@@ -56,29 +86,29 @@ def check(frame: pd.DataFrame, source: str = "table") -> pd.DataFrame:
         )
     if table.empty:
         raise BadInput(f"{source}: 0 rows; there is nothing to analyse")
-    table = table.reset_index(drop=True)
+    where = _Where(source, np.arange(2, len(table) + 2) if lines is None else lines)
     for name in table.columns:
         if name in BY_NAME:
-            table[name] = _column(table[name], name, source)
+            table[name] = _column(table[name], name, where)
     for name in ("reader_id", "patch_id", "set", "truth", "arm"):
-        _refuse(table[name].isna(), table[name], source, name, "is empty; every row needs one")
+        where.refuse(table[name].isna(), table[name], name, "is empty; every row needs one")
     known = table["arm"].map(lambda arm: arm_family(arm) is not None)
-    _refuse(~known, table["arm"], source, "arm", f"is not a known arm; known are {BY_NAME['arm'].allowed_values}")
+    where.refuse(~known, table["arm"], "arm", f"is not a known arm; known are {BY_NAME['arm'].allowed_values}")
     for name in ("set", "truth"):
         table[name] = table[name].astype(int)
-    _refuse_duplicates(table, source)
-    _refuse_two_truths(table, source)
+    _refuse_duplicates(table, where)
+    _refuse_two_truths(table, where)
     derived = (table["label"] == table["truth"]).astype(float).where(table["label"].notna())
     if "correct" in table:
         wrong = table["correct"].notna() & (table["correct"] != derived)
-        _refuse(wrong, table["correct"], source, "correct", "disagrees with label and truth; leave it out or mend it")
+        where.refuse(wrong, table["correct"], "correct", "disagrees with label and truth; leave it out or mend it")
     table["correct"] = derived
     excluded = table["excluded"] if "excluded" in table else pd.Series(0.0, index=table.index)
     table["excluded"] = excluded.fillna(0).astype(bool)
     return table
 
 
-def _column(values: pd.Series, name: str, source: str) -> pd.Series:
+def _column(values: pd.Series, name: str, where: _Where) -> pd.Series:
     column = BY_NAME[name]
     text = values.astype("string").str.strip()
     empty = text.isna() | text.str.lower().isin(["", "na", "nan", "none", "null"])
@@ -91,17 +121,17 @@ def _column(values: pd.Series, name: str, source: str) -> pd.Series:
     if column.type == "boolean":
         text = text.str.lower().replace({key: str(value) for key, value in _TRUE_FALSE.items()})
     numbers = pd.to_numeric(text.where(~empty), errors="coerce").astype(float)
-    _refuse(~empty & numbers.isna(), values, source, name, f"is not {_kind(column.type)}")
+    where.refuse(~empty & numbers.isna(), values, name, f"is not {_kind(column.type)}")
     finite = numbers.notna()
-    _refuse(finite & ~np.isfinite(numbers), values, source, name, "is not finite")
+    where.refuse(finite & ~np.isfinite(numbers), values, name, "is not finite")
     if column.type == "boolean":
-        _refuse(finite & ~numbers.isin([0, 1]), values, source, name, "is neither 0 nor 1")
+        where.refuse(finite & ~numbers.isin([0, 1]), values, name, "is neither 0 nor 1")
     if column.type == "integer":
-        _refuse(finite & (numbers != np.floor(numbers)), values, source, name, "is not a whole number")
+        where.refuse(finite & (numbers != np.floor(numbers)), values, name, "is not a whole number")
     if column.minimum is not None:
-        _refuse(finite & (numbers < column.minimum), values, source, name, f"is below {column.minimum:g}")
+        where.refuse(finite & (numbers < column.minimum), values, name, f"is below {column.minimum:g}")
     if column.maximum is not None:
-        _refuse(finite & (numbers > column.maximum), values, source, name, f"is above {column.maximum:g}")
+        where.refuse(finite & (numbers > column.maximum), values, name, f"is above {column.maximum:g}")
     return numbers
 
 
@@ -109,37 +139,27 @@ def _kind(kind: str) -> str:
     return {"boolean": "0 or 1", "integer": "a whole number", "number": "a number"}[kind]
 
 
-def _refuse(bad: pd.Series, values: pd.Series, source: str, name: str, what: str) -> None:
-    """Raise for the rows where ``bad``; the header is line 1, so row i of the frame stands on line i + 2."""
-    rows = np.flatnonzero(bad.to_numpy(dtype=bool, na_value=False))
-    if len(rows) == 0:
-        return
-    named = "; ".join(f"row {row + 2}: {name} {str(values.iloc[row])!r}" for row in rows[:_NAMED])
-    more = f" (and {len(rows) - _NAMED} more)" if len(rows) > _NAMED else ""
-    raise BadInput(f"{source}: {named}{more} {what}")
-
-
-def _refuse_duplicates(table: pd.DataFrame, source: str) -> None:
+def _refuse_duplicates(table: pd.DataFrame, where: _Where) -> None:
     key = ["reader_id", "set", "patch_id", "arm"]
     repeated = table.duplicated(key, keep=False)
     if not repeated.any():
         return
     first = table.loc[repeated, key].iloc[0]
-    rows = np.flatnonzero((table[key] == first).all(axis=1)) + 2
+    rows = where.lines[(table[key] == first).all(axis=1)]
     raise BadInput(
-        f"{source}: rows {', '.join(map(str, rows))} are the same presentation (reader {first['reader_id']}, "
+        f"{where.source}: rows {', '.join(map(str, rows))} are the same presentation (reader {first['reader_id']}, "
         f"set {first['set']}, patch {first['patch_id']}, arm {first['arm']}); {int(repeated.sum())} rows are "
         "repeated in all. Keep one row each (the latest revision), or number the sets"
     )
 
 
-def _refuse_two_truths(table: pd.DataFrame, source: str) -> None:
+def _refuse_two_truths(table: pd.DataFrame, where: _Where) -> None:
     labelled = table[table["arm"].map(arm_family) != "pair"]
     truths = labelled.groupby("patch_id")["truth"].nunique()
     both = truths.index[truths > 1]
     if len(both):
-        rows = np.flatnonzero(table["patch_id"] == both[0]) + 2
+        rows = where.lines[table["patch_id"] == both[0]]
         raise BadInput(
-            f"{source}: patch {both[0]} has truth 0 and 1 (rows {', '.join(map(str, rows[:_NAMED]))}); "
+            f"{where.source}: patch {both[0]} has truth 0 and 1 (rows {', '.join(map(str, rows[:_NAMED]))}); "
             "a patch has one reference label"
         )

@@ -1,0 +1,93 @@
+"""The network's space (Fig. 2a) and the space of its weights (Fig. 2b)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from model.learning.landscape import Landscape, Plane
+from model.learning.plots.style import BLACK, BLUE, GREY, ORANGE, SKY, VERMILION, look, new
+
+MARKS: dict[str, dict[str, Any]] = {
+    "true positive": {"color": VERMILION, "marker": "o", "s": 14, "alpha": 0.6, "linewidths": 0},
+    "true negative": {"color": BLUE, "marker": "s", "s": 12, "alpha": 0.6, "linewidths": 0},
+    "adversarial negative": {"color": ORANGE, "marker": "^", "s": 26, "edgecolors": BLACK, "linewidths": 0.5},
+    "adversarial positive": {"color": SKY, "marker": "v", "s": 26, "edgecolors": BLACK, "linewidths": 0.5},
+}
+"""A colour and a shape for each: told apart without colour, too. An adversarial negative is a tumour patch that the
+network now calls free of tumour."""
+
+
+def embedding_figure(
+    groups: Mapping[str, NDArray[Any]],
+    tracks: Sequence[NDArray[Any]] = (),
+    *,
+    method: str,
+    explained: tuple[float, float] | None = None,
+    title: str = "",
+) -> Figure:
+    """Points (n, 2) by kind (keys of ``MARKS``) and attacks' tracks (steps, 2), each from its dot to its cross."""
+    with look():
+        figure = new(6.4, 6.0)
+        axes = figure.subplots()
+        for name, points in groups.items():
+            if len(points):
+                axes.scatter(*points.T, label=f"{name} ({len(points)})", **MARKS[name])
+        for number, track in enumerate(tracks):
+            steps = f", {len(track) - 1} step{'s' * (len(track) != 2)}"
+            axes.plot(*track.T, color=BLACK, linewidth=1.2, label=None if number else "track of an attack" + steps)
+            axes.plot(*track.T, ".", color=BLACK, markersize=4)
+            axes.plot(*track[0], "o", color="white", markeredgecolor=BLACK, markersize=7)
+            axes.plot(*track[-1], "X", color=BLACK, markeredgecolor="white", markersize=9)
+        names = (
+            [f"component {n + 1} ({100 * share:.0f} % of variance)" for n, share in enumerate(explained)]
+            if explained
+            else [f"{method.upper()} {n}" for n in (1, 2)]
+        )
+        axes.set(xlabel=names[0], ylabel=names[1], title=title)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
+    return figure
+
+
+def landscape_figure(found: Landscape, plane: Plane, *, note: str = "", title: str = "") -> Figure:
+    """Fig. 2b: contours of the loss over the plane, with the training's path from its first to its last epoch."""
+    first, second = (100 * float(share) for share in plane.explained)
+    path = plane.coordinates.numpy()
+    with look():
+        figure = new(6.6, 5.8)
+        axes = figure.subplots()
+        finite = found.loss[np.isfinite(found.loss)]
+        levels = np.geomspace(max(finite.min(), 1e-4), np.quantile(finite, 0.98), 18)
+        filled = axes.contourf(found.x, found.y, found.loss, levels=levels, cmap="cividis_r", extend="both")
+        axes.contour(found.x, found.y, found.loss, levels=levels, colors="white", linewidths=0.4)
+        axes.plot(*path.T, "-", color=VERMILION, linewidth=1.6)
+        axes.plot(*path.T, ".", color=VERMILION, markersize=6, label=f"{len(path) - 1} epochs")
+        axes.plot(*path[0], "o", color="white", markeredgecolor=VERMILION, markersize=9, label="start")
+        axes.plot(*path[-1], "X", color=VERMILION, markeredgecolor="white", markersize=11, label="end")
+        bar = figure.colorbar(filled, ax=axes, format="%.3g")
+        bar.set_label("Cross-entropy")
+        axes.set(
+            xlabel=f"component 1 ({first:.1f} % of the path's variance)",
+            ylabel=f"component 2 ({second:.1f} %)",
+            title=title,
+        )
+        axes.legend(loc="best", frameon=True, framealpha=0.85)
+        if note:
+            figure.supxlabel(note, fontsize=8, color=GREY)
+    return figure
+
+
+def path_figure(found: Landscape, *, note: str = "", title: str = "") -> Figure:
+    """One dimension: the loss along the straight line from the first weights to the last, and along the path."""
+    with look():
+        figure = new(6.4, 3.6)
+        left, right = figure.subplots(1, 2, sharey=True)
+        left.plot(found.line, found.line_loss, color=BLUE)
+        left.set(xlabel="straight from start (0) to end (1)", ylabel="Cross-entropy", title=title)
+        right.plot(range(len(found.path_loss)), found.path_loss, "o-", color=VERMILION, markersize=3)
+        right.set(xlabel="epoch, path projected on the plane")
+        if note:
+            figure.supxlabel(note, fontsize=8, color=GREY)
+    return figure

@@ -1,0 +1,73 @@
+"""One look for all figures, and how they become the same bytes every time."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, BLACK, GREY = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#F0E442",
+    "#000000",
+    "#7F7F7F",
+)
+LOOK: Any = {
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "svg.hashsalt": "blindspot",
+    "svg.fonttype": "path",  # the same letters wherever it is opened
+    "savefig.dpi": 150,
+    "image.interpolation": "nearest",
+}
+
+
+def new(width: float, height: float) -> Figure:
+    """An empty figure of that many inches; draw inside ``with look()``."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def look() -> Any:
+    """The context in which figures are drawn and saved."""
+    return matplotlib.rc_context(LOOK)
+
+
+def render(figure: Figure, kind: str = "svg") -> bytes:
+    """The figure as "svg", "png" or "pdf"; equal figures give equal bytes (no date is written)."""
+    buffer = io.BytesIO()
+    no_date = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}[kind]
+    with look():
+        figure.savefig(buffer, format=kind, metadata=no_date)
+    return buffer.getvalue()
+
+
+def unit_square(axes: Axes, x: str, y: str) -> None:
+    """Axes for two shares: 0 to 1 both ways, of equal scale."""
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel=x, ylabel=y, aspect="equal")
+
+
+def picture(axes: Axes, pixels: Any, title: str = "", **options: Any) -> Any:
+    """An image without ticks."""
+    shown = axes.imshow(pixels, **options)
+    axes.set(xticks=[], yticks=[], title=title)
+    for side in axes.spines.values():
+        side.set_visible(False)
+    return shown
+
+
+def label_bars(axes: Axes, values: Sequence[float], fmt: str = "{:.2f}") -> None:
+    """Each bar's value above it."""
+    for place, value in enumerate(values):
+        axes.annotate(fmt.format(value), (place, value), ha="center", va="bottom", fontsize=9)

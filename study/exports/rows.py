@@ -1,14 +1,15 @@
 """A study's rows as the tables that leave it. Every function demands, through the selectors, that arms are open."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import pandas as pd
 
 from study import selectors
-from study.models import Presentation, Response, Study
+from study.models import Response, Study
 from study.statistics.schema import COLUMNS
 
 RESPONSE_COLUMNS = (
@@ -29,6 +30,13 @@ STIMULUS_COLUMNS = (
 AUDIT_COLUMNS = ("number", "at_utc", "actor", "action", "detail", "previous_hash", "hash")
 
 
+def batched(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Lists of up to ``size`` (itertools.batched comes with Python 3.12)."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
 def stamp(moment: datetime | None) -> str | None:
     """ISO 8601 in UTC to the millisecond."""
     if moment is None:
@@ -40,84 +48,102 @@ def _whole(value: bool | None) -> int | None:
     return None if value is None else int(value)
 
 
+_CHUNK = 500
+_PRESENTATION = {
+    "pk": "pk",
+    "position": "position",
+    "second": "second_id",
+    "set": "reading_set__number",
+    "reader": "reading_set__assignment__code",
+    "seed": "reading_set__assignment__seed",
+    "withdrawn_at": "reading_set__assignment__withdrawn_at",
+    "withdrawal_reason": "reading_set__assignment__withdrawal_reason",
+}
+_STIMULUS = ("arm", "sha256", "model_prob", "model_label", "attack", "norm", "budget", "l0", "l1", "l2", "linf")
+_CASE = ("patch_id", "group", "truth", "truth_source", "excluded", "exclusion_reason")
+
+
+def _stimulus_fields(side: str) -> dict[str, str]:
+    """Names of one side's columns in the query, ``stimulus`` or ``second``."""
+    own = {f"{side}.{name}": f"{side}__{name}" for name in _STIMULUS}
+    return {**own, **{f"{side}.{name}": f"{side}__case__{name}" for name in _CASE}}
+
+
 def presentation_rows(study: Study) -> Iterator[dict[str, Any]]:
-    """The tidy table: one row per presentation, answered or not; the latest revision counts."""
+    """The tidy table: one row per presentation, answered or not; the latest revision counts.
+
+    Plain values in chunks, not model instances: a hundred thousand rows then take seconds and no more memory than
+    five hundred.
+    """
     classifier = (study.source or {}).get("classifier") or {}
     common = {
         "study_id": study.slug,
         "protocol_version": study.protocol_version,
         "classifier_id": str(classifier["id"]) if "id" in classifier else None,
     }
-    for presentation in selectors.unblinded_presentations(study).prefetch_related("responses").iterator(chunk_size=500):
-        answers = sorted(presentation.responses.all(), key=lambda answer: answer.revision)
-        yield {**common, **_presentation(presentation), **_answer(presentation, answers[-1] if answers else None)}
+    fields = {**_PRESENTATION, **_stimulus_fields("stimulus"), **_stimulus_fields("second")}
+    shown = selectors.unblinded_presentations(study).values_list(*fields.values()).iterator(chunk_size=_CHUNK)
+    for chunk in batched((dict(zip(fields, values)) for values in shown), _CHUNK):
+        answers: dict[int, dict[str, Any]] = {}
+        latest_last = Response.objects.filter(presentation__in=[row["pk"] for row in chunk]).order_by("revision")
+        for answer in latest_last.values():
+            answers[answer["presentation_id"]] = answer
+        for row in chunk:
+            described = _presentation(row)
+            yield {**common, **described, **_answer(answers.get(row["pk"]), described["truth"])}
 
 
-def _presentation(presentation: Presentation) -> dict[str, Any]:
-    reading_set = presentation.reading_set
-    assignment = reading_set.assignment
-    stimulus, second = presentation.stimulus, presentation.second
-    arm, truth = stimulus.arm, int(stimulus.case.truth)
-    if second is not None:
+def _presentation(row: dict[str, Any]) -> dict[str, Any]:
+    side, truth = "stimulus", int(row["stimulus.truth"])
+    arm = row["stimulus.arm"]
+    if row["second"] is not None:
         # Pair comparison: which of the two was altered? The columns describe the altered one.
-        truth = int(stimulus.arm == "original")
-        stimulus = second if truth else stimulus
-        arm = "pair" if stimulus.arm == "perturbed" else f"pair-{stimulus.arm}"
-    case = stimulus.case
-    excluded, reason = case.excluded, case.exclusion_reason
-    if assignment.withdrawn_at is not None:
-        excluded, reason = (
-            True,
-            "; ".join(filter(None, [reason, f"reader withdrew {assignment.withdrawal_reason}".strip()])),
-        )
+        truth = int(arm == "original")
+        side = "second" if truth else "stimulus"
+        altered = row[f"{side}.arm"]
+        arm = "pair" if altered == "perturbed" else f"pair-{altered}"
+    excluded, reason = row[f"{side}.excluded"], row[f"{side}.exclusion_reason"]
+    if row["withdrawn_at"] is not None:
+        excluded = True
+        reason = "; ".join(filter(None, [reason, f"reader withdrew {row['withdrawal_reason']}".strip()]))
     return {
-        "presentation_id": str(presentation.pk),
-        "reader_id": assignment.code,
-        "set": reading_set.number,
-        "position": presentation.position,
-        "patch_id": case.patch_id,
-        "group": case.group or None,
+        "presentation_id": str(row["pk"]),
+        "reader_id": row["reader"],
+        "set": row["set"],
+        "position": row["position"],
+        "patch_id": row[f"{side}.patch_id"],
+        "group": row[f"{side}.group"] or None,
         "arm": arm,
         "truth": truth,
-        "truth_source": case.truth_source,
+        "truth_source": row[f"{side}.truth_source"],
         "excluded": int(excluded),
         "exclusion_reason": reason or None,
-        "model_prob": stimulus.model_prob,
-        "model_label": _whole(stimulus.model_label),
-        "attack": stimulus.attack or None,
-        "norm": stimulus.norm or None,
-        "budget": stimulus.budget,
-        "l0": stimulus.l0,
-        "l1": stimulus.l1,
-        "l2": stimulus.l2,
-        "linf": stimulus.linf,
-        "image_sha256": stimulus.sha256,
-        "seed": assignment.seed,
+        "model_prob": row[f"{side}.model_prob"],
+        "model_label": _whole(row[f"{side}.model_label"]),
+        **{name: row[f"{side}.{name}"] or None for name in ("attack", "norm")},
+        **{name: row[f"{side}.{name}"] for name in ("budget", "l0", "l1", "l2", "linf")},
+        "image_sha256": row[f"{side}.sha256"],
+        "seed": row["seed"],
     }
 
 
-def _answer(presentation: Presentation, answer: Response | None) -> dict[str, Any]:
+def _answer(answer: dict[str, Any] | None, truth: int) -> dict[str, Any]:
     if answer is None:
         return {"revision": 0}
-    label = int(answer.answer in (Response.Answer.TUMOUR, Response.Answer.SECOND))
-    truth = (
-        int(presentation.stimulus.arm == "original")
-        if presentation.second_id
-        else int(presentation.stimulus.case.truth)
-    )
+    label = int(answer["answer"] in (Response.Answer.TUMOUR, Response.Answer.SECOND))
     return {
-        "session_id": None if answer.session_id is None else str(answer.session_id),
+        "session_id": None if answer["session_id"] is None else str(answer["session_id"]),
         "label": label,
         "correct": int(label == truth),
-        "confidence": answer.confidence,
-        "tumour_cell_count": answer.tumour_cell_count,
-        "perturbed_response": _whole(answer.perturbed_response),
-        "rt_ms": answer.rt_ms,
-        "focus_lost_ms": answer.focus_lost_ms,
-        "shown_at_utc": stamp(answer.shown_at),
-        "answered_at_utc": stamp(answer.answered_at),
-        "revision": answer.revision,
-        "app_version": answer.code_version,
+        "confidence": answer["confidence"],
+        "tumour_cell_count": answer["tumour_cell_count"],
+        "perturbed_response": _whole(answer["perturbed_response"]),
+        "rt_ms": answer["rt_ms"],
+        "focus_lost_ms": answer["focus_lost_ms"],
+        "shown_at_utc": stamp(answer["shown_at"]),
+        "answered_at_utc": stamp(answer["answered_at"]),
+        "revision": answer["revision"],
+        "app_version": answer["code_version"],
     }
 
 

@@ -34,4 +34,5 @@ def csv_chunks(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> Iterat
             yield buffer.getvalue()
             buffer.seek(0)
             buffer.truncate()
-    yield buffer.getvalue()
+    if buffer.tell():
+        yield buffer.getvalue()

@@ -61,7 +61,7 @@ def assign_reader(*, study: Study, reader: User, actor: str, simulated: bool = F
     return assignment
 
 
-def _presented(study: Study) -> tuple[list[StimulusKey], dict[StimulusKey, Stimulus], dict[StimulusKey, Stimulus]]:
+def presented(study: Study) -> tuple[list[StimulusKey], dict[StimulusKey, Stimulus], dict[StimulusKey, Stimulus]]:
     """What is put in order: each stimulus (labelling), or each altered one beside its original (pair comparison)."""
     stimuli = Stimulus.objects.filter(case__study=study).select_related("case").order_by("case__number", "arm")
     by_key = {StimulusKey(case_id=str(s.case.number), arm=s.arm): s for s in stimuli}
@@ -74,7 +74,7 @@ def _presented(study: Study) -> tuple[list[StimulusKey], dict[StimulusKey, Stimu
 def _make_schedule(assignment: Assignment) -> dict[str, Any]:
     """Store one reader's presentations; return the schedule as the protocol records it."""
     study = assignment.study
-    keys, by_key, originals = _presented(study)
+    keys, by_key, originals = presented(study)
     schedule = build_schedule(keys, copies=study.copies, min_gap=study.min_gap, seed=assignment.seed)
     sides = np.random.default_rng(derived_seed(assignment.seed, 2))
     rows, recorded = [], []

@@ -108,8 +108,13 @@ STORAGES = {
 MEDIA_URL = "/nowhere/"
 STATIC_URL = "/static/"
 STATIC_ROOT = HOME / "static"
+STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns of an absent one
 WHITENOISE_USE_FINDERS = True  # works without collectstatic
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=4_000_000_000)
+UPLOAD_MAX_UNPACKED_BYTES = env.int("UPLOAD_MAX_UNPACKED_BYTES", default=20_000_000_000)
+# Folders on the server that pages may import from; the command line reads any.
+IMPORT_ROOTS = env.list("IMPORT_ROOTS", default=[str(HOME / "incoming")])
 
 # --- People ---------------------------------------------------------------------------------------------------------
 
@@ -154,6 +159,13 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
+# --- Mail -----------------------------------------------------------------------------------------------------------
+
+EMAIL_CONFIGURED = bool(env.str("EMAIL_URL", default=""))
+if EMAIL_CONFIGURED:  # e.g. smtp+tls://user:password@mail.example.org:587
+    vars().update(env.email_url("EMAIL_URL"))
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="blindspot@localhost")
+
 # --- Programs -------------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
@@ -162,7 +174,11 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["study.api.access.IsResearcher"],
+    "EXCEPTION_HANDLER": "study.api.refusals.handle",
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "PAGE_SIZE": 100,
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
 }
@@ -173,7 +189,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["study.api.access.IsResearcher"],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {"JobState": "model.job_models.Job.State", "StudyState": "study.models.Study.State"},
 }
+
 # --- Jobs -----------------------------------------------------------------------------------------------------------
 
 REDIS_URL = env.str("REDIS_URL", default="")

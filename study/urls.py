@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from study.api.docs import ApiDocs
 from study.views import accounts
 
 admin.site.site_header = admin.site.site_title = "Blindspot administration"
@@ -15,5 +16,9 @@ urlpatterns = [
     path("reading/", include("study.reading_urls")),
     path("results/", include("study.results_urls")),
     path("plan/", include("study.planning_urls")),
+    path("office/", include("study.office_urls")),
+    path("office/preview/", include("study.preview_urls", namespace="preview")),
+    path("api/v1/", include("study.api.urls")),
+    path("api/", ApiDocs.as_view(url_name="api:schema"), name="api-docs"),
     path("admin/", admin.site.urls),
 ]

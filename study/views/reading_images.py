@@ -20,7 +20,8 @@ def _nothing(status: int) -> HttpResponse:
     return HttpResponse(status=status, headers={"Cache-Control": "no-store"})
 
 
-def _png(image: FieldFile, sha256: str) -> HttpResponse:
+def png(image: FieldFile, sha256: str) -> HttpResponse:
+    """A picture's bytes, if they are those that were stored."""
     with image.open("rb") as file:
         content = file.read()
     if hashlib.sha256(content).hexdigest() != sha256:
@@ -35,7 +36,7 @@ def stimulus(request: HttpRequest, token: str) -> HttpResponse:
     if not request.user.is_authenticated:
         return _nothing(401)
     found = selectors.servable_stimulus(request.user, token)
-    return _nothing(404) if found is None else _png(found.image, found.sha256)
+    return _nothing(404) if found is None else png(found.image, found.sha256)
 
 
 @require_safe
@@ -43,4 +44,4 @@ def guide(request: HttpRequest, token: str) -> HttpResponse:
     if not request.user.is_authenticated:
         return _nothing(401)
     found = selectors.servable_guide(request.user, token)
-    return _nothing(404) if found is None else _png(found.image, found.sha256)
+    return _nothing(404) if found is None else png(found.image, found.sha256)

@@ -16,13 +16,14 @@ from study.reading_selectors import Place, Stage
 from study.views.reading_common import reader_page, sitting_key
 
 
-def _room(
+def room(
     request: HttpRequest,
     place: Place,
     presentation: Presentation | None,
     latest: Response | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    """The page of one presentation, or of the end of a set."""
     study = place.assignment.study
     context = {
         "assignment": place.assignment,
@@ -79,7 +80,7 @@ def read(request: HttpRequest, assignment: Assignment) -> HttpResponse:
         return redirect("reading:study", slug=assignment.study.slug)
     if sitting_key(assignment) not in request.session:
         return redirect("reading:viewing", slug=assignment.study.slug)
-    return _room(request, place, place.current)
+    return room(request, place, place.current)
 
 
 def _save(request: HttpRequest, assignment: Assignment) -> HttpResponse:
@@ -100,7 +101,7 @@ def change(request: HttpRequest, assignment: Assignment) -> HttpResponse:
     place = selectors.place_of(assignment)
     if place.previous is None or sitting_key(assignment) not in request.session:
         return redirect("reading:read", slug=assignment.study.slug)
-    return _room(request, place, place.previous, selectors.current_response(place.previous))
+    return room(request, place, place.previous, selectors.current_response(place.previous))
 
 
 @require_POST

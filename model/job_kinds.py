@@ -1,0 +1,101 @@
+"""What the model wing does as jobs: importing patches, training, cross-validation."""
+
+from typing import Any
+
+from model import uploads
+from model.jobs.registry import job
+from model.jobs.selectors import made_before
+from model.models import Classifier, Dataset
+from model.selectors import dataset_named
+
+
+def _report(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "dataset": dataset.name,
+        "positives": dataset.positives,
+        "negatives": dataset.negatives,
+        "excluded": dataset.excluded,
+        "sha256": dataset.sha256,
+    }
+
+
+@job(
+    "import_patches",
+    title="Import patches",
+    unit="patches",
+    cleanup=lambda **arguments: uploads.forget(arguments.get("upload", "")),
+)
+def import_patches(
+    context, *, name: str, size: int, upload: str = "", called: str = "", folder: str = ""
+) -> dict[str, Any]:
+    """A folder with ``labels.csv``: uploaded as a zip file, or on the server."""
+    from model.learning.folder import LABELS, PatchFolder
+    from model.services import import_dataset
+
+    def take(path: Any, source: dict[str, Any]) -> Dataset:
+        return import_dataset(
+            name=name,
+            kind=Dataset.Kind.FOLDER,
+            patches=PatchFolder(path, size=size),
+            source=source | {"size": size},
+            created_by=context.job.requested_by,
+            progress=context.progress,
+        )
+
+    dataset = made_before(Dataset, name, context.job)
+    if dataset is None and upload:
+        with uploads.unpacked(upload, marker=LABELS, called=called) as path:
+            dataset = take(path, {"upload": called})
+    elif dataset is None:
+        dataset = take(uploads.allowed_path(folder, field="folder"), {"folder": folder})
+    return _report(dataset)
+
+
+@job("import_pannuke", title="Import PanNuke", unit="patches")
+def import_pannuke(context, *, name: str, folds: list[str], tissue: str, size: int) -> dict[str, Any]:
+    """PanNuke's own folders on the server."""
+    from model import services
+
+    dataset = made_before(Dataset, name, context.job) or services.import_pannuke(
+        name=name,
+        folds=[uploads.allowed_path(fold, field="folds") for fold in folds],
+        tissue=tissue,
+        size=size,
+        created_by=context.job.requested_by,
+        progress=context.progress,
+    )
+    return _report(dataset)
+
+
+@job("train", title="Train a classifier", unit="batches")
+def train(context, *, name: str, dataset: str, **settings: Any) -> dict[str, Any]:
+    """``settings`` are those of ``model.training_services.train_classifier``; the whole training is one chunk."""
+    from model.training_services import train_classifier
+
+    classifier = made_before(Classifier, name, context.job) or train_classifier(
+        name=name,
+        dataset=dataset_named(dataset),
+        created_by=context.job.requested_by,
+        say=context.log,
+        progress=context.progress,
+        **settings,
+    )
+    return {
+        "classifier": classifier.name,
+        "accuracy": classifier.metrics.get("accuracy"),
+        "auc": classifier.metrics.get("auc"),
+        "weights_sha256": classifier.weights_sha256,
+    }
+
+
+@job("cross_validate", title="Cross-validate", unit="batches", divisible=True)
+def cross_validate(context, *, dataset: str, part: tuple[int, int] | None = None, **settings: Any) -> dict[str, Any]:
+    """Table 1a of a data set; a fold is a chunk."""
+    from model import training_services
+
+    validation = training_services.cross_validate(
+        dataset=dataset_named(dataset), part=part, say=context.log, progress=context.progress, **settings
+    )
+    folds = list(validation.results.values("accuracy", "auc"))
+    means = {name: sum(fold[name] for fold in folds) / len(folds) for name in ("accuracy", "auc")} if folds else {}
+    return {"dataset": dataset, "cross_validation": validation.pk, "folds": len(folds)} | means

@@ -1,0 +1,56 @@
+"""The planning page in Chromium: sliders, without JavaScript, and for everybody (axe)."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from study.models import User
+from tests import factories
+
+ADDRESS = "/plan/?readers=2&patches=12&sets=1&largest=100"
+
+
+@pytest.fixture
+def researcher_at(window, transactional_db):
+    User.objects.create_user("rita", password=factories.PASSWORD, role=User.Role.RESEARCHER)
+
+    def at(address: str, **options):
+        page = window(**options)
+        page.goto("/sign-in/")
+        page.fill("input[name=username]", "rita")
+        page.fill("input[name=password]", factories.PASSWORD)
+        page.click("form button[type=submit] >> nth=-1")
+        page.goto(address)
+        return page
+
+    return at
+
+
+def test_a_slider_calculates_anew_and_the_address_follows(researcher_at):
+    page = researcher_at(ADDRESS)
+    page.locator("#id_patches").press("Tab")  # focus leaves the field without a change
+    slider = page.get_by_label("Positive patches, slider")
+    slider.focus()
+    slider.press("ArrowRight")
+    assert page.input_value("#id_patches") == "13"
+    page.wait_for_selector("#crossed:has-text('2 readers, 13 patches, 1 set')")
+    assert "patches=13" in page.url
+    assert page.text_content(".plan-status") == "Calculated."
+    page.fill("#id_difference", "39")
+    page.wait_for_selector(".plan-status:has-text('is not between')")
+    assert not Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+
+
+def test_the_form_works_without_javascript(researcher_at):
+    page = researcher_at(ADDRESS, java_script_enabled=False)
+    assert page.locator("input[type=range]").count() == 0
+    page.fill("#id_patches", "14")
+    page.click("text=Calculate")
+    assert page.locator("#crossed").inner_text() == "2 readers, 14 patches, 1 set"
+
+
+@pytest.mark.parametrize("width", [1280, 480])
+def test_nothing_is_cut_off_and_axe_finds_nothing(researcher_at, width):
+    page = researcher_at(ADDRESS, width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = Axe().run(page).response["violations"]
+    assert not found, [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]

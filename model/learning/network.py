@@ -256,7 +256,7 @@ def _load(network: Network, state: dict[str, Tensor], source: str, image_size: i
         state |= {f"{name}.{key}": value for key, value in head.state_dict().items()}
         status = "new"
     if network.arch.startswith("vit_"):
-        state = _resized(state, image_size, network.body.get_submodule("conv_proj").kernel_size[0])
+        state = _resized(state, image_size)
     try:
         network.body.load_state_dict(state, strict=True)
     except RuntimeError as error:
@@ -265,10 +265,13 @@ def _load(network: Network, state: dict[str, Tensor], source: str, image_size: i
     return status
 
 
-def _resized(state: dict[str, Tensor], image_size: int, patch_size: int) -> dict[str, Tensor]:
+def _resized(state: dict[str, Tensor], image_size: int) -> dict[str, Tensor]:
     """A vision transformer's position embeddings, interpolated to this image size where they are for another."""
-    positions = state.get("encoder.pos_embedding")
-    if positions is None or positions.shape[1] == (image_size // patch_size) ** 2 + 1:
+    positions, patches = state.get("encoder.pos_embedding"), state.get("conv_proj.weight")
+    if positions is None or patches is None:
+        return state
+    patch_size = patches.shape[-1]
+    if positions.shape[1] == (image_size // patch_size) ** 2 + 1:
         return state
     from torchvision.models.vision_transformer import interpolate_embeddings
 

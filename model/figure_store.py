@@ -1,0 +1,42 @@
+"""Figures under BLINDSPOT_HOME/figures, named by the content they show: a second look does not compute again."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+
+def folder() -> Path:
+    path = Path(settings.HOME) / "figures"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def content_key(**content: Any) -> str:
+    """A short name for everything that determines a figure: hashes, settings, seeds."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:20]
+
+
+def cached(name: str, make: Callable[[], bytes]) -> Path:
+    """The file of that name, made now if it is not there. Written aside and moved: nobody sees half of it."""
+    path = folder() / name
+    if not path.exists():
+        write(path, make())
+    return path
+
+
+def write(path: Path, data: bytes) -> None:
+    handle, aside = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(aside).chmod(0o644)
+        Path(aside).replace(path)
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,90 @@
+"""cross_validate DATASET --runs 5 --folds 3: Table 1a."""
+
+from typing import Any
+
+from model import figure_store
+from model.evaluation_selectors import fold_answers, table_1a
+from model.learning.errors import BadInput
+from model.learning.plots import evaluation as plots
+from model.learning.plots.style import render
+from model.management.base import JsonCommand
+from model.management.training import add_training_options, training_arguments
+from model.selectors import dataset_named
+from model.training_services import cross_validate
+
+
+class Command(JsonCommand):
+    help = "Table 1a by stratified (grouped, where slides are known) cross-validation; resumes where it was killed."
+
+    def add_arguments(self, parser):
+        add_training_options(parser)
+        parser.add_argument("--runs", type=int, default=5)
+        parser.add_argument("--folds", type=int, default=3)
+        parser.add_argument(
+            "--part", metavar="I/N", help="do only every N-th fold from the I-th (0/2 and 1/2 share it)"
+        )
+
+    def run(self, *, dataset: str, runs: int, folds: int, part: str | None, **options: Any) -> dict[str, Any]:
+        validation = cross_validate(
+            dataset=dataset_named(dataset),
+            runs=runs,
+            folds=folds,
+            part=_part(part),
+            say=self.say,
+            progress=self.progress("cross-validate", "batch"),
+            **training_arguments(options),
+        )
+        table = table_1a(validation)
+        if table["complete"]:
+            answers, name = fold_answers(validation), f"{validation.dataset.name}, {runs} runs of {folds} folds"
+            table["figures"] = {
+                kind: str(figure_store.cached(f"{kind}-{validation.settings_sha256[:20]}.png", make))
+                for kind, make in {
+                    "roc": lambda: render(plots.roc_figure(answers, name), "png"),
+                    "confusion": lambda: render(plots.confusion_figure(table["confusion"], name), "png"),
+                }.items()
+            }
+        return table
+
+    def as_text(self, result: dict[str, Any]) -> str:
+        lines = [
+            f"Table 1a: {result['dataset']}, {result['finished_folds']} of {result['runs']} x {result['folds']} folds, "
+            f"preset {result['preset']}, {result['arch']}",
+            f"start: {'; '.join(result['initialisation'])}",
+        ]
+        if not result["finished_folds"]:
+            return "\n".join(lines)
+        lines.append(f"{'':<10}{'network':>18}{'colour only':>18}{'published*':>18}")
+        for key, label in (("accuracy", "Accuracy"), ("auc", "AUC")):
+            columns = (result[key], result["colour_only"][key], result["paper"][key])
+            lines.append(f"{label:<10}" + "".join(f"{_plus_minus(column):>18}" for column in columns))
+        (tn, fp), (fn, tp) = result["confusion"]
+        lines += [
+            "",
+            f"{'':<14}{'said none':>12}{'said tumour':>12}",
+            f"{'no tumour':<14}{tn:>12}{fp:>12}",
+            f"{'tumour':<14}{fn:>12}{tp:>12}",
+            "",
+            "run  fold     n  accuracy    AUC  colour AUC  seconds",
+        ]
+        lines += [
+            f"{row['run']:>3}  {row['fold']:>4}  {row['n']:>4}  {row['accuracy']:>8.3f}  {row['auc']:>5.3f}"
+            f"  {row['colour_only']['auc']:>10.3f}  {row['seconds']:>7.1f}"
+            for row in result["per_fold"]
+        ]
+        lines += ["", "* ResNet-18 on PanNuke breast, 5 runs of 3 folds; mean and SD over folds and runs."]
+        lines += [f"{kind}: {path}" for kind, path in result.get("figures", {}).items()]
+        return "\n".join(line for line in [*lines, result["warning"]] if line is not None)
+
+
+def _plus_minus(value: dict[str, float | None]) -> str:
+    return f"{value['mean']:.3f}" + (f" ± {value['sd']:.3f}" if value["sd"] is not None else "")
+
+
+def _part(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    first, _, second = text.partition("/")
+    if not (first.isdigit() and second.isdigit()):
+        raise BadInput(f"--part {text}: two numbers with a slash expected, such as 0/2.")
+    return int(first), int(second)

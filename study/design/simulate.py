@@ -11,9 +11,14 @@ so that the sensitivity over patches and readers is the one asked for; likewise 
 
 import hashlib
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
-from scipy.stats import norm
+
+from model.learning.errors import BadInput
+
+SURE = 1e-9
+"""Rates of 0 and 1 have no probit; they are taken as this close to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,17 @@ class SimulatedReader:
     reader_sd: float = 0.2
     median_rt_ms: float = 3200.0
     sd_log_rt: float = 0.45
+
+    def __post_init__(self) -> None:
+        """Raises BadInput naming the field."""
+        for name in ("sensitivity", "sensitivity_altered", "specificity", "detection", "lapse"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise BadInput(f"{name}: {getattr(self, name):g} is not a fraction; choose from 0 to 1.")
+        for name in ("patch_sd", "reader_sd", "sd_log_rt"):
+            if not 0 <= getattr(self, name) <= 10:
+                raise BadInput(f"{name}: {getattr(self, name):g} is no standard deviation; choose from 0 to 10.")
+        if not self.median_rt_ms > 0:
+            raise BadInput(f"median_rt_ms: {self.median_rt_ms:g} is no time; choose more than 0 ms.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +66,29 @@ def _rng(*parts: object) -> np.random.Generator:
 
 
 def answer(
-    reader: SimulatedReader, *, seed: int, reader_id: str, patch_id: str, set_number: int, altered: bool, truth: bool
+    reader: SimulatedReader,
+    *,
+    seed: int,
+    reader_id: str,
+    patch_id: str,
+    set_number: int,
+    altered: bool,
+    truth: bool,
+    arm: str | None = None,
 ) -> SimulatedAnswer:
-    """One reader's answer to one presentation; the same arguments give the same answer."""
+    """One reader's answer to one presentation; the same arguments give the same answer.
+
+    ``arm`` tells several altered arms of one patch apart: without it their e, and so their answers, are the same.
+    """
     patch = _rng(seed, "patch", patch_id).normal(0.0, reader.patch_sd)
     bias = _rng(seed, "reader", reader_id).normal(0.0, reader.reader_sd)
-    rng = _rng(seed, "reading", reader_id, patch_id, set_number, altered)
+    rng = _rng(seed, "reading", reader_id, patch_id, set_number, altered, *([arm] if arm else []))
     if truth:
         rate, shift = (reader.sensitivity_altered if altered else reader.sensitivity), bias
     else:
         rate, shift = reader.specificity, -bias
     scale = float(np.sqrt(1.0 + reader.patch_sd**2 + reader.reader_sd**2))
-    evidence = float(norm.ppf(rate)) * scale + patch + shift - rng.normal()
+    evidence = NormalDist().inv_cdf(min(max(rate, SURE), 1 - SURE)) * scale + patch + shift - rng.normal()
     correct = evidence > 0
     if rng.random() < reader.lapse:
         correct = bool(rng.random() < 0.5)

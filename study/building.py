@@ -21,7 +21,7 @@ from study.case_sources import AttackSource, CaseSource, PairSource, Shown
 from study.controls import Controls
 from study.design.sampling import draw_cases
 from study.models import Case, GuideImage, Stimulus, Study, User, new_token
-from study.services import assign_reader, derived_seed, freeze_study, open_study
+from study.services import assign_reader, check_gap, derived_seed, freeze_study, open_study
 from study.study_settings import QUESTIONS, StudySettings
 
 __all__ = ["QUESTIONS", "StudySettings", "build_study"]
@@ -122,6 +122,7 @@ def _draw_and_write(
         arms = source.arms(int(row["key"]))
         _add_case(study, number, row, source.truth_source, [*arms, *controls.of(number, arms)], written)
         progress(number, len(drawn))
+    check_gap(study)
     _add_guides(study, source, settings, set(drawn["patch_id"]), written)
     study.practice_count = study.guide_images.filter(kind=GuideImage.Kind.PRACTICE).count()
     study.save(update_fields=["practice_count"])

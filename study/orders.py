@@ -11,6 +11,7 @@ from model import uploads
 from model.jobs.services import submit
 from model.learning.errors import BadInput
 from model.models import Classifier, Dataset, Job
+from study.case_sources import AttackSource, CaseSource, PairSource
 from study.models import Study, User
 from study.study_settings import StudySettings
 
@@ -123,6 +124,8 @@ def study(
             raise BadInput(f"name: job {job.pk} is building a study '{slug}'; choose another name.")
     if (attack is None) == (pairs is None):
         raise BadInput("attack: choose an attack, or imported pairs; one of the two.")
+    source = PairSource(pairs, variants) if pairs is not None else AttackSource([attack, *further_attacks])
+    _enough(source, settings)
     arguments = {
         "name": name,
         "attack": attack.name if attack else "",
@@ -134,3 +137,14 @@ def study(
         "readers": [reader.username for reader in readers],
     }
     return submit(kind="build_study", arguments=arguments, requested_by=by, title=f"Build study: {name}"[:200])
+
+
+def _enough(source: CaseSource, settings: StudySettings) -> None:
+    """Raises BadInput naming the field if the pool holds fewer cases than are asked for."""
+    truth = source.pool()["truth"].astype(bool)
+    for field, wanted, held in (
+        ("positives", settings.positives, int(truth.sum())),
+        ("negatives", settings.negatives, int((~truth).sum())),
+    ):
+        if wanted > held:
+            raise BadInput(f"{field}: {wanted} were asked for, but only {held} {field} were flipped.")

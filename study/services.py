@@ -71,6 +71,12 @@ def presented(study: Study) -> tuple[list[StimulusKey], dict[StimulusKey, Stimul
     return altered, by_key, {key: by_key[StimulusKey(case_id=key.case_id, arm="original")] for key in altered}
 
 
+def check_gap(study: Study) -> None:
+    """Raises BadInput, naming the largest feasible gap, if no reader's order of this study could keep its gap."""
+    keys, _, _ = presented(study)
+    build_schedule(keys, copies=study.copies, min_gap=study.min_gap, seed=study.seed)
+
+
 def _make_schedule(assignment: Assignment) -> dict[str, Any]:
     """Store one reader's presentations; return the schedule as the protocol records it."""
     study = assignment.study
@@ -114,6 +120,7 @@ def freeze_study(*, study: Study, actor: str) -> Study:
             f"Study '{study.slug}': the stimuli's files have {len(lengths)} different lengths ({sorted(lengths)[:5]}); "
             "a reader's browser could tell them apart. Use patches of one size."
         )
+    check_gap(study)  # readers may be seated after freezing
     schedules = [_make_schedule(assignment) for assignment in study.assignments.order_by("code")]
     protocol = {
         "protocol_version": study.protocol_version,

@@ -12,7 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from study import audit_log, orders, protocols, reading, readers, selectors, services
+from study import audit_log, orders, protocols, readers, reading, selectors, services
 from study.api import serializers as shapes
 from study.api.access import IsAdminOrReads
 from study.api.refusals import Conflict

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from model.learning.errors import BadInput
-from study import reading, reading_selectors, readers
+from study import readers, reading, reading_selectors
 from study.invitations import invite
 from study.models import Assignment, ReadingSet, Study
 from study.study_forms import InviteForm, WithdrawForm

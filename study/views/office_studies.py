@@ -141,7 +141,7 @@ def protocol(request: HttpRequest, slug: str) -> HttpResponse:
 @page_methods
 @researcher_page
 def protocol_json(request: HttpRequest, slug: str) -> HttpResponse:
-    """The canonical JSON whose SHA-256 was fixed. It names arms: until unblinding an admin asks by POST, and is logged."""
+    """The canonical JSON whose SHA-256 was fixed. It names arms: until unblinding an admin asks by POST, logged."""
     found = get_object_or_404(Study, slug=slug)
     if not found.protocol_sha256:
         return JsonResponse({"error": "the study is not frozen"}, status=409)

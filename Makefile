@@ -42,7 +42,8 @@ demo: install
 
 serve: install
 	@$(PY) manage.py migrate --verbosity 0 >&2
-	@exec $(VENV)/bin/gunicorn study.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --threads 4 --access-logfile /dev/null
+	@nice -n 5 $(PY) manage.py run_worker --with-parent & \
+	exec $(VENV)/bin/gunicorn study.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --threads 4 --access-logfile /dev/null
 
 lint: install-dev
 	$(VENV)/bin/ruff check .

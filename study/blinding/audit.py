@@ -1,0 +1,133 @@
+"""The audit: each channel's verdict, and the table that a reviewer reads."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from model.learning.errors import Progress, no_progress
+from study.blinding.channels import CHANNELS, Channel, common_prefix, features, pair_features
+from study.blinding.predict import Prediction, predict
+from study.blinding.redraw import Drawn
+from study.blinding.seen import Seen
+
+THRESHOLD = 0.002
+"""A channel leaks at p <= this. Three channels have no promise, with two tests each: about 1 % false alarms."""
+MOST_PAIRS = 3000
+CLEAR = "clear"
+LEAK = "LEAK"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One channel's line. ``values``: different values seen; ``constant``: promised and kept, None if not promised."""
+
+    channel: str
+    values: int
+    constant: bool | None
+    arm: Prediction
+    twins: Prediction
+    verdict: str
+    example: str = ""
+
+
+def _labels(drawn: Drawn) -> np.ndarray:
+    """One target per arm (one of two is enough), (targets, n, 1 + B)."""
+    arms = sorted(set(drawn.arm[:, 0]))
+    return np.stack([drawn.arm == arm for arm in (arms[:1] if len(arms) <= 2 else arms)])
+
+
+def _pairs(seen: Sequence[Seen], seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of presentations of one reader; a random part of them where there are many."""
+    readers = np.unique([one.reader for one in seen], return_inverse=True)[1]
+    first, second = np.triu_indices(len(seen), k=1)
+    same = readers[first] == readers[second]
+    first, second = first[same], second[same]
+    if len(first) > MOST_PAIRS:
+        kept = np.random.default_rng(seed).choice(len(first), MOST_PAIRS, replace=False)
+        first, second = first[kept], second[kept]
+    return first, second
+
+
+def examine(
+    channel: Channel, seen: Sequence[Seen], drawn: Drawn, pairs: tuple[np.ndarray, np.ndarray], seed: int
+) -> Row:
+    """What one channel gives away."""
+    values = [repr(channel.value(one)) for one in seen]
+    different = sorted(set(values))
+    nothing = Prediction(0.5, 0.5, 0.5, 1.0)
+    # A page of another reader or set may differ; inside one set nothing may.
+    within = {(one.reader, one.set, value) for one, value in zip(seen, values)}
+    if len(within) == len({(one.reader, one.set) for one in seen}):
+        return Row(channel.name, len(different), True if channel.constant else None, nothing, nothing, CLEAR)
+    x = features(channel, seen)
+    arm = predict(x, _labels(drawn), np.arange(len(seen))[:, None], seed=seed)
+    first, second = pairs
+    twins = nothing
+    if len(first):
+        same = (drawn.patch[first] == drawn.patch[second])[None]
+        both = pair_features(channel, seen, x, first, second)
+        twins = predict(both, same, np.column_stack([first, second]), seed=seed)
+    leak = channel.constant or min(arm.p, twins.p) <= THRESHOLD
+    if channel.name == "address":
+        leak = leak or len(different) < len(values)  # two presentations under one name
+    example = _difference(*different[:2]) if channel.constant else ""
+    constant = False if channel.constant else None
+    return Row(channel.name, len(different), constant, arm, twins, LEAK if leak else CLEAR, example)
+
+
+def _difference(a: str, b: str, around: int = 60) -> str:
+    """Where two values begin to differ, with what stands round it."""
+    at = common_prefix(a, b)
+    return " | ".join(value[max(0, at - around) : at + around] for value in (a, b))
+
+
+def unreachable(seen: Sequence[Seen]) -> bool:
+    """Whether every probe (guessed, replayed, ahead, another reader's) was answered 404 with nothing in it."""
+    return all(probe.status == 404 and not probe.body for one in seen for probe in one.probes)
+
+
+def audit(seen: Sequence[Seen], drawn: Drawn, *, seed: int = 0, progress: Progress = no_progress) -> dict[str, Any]:
+    """The report: a row per channel, and ``passed``."""
+    pairs = _pairs(seen, seed)
+    rows = []
+    for number, channel in enumerate(CHANNELS, start=1):
+        row = examine(channel, seen, drawn, pairs, seed)
+        if channel.name == "reach" and not unreachable(seen):
+            row = Row(row.channel, row.values, False, row.arm, row.twins, LEAK, "a probe was not answered by 404")
+        rows.append(row)
+        progress(number, len(CHANNELS))
+    return {
+        "passed": all(row.verdict == CLEAR for row in rows),
+        "presentations": len(seen),
+        "readers": len({one.reader for one in seen}),
+        "exchanges": sum(len(one.exchanges) for one in seen),
+        "probes": sum(len(one.probes) for one in seen),
+        "redraws": drawn.arm.shape[1] - 1,
+        "threshold_p": THRESHOLD,
+        "channels": [asdict(row) for row in rows],
+    }
+
+
+def as_text(report: dict[str, Any]) -> str:
+    """The table: channel, values seen, AUC with interval and p for arm and twins, verdict."""
+    head = ("channel", "values", "promise", "AUC arm [95 %]", "p", "AUC twins [95 %]", "p", "verdict")
+    lines = [head]
+    for row in report["channels"]:
+        promise = {True: "constant", False: "BROKEN", None: "-"}[row["constant"]]
+        cells = [row["channel"], str(row["values"]), promise]
+        for target in ("arm", "twins"):
+            one = row[target]
+            cells += [f"{one['auc']:.2f} [{one['low']:.2f}, {one['high']:.2f}]", f"{one['p']:.3f}"]
+        lines.append((*cells, row["verdict"]))
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
+    examples = [f"{row['channel']}: {row['example']}" for row in report["channels"] if row["example"]]
+    counts = (
+        f"{report['presentations']} presentations of {report['readers']} reader(s), {report['exchanges']} exchanges, "
+        f"{report['probes']} probes, {report['redraws']} redrawn schedules; a leak is p <= {report['threshold_p']} "
+        "or a broken promise"
+    )
+    verdict = "passed: nothing but the pixels tells the arm or the twins" if report["passed"] else "NOT BLIND"
+    return "\n".join([counts, "", *table, *([""] if examples else []), *examples, "", verdict])

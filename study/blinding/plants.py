@@ -1,0 +1,91 @@
+"""Leaks to be planted, one at a time, in the audit's own copy of a study: the proof that they would be found.
+
+Six are planted on the wire, around the application; two (``id``, ``order``) in the copied rows. Each is a mistake that
+people have made: a file served with its name, a tag made from its content, a row number in an address.
+"""
+
+import hashlib
+import random
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+
+from study.models import Presentation
+
+ON_THE_WIRE = ("length", "etag", "filename", "timing", "header", "cookie")
+IN_THE_ROWS = ("id", "order")
+PLANTS = (*ON_THE_WIRE, *IN_THE_ROWS)
+DELAY_S = 0.015
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What stands behind an image's token."""
+
+    arm: str
+    patch: str
+
+
+def behind(token: str) -> Behind | None:
+    row = Presentation.objects.filter(Q(token=token) | Q(second_token=token)).first()
+    stimulus = row and (row.stimulus if row.token == token else row.second)
+    return Behind(stimulus.arm, stimulus.case.patch_id) if stimulus else None
+
+
+class Planted:
+    """A WSGI application that adds one leak to the images of another one."""
+
+    def __init__(self, application: Callable, plant: str):
+        self.application, self.plant = application, plant
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+        prefix, _, token = environ["PATH_INFO"].rpartition("/image/")
+        found = behind(token) if prefix else None
+        if found is None:
+            return self.application(environ, start_response)
+        held: list[Any] = []
+        body = b"".join(self.application(environ, lambda *given: held.extend(given)))
+        status, headers = held[0], list(held[1])
+        if status.startswith("200"):
+            headers, body = self.leak(found, headers, body)
+        start_response(status, headers)
+        return [body]
+
+    def leak(self, found: Behind, headers: list[tuple[str, str]], body: bytes) -> tuple[list[tuple[str, str]], bytes]:
+        altered = found.arm != "original"
+        if self.plant == "length" and altered:
+            body += b"\0" * 7
+            headers = [(n, str(len(body)) if n.lower() == "content-length" else v) for n, v in headers]
+        elif self.plant == "etag":
+            headers.append(("ETag", f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'))
+        elif self.plant == "filename":
+            headers.append(("Content-Disposition", f'inline; filename="{found.patch}_{found.arm}.png"'))
+        elif self.plant == "timing" and altered:
+            time.sleep(DELAY_S)
+        elif self.plant == "header":
+            headers.append(("X-Variant", str(int(altered))))
+        elif self.plant == "cookie":
+            headers.append(("Set-Cookie", f"last={found.patch}; Path=/"))
+        return headers, body
+
+
+def plant_rows(plant: str, presentations: Sequence[Any], rng: random.Random) -> None:
+    """Change copied presentations in place: row numbers in their names, or originals before altered ones."""
+    if plant == "id":
+        for row in presentations:
+            row.token = f"{row.stimulus_id:06d}{secrets.token_urlsafe(12)}"
+    elif plant == "order":
+        by_set: dict[int, list[Any]] = {}
+        for row in presentations:
+            by_set.setdefault(row.reading_set_id, []).append(row)
+        for rows in by_set.values():
+            rows.sort(key=lambda row: row.position)
+            shown = [(row.stimulus, row.second) for row in rows]
+            rng.shuffle(shown)
+            shown.sort(key=lambda pair: pair[0].arm != "original")
+            for row, (stimulus, second) in zip(rows, shown):
+                row.stimulus, row.second = stimulus, second

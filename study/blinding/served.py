@@ -1,0 +1,45 @@
+"""What the audit's own server serves: the application on the copied rows, with a leak planted where one is asked for.
+
+Loaded by gunicorn in a process whose database is a new, empty file.
+"""
+
+import os
+from itertools import groupby
+from pathlib import Path
+
+from study.wsgi import application as clean
+
+ROWS = os.environ["BLINDSPOT_AUDIT_ROWS"]
+PLANT = os.environ["BLINDSPOT_AUDIT_PLANT"]
+
+
+class _NoMigrations(dict):
+    """Tables are made as the models stand: a new file has no history."""
+
+    def __contains__(self, app: object) -> bool:
+        return True
+
+    def __getitem__(self, app: str) -> None:
+        return None
+
+
+def _fill() -> None:
+    from django.conf import settings
+    from django.core import serializers
+    from django.core.management import call_command
+    from django.db import transaction
+
+    settings.MIGRATION_MODULES = _NoMigrations()
+    call_command("migrate", run_syncdb=True, verbosity=0)
+    rows = [row.object for row in serializers.deserialize("json", Path(ROWS).read_text(encoding="utf-8"))]
+    with transaction.atomic():
+        for model, group in groupby(rows, key=type):
+            model.objects.bulk_create(list(group), batch_size=500)
+
+
+_fill()
+application = clean
+if PLANT:
+    from study.blinding.plants import Planted
+
+    application = Planted(clean, PLANT)

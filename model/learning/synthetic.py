@@ -103,7 +103,7 @@ def draw(cells: tuple[int, int], rng: Rng, textures: Textures) -> tuple[NDArray[
 
 
 def _benign(canvas: Canvas, rng: Rng, textures: Textures) -> None:
-    layouts = {"fibrous": 0.08, "lobule": 0.25, "duct": 0.20, "hyperplasia": 0.21, "inflamed": 0.20, "fat": 0.06}
+    layouts = {"fibrous": 0.06, "lobule": 0.26, "duct": 0.24, "hyperplasia": 0.18, "inflamed": 0.22, "fat": 0.04}
     layout = rng.choice(list(layouts), p=list(layouts.values()))
     _bed(canvas, rng, textures)
     look = tissue.epithelium(rng)
@@ -126,20 +126,20 @@ def _benign(canvas: Canvas, rng: Rng, textures: Textures) -> None:
 def _tumour(canvas: Canvas, rng: Rng, textures: Textures) -> None:
     layout = rng.choice(["nests", "sheet", "cords", "glands"], p=[0.36, 0.2, 0.22, 0.22])
     _bed(canvas, rng, textures)
-    if rng.random() < 0.2:
+    if rng.random() < 0.25:
         _fat(canvas, rng, textures, share=rng.uniform(0.2, 0.5))
     look = tissue.tumour(rng, grade=rng.beta(1.2, 1.2))
     if layout == "nests":
-        for _ in range(rng.integers(2, 5)):
+        for _ in range(rng.integers(3, 6)):
             _nest(canvas, rng, textures, look, _island(canvas, rng))
     elif layout == "sheet":
         y, x = rng.uniform(80, EDGE - 80, 2)
         _nest(canvas, rng, textures, look, tissue.blob(rng, y, x, rng.uniform(120, 190), roughness=0.25))
     elif layout == "glands":
-        for _ in range(rng.integers(2, 5)):
-            _acinus(canvas, rng, textures, look, radius=rng.uniform(50, 90), lumen=rng.uniform(0.15, 0.45), layers=3)
+        for _ in range(rng.integers(3, 6)):
+            _acinus(canvas, rng, textures, look, radius=rng.uniform(50, 90), lumen=rng.uniform(0.2, 0.5), layers=2)
     else:
-        _strays(canvas, rng, textures, count=int(rng.integers(18, 40)), look=look)
+        _strays(canvas, rng, textures, count=int(rng.integers(16, 36)), look=look)
     _companions(canvas, rng, textures, fibroblasts=int(rng.integers(4, 18)), lymphocytes=int(rng.integers(0, 30)))
 
 
@@ -191,11 +191,11 @@ def _nest(canvas: Canvas, rng: Rng, textures: Textures, look: Look, shape: NDArr
     if rng.random() < 0.4:
         cleft = 4 + 4 * textures.cut(rng, "broad") + 2 * textures.cut(rng, "coarse")
         tissue.cover(canvas, tissue.step(np.minimum(shape + cleft, shape + 12), 4.0), 0.015, 0.03)
-    spacing = look.length[0] * rng.uniform(1.7, 2.3)
-    count = int((shape > 0).sum() / spacing**2 * 1.3) + 2
-    places = _scatter(
-        canvas, rng, look, count, inside=shape - look.length[0] * 0.6, overlap=rng.uniform(-0.1, 0.22), bare=True
-    )
+    overlap = rng.uniform(-0.5, 0.15)
+    spacing = 2 * look.length[0] / math.sqrt(look.aspect[0]) * (1 - overlap)
+    inside = shape - look.length[0] * 0.6
+    count = int((inside > 0).sum() / spacing**2) + 2
+    places = _scatter(canvas, rng, look, count, inside=inside, overlap=overlap, bare=True)
     dark, pink = rng.uniform(0.06, 0.26), rng.uniform(0.18, 0.42)
     centres = np.asarray(places).reshape(-1, 2)
     tissue.cytoplasm(canvas, rng, textures, tissue.step(shape, 3.0), centres, haematoxylin=dark, eosin=pink)
@@ -209,7 +209,7 @@ def _acinus(
 ) -> None:
     """A gland: cells in rings around an opening that takes the share ``lumen`` of its radius."""
     malignant = look.channel == tissue.NEOPLASTIC
-    y, x = rng.uniform(10, EDGE - 10, 2)
+    y, x = rng.uniform(24, EDGE - 24, 2)
     shape = tissue.blob(rng, y, x, radius, roughness=0.16 if malignant else 0.09, stretch=rng.uniform(1, 1.7))
     shape = _clear(canvas, rng, shape)
     opening = shape - radius * (1 - lumen) if lumen else np.full_like(shape, -9)

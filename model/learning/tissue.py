@@ -152,7 +152,9 @@ def stroma(canvas: Canvas, rng: Rng, textures: Textures, *, density: float, clef
     lumps = textures.cut(rng, "broad") + 0.6 * textures.cut(rng, "coarse")
     rough = textures.cut(rng, "fine")
     eosin = 0.20 + 0.30 * density + 0.07 * fibres + 0.075 * bundles + 0.035 * lumps + 0.022 * rough
-    haematoxylin = rng.uniform(0.02, 0.09) + 0.015 * bundles + 0.015 * lumps + 0.012 * rough
+    haematoxylin = (
+        rng.choice([0.05, 0.12, 0.2]) * rng.uniform(0.4, 1.2) + 0.015 * bundles + 0.015 * lumps + 0.012 * rough
+    )
     cover(canvas, np.ones((), np.float32), np.maximum(haematoxylin, 0), np.maximum(eosin, 0.05))
     if clefts > 0:
         lines = textures.along(rng, "wide", across * 1.8, lengthwise * (1.8 * stretch))
@@ -261,20 +263,20 @@ def epithelium(rng: Rng) -> Look:
     """Benign epithelial nuclei of one patch: small, alike, evenly stained; sometimes reactive and a little larger."""
     length = rng.uniform(7.2, 9.3)
     return Look(
-        EPITHELIAL, (length, 0.08), (rng.uniform(1.15, 1.45), 0.08), 0.04, (rng.uniform(0.8, 1.25), 0.10),
+        EPITHELIAL, (length, 0.08), (rng.uniform(1.15, 1.45), 0.08), 0.04, (rng.uniform(0.85, 1.3), 0.10),
         rng.uniform(0.10, 0.2), "fine", rng.uniform(0.08, 0.3), rng.uniform(0, 0.5),
     )  # fmt: skip
 
 
 def tumour(rng: Rng, grade: float) -> Look:
     """Neoplastic nuclei of one patch, ``grade`` 0 (near to benign) to 1: larger, unlike one another, coarse."""
-    vesicular = rng.random() < 0.35  # pale with a sharp rim and nucleoli, or dark throughout
+    vesicular = rng.random() < 0.4  # pale with a sharp rim and nucleoli, or dark throughout
     return Look(
         NEOPLASTIC,
         (12.2 + 4.3 * grade + rng.uniform(-0.6, 0.8), 0.16 + 0.14 * grade),
         (rng.uniform(1.2, 1.55), 0.16),
         0.07 + 0.08 * grade,
-        (rng.uniform(0.62, 0.85) if vesicular else rng.uniform(0.9, 1.3), 0.16 + 0.1 * grade),
+        (rng.uniform(0.62, 0.85) if vesicular else rng.uniform(0.88, 1.28), 0.16 + 0.1 * grade),
         rng.uniform(0.18, 0.28) + 0.08 * grade,
         "mid" if rng.random() < 0.4 else "fine",
         rng.uniform(0.3, 0.55) if vesicular else rng.uniform(0.1, 0.3),

@@ -18,7 +18,7 @@ from model.learning.synthetic import plan, synthesise
 
 @pytest.fixture(scope="module")
 def fold(tmp_path_factory) -> Path:
-    return synthesise(tmp_path_factory.mktemp("synthetic"), patches=90, seed=3)
+    return synthesise(tmp_path_factory.mktemp("synthetic"), patches=72, seed=3)
 
 
 def arrays(fold: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -56,16 +56,16 @@ def test_a_patch_depends_on_its_place_and_plan_not_on_those_before_it(tmp_path):
 def test_half_is_positive_half_negative_and_a_few_are_left_out(fold):
     reader = PanNuke([fold])
     cells = [patch.tumour_cells for patch in reader]
-    assert (reader.summary.positives, reader.summary.negatives) == (43, 44)
-    assert (reader.summary.excluded, reader.summary.duplicates) == (3, 0)
+    assert (reader.summary.positives, reader.summary.negatives) == (35, 35)
+    assert (reader.summary.excluded, reader.summary.duplicates) == (2, 0)
     assert sorted(set(cells))[1] >= 5
 
 
 def test_files_are_compact_and_in_pannukes_layout(fold):
     images, masks = arrays(fold)
     types = np.load(fold / "images/fold1/types.npy")
-    assert (images.shape, images.dtype) == ((90, 256, 256, 3), np.uint8)
-    assert (masks.shape, masks.dtype) == ((90, 256, 256, 6), np.uint8)
+    assert (images.shape, images.dtype) == ((72, 256, 256, 3), np.uint8)
+    assert (masks.shape, masks.dtype) == ((72, 256, 256, 6), np.uint8)
     assert set(types) == {"Breast"}
 
 
@@ -83,7 +83,7 @@ def test_masks_lie_on_dark_nuclei(fold):
     images, masks = arrays(fold)
     red = images[..., 0].astype(float)  # where haematoxylin absorbs and eosin hardly does
     nuclear = masks[..., 5] == 0
-    darker = [red[k][~nuclear[k]].mean() - red[k][nuclear[k]].mean() for k in range(90)]
+    darker = [red[k][~nuclear[k]].mean() - red[k][nuclear[k]].mean() for k in range(72)]
     assert min(darker) > 10
     assert np.mean(darker) > 40
 
@@ -114,7 +114,7 @@ def test_colour_alone_is_a_weak_cue(fold):
     features = np.array([[*p.pixels.mean((0, 1)), *p.pixels.std((0, 1))] for p in patches])
     baseline = make_pipeline(StandardScaler(), LogisticRegression())
     auc = cross_val_score(baseline, features, [p.tumour for p in patches], cv=5, scoring="roc_auc").mean()
-    assert auc < 0.88
+    assert auc < 0.85
 
 
 @pytest.mark.parametrize(("wrong", "message"), [({"patches": 9}, "patches 9"), ({"seed": -1}, "seed -1")])

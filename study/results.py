@@ -52,7 +52,9 @@ def model_part(study: Study) -> dict[str, Any]:
     classifier = source.get("classifier") or {}
     return {
         "table_1a": source.get("table_1a"),
-        "classifier": {key: classifier.get(key) for key in ("id", "name", "arch", "initialisation", "weights_sha256")},
+        "classifier": {}
+        if not classifier
+        else {key: classifier.get(key) for key in ("id", "name", "arch", "initialisation", "weights_sha256")},
         "test_metrics": classifier.get("metrics"),
     }
 

@@ -36,8 +36,8 @@ def forest(analysis: dict[str, Any]) -> bytes:
     if crossed:
         fixed = crossed["fixed_readers"]
         if fixed["ci95"]:
-            rows.append(("All readers, held fixed", fixed["delta"], fixed["ci95"], True))
-        rows.append(("All readers, random", crossed["delta"], crossed["ci95"], True))
+            rows.append(("These readers, patches random", fixed["delta"], fixed["ci95"], True))
+        rows.append(("Readers and patches random", crossed["delta"], crossed["ci95"], True))
     with rc_context(_STYLE):
         figure = Figure(figsize=(7.4, 0.9 + 0.42 * max(len(rows), 1)))
         axes = figure.subplots()
@@ -59,8 +59,10 @@ def forest(analysis: dict[str, Any]) -> bytes:
                 solid_capstyle="butt",
             )
             axes.plot([100 * delta], [place], marker="D" if overall else "s", ms=7 if overall else 6, color=colour)
+            by_this = " ◂ verdict" if overall and ci == analysis["primary"]["ci"] else ""
+            numbers = f"{100 * delta:+.1f} [{100 * ci[0]:+.1f}, {100 * ci[1]:+.1f}]".replace("-", "−")
             axes.annotate(
-                f"{100 * delta:+.1f} [{100 * ci[0]:+.1f}, {100 * ci[1]:+.1f}]".replace("-", "−"), (1.02, place),
+                numbers + by_this, (1.02, place),
                 xycoords=("axes fraction", "data"), va="center", fontsize=9, color=colour,
             )  # fmt: skip
         axes.set_yticks(range(len(rows)), [row[0] for row in rows])
@@ -96,14 +98,14 @@ def flow(analysis: dict[str, Any]) -> bytes:
         axes.set_ylim(-0.2, len(boxes))
         for i, text in enumerate(boxes):
             y = len(boxes) - 1 - i
-            axes.add_patch(FancyBboxPatch((0.2, y + 0.1), 3.9, 0.62, boxstyle="round,pad=0.02,rounding_size=0.1",
+            axes.add_patch(FancyBboxPatch((0.1, y + 0.1), 4.3, 0.62, boxstyle="round,pad=0.02,rounding_size=0.1",
                                           fc="#fbfafd", ec=ACCENT, lw=1.1))  # fmt: skip
-            axes.text(2.15, y + 0.41, text, ha="center", va="center", fontsize=9.5, linespacing=1.35)
+            axes.text(2.25, y + 0.41, text, ha="center", va="center", fontsize=9.5, linespacing=1.35)
             if i < len(boxes) - 1:
-                axes.annotate("", (2.15, y - 0.26), (2.15, y + 0.08), arrowprops={"arrowstyle": "-|>", "color": MUTED})
+                axes.annotate("", (2.25, y - 0.26), (2.25, y + 0.08), arrowprops={"arrowstyle": "-|>", "color": MUTED})
             if i in asides:
-                axes.plot([4.15, 4.6], [y + 0.41, y + 0.41], color=MUTED, lw=0.9)
-                axes.text(4.7, y + 0.41, asides[i], va="center", fontsize=9.5, color=INK)
+                axes.plot([4.45, 4.85], [y + 0.41, y + 0.41], color=MUTED, lw=0.9)
+                axes.text(4.95, y + 0.41, asides[i], va="center", fontsize=9.5, color=INK)
         return _svg(figure)
 
 

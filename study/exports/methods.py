@@ -17,36 +17,72 @@ def software() -> dict[str, str]:
 
 def methods_text(protocol: dict[str, Any] | None, analysis: dict[str, Any]) -> list[str]:
     """Paragraphs for a paper; what the protocol does not know is left out rather than guessed."""
-    p, n = protocol or {}, analysis["n"]
-    primary = analysis["primary"]
-    design = (
-        f"{n['readers']} reader{'s' * (n['readers'] != 1)} read {n['patches']} patches ({n['positives']} with and "
-        f"{n['negatives']} without tumour by the reference) as original and as {analysis['perturbed_arm']} stimulus, "
-        f"each in {n['sets']} set{'s' * (n['sets'] != 1)}, blinded to the arm, in random order"
+    p, pair = protocol or {}, analysis["detection"]["pair_comparison"]
+    design = f"{_design(p, analysis, bool(pair))} {_stimuli(p.get('source') or {})}".strip()
+    shown = analysis["flow"]["presentations"]
+    data = (
+        f"Every answer counted, flagged or not (intention to read): {shown['analysed']} of "
+        f"{shown['scheduled_for_started']} presentations; {shown['amended']} answers had been amended, and the last "
+        "revision counted."
     )
+    versions = ", ".join(f"{name} {number}" for name, number in software().items())
+    body = [_forced_choice(data)] if pair else _labelling(analysis, data)
+    return [design, *body, f"Software: {versions}."]
+
+
+def _design(p: dict[str, Any], analysis: dict[str, Any], pair: bool) -> str:
+    n = analysis["n"]
+    sets = f"{n['sets']} set{'s' * (n['sets'] != 1)}"
+    readers = f"{n['readers']} reader{'s' * (n['readers'] != 1)}"
+    if pair:
+        text = f"{readers} compared {n['patches']} patches with their altered twins in {sets}, in random order and side"
+    else:
+        text = (
+            f"{readers} read {n['patches']} patches ({n['positives']} with and {n['negatives']} without tumour by the "
+            f"reference) as original and as {analysis['perturbed_arm']} stimulus, each in {sets}, blinded to the arm, "
+            "in random order"
+        )
     if p:
-        design += (
+        text += (
             f" with at least {p.get('min_gap')} positions between two stimuli of one patch; sets were separated by a "
             f"wash-out of {p.get('washout_hours'):g} hours. Case selection and schedules follow from seed "
             f"{p.get('seed')}"
         )
-    source = p.get("source") or {}
-    attack = source.get("attack")
-    stimuli = ""
-    if attack:
-        budget = (
-            "without a budget" if attack.get("budget") is None else f"of at most {attack['budget']:g} (0-255 units)"
-        )
-        stimuli = (
-            f"Patches were drawn from those whose classification by {source['classifier']['arch']} was correct on the "
-            f"original and wrong on the perturbed image as displayed (8 bits per channel), under a perturbation "
-            f"{budget} in {attack.get('norm')}. "
-        )
-    if n["readers"] > 1:
+    return text + "."
+
+
+def _stimuli(source: dict[str, Any]) -> str:
+    attack, classifier = source.get("attack") or {}, source.get("classifier") or {}
+    if attack.get("kind") == "pairs":
+        return f"The altered images were made by another program and imported as ‘{attack['name']}’."
+    if not attack or not classifier:
+        return ""
+    budget = "an unconstrained perturbation"
+    if attack.get("budget") is not None:
+        unit = "share of pixels" if attack.get("norm") == "l0" else "0-255 units"
+        budget = f"a perturbation of at most {attack['budget']:g} ({unit}) in {attack.get('norm')}"
+    return (
+        f"Patches were drawn from those whose classification by {classifier.get('arch')} was correct on the original "
+        f"and wrong on the perturbed image as displayed (8 bits per channel), under {budget}."
+    )
+
+
+def _forced_choice(data: str) -> str:
+    return (
+        "The proportion of comparisons in which the altered image was named was tested against one half by the exact "
+        "binomial test, reader by reader, with Clopper-Pearson intervals; over readers the mean is given with its t "
+        f"interval. {data}"
+    )
+
+
+def _labelling(analysis: dict[str, Any], data: str) -> list[str]:
+    primary = analysis["primary"]
+    if analysis["n"]["readers"] > 1:
         test = (
             "The difference of the true positive fractions, averaged over sets, was analysed by the method of "
             "Obuchowski and Rockette with Hillis' degrees of freedom, readers and patches random, covariances "
-            "estimated from the patches by the jackknife."
+            "estimated from the patches by the jackknife; where that interval was narrower than the one for these "
+            "readers alone, the wider one was used."
         )
     else:
         test = (
@@ -54,29 +90,22 @@ def methods_text(protocol: dict[str, Any] | None, analysis: dict[str, Any]) -> l
             "sample size (pairs divided by the variance inflation of repeated readings of a patch) and tested by the "
             "exact sign-flip test over patches."
         )
-    margin = primary["margin"]
-    claim = (
-        f"Equivalence and non-inferiority were judged by the {100 * primary['level']:g} % interval against the margin "
-        f"of {100 * margin:g} points fixed in the protocol (one-sided alpha {analysis['alpha']:g})."
-        if margin
-        else "No margin was fixed in the protocol, so that neither equivalence nor non-inferiority was judged."
+    margin, level = primary["margin"], f"{100 * primary['level']:g} %"
+    claim = "No margin was fixed in the protocol, so that neither equivalence nor non-inferiority was judged."
+    if margin:
+        claim = (
+            f"Equivalence and non-inferiority were judged by the {level} interval against the margin of "
+            f"{100 * margin:g} points fixed in the protocol (one-sided alpha {analysis['alpha']:g})."
+        )
+    secondary = (
+        "Each set alone was tested by the exact McNemar test; agreement is given as per cent agreement (Wilson "
+        "interval), Gwet's AC1 and Cohen's kappa; response times were compared by the paired t test on patch means of "
+        "their logarithms."
     )
-    found = (
-        f"The change was {points(primary['delta'])} points ({100 * primary['level']:g} % interval "
-        f"{interval(primary['ci'])})."
-        if primary["ci"]
-        else "No comparison could be made."
-    )
-    shown = analysis["flow"]["presentations"]
-    data = (
-        f"Every answer counted, flagged or not (intention to read): {shown['analysed']} of "
-        f"{shown['scheduled_for_started']} presentations; {shown['amended']} answers had been amended, and the last "
-        "revision counted. Each set alone was tested by the exact McNemar test; agreement is given as per cent "
-        "agreement (Wilson interval), Gwet's AC1 and Cohen's kappa; response times were compared by the paired t test "
-        "on patch means of their logarithms."
-    )
-    versions = ", ".join(f"{name} {number}" for name, number in software().items())
-    return [f"{design}. {stimuli}".strip(), f"{test} {claim} {data}", found, f"Software: {versions}."]
+    found = "No comparison could be made."
+    if primary["ci"]:
+        found = f"The change was {points(primary['delta'])} points ({level} interval {interval(primary['ci'])})."
+    return [f"{test} {claim} {data} {secondary}", found]
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,15 @@ class Export:
     title: str
     write: Callable[[Source], Chunks]
 
+    @property
+    def group(self) -> str:
+        """The heading it stands under on the results page."""
+        if self.filename.startswith(("report", "table_1", "analysis", "protocol")):
+            return "To read and to publish"
+        if self.filename.endswith(".imrmc") or self.filename.startswith(("mrmc", "rjafroc")):
+            return "For other programs"
+        return "Data"
+
 
 def _json(document: Any) -> Iterator[str]:
     yield json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n"
@@ -76,7 +85,7 @@ _FIXED = (
     Export("stimuli.csv", CSV, "Every stimulus with the model's answer and its norms",
            lambda s: csv_chunks(rows.STIMULUS_COLUMNS, rows.stimulus_rows(s.study))),
     Export("data_dictionary.csv", CSV, "What every column means",
-           lambda s: csv_chunks(("file", *DICTIONARY_COLUMNS), _dictionary())),
+           lambda s: csv_chunks((*DICTIONARY_COLUMNS, "file"), _dictionary())),
     Export("audit_log.csv", CSV, "What was done, by whom, hash by hash",
            lambda s: csv_chunks(rows.AUDIT_COLUMNS, rows.audit_rows(s.study))),
     Export("protocol.json", "application/json", "The frozen protocol with its SHA-256", _protocol),

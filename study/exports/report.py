@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from study.exports.figures import FIGURES
 from study.exports.methods import checklist, methods_text
-from study.exports.tables import table_1a
+from study.exports.tables import percent, percents, table_1a
 from study.models import Study
 
 VERDICTS = {
@@ -22,13 +22,18 @@ VERDICTS = {
 def page_context(study: Study, analysis: dict[str, Any]) -> dict[str, Any]:
     """What the results page and the report show."""
     primary = analysis["primary"]
+    pair = None if primary["ci"] else analysis["detection"]["pair_comparison"]
     return {
         "study": study,
         "analysis": analysis,
         "primary": primary,
         "level": f"{100 * primary['level']:g}",
-        "headline": VERDICTS.get(primary["verdict"] or "", "No comparison could be made"),
+        "headline": VERDICTS.get(
+            primary["verdict"] or "", "Pair comparison" if pair else "No comparison could be made"
+        ),
+        "pair_statement": _pair_statement(pair) if pair else None,
         "table_1a": table_1a(analysis),
+        "table_1b": _table_1b(analysis),
         "table_1a_source": (analysis.get("model") or {}).get("table_1a"),
         "two_by_two": [row for row in analysis["per_set"] if row["delta"] is not None],
         "agreements": _agreements(analysis),
@@ -36,6 +41,47 @@ def page_context(study: Study, analysis: dict[str, Any]) -> dict[str, Any]:
         "checklist": checklist(study.protocol, analysis),
         "simulated": study.assignments.filter(simulated=True).exists(),
     }
+
+
+def _table_1b(analysis: dict[str, Any]) -> dict[str, Any]:
+    """Table 1b with a pair of columns per set: the model (the same in every set), the readers, the published rows."""
+    published = analysis["published"]["table_1b"]
+    sets = sorted({row["set"] for row in analysis["table_1b"]} | {row["set"] for row in published})
+
+    def row(who: str, by_set: dict[int, dict[str, Any]]) -> dict[str, Any]:
+        empty = {"original": None, "perturbed": None}
+        found = [by_set.get(number, empty) for number in sets]
+        return {"who": who, "cells": [(one["original"], one["perturbed"]) for one in found]}
+
+    def rows(source: list[dict[str, Any]], title: str) -> list[dict[str, Any]]:
+        readers = dict.fromkeys(one["reader"] for one in source)
+        return [
+            row(title.format(reader), {one["set"]: one for one in source if one["reader"] == reader})
+            for reader in readers
+        ]
+
+    groups = [{"kind": "readers", "rows": rows(analysis["table_1b"], "Reader {}")}]
+    groups.append({"kind": "published", "rows": rows(published, "Pathologist")})
+    model = analysis.get("model") or {}
+    if "original" in model and "perturbed" in model:
+        groups.insert(0, {"kind": "model", "rows": [row("Model", dict.fromkeys(sets, model))]})
+    return {"sets": sets, "groups": groups}
+
+
+def _pair_statement(pair: dict[str, Any]) -> str:
+    """What the forced choice shows, over readers."""
+    mean, readers = pair["mean_proportion"], pair["per_reader"]
+    correct, n = (sum(row["value"][key] for row in readers) for key in ("correct", "n"))
+    spread = ""
+    if mean["ci95"]:
+        spread = (
+            f"; mean over {mean['readers']} readers {percent(mean['mean'])} (95 % interval {percents(mean['ci95'])})"
+        )
+    most = max(row["value"]["upper95"] for row in readers)
+    return (
+        f"The altered image was named in {correct} of {n} comparisons{spread}; guessing gives 50 %. "
+        f"The highest one-sided 95 % bound of a reader is {percent(most)}."
+    )
 
 
 def _agreements(analysis: dict[str, Any]) -> list[dict[str, Any]]:

@@ -152,39 +152,54 @@ def tidy_table(study: Study) -> pd.DataFrame:
     return pd.DataFrame.from_records(list(presentation_rows(study)), columns=list(COLUMNS))
 
 
+_RESPONSE = {
+    "presentation": "presentation_id",
+    "reader": "presentation__reading_set__assignment__code",
+    "set": "presentation__reading_set__number",
+    "position": "presentation__position",
+    "second": "presentation__second_id",
+    "patch_id": "presentation__stimulus__case__patch_id",
+    "arm": "presentation__stimulus__arm",
+    **{name: name for name in ("revision", "answer", "confidence", "tumour_cell_count", "perturbed_response", "note",
+                               "rt_ms", "focus_lost_ms", "shown_at", "answered_at", "received_at", "viewing",
+                               "code_version")},
+    "session": "session_id",
+}  # fmt: skip
+
+
 def response_rows(study: Study) -> Iterator[dict[str, Any]]:
     """Every revision of every answer, with what the page measured."""
-    current = set(
-        selectors.current_responses()
-        .filter(presentation__reading_set__assignment__study=study)
-        .values_list("pk", flat=True)
-    )
-    for answer in selectors.unblinded_responses(study).iterator(chunk_size=500):
-        presentation = answer.presentation
-        yield {
-            "study_id": study.slug,
-            "presentation_id": str(presentation.pk),
-            "reader_id": presentation.reading_set.assignment.code,
-            "set": presentation.reading_set.number,
-            "position": presentation.position,
-            "patch_id": presentation.stimulus.case.patch_id,
-            "arm": "pair" if presentation.second_id else presentation.stimulus.arm,
-            "revision": answer.revision,
-            "is_current": int(answer.pk in current),
-            "answer": answer.answer,
-            "confidence": answer.confidence,
-            "tumour_cell_count": answer.tumour_cell_count,
-            "perturbed_response": _whole(answer.perturbed_response),
-            "note": answer.note or None,
-            "rt_ms": answer.rt_ms,
-            "focus_lost_ms": answer.focus_lost_ms,
-            "shown_at_utc": stamp(answer.shown_at),
-            "answered_at_utc": stamp(answer.answered_at),
-            "received_at_utc": stamp(answer.received_at),
-            "session_id": None if answer.session_id is None else str(answer.session_id),
-            "viewing": json.dumps(answer.viewing, sort_keys=True) if answer.viewing else None,
-            "app_version": answer.code_version,
-        }
+    rows = selectors.unblinded_responses(study).values_list(*_RESPONSE.values()).iterator(chunk_size=_CHUNK)
+    # Revisions of one presentation follow each other: the one before another presentation, or the end, is current.
+    before: dict[str, Any] | None = None
+    for values in rows:
+        row = dict(zip(_RESPONSE, values))
+        if before is not None:
+            yield _response(study, before, is_current=before["presentation"] != row["presentation"])
+        before = row
+    if before is not None:
+        yield _response(study, before, is_current=True)
+
+
+def _response(study: Study, row: dict[str, Any], *, is_current: bool) -> dict[str, Any]:
+    same = ("set", "position", "patch_id", "revision", "answer", "confidence", "tumour_cell_count", "rt_ms",
+            "focus_lost_ms")  # fmt: skip
+    return {
+        "study_id": study.slug,
+        "presentation_id": str(row["presentation"]),
+        "reader_id": row["reader"],
+        "arm": "pair" if row["second"] else row["arm"],
+        **{name: row[name] for name in same},
+        "is_current": int(is_current),
+        "perturbed_response": _whole(row["perturbed_response"]),
+        "note": row["note"] or None,
+        "shown_at_utc": stamp(row["shown_at"]),
+        "answered_at_utc": stamp(row["answered_at"]),
+        "received_at_utc": stamp(row["received_at"]),
+        "session_id": None if row["session"] is None else str(row["session"]),
+        "viewing": json.dumps(row["viewing"], sort_keys=True) if row["viewing"] else None,
+        "app_version": row["code_version"],
+    }
 
 
 def reader_rows(study: Study) -> Iterator[dict[str, Any]]:

@@ -50,6 +50,14 @@ def points(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:+.1f}".replace("-", "−")
 
 
+def percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.0f} %"
+
+
+def percents(pair: list[float] | None) -> str:
+    return "–" if pair is None else f"{100 * pair[0]:.0f} to {100 * pair[1]:.0f} %"
+
+
 def interval(pair: list[float] | None) -> str:
     return "–" if pair is None else f"{points(pair[0])} to {points(pair[1])}"
 

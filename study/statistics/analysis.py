@@ -127,7 +127,7 @@ def analyse(
     readings = table[table["arm"].map(arm_family) != "pair"]
     positive, negative = readings[readings["truth"] == 1], readings[readings["truth"] == 0]
     main = endpoint(positive, arm, margin=margin, level=level)
-    warnings += main.warnings
+    warnings += main.warnings if len(readings) else []
     specificity = None
     if len(negative):
         specificity = endpoint(negative, arm, margin=margin, level=level, measure="specificity")
@@ -249,9 +249,9 @@ def _warn(result: Analysis) -> None:
                 f"every reader and the others to none, {100 * unseen:.0f} in 100 samples of this size would hold no "
                 "lost patch at all. No interval can see what was not drawn."
             )
-    if result.n["positives"] == 0:
+    if result.n["positives"] == 0 and result.detection["pair_comparison"] is None:
         warn("No positives: there is no true positive fraction.")
-    elif result.sensitivity["gee"] is None:
+    if result.n["positives"] and result.sensitivity["gee"] is None:
         warn("GEE: an arm is all correct or all wrong, or the fit failed; the odds ratio is undefined.")
     if result.intra_reader:
         for arm in ("original", "perturbed"):

@@ -45,15 +45,16 @@ class Mean:
     p: float | None
 
 
-def mean_t(values: np.ndarray, null: float = 0.0) -> Mean:
-    """Mean of one value per reader, its 95 % t interval and the two-sided p against ``null``."""
+def mean_t(values: np.ndarray, null: float = 0.0, bounds: Interval = (-np.inf, np.inf)) -> Mean:
+    """Mean of one value per reader, its 95 % t interval (cut at ``bounds``) and the two-sided p against ``null``."""
     x = np.asarray(values, float)
     mean = float(x.mean())
     if len(x) < 2 or np.ptp(x) < 1e-12:
         return Mean(mean, None, len(x), None)
     se = float(x.std(ddof=1)) / sqrt(len(x))
     half = float(stats.t.ppf(0.975, len(x) - 1)) * se
-    return Mean(mean, (mean - half, mean + half), len(x), float(2 * stats.t.sf(abs(mean - null) / se, len(x) - 1)))
+    ci = max(mean - half, bounds[0]), min(mean + half, bounds[1])
+    return Mean(mean, ci, len(x), float(2 * stats.t.sf(abs(mean - null) / se, len(x) - 1)))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The estimate that the verdict is given on: one reader, or several."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,7 +95,7 @@ def several_readers(
     warnings = []
     if random.se > 0:
         method = "Obuchowski-Rockette, random readers and random patches, Hillis degrees of freedom"
-        p, interval = random.p, random.interval
+        p, interval = random.p, _within(random)
     else:
         method = "Tango score interval at one pair per patch (no variation between readers or patches was seen)"
         eff = effective(clusters)
@@ -120,16 +121,26 @@ def several_readers(
         components=model.components,
     )
     ci = interval(level)
-    if random.se > 0 and fixed.se > 0 and _width(ci) < _width(fixed.interval(level)):
+    if random.se > 0 and fixed.se > 0 and _width(ci) < _width(_within(fixed)(level)):
         # More cannot be known of readers in general than of these readers: the arm-by-reader variance came out below
         # zero. Held at zero, like Cov2 - Cov3, it leaves the error of these readers.
         method += ", arm-by-reader variance held at zero"
-        ci, p = fixed.interval(level), fixed.p
+        ci, p = _within(fixed)(level), fixed.p
         warnings.append(
             "The readers' differences vary less than their own errors make likely, so that the interval over random "
             "readers (crossed) is narrower than the one for these readers alone; the verdict goes by the wider one."
         )
     return Primary.of(method, random.delta, ci, margin, level, p, measure), crossed, warnings
+
+
+def _within(estimate: Estimate) -> Callable[[float], Interval]:
+    """The estimate's interval, cut at -1 and 1: the change of a fraction cannot lie beyond."""
+
+    def interval(level: float) -> Interval:
+        low, high = estimate.interval(level)
+        return max(low, -1.0), min(high, 1.0)
+
+    return interval
 
 
 def _width(interval: Interval) -> float:
@@ -139,4 +150,4 @@ def _width(interval: Interval) -> float:
 def _held(estimate: Estimate, method: str) -> Difference:
     if estimate.se == 0:
         return Difference(estimate.delta, 0.0, estimate.df, None, None, method)
-    return Difference(estimate.delta, estimate.se, estimate.df, estimate.interval(), estimate.p, method)
+    return Difference(estimate.delta, estimate.se, estimate.df, _within(estimate)(0.95), estimate.p, method)

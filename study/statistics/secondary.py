@@ -126,7 +126,7 @@ def pair_comparison(table: pd.DataFrame) -> dict[str, Any] | None:
     ]
     return {
         "per_reader": [{"reader": reader, "value": value} for reader, value in per_reader],
-        "mean_proportion": mean_t(np.array([value.proportion for _, value in per_reader]), null=0.5),
+        "mean_proportion": mean_t(np.array([value.proportion for _, value in per_reader]), null=0.5, bounds=(0, 1)),
         "mean_d_prime": mean_t(np.array([value.d_prime for _, value in per_reader])),
     }
 

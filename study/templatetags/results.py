@@ -27,12 +27,12 @@ def p(value: float | None) -> str:
 
 @register.filter
 def percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.0f} %"
+    return tables.percent(value)
 
 
 @register.filter
 def percent_interval(value: list[float] | None) -> str:
-    return "–" if value is None else f"{100 * value[0]:.0f} to {100 * value[1]:.0f} %"
+    return tables.percents(value)
 
 
 @register.filter

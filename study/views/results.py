@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from model.learning.errors import BadInput
 from study import selectors
 from study.exports.figures import FIGURES
-from study.exports.registry import Source, exports, find
+from study.exports.registry import Export, Source, exports, find
 from study.exports.report import page_context
 from study.models import Study
 from study.results import analysis_of
@@ -49,7 +49,10 @@ def results(request: HttpRequest, study: Study) -> HttpResponse:
         return render(request, "study/results_closed.html", {"study": study, "reason": str(error)}, status=409)
     names = ["forest", "flow"] + (["psychometric"] if analysis["psychometric"] else [])
     figures = {name: reverse("results_figure", args=[study.slug, name]) for name in names}
-    context = {**page_context(study, analysis), "figures": figures, "exports": exports(study)}
+    groups: dict[str, list[Export]] = {}
+    for export in exports(study):
+        groups.setdefault(export.group, []).append(export)
+    context = {**page_context(study, analysis), "figures": figures, "downloads": groups.items()}
     return render(request, "study/results.html", context)
 
 

@@ -11,6 +11,11 @@ NORMS = (
     ("l0", "L0: share of pixels changed"),
     ("none", "no limit"),
 )
+STARTS = (
+    ("auto", "ImageNet weights, or at random where they cannot be had"),
+    ("imagenet", "ImageNet weights, or not at all"),
+    ("random", "at random"),
+)
 SEED = forms.IntegerField(
     initial=0, min_value=0, max_value=2**32 - 1, help_text="Equal seeds and settings give equal results."
 )
@@ -55,6 +60,7 @@ class TrainForm(forms.Form):
     preset = forms.ChoiceField(
         choices=[("quick", "quick: minutes on a CPU"), ("paper", "paper: ResNet-18, AdaDelta, 25 epochs")]
     )
+    init = forms.ChoiceField(choices=STARTS, label="Start from")
     seed = SEED
 
 
@@ -63,6 +69,7 @@ class CrossValidateForm(forms.Form):
     preset = forms.ChoiceField(
         choices=[("quick", "quick: minutes on a CPU"), ("paper", "paper: ResNet-18, AdaDelta, 25 epochs")]
     )
+    init = forms.ChoiceField(choices=STARTS, label="Start from")
     runs = forms.IntegerField(initial=5, min_value=1, max_value=100, help_text="The paper's Table 1a has 5.")
     folds = forms.IntegerField(initial=3, min_value=2, max_value=20, help_text="The paper's Table 1a has 3.")
     seed = SEED

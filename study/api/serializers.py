@@ -168,12 +168,14 @@ class TrainOrder(serializers.Serializer):
     name = serializers.CharField(max_length=100)
     dataset = serializers.SlugRelatedField(slug_field="name", queryset=Dataset.objects.all())
     preset_name = serializers.ChoiceField(choices=["quick", "paper"], default="quick")
+    init = serializers.ChoiceField(choices=["auto", "imagenet", "random"], default="auto")
     seed = serializers.IntegerField(**SEED)
 
 
 class CrossValidationOrder(serializers.Serializer):
     dataset = serializers.SlugRelatedField(slug_field="name", queryset=Dataset.objects.all())
     preset_name = serializers.ChoiceField(choices=["quick", "paper"], default="quick")
+    init = serializers.ChoiceField(choices=["auto", "imagenet", "random"], default="auto")
     runs = serializers.IntegerField(min_value=1, max_value=100, default=5)
     folds = serializers.IntegerField(min_value=2, max_value=20, default=3)
     seed = serializers.IntegerField(**SEED)

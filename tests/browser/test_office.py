@@ -1,0 +1,186 @@
+"""The office in Chromium: with nothing but a browser from an uploaded zip to an open study that two readers read."""
+
+import csv
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+
+from study.models import Response, Study, User
+from tests import factories
+from tests.browser.conftest import wait_ready
+from tests.jobs.conftest import crew  # noqa: F401
+
+SIDE = 32
+MINUTES = 240_000
+
+
+def zipped_patches(path: Path, count: int = 60) -> Path:
+    """Pink noise, with violet dots where there is tumour: a network learns it in seconds."""
+    rng = np.random.default_rng(0)
+    table = io.StringIO()
+    rows = csv.writer(table)
+    rows.writerow(["file", "tumour", "slide"])
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(count):
+            tumour = number % 2
+            pixels = np.array([225, 185, 210]) + rng.normal(0, 12, (SIDE, SIDE, 3))
+            dots = tumour * np.kron(rng.random((SIDE // 4, SIDE // 4)) < 0.25, np.ones((4, 4)))[..., None]
+            pixels = pixels * (1 - dots / 2) + np.array([120, 80, 160]) * dots / 2
+            file = io.BytesIO()
+            Image.fromarray(np.clip(pixels, 0, 255).round().astype(np.uint8)).save(file, "PNG")
+            archive.writestr(f"patches/{number}.png", file.getvalue())
+            rows.writerow([f"{number}.png", tumour, f"slide {number // 3}"])
+        archive.writestr("patches/labels.csv", table.getvalue())
+    return path
+
+
+def sign_in(page, name: str) -> None:
+    page.goto("/sign-in/")
+    page.fill("input[name=username]", name)
+    page.fill("input[name=password]", factories.PASSWORD)
+    page.click("form button[type=submit] >> nth=-1")
+    page.wait_for_url(re.compile(r"/(reading/)?$"))
+
+
+def no_fault(page) -> None:
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    assert not found, [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
+
+
+def when_done(page) -> None:
+    """Watch the job's page to its end and open what it made."""
+    page.wait_for_selector("#state.done, #state.failed", timeout=MINUTES)
+    assert page.text_content("#state") == "done", page.text_content("main")
+    page.click(".made a")
+
+
+@pytest.mark.slow
+def test_from_an_uploaded_zip_to_a_study_that_two_readers_read(crew, window, tmp_path):  # noqa: F811
+    factories.user("ada", User.Role.ADMIN)
+    worker = crew.start(command=("manage.py", "run_worker", "--interval", "0.2"))
+    page = window()
+    sign_in(page, "ada")
+
+    page.click("text=Data sets")
+    page.click("text=Upload patches")
+    no_fault(page)
+    page.fill("input[name=name]", "Mini")
+    page.fill("input[name=size]", str(SIDE))
+    page.set_input_files("input[name=upload]", zipped_patches(tmp_path / "mini.zip"))
+    page.click("text=Import >> nth=-1")
+    when_done(page)
+    assert "30 positive and 30 negative patches" in page.text_content(".lead")
+    no_fault(page)
+
+    page.click("text=Train a classifier")
+    page.fill("input[name=name]", "Mini net")
+    page.select_option("select[name=init]", "random")
+    page.click("button:has-text('Train')")
+    page.wait_for_selector("#bar[value]", timeout=MINUTES)
+    no_fault(page)
+    when_done(page)
+    no_fault(page)
+
+    page.click("text=Attack it")
+    page.fill("input[name=name]", "Mini 16")
+    page.fill("input[name=budget]", "16")
+    page.click("button:has-text('Attack')")
+    when_done(page)
+    assert page.locator(".pairs figure").count() >= 4
+    no_fault(page)
+
+    page.click("text=Build a study from it")
+    power = page.text_content("[data-claim='crossed.different']")
+    page.fill("input[name=positives]", "2")
+    page.wait_for_selector("#power-error:visible")
+    page.fill("input[name=positives]", "4")
+    page.wait_for_function("before => document.querySelector(\"[data-claim='crossed.different']\").textContent !== before", arg=power)
+    for name, value in {"name": "Mini study", "copies": "1", "min_gap": "2", "washout_hours": "0", "practice": "0"}.items():
+        page.fill(f"input[name={name}]", value)
+    page.uncheck("input[name=questions][value=confidence]")
+    no_fault(page)
+    page.click("text=Build the draft")
+    when_done(page)
+    no_fault(page)
+
+    page.click("text=Preview >> nth=0")
+    page.click("button:has-text('Begin')")
+    page.check("input[name=agree]")
+    page.click("main button[type=submit]")
+    page.click("main a[role=button]")
+    page.click("#viewing button[type=submit]")
+    wait_ready(page)
+    for position in range(1, 9):
+        assert page.text_content("#position").strip() == str(position)
+        page.keyboard.press("t")
+        wait_ready(page) if position < 8 else page.wait_for_selector("#finish:visible")
+    assert not Response.objects.exists()
+
+    links = []
+    for name in ("ann", "ben"):
+        page.goto("/office/studies/mini-study/readers/")
+        page.fill("input[name=username]", name)
+        page.click("text=Make a link")
+        links.append(page.input_value("#link"))
+        no_fault(page)
+    page.goto("/office/studies/mini-study/")
+    page.click("button:has-text('Freeze')")
+    assert Study.objects.get().protocol_sha256 in page.text_content("main")
+    no_fault(page)
+    page.goto("/office/studies/mini-study/")
+    page.click("text=Open to readers")
+    worker.terminate()
+
+    for link in links:
+        reader = window()
+        reader.goto(link)
+        reader.fill("input[name=password]", factories.PASSWORD)
+        reader.fill("input[name=again]", factories.PASSWORD)
+        reader.click("main button[type=submit]")
+        reader.goto("/reading/study/mini-study/consent/")
+        reader.check("input[name=agree]")
+        reader.click("main button[type=submit]")
+        reader.goto("/reading/study/mini-study/viewing/")
+        reader.click("#viewing button[type=submit]")
+        wait_ready(reader)
+        reader.keyboard.press("n")
+        wait_ready(reader)
+    assert Response.objects.count() == 2
+    page.goto("/office/studies/mini-study/readers/")
+    assert page.text_content(".seats").count("1 of 8") == 2
+    no_fault(page)
+
+
+@pytest.mark.parametrize("width", [1280, 640])
+def test_no_page_is_cut_off_and_axe_finds_nothing(window, transactional_db, width):
+    from tests.pool import attacked_pool
+
+    attack = attacked_pool()
+    factories.open_study()
+    factories.user("ada", User.Role.ADMIN)
+    page = window(width=width)
+    sign_in(page, "ada")
+    for address in (
+        "/office/", "/office/datasets/", "/office/datasets/new/pannuke/", "/office/classifiers/",
+        f"/office/classifiers/{attack.classifier_id}/", "/office/attacks/", "/office/attacks/new/", "/office/jobs/",
+        "/office/studies/", "/office/new-study/", "/office/studies/small/", "/office/studies/small/readers/",
+        "/office/pairs/", "/office/token/",
+    ):  # fmt: skip
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+        no_fault(page)
+
+
+def test_the_page_of_the_interface_stands_within_the_policy(window, transactional_db):
+    factories.user("ada", User.Role.ADMIN)
+    page = window()
+    sign_in(page, "ada")
+    page.goto("/api/")
+    page.wait_for_selector(".opblock-tag-section, .opblock", timeout=30_000)
+    assert page.locator(".opblock").count() > 20

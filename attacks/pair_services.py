@@ -41,7 +41,7 @@ def import_pairs(
     if PairSet.objects.filter(name=name).exists():
         raise BadInput(f"name: there are pairs '{name}' already; choose another name.")
     pairs = PairFolder(folder)
-    network = _network(classifier) if classifier else None
+    network = _network(classifier)
     place, written = f"pairs/{uuid4().hex}", []
     digest = hashlib.sha256()
     rows: list[Pair] = []
@@ -112,15 +112,10 @@ def _store(name: str, pixels: np.ndarray, written: list[str]) -> tuple[str, str]
     return written[-1], hashlib.sha256(png).hexdigest()
 
 
-def _network(classifier: Classifier) -> Any:
-    from model.learning.network import load_weights
+def _network(classifier: Classifier | None) -> Any:
+    from model.stored_network import stored_network
 
-    return load_weights(
-        classifier.arch,
-        classifier.weights.path,
-        sha256=classifier.weights_sha256,
-        image_size=classifier.dataset.size,
-    )
+    return stored_network(classifier) if classifier else None
 
 
 def _answer(network: Any, pixels: np.ndarray) -> float | None:

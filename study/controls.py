@@ -41,13 +41,6 @@ class Controls:
 
     @cached_property
     def _network(self) -> Any:
-        from model.learning.network import load_weights
+        from model.stored_network import stored_network
 
-        if self.classifier is None:
-            return None
-        return load_weights(
-            self.classifier.arch,
-            self.classifier.weights.path,
-            sha256=self.classifier.weights_sha256,
-            image_size=self.classifier.dataset.size,
-        )
+        return stored_network(self.classifier) if self.classifier else None

@@ -15,6 +15,7 @@ def researcher_at(window, transactional_db):
 
     def at(address: str, **options):
         page = window(**options)
+        page.set_default_timeout(120_000)  # a plan is seconds of computing, more on a busy machine
         page.goto("/sign-in/")
         page.fill("input[name=username]", "rita")
         page.fill("input[name=password]", factories.PASSWORD)

@@ -113,7 +113,6 @@ class Studies(Rows):
         responses={(200, "*/*"): OpenApiTypes.BINARY},
         parameters=[OpenApiParameter("filename", str, OpenApiParameter.PATH)],
     )
-    @action(detail=True, methods=["get"], url_path=r"exports/(?P<filename>[A-Za-z0-9_.-]{1,100})")
     def export(self, request: Request, slug: str, filename: str) -> StreamingHttpResponse:
         """One file, such as presentations.csv; 409 until the study is closed and unblinded."""
         study = self._whole(slug)

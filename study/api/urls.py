@@ -19,5 +19,8 @@ router.register(r"studies/(?P<study_slug>[-a-zA-Z0-9_]{1,60})/readers", studies.
 app_name = "api"
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path(  # a file has no slash at its end
+        "studies/<slug:slug>/exports/<str:filename>", studies.Studies.as_view({"get": "export"}), name="study-export"
+    ),
     path("", include(router.urls)),
 ]

@@ -1,0 +1,37 @@
+"""From an attack to the readers' answers as CSV. Set BLINDSPOT (the address) and TOKEN (from /office/token/)."""
+
+import json
+import os
+import time
+import urllib.request
+from pathlib import Path
+
+
+def call(path, body=None):
+    headers = {"Authorization": f"Token {os.environ['TOKEN']}", "Content-Type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{os.environ['BLINDSPOT']}/api/v1/{path}", data, headers)
+    with urllib.request.urlopen(request) as answer:
+        return answer.read() if "exports" in path else json.load(answer)
+
+
+def order(path, body):
+    job = call(path, body)
+    while job["state"] in ("waiting", "queued", "running"):
+        time.sleep(1)
+        job = call(f"jobs/{job['id']}/")
+    assert job["state"] == "done", job["error"]
+    return job["result"]
+
+
+size = {"positives": int(os.environ.get("CASES", 20)), "washout_hours": 0, "questions": []}
+attack = order("attacks/", {"name": "scripted", "classifier": "demo", "norm": "linf", "budget": 8})["attack"]
+study = order("studies/", {"name": "Scripted", "attack": attack, "settings": size})["study"]
+for reader in ("ann", "ben"):
+    print(call(f"studies/{study}/readers/", {"username": reader})["link"])
+for step in ("freeze", "open"):
+    call(f"studies/{study}/{step}/", {})
+input("Send the links. Press Enter when the readers have finished.\n")
+call(f"studies/{study}/close/", {})
+call(f"studies/{study}/unblind/", {"confirm": study})
+Path("presentations.csv").write_bytes(call(f"studies/{study}/exports/presentations.csv"))

@@ -13,10 +13,13 @@ import json
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from scipy import stats
 from tqdm import tqdm
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from study.statistics.clustered import Clusters
 from study.statistics.primary import one_reader, several_readers
@@ -107,7 +110,7 @@ def main() -> None:
         "sets": SETS,
         "margin": MARGIN,
         "nominal_coverage": LEVEL,
-        "nominal_false_claim": (1 - LEVEL) / 2,
+        "nominal_false_claim": round((1 - LEVEL) / 2, 4),
         "replications": options.replications,
         "standard_error_of_2.5_percent": round(error, 4),
         "seed": options.seed,

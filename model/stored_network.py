@@ -21,7 +21,11 @@ def stored_network(classifier: Classifier) -> Network:
             raise BadInput(f"{name} is missing from the file store. Restore it from a backup.") from None
         try:
             return load_weights(
-                classifier.arch, copy, sha256=classifier.weights_sha256, image_size=classifier.dataset.size
+                classifier.arch,
+                copy,
+                sha256=classifier.weights_sha256,
+                image_size=classifier.dataset.size,
+                shrink=classifier.settings.get("shrink", 1),
             )
         except BadInput as error:
             raise BadInput(str(error).replace(str(copy), name)) from error

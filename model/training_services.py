@@ -68,7 +68,14 @@ def train_classifier(
     kept, held_out = splits.split(labels, groups, test_share=test_share, seed=seed)
     grouped = splits.grouped(groups)
     (network, start), notes = _told(
-        lambda: build_network(arch, init=init, weights=weights, seed=derived_seed(seed, 1), image_size=dataset.size)
+        lambda: build_network(
+            arch,
+            init=init,
+            weights=weights,
+            seed=derived_seed(seed, 1),
+            image_size=dataset.size,
+            shrink=settings.shrink,
+        )
     )
     if not grouped:
         notes.append(NO_GROUPS)

@@ -90,7 +90,12 @@ def run_fold(
     kept, held_out = division[fold]
     seed = derived_seed(plan.seed, run, fold)
     network, start = build_network(
-        plan.arch, init=plan.init, weights=plan.weights, seed=seed, image_size=images.shape[1]
+        plan.arch,
+        init=plan.init,
+        weights=plan.weights,
+        seed=seed,
+        image_size=images.shape[1],
+        shrink=plan.settings.shrink,
     )
     trained = train(network, images[kept], labels[kept], plan.settings, seed=seed, device=device, progress=progress)
     probabilities = evaluation.predict(trained.network, images[held_out])

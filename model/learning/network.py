@@ -57,19 +57,26 @@ class Initialisation:
 
 
 class Network(nn.Module):
-    """A torchvision body behind its normalisation. ``forward``: float (n, 3, h, w) in [0, 1] -> logits (n, 2)."""
+    """A torchvision body behind its normalisation. ``forward``: float (n, 3, h, w) in [0, 1] -> logits (n, 2).
+
+    ``shrink`` > 1 averages squares of that many pixels first: the body works at a coarser scale, at 1 / shrink^2 of
+    the cost, while patches, attacks and what readers see stay at the patch's own scale.
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, body: nn.Module, arch: str):
+    def __init__(self, body: nn.Module, arch: str, shrink: int = 1):
         super().__init__()
         self.arch = arch
+        self.shrink = shrink
         self.body = body
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
+        if self.shrink > 1:
+            images = nn.functional.avg_pool2d(images, self.shrink)
         return self.body((images - self.mean) / self.std)
 
     @property
@@ -95,6 +102,7 @@ def build_network(
     weights: str | Path | None = None,
     seed: int,
     image_size: int = 224,
+    shrink: int = 1,
 ) -> tuple[Network, Initialisation]:
     """A network with two outputs, in evaluation mode on the CPU, and the record of its initialisation.
 
@@ -107,7 +115,7 @@ def build_network(
     """
     if init not in ("auto", "imagenet", "random"):
         raise BadInput(f"init: {init!r} is not one of auto, imagenet, random.")
-    network = _random(arch, seed, image_size)
+    network = _random(arch, seed, image_size, shrink)
     if weights is not None:
         state, sha256 = read_state(weights)
         head = _load(network, state, str(weights), image_size, any_head=True)
@@ -120,7 +128,7 @@ def build_network(
     return network, record
 
 
-def load_weights(arch: str, path: str | Path, *, sha256: str = "", image_size: int = 224) -> Network:
+def load_weights(arch: str, path: str | Path, *, sha256: str = "", image_size: int = 224, shrink: int = 1) -> Network:
     """A finished classifier from its weights file, in evaluation mode on the CPU.
 
     Raises BadInput if the file's SHA-256 is not ``sha256`` (where given), if the weights do not fit the architecture
@@ -129,7 +137,7 @@ def load_weights(arch: str, path: str | Path, *, sha256: str = "", image_size: i
     state, found = read_state(path)
     if sha256 and found != sha256:
         raise BadInput(f"{path} is not the file that was saved: its SHA-256 is {found}, recorded is {sha256}.")
-    network = _random(arch, 0, image_size)
+    network = _random(arch, 0, image_size, shrink)
     _load(network, state, str(path), image_size, any_head=False)
     check_network(network, image_size)
     return network
@@ -137,7 +145,8 @@ def load_weights(arch: str, path: str | Path, *, sha256: str = "", image_size: i
 
 def weights_bytes(network: Network) -> tuple[bytes, str]:
     """The state dict with torchvision's keys as a file's bytes, and their SHA-256; equal weights give equal bytes."""
-    state = OrderedDict((key, value.detach().cpu().contiguous()) for key, value in network.body.state_dict().items())
+    plain = {"memory_format": torch.contiguous_format}  # channels_last would leave other strides in the file
+    state = OrderedDict((key, value.detach().cpu().clone(**plain)) for key, value in network.body.state_dict().items())
     buffer = io.BytesIO()  # to a buffer, for torch writes a path's name into the file
     torch.save(state, buffer)
     data = buffer.getvalue()
@@ -215,13 +224,15 @@ def architectures() -> list[str]:
 # --- Filling a network ----------------------------------------------------------------------------------------------
 
 
-def _random(arch: str, seed: int, image_size: int) -> Network:
+def _random(arch: str, seed: int, image_size: int, shrink: int) -> Network:
+    if not 1 <= shrink <= image_size:
+        raise BadInput(f"shrink: {shrink} is not a number of pixels from 1 to {image_size}.")
     if arch not in architectures():
         close = ", ".join(name for name in architectures() if name[:4] == arch[:4].lower()) or "resnet18, densenet121"
         raise BadInput(f"arch: torchvision has no classifier called {arch!r}. There are, for example: {close}.")
     options: dict[str, Any] = {"weights": None}
     if arch.startswith("vit_"):
-        options["image_size"] = image_size
+        options["image_size"] = image_size // shrink
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # some constructors announce a future default
         torch.manual_seed(seed)
@@ -232,7 +243,7 @@ def _random(arch: str, seed: int, image_size: int) -> Network:
         _new_head(body, arch)
     if getattr(body, "AuxLogits", None) is not None or getattr(body, "aux1", None) is not None:
         raise BadInput(f"{arch} has auxiliary outputs, which are not supported. Choose another, such as resnet50.")
-    return Network(body, arch).eval()
+    return Network(body, arch, shrink).eval()
 
 
 def _new_head(body: nn.Module, arch: str, outputs: int = 2) -> None:
@@ -256,7 +267,7 @@ def _load(network: Network, state: dict[str, Tensor], source: str, image_size: i
         state |= {f"{name}.{key}": value for key, value in head.state_dict().items()}
         status = "new"
     if network.arch.startswith("vit_"):
-        state = _resized(state, image_size)
+        state = _resized(state, image_size // network.shrink)
     try:
         network.body.load_state_dict(state, strict=True)
     except RuntimeError as error:

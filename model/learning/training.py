@@ -26,10 +26,12 @@ ROOM = 0.5
 class TrainSettings:
     """What determines a training, beside the patches and the seed.
 
-    ``crop`` > 0 trains on random windows of that many pixels at the patch's own scale, except in the last
-    ``whole_epochs``, which see whole patches; the finished network is always used on whole patches. ``settle`` ends by
-    measuring BatchNorm's means and variances anew on whole training patches: the running ones lag behind in a short
-    training and are those of windows.
+    ``shrink`` > 1 builds a network that averages squares of that many pixels first (see ``Network``): a classifier of
+    coarser sight at a fraction of the cost. ``crop`` > 0 trains on random windows of that many pixels at the patch's
+    own scale, except in the last ``whole_epochs``, which see whole patches; the finished network is always used on
+    whole patches. ``tiles`` > 1 joins a window of that many by that many smaller ones. ``settle`` ends by measuring
+    BatchNorm's means and variances anew on whole training patches: the running ones lag behind in a short training and
+    are those of windows.
     """
 
     preset: str = "paper"
@@ -39,7 +41,9 @@ class TrainSettings:
     weight_decay: float = 0.0
     epochs: int = 25
     batch_size: int = 32
+    shrink: int = 1
     crop: int = 0
+    tiles: int = 1
     whole_epochs: int = 0
     settle: bool = False
     augment: bool = True
@@ -47,7 +51,7 @@ class TrainSettings:
     compile: bool = False
 
     def __post_init__(self) -> None:
-        for name, low in (("epochs", 1), ("batch_size", 2), ("crop", 0), ("whole_epochs", 0)):
+        for name, low in (("epochs", 1), ("shrink", 1), ("batch_size", 2), ("crop", 0), ("whole_epochs", 0)):
             if getattr(self, name) < low:
                 raise BadInput(f"{name}: {getattr(self, name)} is too small; it must be at least {low}.")
         if not 0 < self.learning_rate < 1000:
@@ -67,7 +71,7 @@ PRESETS = {
         weight_decay=0.05,
         epochs=12,
         batch_size=16,
-        crop=112,
+        shrink=2,
         settle=True,
     ),
 }
@@ -135,7 +139,9 @@ def train(
             crop = settings.crop if epoch < settings.epochs - settings.whole_epochs else 0
             loss_sum, right = torch.zeros(2, device=place)
             for batch, rows in enumerate(torch.randperm(len(images), generator=draw).tensor_split(batches)):
-                seen = window(pixels, rows, draw, crop=crop, augment=settings.augment, device=place)
+                seen = window(
+                    pixels, rows, draw, crop=crop, tiles=settings.tiles, augment=settings.augment, device=place
+                )
                 answers = truth[rows.to(place)]
                 loss, logits = step(seen, answers)
                 schedule()
@@ -156,7 +162,14 @@ def train(
 
 
 def window(
-    pixels: Tensor, rows: Tensor, draw: torch.Generator, *, crop: int, augment: bool, device: torch.device
+    pixels: Tensor,
+    rows: Tensor,
+    draw: torch.Generator,
+    *,
+    crop: int,
+    augment: bool,
+    device: torch.device,
+    tiles: int = 1,
 ) -> Tensor:
     """A batch, float (b, 3, s, s) in [0, 1], channels last, out of uint8 ``pixels`` (n, h, w, 3).
 
@@ -165,9 +178,7 @@ def window(
     """
     count, height, width = len(rows), pixels.shape[1], pixels.shape[2]
     tall, wide = (min(crop, height), min(crop, width)) if crop else (height, width)
-    top = torch.randint(height - tall + 1, (count, 1), generator=draw)
-    left = torch.randint(width - wide + 1, (count, 1), generator=draw)
-    y, x = top + torch.arange(tall), left + torch.arange(wide)  # (b, tall), (b, wide)
+    y, x = _places(count, height, tall, tiles, draw), _places(count, width, wide, tiles, draw)
     if augment:
         flips = torch.rand(3, count, 1, generator=draw) < 0.5
         y, x = torch.where(flips[0], y.flip(1), y), torch.where(flips[1], x.flip(1), x)
@@ -178,6 +189,19 @@ def window(
         y, x = torch.where(turned, y.mT, y), torch.where(turned, x.mT, x)
     batch = pixels[rows[:, None, None], y, x]  # (b, s, s, 3): already channels last
     return batch.to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
+
+
+def _places(count: int, length: int, taken: int, tiles: int, draw: torch.Generator) -> Tensor:
+    """(count, taken) rising places out of ``length``: ``tiles`` runs, each at random in its part of the length."""
+    if taken == length:
+        return torch.arange(length).expand(count, length)
+    edges = [length * tile // tiles for tile in range(tiles + 1)]
+    runs = [taken * (tile + 1) // tiles - taken * tile // tiles for tile in range(tiles)]
+    parts = []
+    for first, end, run in zip(edges, edges[1:], runs, strict=False):
+        start = first + torch.randint(end - first - run + 1, (count, 1), generator=draw)
+        parts.append(start + torch.arange(run))
+    return torch.cat(parts, 1)
 
 
 def settle(network: nn.Module, pixels: Tensor, device: torch.device, *, at_most: int = 512) -> None:

@@ -253,18 +253,18 @@ class Look:
     nucleoli: float  # expected number
 
 
-LYMPHOCYTE = Look(INFLAMMATORY, (6.4, 0.10), (1.12, 0.08), 0.05, (1.35, 0.15), 0.16, "fine", 0.05, 0.0)
-PLASMA_CELL = Look(INFLAMMATORY, (7.2, 0.10), (1.2, 0.1), 0.05, (1.15, 0.15), 0.26, "fine", 0.15, 0.0)
-FIBROBLAST = Look(CONNECTIVE, (12.5, 0.24), (3.7, 0.25), 0.10, (1.05, 0.28), 0.18, "fine", 0.12, 0.1)
+LYMPHOCYTE = Look(INFLAMMATORY, (6.4, 0.10), (1.12, 0.08), 0.05, (1.35, 0.15), 0.10, "fine", 0.05, 0.0)
+PLASMA_CELL = Look(INFLAMMATORY, (7.2, 0.10), (1.2, 0.1), 0.05, (1.15, 0.15), 0.18, "fine", 0.15, 0.0)
+FIBROBLAST = Look(CONNECTIVE, (12.5, 0.24), (3.7, 0.25), 0.10, (1.05, 0.28), 0.12, "fine", 0.12, 0.1)
 ENDOTHELIUM = Look(CONNECTIVE, (10.0, 0.2), (3.0, 0.2), 0.08, (1.15, 0.15), 0.12, "fine", 0.1, 0.0)
 
 
 def epithelium(rng: Rng) -> Look:
     """Benign epithelial nuclei of one patch: small, alike, evenly stained; sometimes reactive and a little larger."""
-    length = rng.uniform(7.2, 9.3)
+    length = rng.uniform(7.0, 8.8)
     return Look(
         EPITHELIAL, (length, 0.08), (rng.uniform(1.15, 1.45), 0.08), 0.04, (rng.uniform(0.85, 1.3), 0.10),
-        rng.uniform(0.10, 0.2), "fine", rng.uniform(0.08, 0.3), rng.uniform(0, 0.5),
+        rng.uniform(0.06, 0.13), "fine", rng.uniform(0.08, 0.25), rng.uniform(0, 0.3),
     )  # fmt: skip
 
 
@@ -273,14 +273,14 @@ def tumour(rng: Rng, grade: float) -> Look:
     vesicular = rng.random() < 0.4  # pale with a sharp rim and nucleoli, or dark throughout
     return Look(
         NEOPLASTIC,
-        (12.2 + 4.3 * grade + rng.uniform(-0.6, 0.8), 0.16 + 0.14 * grade),
+        (13.2 + 4.3 * grade + rng.uniform(-0.6, 0.8), 0.16 + 0.14 * grade),
         (rng.uniform(1.2, 1.55), 0.16),
         0.07 + 0.08 * grade,
         (rng.uniform(0.62, 0.85) if vesicular else rng.uniform(0.88, 1.28), 0.16 + 0.1 * grade),
-        rng.uniform(0.18, 0.28) + 0.08 * grade,
+        rng.uniform(0.24, 0.34) + 0.06 * grade,
         "mid" if rng.random() < 0.4 else "fine",
         rng.uniform(0.3, 0.55) if vesicular else rng.uniform(0.1, 0.3),
-        rng.uniform(0.9, 1.5) + 0.9 * grade,
+        rng.uniform(1.2, 2.0) + 0.9 * grade,
     )
 
 

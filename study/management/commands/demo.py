@@ -54,7 +54,7 @@ class Command(JsonCommand):
             )
         made["classifier"] = self._stage(made, "train", "train", "demo", name="demo", preset="quick", seed=seed)
         made["cross_validation"] = self._stage(
-            made, "cross_validate", "cross_validate", "demo", runs=1, folds=2, preset="quick", seed=seed
+            made, "cross_validate", "cross_validate", "demo", runs=1, folds=2, epochs=8, preset="quick", seed=seed
         )
         made["attack"] = self._stage(
             made, "attack", "attack", "demo", norm="linf", budget=8, name="demo-linf-8", seed=seed

@@ -130,18 +130,20 @@ def import_classifier(
     arch: str,
     weights: str | Path,
     name: str = "",
+    shrink: int = 1,
     device: str | None = None,
     created_by: Any = None,
     progress: Progress = no_progress,
 ) -> Classifier:
     """A lab's own weights, checked on a forward pass and evaluated on every patch of ``dataset``, which becomes its
-    test split: it was trained elsewhere, and whether it has seen these patches is not known here.
+    test split: it was trained elsewhere, and whether it has seen these patches is not known here. ``shrink`` as in
+    ``TrainSettings``.
 
     Raises BadInput, before anything is written, if the weights do not fit.
     """
     name = name or f"{Path(weights).stem}-{arch}"
     check_classifier_name(name)
-    network = load_weights(arch, weights, image_size=dataset.size)
+    network = load_weights(arch, weights, image_size=dataset.size, shrink=shrink)
     table = patch_table(dataset)
     probabilities = evaluation.predict(
         network, dataset_arrays(dataset), device=device or best_device(), progress=progress
@@ -155,7 +157,12 @@ def import_classifier(
         arch=arch,
         initialisation=f"imported from {Path(weights).name}"[:200],
         seed=0,
-        settings={"imported": Path(weights).name, "file_sha256": read_state(weights)[1], "machine": machine()},
+        settings={
+            "imported": Path(weights).name,
+            "file_sha256": read_state(weights)[1],
+            "shrink": shrink,
+            "machine": machine(),
+        },
         split={"train": [], "test": ids.tolist(), "grouped": splits.grouped(table["group"].to_numpy())},
         metrics=evaluation.metrics(table["tumour"].to_numpy(), probabilities),
         test_probabilities=_by_id(ids, probabilities),

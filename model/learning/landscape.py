@@ -7,6 +7,7 @@ that the loss is a function of the weights alone; ``buffers="final"`` keeps thos
 """
 
 import contextlib
+import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -107,7 +108,10 @@ def plane_bytes(plane: Plane) -> bytes:
     return buffer.getvalue()
 
 
-def plane_from_bytes(data: bytes) -> Plane:
+def plane_from_bytes(data: bytes, sha256: str = "") -> Plane:
+    """A plane from its file; BadInput if the file is not the one whose SHA-256 was recorded."""
+    if sha256 and hashlib.sha256(data).hexdigest() != sha256:
+        raise BadInput("The file of the weights' path has changed since it was stored. Restore it from a backup.")
     return Plane(**torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
 
 

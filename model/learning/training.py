@@ -29,9 +29,8 @@ class TrainSettings:
     ``shrink`` > 1 builds a network that averages squares of that many pixels first (see ``Network``): a classifier of
     coarser sight at a fraction of the cost. ``crop`` > 0 trains on random windows of that many pixels at the patch's
     own scale, except in the last ``whole_epochs``, which see whole patches; the finished network is always used on
-    whole patches. ``tiles`` > 1 joins a window of that many by that many smaller ones. ``settle`` ends by measuring
-    BatchNorm's means and variances anew on whole training patches: the running ones lag behind in a short training and
-    are those of windows.
+    whole patches. ``settle`` ends by measuring BatchNorm's means and variances anew on whole training patches: the
+    running ones lag behind in a short training and are those of windows.
     """
 
     preset: str = "paper"
@@ -43,7 +42,6 @@ class TrainSettings:
     batch_size: int = 32
     shrink: int = 1
     crop: int = 0
-    tiles: int = 1
     whole_epochs: int = 0
     settle: bool = False
     augment: bool = True
@@ -139,9 +137,7 @@ def train(
             crop = settings.crop if epoch < settings.epochs - settings.whole_epochs else 0
             loss_sum, right = torch.zeros(2, device=place)
             for batch, rows in enumerate(torch.randperm(len(images), generator=draw).tensor_split(batches)):
-                seen = window(
-                    pixels, rows, draw, crop=crop, tiles=settings.tiles, augment=settings.augment, device=place
-                )
+                seen = window(pixels, rows, draw, crop=crop, augment=settings.augment, device=place)
                 answers = truth[rows.to(place)]
                 loss, logits = step(seen, answers)
                 schedule()
@@ -169,7 +165,6 @@ def window(
     crop: int,
     augment: bool,
     device: torch.device,
-    tiles: int = 1,
 ) -> Tensor:
     """A batch, float (b, 3, s, s) in [0, 1], channels last, out of uint8 ``pixels`` (n, h, w, 3).
 
@@ -178,7 +173,9 @@ def window(
     """
     count, height, width = len(rows), pixels.shape[1], pixels.shape[2]
     tall, wide = (min(crop, height), min(crop, width)) if crop else (height, width)
-    y, x = _places(count, height, tall, tiles, draw), _places(count, width, wide, tiles, draw)
+    top = torch.randint(height - tall + 1, (count, 1), generator=draw)
+    left = torch.randint(width - wide + 1, (count, 1), generator=draw)
+    y, x = top + torch.arange(tall), left + torch.arange(wide)  # (b, tall), (b, wide)
     if augment:
         flips = torch.rand(3, count, 1, generator=draw) < 0.5
         y, x = torch.where(flips[0], y.flip(1), y), torch.where(flips[1], x.flip(1), x)
@@ -189,19 +186,6 @@ def window(
         y, x = torch.where(turned, y.mT, y), torch.where(turned, x.mT, x)
     batch = pixels[rows[:, None, None], y, x]  # (b, s, s, 3): already channels last
     return batch.to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
-
-
-def _places(count: int, length: int, taken: int, tiles: int, draw: torch.Generator) -> Tensor:
-    """(count, taken) rising places out of ``length``: ``tiles`` runs, each at random in its part of the length."""
-    if taken == length:
-        return torch.arange(length).expand(count, length)
-    edges = [length * tile // tiles for tile in range(tiles + 1)]
-    runs = [taken * (tile + 1) // tiles - taken * tile // tiles for tile in range(tiles)]
-    parts = []
-    for first, end, run in zip(edges, edges[1:], runs, strict=False):
-        start = first + torch.randint(end - first - run + 1, (count, 1), generator=draw)
-        parts.append(start + torch.arange(run))
-    return torch.cat(parts, 1)
 
 
 def settle(network: nn.Module, pixels: Tensor, device: torch.device, *, at_most: int = 512) -> None:

@@ -52,42 +52,32 @@ def embedding_figure(
 
 
 def landscape_figure(found: Landscape, plane: Plane, *, note: str = "", title: str = "") -> Figure:
-    """Fig. 2b: contours of the loss over the plane, with the training's path from its first to its last epoch."""
+    """Fig. 2b: the loss over the plane with the training's path on it; beside it the loss along that path, and along
+    the straight line from the first weights to the last."""
     first, second = (100 * float(share) for share in plane.explained)
     path = plane.coordinates.numpy()
     with look():
-        figure = new(6.6, 5.8)
-        axes = figure.subplots()
+        figure = new(10.4, 5.4)
+        grid = figure.add_gridspec(2, 2, width_ratios=[2, 1])
+        axes, along, straight = (figure.add_subplot(cell) for cell in (grid[:, 0], grid[0, 1], grid[1, 1]))
         finite = found.loss[np.isfinite(found.loss)]
-        levels = np.geomspace(max(finite.min(), 1e-4), np.quantile(finite, 0.98), 18)
+        levels = np.geomspace(max(finite.min(), 1e-4), max(np.quantile(finite, 0.98), 2e-4), 18)
         filled = axes.contourf(found.x, found.y, found.loss, levels=levels, cmap="cividis_r", extend="both")
         axes.contour(found.x, found.y, found.loss, levels=levels, colors="white", linewidths=0.4)
-        axes.plot(*path.T, "-", color=VERMILION, linewidth=1.6)
-        axes.plot(*path.T, ".", color=VERMILION, markersize=6, label=f"{len(path) - 1} epochs")
+        axes.plot(*path.T, ".-", color=VERMILION, linewidth=1.6, markersize=6, label=f"{len(path) - 1} epochs")
         axes.plot(*path[0], "o", color="white", markeredgecolor=VERMILION, markersize=9, label="start")
         axes.plot(*path[-1], "X", color=VERMILION, markeredgecolor="white", markersize=11, label="end")
-        bar = figure.colorbar(filled, ax=axes, format="%.3g")
-        bar.set_label("Cross-entropy")
+        figure.colorbar(filled, ax=axes, format="%.3g").set_label("Cross-entropy")
         axes.set(
             xlabel=f"component 1 ({first:.1f} % of the path's variance)",
             ylabel=f"component 2 ({second:.1f} %)",
             title=title,
         )
         axes.legend(loc="best", frameon=True, framealpha=0.85)
-        if note:
-            figure.supxlabel(note, fontsize=8, color=GREY)
-    return figure
-
-
-def path_figure(found: Landscape, *, note: str = "", title: str = "") -> Figure:
-    """One dimension: the loss along the straight line from the first weights to the last, and along the path."""
-    with look():
-        figure = new(6.4, 3.6)
-        left, right = figure.subplots(1, 2, sharey=True)
-        left.plot(found.line, found.line_loss, color=BLUE)
-        left.set(xlabel="straight from start (0) to end (1)", ylabel="Cross-entropy", title=title)
-        right.plot(range(len(found.path_loss)), found.path_loss, "o-", color=VERMILION, markersize=3)
-        right.set(xlabel="epoch, path projected on the plane")
+        along.plot(range(len(found.path_loss)), found.path_loss, "o-", color=VERMILION, markersize=3)
+        along.set(xlabel="epoch (path projected on the plane)", ylabel="Cross-entropy", ylim=(0, None))
+        straight.plot(found.line, found.line_loss, color=BLUE)
+        straight.set(xlabel="straight line, start (0) to end (1)", ylabel="Cross-entropy", ylim=(0, None))
         if note:
             figure.supxlabel(note, fontsize=8, color=GREY)
     return figure

@@ -27,10 +27,21 @@ class Command(JsonCommand):
         parser.add_argument("--arch", required=True, help="the torchvision classifier that the weights are for")
         parser.add_argument("--weights", required=True, metavar="FILE")
         parser.add_argument("--name", default="", help="of the classifier (default: made of file and architecture)")
+        parser.add_argument(
+            "--shrink", type=int, default=1, help="average squares of so many pixels first (default: 1)"
+        )
         parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU if there is one)")
 
     def run(
-        self, *, dataset: str | None, arch: str, weights: str, name: str, device: str | None, **options: Any
+        self,
+        *,
+        dataset: str | None,
+        arch: str,
+        weights: str,
+        name: str,
+        shrink: int,
+        device: str | None,
+        **options: Any,
     ) -> dict[str, Any]:
         return classifier_report(
             import_classifier(
@@ -38,6 +49,7 @@ class Command(JsonCommand):
                 arch=arch,
                 weights=weights,
                 name=name,
+                shrink=shrink,
                 device=device,
                 progress=self.progress("judge", "patch"),
             )

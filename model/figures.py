@@ -1,0 +1,263 @@
+"""Figures of classifiers and cross-validations: what each is called, how it is drawn, and the data behind it.
+
+A figure is computed once. What it shows (hashes of weights, patches and perturbations, options, seed) names its files.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from django.core.files.storage import default_storage
+from matplotlib.figure import Figure
+
+from model import figure_store
+from model.evaluation_selectors import fold_answers, table_1a, test_answers
+from model.learning import evaluation, landscape
+from model.learning.errors import BadInput, Progress, no_progress
+from model.learning.plots import evaluation as plots
+from model.learning.plots import spaces
+from model.learning.plots.style import render
+from model.models import Classifier, CrossValidation, Patch
+from model.selectors import dataset_arrays
+from model.stored_network import stored_network
+from model.version import VERSION
+
+KINDS = ("svg", "png", "pdf")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A finished figure with the data behind it (one tidy table) and the numbers that belong beside it."""
+
+    figure: Figure
+    table: pd.DataFrame
+    numbers: dict[str, Any] = field(default_factory=dict)
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a figure is made: ``draw(subject, options, progress)``.
+
+    ``options`` are the defaults of its options; ``slow`` says that it is too long for a page to wait for.
+    """
+
+    name: str
+    title: str
+    of: str
+    draw: Callable[[Any, Mapping[str, Any], Progress], Drawn]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    slow: bool = False
+
+
+@dataclass(frozen=True)
+class Made:
+    """The files of a figure: ``files`` by kind (svg, png, pdf, csv), the numbers and the caption."""
+
+    key: str
+    files: dict[str, Path]
+    numbers: dict[str, Any]
+    caption: str
+    fresh: bool
+
+
+def make(
+    recipe: Recipe, subject: Any, content: Mapping[str, Any], *, progress: Progress = no_progress, **options: Any
+) -> Made:
+    """The figure's files, from the cache or drawn now. ``content`` is what identifies the subject.
+
+    Raises BadInput for an option the figure does not have, and where the subject lacks what it needs.
+    """
+    chosen = settle_options(recipe, options)
+    key = key_of(recipe, content, chosen)
+    found = stored(key)
+    if found is not None:
+        return found
+    drawn = recipe.draw(subject, chosen, progress)
+    folder = figure_store.folder()
+    for kind in KINDS:
+        figure_store.write(folder / f"{key}.{kind}", render(drawn.figure, kind))
+    figure_store.write(folder / f"{key}.csv", drawn.table.to_csv(index=False).encode())
+    about = {"figure": recipe.name, "numbers": drawn.numbers, "caption": drawn.caption, "options": chosen}
+    figure_store.write(folder / f"{key}.json", json.dumps(about, indent=2, default=_plain).encode())
+    made = stored(key)
+    assert made is not None  # its last file has just been written
+    return Made(made.key, made.files, made.numbers, made.caption, fresh=True)
+
+
+def settle_options(recipe: Recipe, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The figure's defaults with the options that are not None in place of its own."""
+    given = {name: value for name, value in options.items() if value is not None}
+    strangers = sorted(set(given) - set(recipe.options))
+    if strangers:
+        known = ", ".join(sorted(recipe.options)) or "none"
+        raise BadInput(f"{strangers[0]}: figure {recipe.name} has no such option. It has: {known}.")
+    return dict(recipe.options) | given
+
+
+def key_of(recipe: Recipe, content: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
+    """The name of the figure's files, made of everything that determines it."""
+    return f"{recipe.name}-{figure_store.content_key(figure=recipe.name, version=VERSION, **content, options=chosen)}"
+
+
+def stored(key: str) -> Made | None:
+    """The figure of that key if it has been made. Its numbers are written last: with them it is whole."""
+    folder = figure_store.folder()
+    about = folder / f"{key}.json"
+    if not about.exists():
+        return None
+    read = json.loads(about.read_text())
+    files = {kind: folder / f"{key}.{kind}" for kind in (*KINDS, "csv")}
+    return Made(key, files, read["numbers"], read["caption"], fresh=False)
+
+
+# --- Figures of a classifier ------------------------------------------------------------------------------------------
+
+
+def content_of_classifier(classifier: Classifier) -> dict[str, Any]:
+    return {
+        "weights": classifier.weights_sha256,
+        "dataset": classifier.dataset.sha256,
+        "test": classifier.split["test"],
+        "trajectory": classifier.settings.get("trajectory", {}).get("sha256", ""),
+        "name": classifier.name,
+    }
+
+
+def content_of_cross_validation(validation: CrossValidation) -> dict[str, Any]:
+    rows = validation.results.order_by("run", "fold").values_list("run", "fold", "auc", "accuracy")
+    return {"settings": validation.settings_sha256, "rows": list(rows), "name": validation.dataset.name}
+
+
+def _answers(subject: Classifier | CrossValidation) -> tuple[list[plots.Answers], str]:
+    if isinstance(subject, CrossValidation):
+        title = f"{subject.dataset.name}, {subject.runs} runs of {subject.folds} folds"
+        answers = fold_answers(subject)
+        if not answers:
+            raise BadInput(f"No fold of the cross-validation of {subject.dataset} is finished.")
+        return answers, title
+    return [test_answers(subject)], f"{subject.name}, {len(subject.split['test'])} test patches"
+
+
+def _long(answers: list[plots.Answers]) -> pd.DataFrame:
+    """One row per held-out patch."""
+    frames = [pd.DataFrame({"fold": n, "tumour": y, "p_tumour": p}) for n, (y, p) in enumerate(answers)]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _of_answers(draw: Callable[..., Figure], metric: str) -> Callable[..., Drawn]:
+    def drawn(subject: Any, options: Mapping[str, Any], progress: Progress) -> Drawn:
+        answers, title = _answers(subject)
+        values = [evaluation.metrics(*answer)[metric] for answer in answers]
+        numbers = {metric: {"mean": float(np.mean(values)), "folds": values}}
+        return Drawn(draw(answers, title), _long(answers), numbers, f"{title}.")
+
+    return drawn
+
+
+def _calibration(subject: Any, options: Mapping[str, Any], progress: Progress) -> Drawn:
+    answers, title = _answers(subject)
+    labels, given = (np.concatenate(parts) for parts in zip(*answers, strict=True))
+    table = evaluation.calibration(labels, given)
+    error = table.pop("ece")[0]
+    caption = f"{title}. Bars: Wilson 95 % intervals."
+    return Drawn(plots.calibration_figure(answers, title), pd.DataFrame(table), {"ece": error}, caption)
+
+
+def _confusion(subject: Any, options: Mapping[str, Any], progress: Progress) -> Drawn:
+    answers, title = _answers(subject)
+    matrix = np.sum([evaluation.metrics(*answer)["confusion"] for answer in answers], axis=0)
+    table = pd.DataFrame(matrix, columns=["called_no_tumour", "called_tumour"])
+    table.insert(0, "truth", ["no tumour", "tumour"])
+    caption = f"{title}, at P(tumour) = 0.5; cross-validation counts a patch once per run."
+    return Drawn(plots.confusion_figure(matrix, title), table, {"confusion": matrix.tolist()}, caption)
+
+
+def _folds(subject: CrossValidation, options: Mapping[str, Any], progress: Progress) -> Drawn:
+    table = table_1a(subject)
+    rows = table.get("per_fold", [])
+    if not rows:
+        raise BadInput(f"No fold of the cross-validation of {subject.dataset} is finished.")
+    frame = pd.DataFrame(
+        {key: row[key] for key in ("run", "fold", "n", "accuracy", "auc")}
+        | {f"colour_only_{key}": (row["colour_only"] or {}).get(key) for key in ("accuracy", "auc")}
+        for row in rows
+    )
+    numbers = {key: table[key] for key in ("accuracy", "auc", "colour_only")}
+    title = f"{subject.dataset.name}, {subject.runs} runs of {subject.folds} folds"
+    caption = f"{title}; diamonds: mean and SD. {table['warning']}".strip()
+    return Drawn(plots.folds_figure(rows, title), frame, numbers, caption)
+
+
+def plane_of_classifier(classifier: Classifier) -> landscape.Plane:
+    """The plane of the weights' path, if the training kept it, checked against its SHA-256."""
+    kept = classifier.settings.get("trajectory")
+    if not kept:
+        raise BadInput(
+            f"Classifier {classifier} has no recorded path of its weights. Train one with: "
+            f"train {classifier.dataset} --trajectory"
+        )
+    with default_storage.open(kept["file"]) as file:
+        return landscape.plane_from_bytes(file.read(), kept["sha256"])
+
+
+def _landscape(subject: Classifier, options: Mapping[str, Any], progress: Progress) -> Drawn:
+    plane = plane_of_classifier(subject)
+    patches = list(Patch.objects.filter(pk__in=subject.split["train"]).order_by("index").values_list("id", "tumour"))
+    draw = np.random.default_rng(options["seed"])
+    rows = sorted(draw.permutation(len(patches))[: options["patches"]].tolist())
+    images = dataset_arrays(subject.dataset, [patches[row][0] for row in rows])
+    labels = np.array([patches[row][1] for row in rows], dtype=int)
+    network = stored_network(subject)
+    edge = 64 * network.shrink if options["edge"] is None else options["edge"]
+    found = landscape.landscape(
+        network,
+        network.body,
+        plane,
+        images,
+        labels,
+        steps=options["steps"],
+        edge=edge,
+        buffers=options["buffers"],
+        progress=progress,
+    )
+    seen = f"{edge} × {edge} centres of" if edge else "whole"
+    normed = "the batch's own" if options["buffers"] == "batch" else "the finished network's"
+    note = f"loss on {len(rows)} training patches ({seen} patches); BatchNorm uses {normed} means and variances"
+    title = f"{subject.name}: the loss around its training"
+    x, y = (axis.ravel() for axis in np.meshgrid(found.x, found.y))
+    surface = pd.DataFrame({"kind": "surface", "x": x, "y": y, "loss": found.loss.ravel()})
+    path = pd.DataFrame(plane.coordinates.numpy(), columns=["x", "y"]).assign(kind="path", loss=found.path_loss)
+    line = pd.DataFrame({"kind": "line", "x": found.line, "loss": found.line_loss})
+    numbers = {
+        "explained_variance": [float(share) for share in plane.explained],
+        "loss_start": float(found.path_loss[0]),
+        "loss_end": float(found.path_loss[-1]),
+        "loss_lowest": float(np.nanmin(found.loss)),
+    }
+    figure = spaces.landscape_figure(found, plane, note=note, title=title)
+    return Drawn(figure, pd.concat([surface, path, line], ignore_index=True), numbers, f"{title}: {note}.")
+
+
+LANDSCAPE = {"steps": 25, "patches": 256, "edge": None, "buffers": "batch", "seed": 0}
+RECIPES = [
+    Recipe("roc", "ROC curve", "answers", _of_answers(plots.roc_figure, "auc")),
+    Recipe(
+        "precision-recall",
+        "Precision and recall",
+        "answers",
+        _of_answers(plots.precision_recall_figure, "average_precision"),
+    ),
+    Recipe("calibration", "Calibration", "answers", _calibration),
+    Recipe("confusion", "Confusion matrix", "answers", _confusion),
+    Recipe("folds", "Table 1a, fold by fold", "cross-validation", _folds),
+    Recipe("landscape", "Loss landscape (Fig. 2b)", "classifier", _landscape, LANDSCAPE, slow=True),
+]
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)

@@ -8,6 +8,7 @@ from typing import Any
 
 from model.learning.errors import BadInput
 from study import selectors
+from study.auditing import latest_report
 from study.exports import mrmc, rows
 from study.exports.extra_columns import EXTRA
 from study.exports.report import report_html
@@ -54,7 +55,7 @@ class Export:
     @property
     def group(self) -> str:
         """The heading it stands under on the results page."""
-        if self.filename.startswith(("report", "table_1", "analysis", "protocol")):
+        if self.filename.startswith(("report", "table_1", "analysis", "protocol", "blinding")):
             return "To read and to publish"
         if self.filename.endswith(".imrmc") or self.filename.startswith(("mrmc", "rjafroc")):
             return "For other programs"
@@ -70,6 +71,13 @@ def _protocol(source: Source) -> Chunks:
     if study.protocol is None:
         raise BadInput(f"Study '{study.slug}' was never frozen and has no protocol.")
     return _json({"protocol_sha256": study.protocol_sha256, "protocol": study.protocol})
+
+
+def _blinding(source: Source) -> Chunks:
+    report = latest_report(source.study)
+    if report is None:
+        raise BadInput(f"the blinding was not audited: `manage.py audit_blinding {source.study.slug}` does it")
+    return _json(report)
 
 
 CSV, TEXT = "text/csv; charset=utf-8", "text/plain; charset=utf-8"
@@ -89,6 +97,7 @@ _FIXED = (
     Export("audit_log.csv", CSV, "What was done, by whom, hash by hash",
            lambda s: csv_chunks(rows.AUDIT_COLUMNS, rows.audit_rows(s.study))),
     Export("protocol.json", "application/json", "The frozen protocol with its SHA-256", _protocol),
+    Export("blinding_audit.json", "application/json", "The newest report of the blinding audit", _blinding),
     Export("analysis.json", "application/json", "Every number of the analysis", lambda s: _json(s.analysis)),
     Export("table_1.csv", CSV, "Table 1b as CSV", lambda s: csv_chunks(TABLE_COLUMNS, table_1_rows(s.analysis))),
     Export("table_1.md", "text/markdown; charset=utf-8", "Table 1 as Markdown", lambda s: markdown(s.analysis)),

@@ -79,7 +79,8 @@ def test_every_file_is_written_with_its_sum(study, tmp_path):
             "analysis.json", "audit_log.csv", "study.imrmc", "mrmcaov.csv", "mrmcbinary-set1.csv",
             "mrmcbinary-set2.csv", "table_1.csv", "table_1.md", "table_1.tex", "report.html",
             "analysis.R"} <= set(texts)  # fmt: skip
-    assert found["left_out"] == {}
+    assert set(found["left_out"]) == {"blinding_audit.json"}
+    assert "audit_blinding answered" in found["left_out"]["blinding_audit.json"]
     sums = dict(line.split("  ")[::-1] for line in (tmp_path / "out" / "SHA256SUMS").read_text().splitlines())
     for name in found["files"]:
         assert hashlib.sha256((tmp_path / "out" / name).read_bytes()).hexdigest() == sums[name]
@@ -298,8 +299,8 @@ def test_presentations_stream_from_the_database_with_flat_memory(study):
         assert size > times * 10_000
         return most
 
-    peak(4)
-    assert peak(24) < 1.3 * peak(4)
+    peak(12)  # more than one chunk
+    assert peak(40) < 1.3 * peak(12)
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@ def visible_catch(original: Pixels, *, seed: int) -> Pixels:
 def _leaves(base: NDArray[np.int16], delta: NDArray[np.int16]) -> NDArray[np.bool_]:
     """(n,) whether base + delta leaves 0-255 in any channel."""
     changed = base + delta
-    return ((changed < 0) | (changed > 255)).any(axis=1)
+    return np.asarray(((changed < 0) | (changed > 255)).any(axis=1))
 
 
 def _disjoint(outside: NDArray[np.intp], partners: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

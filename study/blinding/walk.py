@@ -29,7 +29,7 @@ class Browser:
     def exchange(self, kind: str, path: str, body: bytes | None = None, type_: str = "") -> Exchange:
         """Send one request and keep all of its answer; times from the first byte sent to the last received."""
         if self.connection is None:
-            self.connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=30)
+            self.connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=120)
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         headers |= {"Accept-Encoding": "gzip, deflate, br", "X-CSRFToken": self.cookies.get("csrftoken", "")}
         if body is not None:

@@ -17,7 +17,9 @@ def chromium():
     if not Path(CHROMIUM).exists():
         pytest.skip("Chromium is not installed: scripts/install-chromium.sh")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--force-color-profile=srgb"]
+        )
         yield browser
         browser.close()
 
@@ -34,10 +36,16 @@ def window(chromium: Browser, live_server):
             base_url=live_server.url,
             **options,
         )
+        context.set_default_timeout(120_000)  # a busy machine is slow, not wrong
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
-        page.on("console", lambda line: wrong.append(f"{line.text} {line.location}") if "Content Security Policy" in line.text else None)
+        page.on(
+            "console",
+            lambda line: (
+                wrong.append(f"{line.text} {line.location}") if "Content Security Policy" in line.text else None
+            ),
+        )
         return page
 
     yield open_page
@@ -64,3 +72,9 @@ def enter_room(page, slug: str = "small") -> None:
 
 def wait_ready(page) -> None:
     page.wait_for_selector('#room[data-ready="yes"]')
+
+
+def at_position(page, position: int) -> None:
+    """Wait until image ``position`` of the set can be answered."""
+    page.wait_for_function("n => document.getElementById('position').textContent.trim() == n", arg=str(position))
+    wait_ready(page)

@@ -4,15 +4,14 @@ import pytest
 
 from study.models import Response
 from tests import factories
-from tests.browser.conftest import enter_room, sign_in, wait_ready
+from tests.browser.conftest import at_position, enter_room, sign_in, wait_ready
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def press_and_wait(page, key: str, position: int) -> None:
     page.keyboard.press(key)
-    page.wait_for_function("n => document.getElementById('position').textContent.trim() == n", arg=str(position))
-    wait_ready(page)
+    at_position(page, position)
 
 
 def test_a_small_set_by_keyboard_with_a_closed_window_in_between(window):

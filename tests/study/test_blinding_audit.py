@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 # Where each planted leak must show; it may show in further channels, too.
 SHOWS_IN = {
     "length": {"image length", "embedded in the file"},
-    "etag": {"validators", "image header names"},
+    "etag": {"validators", "image header values"},
     "id": {"address"},
     "order": {"order"},
     "filename": {"file name", "image header values"},

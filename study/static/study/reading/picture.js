@@ -1,6 +1,14 @@
 // Painting: every patch pixel is a square of whole device pixels, without smoothing, on whole device pixels of the screen.
 const MOST_MAGNIFIED = 8;
-const GAP = 24; // CSS pixels between the two of a pair
+const GAP = 24; // page pixels between the two of a pair
+
+// The fewest page pixels that are a whole number of device pixels: 1 at 100 %, 2 at 150 %, 4 at 125 %, 10 at 110 %.
+function commonGrid(ratio) {
+  const error = (count) => Math.abs(count * ratio - Math.round(count * ratio));
+  let best = 1;
+  for (let count = 1; count <= 64 && error(best) > 1e-3; count += 1) if (error(count) < error(best)) best = count;
+  return best;
+}
 
 export class Picture {
   constructor(stage, canvases, wanted) {
@@ -52,7 +60,7 @@ export class Picture {
   fit(width, height) {
     const ratio = devicePixelRatio;
     const across = this.canvases.length;
-    const room = [(this.stage.clientWidth - GAP * (across - 1)) * ratio / across, this.stage.clientHeight * ratio];
+    const room = [((this.stage.clientWidth - 2 * GAP * (across - 1)) * ratio) / across, this.stage.clientHeight * ratio];
     return Math.max(1, Math.min(this.wanted, Math.floor(room[0] / width), Math.floor(room[1] / height)));
   }
 
@@ -64,14 +72,25 @@ export class Picture {
     this.stage.dispatchEvent(new CustomEvent("drawn"));
   }
 
+  // The canvas is a little larger than the image (see `place`); round the image it is the colour of the room.
   drawOne(canvas, index, width, height) {
-    this.place(canvas, index, width * this.scale, height * this.scale);
+    const [wide, high] = [width * this.scale, height * this.scale];
+    this.place(canvas, index, wide, high);
+    const [left, top] = [Math.floor((canvas.width - wide) / 2), Math.floor((canvas.height - high) / 2)];
     const context = canvas.getContext("2d", { alpha: false });
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.fillStyle = getComputedStyle(document.body).backgroundColor;
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.save();
+    context.beginPath();
+    context.rect(left, top, wide, high);
+    context.clip();
     const step = this.scale * this.factor;
-    const [left, top] = this.corner(width, height);
+    const [x, y] = this.corner(width, height);
     context.imageSmoothingEnabled = false;
-    context.setTransform(step, 0, 0, step, -left * step, -top * step);
+    context.setTransform(step, 0, 0, step, left - x * step, top - y * step);
     context.drawImage(this.bitmaps[this.canvases.length === 1 ? this.shown : index], 0, 0);
+    context.restore();
   }
 
   // The top left patch pixel that is visible, so that no border of nothing appears.
@@ -82,19 +101,22 @@ export class Picture {
     });
   }
 
-  // Device pixels first: the canvas has as many as it covers, and starts on one.
+  // Browsers snap boxes to page pixels. At 150 % a page pixel is one and a half device pixels, so only every second
+  // one begins on a device pixel: the canvas begins and ends on such ones, and nothing is ever blended at its edges.
   place(canvas, index, wide, high) {
     const ratio = devicePixelRatio;
-    const across = this.canvases.length;
+    const grid = commonGrid(ratio);
+    const size = [wide, high].map((length) => Math.ceil(length / ratio / grid - 1e-6) * grid);
+    const gap = Math.ceil(GAP / grid) * grid;
     const box = this.stage.getBoundingClientRect();
-    const total = wide * across + Math.round(GAP * ratio) * (across - 1);
-    const left = Math.round(box.left * ratio + (box.width * ratio - total) / 2) + index * (wide + Math.round(GAP * ratio));
-    const top = Math.round(box.top * ratio + (box.height * ratio - high) / 2);
-    if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
-    canvas.style.width = `${wide / ratio}px`;
-    canvas.style.height = `${high / ratio}px`;
-    canvas.style.left = `${left / ratio - box.left}px`;
-    canvas.style.top = `${top / ratio - box.top}px`;
+    const total = size[0] * this.canvases.length + gap * (this.canvases.length - 1);
+    const left = Math.floor((box.left + (box.width - total) / 2) / grid) * grid + index * (size[0] + gap);
+    const top = Math.floor((box.top + (box.height - size[1]) / 2) / grid) * grid;
+    const [columns, rows] = size.map((length) => Math.round(length * ratio));
+    if (canvas.width !== columns || canvas.height !== rows) Object.assign(canvas, { width: columns, height: rows });
+    Object.assign(canvas.style, {
+      width: `${size[0]}px`, height: `${size[1]}px`, left: `${left}px`, top: `${top}px`,
+    });
   }
 
   magnify(by) {

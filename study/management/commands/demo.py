@@ -20,7 +20,12 @@ from model.management.base import JsonCommand
 from model.models import Dataset
 from study.models import Study, User
 
-PEOPLE = {"reader1": User.Role.READER, "reader2": User.Role.READER, "researcher": User.Role.RESEARCHER}
+PEOPLE = {
+    "reader1": User.Role.READER,
+    "reader2": User.Role.READER,
+    "researcher": User.Role.RESEARCHER,
+    "admin": User.Role.ADMIN,
+}
 
 
 class Command(JsonCommand):
@@ -33,13 +38,13 @@ class Command(JsonCommand):
 
     def run(self, *, patches: int, seed: int, port: int, **options: Any) -> dict[str, Any]:
         made: dict[str, Any] = {"seed": seed, "seconds": {}}
-        if not Study.objects.filter(slug="demo").exists():
+        if not Study.objects.filter(slug="demo-live").exists():
             self._compute(made, patches, seed)
         made["study"] = self._stage(made, "analyse", "analyse", "demo", quiet=True)
         address = f"http://127.0.0.1:{port}"
         made["logins"] = [
             {"name": name, "password": _password(name), "address": address + path}
-            for name, path in (("reader2", "/reading/"), ("researcher", "/"))
+            for name, path in (("reader2", "/reading/"), ("researcher", "/"), ("admin", "/office/"))
         ]
         return made
 
@@ -47,7 +52,10 @@ class Command(JsonCommand):
         if Dataset.objects.filter(name="demo").exists():
             raise BadInput("A data set 'demo' is left from an interrupted demo: remove var/ (or BLINDSPOT_HOME) first.")
         for name, role in PEOPLE.items():
-            User.objects.get_or_create(username=name, defaults={"role": role})
+            office = role == User.Role.ADMIN
+            User.objects.get_or_create(
+                username=name, defaults={"role": role, "is_staff": office, "is_superuser": office}
+            )
         with tempfile.TemporaryDirectory() as folder:
             made["dataset"] = self._stage(
                 made, "synthesise", "synthesise", str(Path(folder) / "fold"), patches=patches, seed=seed, name="demo"

@@ -25,7 +25,8 @@ def order(path, body):
 
 
 size = {"positives": int(os.environ.get("CASES", 20)), "washout_hours": 0, "questions": []}
-attack = order("attacks/", {"name": "scripted", "classifier": "demo", "norm": "linf", "budget": 8})["attack"]
+budget = float(os.environ.get("BUDGET", 8))
+attack = order("attacks/", {"name": "scripted", "classifier": "demo", "norm": "linf", "budget": budget})["attack"]
 study = order("studies/", {"name": "Scripted", "attack": attack, "settings": size})["study"]
 for reader in ("ann", "ben"):
     print(call(f"studies/{study}/readers/", {"username": reader})["link"])

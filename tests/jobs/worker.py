@@ -14,4 +14,9 @@ if __name__ == "__main__":
 
     import tests.jobs.kinds  # noqa: F401
 
+    if chunk := os.environ.get("TEST_CHUNK"):  # small ones, so that there is something to interrupt
+        import attacks.services
+
+        attacks.services.CHUNK = int(chunk)
+
     call_command("run_worker", *sys.argv[1:], interval=0.1)

@@ -283,7 +283,11 @@ class Presentation(models.Model):
     position = models.PositiveIntegerField(help_text="From 1 within the set.")
     stimulus = models.ForeignKey(Stimulus, on_delete=models.PROTECT, related_name="presentations")
     second = models.ForeignKey(
-        Stimulus, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        Stimulus,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
         help_text="Pair comparison only: the other one, shown right or second.",
     )
     token = models.CharField(max_length=32, unique=True, default=new_token)

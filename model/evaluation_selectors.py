@@ -33,7 +33,7 @@ def fold_answers(validation: CrossValidation) -> list[tuple[NDArray[Any], NDArra
 def test_answers(classifier: Classifier) -> tuple[NDArray[Any], NDArray[Any]]:
     """Labels and P(tumour) of the classifier's test patches, in the order of the split."""
     truth = dict(Patch.objects.filter(dataset=classifier.dataset).values_list("id", "tumour"))
-    ids = classifier.split["test"]
+    ids = classifier.split.get("test", [])
     labels = np.array([truth[patch] for patch in ids], dtype=int)
     return labels, np.array([classifier.test_probabilities[str(patch)] for patch in ids])
 

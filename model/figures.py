@@ -122,7 +122,7 @@ def content_of_classifier(classifier: Classifier) -> dict[str, Any]:
     return {
         "weights": classifier.weights_sha256,
         "dataset": classifier.dataset.sha256,
-        "test": classifier.split["test"],
+        "test": classifier.split.get("test", []),
         "trajectory": classifier.settings.get("trajectory", {}).get("sha256", ""),
         "name": classifier.name,
     }

@@ -1,0 +1,137 @@
+"""Galleries: researchers alone, quick figures at once, slow ones as jobs, every file with its type."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from attacks import gallery
+from model.jobs.running import run_attempt
+from model.models import Classifier, CrossValidation, FoldResult, Job
+from tests import factories
+from tests.model.datasets import small_dataset
+from tests.pool import attacked_pool
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def own_files(settings, tmp_path):
+    settings.HOME = tmp_path
+    place = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "files"}}
+    settings.STORAGES = settings.STORAGES | {"default": place}
+
+
+@pytest.fixture
+def office(client):
+    client.force_login(factories.user("researcher", "researcher"))
+    return client
+
+
+@pytest.fixture
+def classifier() -> Classifier:
+    """Judged, but not trained: its gallery needs the answers only."""
+    dataset = small_dataset(n=20)
+    ids = list(dataset.patches.values_list("id", flat=True))
+    draw = np.random.default_rng(0)
+    return Classifier.objects.create(
+        name="judged",
+        dataset=dataset,
+        initialisation="random",
+        weights="none",
+        weights_sha256="1" * 64,
+        seed=0,
+        split={"train": [], "test": ids, "grouped": True},
+        test_probabilities={str(patch): float(draw.random()) for patch in ids},
+        code_version="t",
+    )
+
+
+def test_the_gallery_of_a_classifier_shows_its_curves(office, classifier):
+    page = office.get(f"/office/figures/classifier/{classifier.pk}/")
+    text = page.content.decode()
+    assert page.status_code == 200 and "ROC curve" in text and "Calibration" in text and "landscape" not in text
+    assert "<script>" not in text and "style=" not in text
+    for suffix, kind in (
+        ("svg", "image/svg+xml"),
+        ("png", "image/png"),
+        ("pdf", "application/pdf"),
+        ("csv", "text/csv"),
+    ):
+        address = f"/office/figures/classifier/{classifier.pk}/roc.{suffix}"
+        assert address in text
+        answer = office.get(address)
+        body = b"".join(answer.streaming_content)
+        assert answer.headers["Content-Type"].startswith(kind) and len(body) > 100
+    assert "attachment" in office.get(f"/office/figures/classifier/{classifier.pk}/roc.csv")["Content-Disposition"]
+    assert office.get(f"/office/classifiers/{classifier.pk}/").content.decode().count("/office/figures/") >= 1
+
+
+def test_the_gallery_of_a_cross_validation_shows_its_folds(office, classifier):
+    validation = CrossValidation.objects.create(
+        dataset=classifier.dataset,
+        settings={"settings": {"preset": "quick"}, "arch": "resnet18"},
+        settings_sha256="2" * 64,
+        runs=1,
+        folds=2,
+        seed=0,
+        code_version="t",
+    )
+    empty = office.get(f"/office/figures/cross-validation/{validation.pk}/")
+    assert empty.status_code == 200 and "No fold" in empty.content.decode()
+    pairs = [[int(patch), value] for patch, value in classifier.test_probabilities.items()]
+    for fold in range(2):
+        FoldResult.objects.create(
+            cross_validation=validation, run=0, fold=fold, accuracy=0.5, auc=0.5, confusion=[[3, 2], [2, 3]],
+            predictions=pairs[fold * 10 : fold * 10 + 10], seconds=1.0, code_version="t",
+            details={"colour_only": {"accuracy": 0.6, "auc": 0.6}},
+        )  # fmt: skip
+    text = office.get(f"/office/figures/cross-validation/{validation.pk}/").content.decode()
+    assert "Table 1a, fold by fold" in text and "folds.csv" in text and "No fold" not in text
+
+
+def test_a_slow_figure_is_ordered_and_then_shown(office):
+    attack = attacked_pool()
+    for row in attack.perturbations.all():
+        row.sha256 = hashlib.sha256(row.image.open().read()).hexdigest()
+        row.save()
+    address = f"/office/figures/attack/{attack.pk}/"
+    text = office.get(address).content.decode()
+    assert "Pairs with probabilities" in text and "pairs.png" in text
+    assert "Saliency before and after" in text and "saliency.png" not in text and "Make it" in text
+    assert office.get(f"{address}saliency.png").status_code == 404
+
+    answer = office.post(f"{address}pairs/make/")
+    job = Job.objects.get()
+    assert answer.status_code == 302 and answer.url == f"/office/jobs/{job.pk}/"
+    assert run_attempt(job.pk, 1) == "done", Job.objects.get().error
+    assert Job.objects.get().result["figure"] == "pairs"
+
+    office.post(f"{address}saliency/make/")
+    slow = Job.objects.latest("pk")
+    assert run_attempt(slow.pk, 1) != "done"  # the pool's classifier has no weights: the job says so
+    assert "missing" in Job.objects.get(pk=slow.pk).error
+
+
+def test_readers_and_strangers_stay_outside(client, classifier):
+    addresses = [f"/office/figures/classifier/{classifier.pk}/{end}" for end in ("", "roc.png", "roc/make/")]
+    for address in addresses:
+        for method in (client.get, client.post):
+            assert method(address).status_code in (302, 405)
+    client.force_login(factories.user("ann"))
+    for address in addresses:
+        for method in (client.get, client.post):
+            assert method(address).status_code in (403, 405)
+    assert not Job.objects.exists()
+
+
+def test_unknown_figures_files_and_subjects_are_not_found(office, classifier):
+    gallery.make("roc", classifier)
+    for end in (
+        "classifier/999/",
+        "network/1/",
+        f"classifier/{classifier.pk}/roc.exe",
+        f"classifier/{classifier.pk}/x.png",
+    ):
+        assert office.get(f"/office/figures/{end}").status_code == 404
+    assert office.post(f"/office/figures/classifier/{classifier.pk}/x/make/").status_code == 404

@@ -26,6 +26,70 @@ def attack(context, *, name: str, classifier: str, part: tuple[int, int] | None 
     return {"attack": found.name} | {key: found.summary[key] for key in shown if key in found.summary}
 
 
+@job("minimal", title="Minimal perturbations", unit="patches", divisible=True)
+def minimal(context, *, name: str, classifier: str, part: tuple[int, int] | None = None, **settings: Any) -> dict:
+    """``settings`` are those of ``attacks.sweeps.run_minimal``; 256 patches are a chunk."""
+    from attacks.selectors import classifier_named
+    from attacks.sweeps import run_minimal
+
+    found = run_minimal(
+        name=name,
+        classifier=classifier_named(classifier),
+        created_by=context.job.requested_by,
+        part=part,
+        progress=context.progress,
+        **settings,
+    )
+    return {"attack": found.name, "flipped": found.summary.get("flipped")}
+
+
+@job("universal", title="Universal perturbation", unit="steps")
+def universal(context, *, name: str, classifier: str, **settings: Any) -> dict:
+    """``settings`` are those of ``attacks.sweeps.run_universal``: learned once, then judged chunk by chunk."""
+    from attacks.selectors import classifier_named
+    from attacks.sweeps import run_universal
+
+    found = run_universal(
+        name=name,
+        classifier=classifier_named(classifier),
+        created_by=context.job.requested_by,
+        progress=context.progress,
+        **settings,
+    )
+    return {"attack": found.name, "unseen": found.summary.get("unseen"), "published": found.summary.get("published")}
+
+
+@job("success_curves", title="Success curves", unit="patches")
+def success_curves(context, *, classifier: str, **settings: Any) -> dict:
+    """Fig. 4: a minimal search per norm; those that are there already are used again."""
+    from attacks.selectors import classifier_named
+    from attacks.sweeps import run_success_curves
+
+    found = run_success_curves(
+        classifier=classifier_named(classifier),
+        created_by=context.job.requested_by,
+        progress=context.progress,
+        **settings,
+    )
+    return {"classifier": classifier, "attacks": {key: one.name for key, one in found["attacks"].items()}}
+
+
+@job("corruptions", title="Natural changes", unit="images")
+def corruptions(context, *, name: str, classifier: str, **settings: Any) -> dict:
+    """Blur, JPEG, stain and the like, in steps of strength: how often each flips the classifier."""
+    from attacks.selectors import classifier_named
+    from attacks.sweeps import run_corruptions
+
+    found = run_corruptions(
+        name=name,
+        classifier=classifier_named(classifier),
+        created_by=context.job.requested_by,
+        progress=context.progress,
+        **settings,
+    )
+    return {"attack": found.name}
+
+
 @job(
     "import_pairs",
     title="Import pairs",
@@ -57,3 +121,19 @@ def import_pairs(
     elif found is None:
         found = take(uploads.allowed_path(folder, field="folder"), {"folder": folder})
     return {"pairs": found.name, "count": found.pairs.count(), "variants": found.variants, "sha256": found.sha256}
+
+
+@job("figure", title="Draw a figure", unit="steps")
+def figure(context, *, name: str, of: str, pk: int, **options: Any) -> dict[str, Any]:
+    """A figure of the classifier, attack or cross-validation ``pk``; found again, not drawn again, if it is there."""
+    from attacks import gallery
+    from attacks.models import Attack
+    from model.learning.errors import BadInput
+    from model.models import Classifier, CrossValidation
+
+    subjects = {"classifier": Classifier, "attack": Attack, "cross-validation": CrossValidation}
+    subject = subjects[of].objects.filter(pk=pk).first() if of in subjects else None
+    if subject is None:
+        raise BadInput(f"There is no {of} with number {pk} any more.")
+    made = gallery.make(name, subject, progress=context.progress, **options)
+    return {"figure": name, "of": str(subject), "caption": made.caption}

@@ -78,6 +78,14 @@ class CrossValidateForm(forms.Form):
 class AttackForm(forms.Form):
     name = forms.CharField(max_length=100)
     classifier = forms.ModelChoiceField(Classifier.objects.all())
+    kind = forms.ChoiceField(
+        choices=[
+            ("pgd", "projected gradient descent, within a budget"),
+            ("minimal", "the smallest displayed perturbation that flips"),
+            ("universal", "one perturbation for all positives"),
+            ("natural", "natural changes: blur, JPEG, stain"),
+        ]
+    )
     norm = forms.ChoiceField(choices=NORMS, help_text="What the budget limits.")
     budget = forms.FloatField(
         required=False, initial=8, min_value=0, help_text="In 0–255 units on displayed bytes; for L0 a share of pixels."
@@ -98,7 +106,7 @@ class AttackForm(forms.Form):
     def clean(self):
         cleaned = super().clean()
         norm, budget = cleaned.get("norm"), cleaned.get("budget")
-        if norm == "none":
+        if norm == "none" or cleaned.get("kind") not in ("pgd", "universal"):
             cleaned["budget"] = None
         elif norm and not budget:
             self.add_error("budget", "This norm needs a budget above 0.")

@@ -16,6 +16,7 @@ urlpatterns = [
     path("classifiers/", office_models.classifiers, name="classifiers"),
     path("classifiers/new/", office_models.new_classifier, name="classifier_new"),
     path("classifiers/<int:pk>/", office_models.classifier, name="classifier"),
+    path("classifiers/<int:pk>/curves", office_models.order_curves, name="classifier_curves"),
     path("cross-validations/new/", office_models.new_cross_validation, name="cross_validation_new"),
     path("attacks/", office_models.attacks, name="attacks"),
     path("attacks/new/", office_models.new_attack, name="attack_new"),

@@ -72,12 +72,31 @@ def cross_validate(*, dataset: Dataset, by: Any, **settings: Any) -> Job:
     return submit(kind="cross_validate", arguments=arguments, requested_by=by, title=title)
 
 
-def attack(*, name: str, classifier: Classifier, by: Any, parts: int = 1, **settings: Any) -> Job:
-    """Perturbations of a classifier's test patches; ``settings`` are those of ``attacks.services.run_attack``."""
-    name = _free("attack", Attack, name, "attack")
-    arguments = {"name": name, "classifier": classifier.name} | settings
+ATTACKS = {
+    "pgd": ("attack", ("norm", "budget", "steps", "confidence", "positives_only", "paper", "seed")),
+    "minimal": ("minimal", ("norm", "positives_only", "seed")),
+    "universal": ("universal", ("norm", "budget", "seed")),
+    "natural": ("corruptions", ("seed",)),
+}
+"""The job of each kind of attack, and which settings it takes."""
+
+
+def attack(*, name: str, classifier: Classifier, by: Any, kind: str = "pgd", parts: int = 1, **given: Any) -> Job:
+    """Perturbations of a classifier's test patches. Settings that this kind of attack does not take are left out."""
+    work, taken = ATTACKS[kind]
+    name = _free(work, Attack, name, "attack")
+    if kind in ("minimal", "universal") and given.get("norm") == "none":
+        raise BadInput("norm: this kind of attack needs a norm.")
+    arguments = {"name": name, "classifier": classifier.name} | {key: given[key] for key in taken if key in given}
     title = f"Attack {classifier.name}: {name}"
-    return submit(kind="attack", arguments=arguments, requested_by=by, title=title, parts=parts)
+    return submit(kind=work, arguments=arguments, requested_by=by, title=title, parts=parts)
+
+
+def success_curves(*, classifier: Classifier, by: Any, seed: int = 0) -> Job:
+    """Fig. 4 of a classifier."""
+    arguments = {"classifier": classifier.name, "seed": seed}
+    title = f"Success curves of {classifier.name}"
+    return submit(kind="success_curves", arguments=arguments, requested_by=by, title=title)
 
 
 def import_pairs(

@@ -38,7 +38,9 @@ class AttacksField(forms.ModelMultipleChoiceField):
 
 
 def finished_attacks():
-    return Attack.objects.exclude(completed_at=None).defer("settings").order_by("-created_at")
+    """Those with images to show: natural changes have a table only."""
+    found = Attack.objects.exclude(completed_at=None).exclude(kind=Attack.Kind.NATURAL)
+    return found.defer("settings").order_by("-created_at")
 
 
 def possible_readers():

@@ -187,7 +187,8 @@ class AttackOrder(serializers.Serializer):
 
     name = serializers.CharField(max_length=100)
     classifier = serializers.SlugRelatedField(slug_field="name", queryset=Classifier.objects.all())
-    norm = serializers.ChoiceField(choices=["none", "l0", "l1", "l2", "linf"])
+    kind = serializers.ChoiceField(choices=["pgd", "minimal", "universal", "natural"], default="pgd")
+    norm = serializers.ChoiceField(choices=["none", "l0", "l1", "l2", "linf"], default="linf")
     budget = serializers.FloatField(min_value=0, max_value=255, allow_null=True, default=None)
     steps = serializers.IntegerField(min_value=1, max_value=10_000, default=50)
     confidence = serializers.FloatField(min_value=0, max_value=0.999999, default=0.0)
@@ -197,6 +198,8 @@ class AttackOrder(serializers.Serializer):
     parts = serializers.IntegerField(min_value=1, max_value=64, default=1)
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        if given["kind"] not in ("pgd", "universal"):
+            return given | {"budget": None}
         if (given["norm"] == "none") != (not given["budget"]):
             raise serializers.ValidationError({"budget": ["A norm needs a budget above 0; 'none' has no budget."]})
         if given["norm"] == "l0" and given["budget"] > 1:

@@ -70,6 +70,12 @@ class Classifiers(Rows):
         """Train a classifier."""
         return self.ordered(orders.train(by=request.user, **self.taken(shapes.TrainOrder)))
 
+    @extend_schema(request=None, responses=ORDERED)
+    @action(detail=True, methods=["post"])
+    def curves(self, request: Request, pk: str) -> Response:
+        """Success against budget for every norm (Fig. 4)."""
+        return self.ordered(orders.success_curves(classifier=self.get_object(), by=request.user))
+
 
 class CrossValidations(Rows):
     """Table 1a, one row per run of runs and folds."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from attacks.models import Perturbation
 from model.learning.errors import BadInput
@@ -117,6 +117,15 @@ def new_attack(request: HttpRequest) -> HttpResponse:
         back="office:attacks",
         lead="Its test patches are changed until the answer to the displayed 8-bit image is wrong.",
         submit="Attack",
+    )
+
+
+@require_POST
+@researcher_page
+def order_curves(request: HttpRequest, pk: int) -> HttpResponse:
+    """Fig. 4 of a classifier, as a job."""
+    return redirect(
+        "office:job", pk=orders.success_curves(classifier=get_object_or_404(Classifier, pk=pk), by=request.user).pk
     )
 
 

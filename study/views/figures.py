@@ -7,7 +7,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from attacks import gallery
 from attacks.models import Attack
 from model.jobs.services import submit
 from model.learning.errors import BadInput
@@ -22,6 +21,13 @@ SUBJECTS: dict[str, type] = {
 TYPES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf", "csv": "text/csv; charset=utf-8"}
 
 
+def _gallery() -> Any:
+    """The list of figures, imported when somebody looks: it brings torch, which other pages do without."""
+    from attacks import gallery
+
+    return gallery
+
+
 def _subject(kind: str, pk: int) -> Any:
     if kind not in SUBJECTS:
         raise Http404
@@ -32,7 +38,7 @@ def _subject(kind: str, pk: int) -> Any:
 @researcher_page
 def gallery_page(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     """Every figure that can be made of this; the slow ones that are not there yet with a button to order them."""
-    subject = _subject(kind, pk)
+    subject, gallery = _subject(kind, pk), _gallery()
     shown = []
     for recipe in gallery.figures_of(subject):
         entry: dict[str, Any] = {"name": recipe.name, "title": recipe.title}
@@ -52,7 +58,7 @@ def gallery_page(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
 @researcher_page
 def order(request: HttpRequest, kind: str, pk: int, name: str) -> HttpResponse:
     """A slow figure as a job; its page shows how far it is."""
-    subject = _subject(kind, pk)
+    subject, gallery = _subject(kind, pk), _gallery()
     if name not in gallery.RECIPES:
         raise Http404
     job = submit(
@@ -68,7 +74,7 @@ def order(request: HttpRequest, kind: str, pk: int, name: str) -> HttpResponse:
 @researcher_page
 def figure_file(request: HttpRequest, kind: str, pk: int, name: str, suffix: str) -> HttpResponse:
     """One file of a figure that has been made."""
-    subject = _subject(kind, pk)
+    subject, gallery = _subject(kind, pk), _gallery()
     made = gallery.made(name, subject) if suffix in TYPES and name in gallery.RECIPES else None
     if made is None:
         raise Http404

@@ -26,7 +26,7 @@ class Pair:
     tumour: bool
 
 
-def amplification(pairs: Sequence[Pair], reach: float = 110.0) -> int:
+def amplification(pairs: Sequence[Pair], reach: float = 64.0) -> int:
     """The whole factor that brings the largest change of all pairs to about ``reach`` grey levels; one for all."""
     largest = max(int(np.abs(_change(pair)).max()) for pair in pairs)
     return max(1, int(reach // max(largest, 1)))
@@ -117,7 +117,7 @@ def universal_figure(delta: NDArray[Any], pairs: Sequence[Pair], title: str = ""
     """
     _some(pairs)
     largest = float(np.abs(delta).max())
-    factor = max(1, int(110 // max(largest, 1.0)))
+    factor = max(1, int(64 // max(largest, 1.0)))
     with look():
         figure = new(2.5 * (len(pairs) + 1) + 0.4, 5.6)
         grid = figure.subplots(2, len(pairs) + 1, squeeze=False)

@@ -8,7 +8,7 @@ fallen behind is told so, and nothing is overwritten).
 import math
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
@@ -17,7 +17,7 @@ from model.learning.errors import BadInput
 from model.version import code_version
 from study import audit_log
 from study.models import Assignment, Presentation, ReadingSession, ReadingSet, Response, Study
-from study.reading_selectors import Stage, answered_in, current_response, place_of
+from study.reading_selectors import Place, Stage, answered_in, place_of
 
 ANSWERS = {
     Study.Task.LABELLING: (Response.Answer.TUMOUR, Response.Answer.NO_TUMOUR),
@@ -125,59 +125,72 @@ def finish_practice(*, assignment: Assignment) -> None:
     Assignment.objects.filter(pk=assignment.pk, practised_at=None).update(practised_at=timezone.now())
 
 
-def _locked_set(presentation: Presentation) -> ReadingSet:
-    """The set under lock: answers, changes and the end of one set happen one after another."""
-    return ReadingSet.objects.select_for_update().get(pk=presentation.reading_set_id)
+class Saved(NamedTuple):
+    """An answer as it is stored, and where the reader stands after it."""
+
+    response: Response
+    place: Place
+
+
+def _locked(assignment: Assignment, token: str) -> Presentation:
+    """The presentation, its set under lock: answers, changes and the end of one set happen one after another."""
+    named = Presentation.objects.filter(token=token, reading_set__assignment=assignment)
+    presentation = named.select_related("reading_set").select_for_update(of=("reading_set",)).first()
+    if presentation is None:
+        raise NotServed(token)
+    return presentation
+
+
+def _demand_turn(place: Place, presentation: Presentation, seen: int, replaces: int) -> None:
+    """The presentation is the current one and unanswered, or the last one and as the page saw it.
+
+    Raises:
+        NotServed, Conflict: see ``record_answer``.
+    """
+    if place.stage in (Stage.WITHDRAWN, Stage.NOT_OPEN, Stage.CLOSED):
+        raise Conflict("This study takes no answers at present.")
+    here = place.reading_set is not None and place.reading_set.pk == presentation.reading_set_id and place.window
+    if not here:
+        if not seen:
+            raise NotServed(presentation.token)
+        raise Conflict("This set is no longer open.")
+    if presentation.position > place.answered + 1:
+        raise NotServed(presentation.token)
+    if seen != replaces or presentation.position < place.answered:
+        raise Conflict("This image has been answered in another window.")
 
 
 @transaction.atomic
 def record_answer(
-    *,
-    assignment: Assignment,
-    token: str,
-    key: str,
-    given: Given,
-    replaces: int = 0,
-    session: ReadingSession | None = None,
-) -> Response:
-    """Append an answer and return it; the same ``key`` again returns the answer that is there.
+    *, assignment: Assignment, token: str, key: str, given: Given, replaces: int = 0, sitting: int | None = None
+) -> Saved:
+    """Append an answer; the same ``key`` again returns the answer that is there.
 
     Args:
         replaces: the revision that the page saw: 0 for a first answer, else the one to be changed.
+        sitting: primary key of the reader's session at the screen.
 
     Raises:
         NotServed: the token is not this reader's, or its turn has not come.
         Conflict: answered elsewhere meanwhile, or the set is finished, or the study is not open.
         BadInput: a field that does not fit the study's questions.
     """
-    mine = Presentation.objects.filter(token=token, reading_set__assignment=assignment)
-    presentation = mine.first()
-    if presentation is None:
-        raise NotServed(token)
     if not 8 <= len(key) <= 64:
         raise BadInput("key: 8 to 64 characters, made by the page for this answer.")
-    _locked_set(presentation)
-    if stored := Response.objects.filter(presentation=presentation, key=key).first():
-        return stored
-    place = place_of(assignment)
-    if place.stage in (Stage.WITHDRAWN, Stage.NOT_OPEN, Stage.CLOSED):
-        raise Conflict("This study takes no answers at present.")
-    if place.reading_set is None or place.reading_set.pk != presentation.reading_set_id or not place.window:
-        if not presentation.responses.exists():
-            raise NotServed(token)
-        raise Conflict("This set is no longer open.")
-    if presentation.position > place.answered + 1:
-        raise NotServed(token)
-    latest = current_response(presentation)
-    seen = latest.revision if latest else 0
-    if seen != replaces or presentation.position < place.answered:
-        raise Conflict("This image has been answered in another window.")
+    presentation = _locked(assignment, token)
+    revisions = list(Response.objects.filter(presentation=presentation).order_by("-revision"))
+    for stored in revisions:
+        if stored.key == key:
+            return Saved(stored, place_of(assignment))
+    seen = revisions[0].revision if revisions else 0
+    place = place_of(assignment, ahead=3)
+    _demand_turn(place, presentation, seen, replaces)
     _check(assignment.study, given)
-    return Response.objects.create(
+    response = Response.objects.create(
         presentation=presentation,
         revision=seen + 1,
         key=key,
-        session=session,
+        session_id=sitting,
         answer=given.answer,
         confidence=given.confidence,
         tumour_cell_count=given.tumour_cell_count,
@@ -190,6 +203,7 @@ def record_answer(
         viewing=clean_viewing(given.viewing),
         code_version=code_version(),
     )
+    return Saved(response, place if seen else place.after_answer())
 
 
 @transaction.atomic

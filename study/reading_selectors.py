@@ -5,12 +5,13 @@ turn it is, and the one directly after it (so that its bytes can be fetched ahea
 a browser. An older presentation stays shut so that two twins can never be laid side by side.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from study.models import Assignment, GuideImage, Presentation, ReadingSession, ReadingSet, Response, Stimulus, Study
@@ -44,6 +45,15 @@ class Place:
     answered: int = 0
     opens_at: datetime | None = None
     window: dict[int, Presentation] = field(default_factory=dict)
+
+    def reaches(self, position: int) -> bool:
+        """Whether a presentation of the present set may be named."""
+        return self.stage in (Stage.READING, Stage.SET_DONE) and 0 <= position - self.answered <= 2
+
+    def after_answer(self) -> "Place":
+        """The place that follows when the current presentation has got its answer."""
+        answered = self.answered + 1
+        return replace(self, answered=answered, stage=Stage.READING if answered < self.count else Stage.SET_DONE)
 
     @property
     def previous(self) -> Presentation | None:
@@ -98,21 +108,42 @@ def _practice_due(assignment: Assignment) -> bool:
     return assignment.practised_at is None and study.practice_count > 0 and study.task == Study.Task.LABELLING
 
 
-def _window(reading_set: ReadingSet, answered: int) -> dict[int, Presentation]:
-    near = Presentation.objects.filter(reading_set=reading_set, position__range=(answered, answered + 2))
-    return {presentation.position: presentation for presentation in near}
+def _number_of(rows: QuerySet, reading_set: str) -> Coalesce:
+    """How many ``rows`` belong to the set of the outer query."""
+    counted = rows.filter(**{reading_set: OuterRef("pk")}).order_by().values(reading_set).annotate(n=Count("pk"))
+    return Coalesce(Subquery(counted.values("n")), 0)
+
+
+def _counted_sets(assignment: Assignment) -> list[ReadingSet]:
+    """The reader's sets in order, each with ``count`` and ``answered`` presentations: one query for all of them."""
+    sets = ReadingSet.objects.filter(assignment=assignment).annotate(
+        count=_number_of(Presentation.objects.all(), "reading_set"),
+        # Presentations are answered in order, so this is also the last answered position.
+        answered=_number_of(Response.objects.filter(revision=1), "presentation__reading_set"),
+    )
+    rows = list(sets.order_by("number"))
+    for row in rows:
+        row.assignment = assignment
+    return rows
 
 
 def answered_in(reading_set: ReadingSet) -> int:
-    """Presentations of the set with an answer. They are answered in order, so this is also the last position."""
+    """Presentations of the set with an answer."""
     return Response.objects.filter(presentation__reading_set=reading_set, revision=1).count()
 
 
-def place_of(assignment: Assignment) -> Place:
-    """Where the reader stands now, with the window that they may name."""
-    sets = list(ReadingSet.objects.filter(assignment=assignment).order_by("number"))
-    for reading_set in sets:
-        reading_set.assignment = assignment
+def _near(reading_set: ReadingSet, answered: int, ahead: int) -> dict[int, Presentation]:
+    near = Presentation.objects.filter(reading_set=reading_set, position__range=(answered, answered + ahead))
+    return {presentation.position: presentation for presentation in near}
+
+
+def place_of(assignment: Assignment, *, ahead: int = 2) -> Place:
+    """Where the reader stands now, with the window that they may name.
+
+    Args:
+        ahead: how many presentations after the last answered one are loaded; 0 for none, where only numbers matter.
+    """
+    sets = _counted_sets(assignment)
     number = next((index for index, one in enumerate(sets) if one.completed_at is None), None)
     place = {"assignment": assignment, "sets": len(sets)}
     if shut := _shut(assignment):
@@ -121,7 +152,7 @@ def place_of(assignment: Assignment) -> Place:
         done = assignment.questionnaire_at is not None
         return Place(stage=Stage.FINISHED if done else Stage.QUESTIONNAIRE, **place)
     current = sets[number]
-    place |= {"reading_set": current, "count": current.presentations.count()}
+    place |= {"reading_set": current, "count": current.count}
     if assignment.consented_at is None:
         return Place(stage=Stage.CONSENT, **place)
     if _practice_due(assignment):
@@ -129,9 +160,9 @@ def place_of(assignment: Assignment) -> Place:
     opens_at = opening_time(current, sets[number - 1] if number else None)
     if opens_at and opens_at > timezone.now():
         return Place(stage=Stage.WASHOUT, opens_at=opens_at, **place)
-    place |= {"answered": answered_in(current)}
-    stage = Stage.READING if place["answered"] < place["count"] else Stage.SET_DONE
-    return Place(stage=stage, opens_at=opens_at, window=_window(current, place["answered"]), **place)
+    place |= {"answered": current.answered, "opens_at": opens_at}
+    stage = Stage.READING if current.answered < current.count else Stage.SET_DONE
+    return Place(stage=stage, window=_near(current, current.answered, ahead) if ahead else {}, **place)
 
 
 def current_response(presentation: Presentation) -> Response | None:
@@ -143,20 +174,19 @@ def servable_stimulus(user: Any, token: str) -> Stimulus | None:
     """The stimulus behind an image token, when it lies in the reader's window; None for everything else."""
     presentation = (
         Presentation.objects.filter(Q(token=token) | Q(second_token=token), reading_set__assignment__reader=user)
-        .select_related("reading_set__assignment__study")
+        .select_related("reading_set__assignment__study", "stimulus", "second")
         .defer("reading_set__assignment__study__protocol", "reading_set__assignment__study__source")
         .first()
     )
     if presentation is None:
         return None
-    study = presentation.reading_set.assignment.study
-    if (not is_reader(user) or user.office_until is not None) and has_seen_arms(user, study):
+    assignment = presentation.reading_set.assignment
+    if (not is_reader(user) or user.office_until is not None) and has_seen_arms(user, assignment.study):
         return None
-    place = place_of(presentation.reading_set.assignment)
-    if place.reading_set != presentation.reading_set or presentation.position not in place.window:
+    place = place_of(assignment, ahead=0)
+    if place.reading_set != presentation.reading_set or not place.reaches(presentation.position):
         return None
-    stimulus_id = presentation.stimulus_id if presentation.token == token else presentation.second_id
-    return Stimulus.objects.only("image", "sha256").filter(pk=stimulus_id).first()
+    return presentation.stimulus if presentation.token == token else presentation.second
 
 
 def servable_guide(user: Any, token: str) -> GuideImage | None:
@@ -169,34 +199,27 @@ def guides(study: Study, kind: str) -> list[GuideImage]:
     return list(study.guide_images.filter(kind=kind).order_by("number"))
 
 
-def latest_session(assignment: Assignment, pk: int | None = None) -> ReadingSession | None:
-    """This browser's sitting, else the newest one of the reader (after signing in again)."""
-    sessions = ReadingSession.objects.filter(assignment=assignment)
-    return (sessions.filter(pk=pk).first() if pk else None) or sessions.order_by("-started_at").first()
+def latest_sitting(assignment: Assignment) -> int | None:
+    """The reader's newest sitting, for answers that come after signing in again."""
+    sittings = ReadingSession.objects.filter(assignment=assignment).order_by("-started_at")
+    return sittings.values_list("pk", flat=True).first()
 
 
 def sets_of(assignment: Assignment) -> list[dict[str, Any]]:
     """Every set with its counts and times, for the study's own page."""
-    rows = list(
-        ReadingSet.objects.filter(assignment=assignment)
-        .annotate(count=Count("presentations", distinct=True))
-        .order_by("number")
-    )
-    sets, before = [], None
-    for row in rows:
-        row.assignment = assignment
+    described, before = [], None
+    for row in _counted_sets(assignment):
         opens_at = opening_time(row, before)
-        sets.append(
+        reached = row.completed_at is None and (before is None or before.completed_at is not None)
+        described.append(
             {
                 "number": row.number,
                 "count": row.count,
-                "answered": answered_in(row),
+                "answered": row.answered,
                 "completed_at": row.completed_at,
                 "opens_at": opens_at,
-                "open": row.completed_at is None
-                and (before is None or before.completed_at is not None)
-                and (opens_at is None or opens_at <= timezone.now()),
+                "open": reached and (opens_at is None or opens_at <= timezone.now()),
             }
         )
         before = row
-    return sets
+    return described

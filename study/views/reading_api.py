@@ -13,7 +13,7 @@ from study import reading
 from study import reading_selectors as selectors
 from study.models import Assignment, Presentation
 from study.reading_forms import read_answer
-from study.views.reading_common import padded_json, reader_api, sitting_key
+from study.views.reading_common import padded_json, reader_api, sitting_of
 
 
 def _named(presentation: Presentation | None, pair: bool) -> dict[str, str | None] | None:
@@ -59,9 +59,10 @@ def state(request: HttpRequest, assignment: Assignment) -> HttpResponse:
 @reader_api
 def answer(request: HttpRequest, assignment: Assignment) -> HttpResponse:
     """Save one answer; replies with its revision and the place that follows."""
-    session = selectors.latest_session(assignment, request.session.get(sitting_key(assignment)))
     try:
-        response = reading.record_answer(assignment=assignment, session=session, **read_answer(_document(request)))
+        saved = reading.record_answer(
+            assignment=assignment, sitting=sitting_of(request, assignment), **read_answer(_document(request))
+        )
     except BadInput as error:
         return padded_json({"error": "bad_input", "message": str(error)}, status=400)
     except reading.NotServed:
@@ -69,7 +70,7 @@ def answer(request: HttpRequest, assignment: Assignment) -> HttpResponse:
     except reading.Conflict as error:
         place = describe(selectors.place_of(assignment))
         return padded_json({"error": "conflict", "message": str(error), "state": place}, status=409)
-    return padded_json({"revision": response.revision, "state": describe(selectors.place_of(assignment))})
+    return padded_json({"revision": saved.response.revision, "state": describe(saved.place)})
 
 
 @require_safe

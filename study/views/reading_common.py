@@ -58,3 +58,8 @@ def padded_json(value: dict[str, Any], status: int = 200) -> HttpResponse:
 def sitting_key(assignment: Assignment) -> str:
     """Where a browser's session keeps the number of its sitting."""
     return f"sitting_{assignment.pk}"
+
+
+def sitting_of(request: HttpRequest, assignment: Assignment) -> int | None:
+    """This browser's sitting; after signing in again, the reader's newest one."""
+    return request.session.get(sitting_key(assignment)) or selectors.latest_sitting(assignment)

@@ -13,7 +13,7 @@ from study import reading_selectors as selectors
 from study.models import Assignment, Presentation, Response
 from study.reading_forms import read_answer
 from study.reading_selectors import Place, Stage
-from study.views.reading_common import reader_page, sitting_key
+from study.views.reading_common import reader_page, sitting_key, sitting_of
 
 
 def room(
@@ -84,9 +84,10 @@ def read(request: HttpRequest, assignment: Assignment) -> HttpResponse:
 
 
 def _save(request: HttpRequest, assignment: Assignment) -> HttpResponse:
-    session = selectors.latest_session(assignment, request.session.get(sitting_key(assignment)))
     try:
-        reading.record_answer(assignment=assignment, session=session, **read_answer(request.POST))
+        reading.record_answer(
+            assignment=assignment, sitting=sitting_of(request, assignment), **read_answer(request.POST)
+        )
     except BadInput as error:
         messages.error(request, texts.say("read.error", message=str(error)))
     except (reading.Conflict, reading.NotServed):

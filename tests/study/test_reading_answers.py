@@ -24,15 +24,21 @@ def at(assignment, position: int, number: int = 1) -> Presentation:
     return Presentation.objects.get(reading_set__assignment=assignment, reading_set__number=number, position=position)
 
 
+def standing(place) -> tuple:
+    return place.stage, place.reading_set, place.answered, place.previous, place.current, place.next
+
+
 def answer(assignment, position: int, *, number: int = 1, key: str = "", **fields) -> Response:
     replaces = fields.pop("replaces", 0)
-    return reading.record_answer(
+    saved = reading.record_answer(
         assignment=assignment,
         token=at(assignment, position, number).token,
         key=key or f"key-{number}-{position}-{replaces}",
         given=Given(**({"answer": "tumour"} | fields)),
         replaces=replaces,
     )
+    assert standing(saved.place) == standing(place_of(assignment))
+    return saved.response
 
 
 def read_set(assignment, number: int = 1) -> None:

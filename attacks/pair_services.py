@@ -121,7 +121,7 @@ def _network(classifier: Classifier | None) -> Any:
 def _answer(network: Any, pixels: np.ndarray) -> float | None:
     from model.learning.evaluation import predict
 
-    return None if network is None else float(predict(network, pixels[None])[0])
+    return None if network is None else float(predict(network, np.array(pixels[None]))[0])
 
 
 def _fingerprint(pair: ReadPair) -> bytes:

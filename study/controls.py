@@ -37,7 +37,7 @@ class Controls:
     def _answer(self, pixels: np.ndarray) -> float | None:
         from model.learning.evaluation import predict
 
-        return None if self._network is None else float(predict(self._network, pixels[None])[0])
+        return None if self._network is None else float(predict(self._network, np.array(pixels[None]))[0])
 
     @cached_property
     def _network(self) -> Any:

@@ -9,6 +9,7 @@ from django.db.models import Avg, Max, QuerySet
 from numpy.typing import NDArray
 
 from attacks.engine.constraints import MEASURED
+from attacks.engine.curves import success_curve
 from attacks.models import Attack, Perturbation
 from model.learning.errors import BadInput
 from model.models import Classifier, Patch
@@ -36,7 +37,7 @@ def attack_named(name: str) -> Attack:
 def attacked_patches(classifier: Classifier, *, part: str = "test", positives_only: bool = False) -> list[Patch]:
     """The patches of one part of the classifier's split, in the order of reading; BadInput if there are none."""
     ids = classifier.split.get(part, [])
-    patches = Patch.objects.filter(dataset=classifier.dataset, pk__in=ids).order_by("index")
+    patches = Patch.objects.filter(dataset=classifier.dataset, pk__in=ids).select_related("dataset").order_by("index")
     if len(patches) != len(ids):
         raise BadInput(
             f"Of the {len(ids)} {part} patches of classifier {classifier} only {len(patches)} are left in data set "
@@ -79,6 +80,28 @@ def summarise(attack: Attack) -> dict[str, Any]:
             for norm, median in zip(MEASURED, medians)
         },
     }
+
+
+def flip_norms(attack: Attack, *, first: int | None = None) -> NDArray[np.float64]:
+    """Norms of the flips, (attacked,), in the order of reading; infinity where there is none.
+
+    Of a minimal attack these are the smallest found, of another what it made do with. ``first`` looks at that many
+    patches only (those that the classifier errs on count, and are left out).
+    """
+    rows = attack.perturbations.order_by("patch__index").values_list("already_wrong", "flipped", attack.norm)[:first]
+    return np.array([norm if flipped else np.inf for wrong, flipped, norm in rows if not wrong], dtype=float)
+
+
+def latest_minimal(classifier: Classifier) -> dict[str, Attack]:
+    """The latest complete minimal attack for each search that there is: "l0", "l1", "l1-rescaled", "l2", "linf"."""
+    found = Attack.objects.filter(classifier=classifier, kind=Attack.Kind.MINIMAL, completed_at__isnull=False)
+    return {attack.settings["search"]: attack for attack in found.order_by("created_at")}
+
+
+def curves_of(classifier: Classifier) -> pd.DataFrame:
+    """Success against budget from the latest minimal attacks; columns as ``attacks.engine.curves.success_curve``."""
+    parts = [success_curve(flip_norms(attack), search=name) for name, attack in latest_minimal(classifier).items()]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def perturbation_table(attack: Attack) -> pd.DataFrame:

@@ -4,8 +4,9 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,20 +14,24 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from torch import Tensor, nn
 
 from attacks.engine import PerturbationSet
 from attacks.engine.api import check_images
 from attacks.engine.display import chw, encode_png, hwc
 from attacks.engine.passes import Passes
 from attacks.engine.pgd import pgd
-from attacks.engine.recipe import Recipe, recipe
+from attacks.engine.recipe import recipe
 from attacks.models import Attack, Perturbation
 from attacks.selectors import attacked_patches, summarise
 from model.learning.errors import BadInput, Progress, no_progress
-from model.learning.network import load_weights
 from model.models import Classifier, Patch
 from model.selectors import dataset_arrays
+from model.stored_network import stored_network
 from model.version import code_version
+
+Work = Callable[[Passes, Tensor, Tensor, int, Progress], PerturbationSet]
+"""What makes a chunk's perturbations: of passes, images uint8 (n, 3, h, w), labels (n,), the first one's number."""
 
 CHUNK = 256
 """Patches per transaction: what a killed run repeats, and what memory holds."""
@@ -69,11 +74,27 @@ def run_attack(
         device=device,
         created_by=created_by,
     )
+
+    def work(passes: Passes, images: Tensor, labels: Tensor, first: int, progress: Progress) -> PerturbationSet:
+        return pgd(passes, images, labels, chosen, first=first, progress=progress)
+
+    fill(attack=attack, work=work, patches=patches, part=part, progress=progress)
+    return attack
+
+
+def fill(
+    *,
+    attack: Attack,
+    work: Work,
+    patches: Sequence[Patch],
+    part: tuple[int, int] | None = None,
+    progress: Progress = no_progress,
+) -> None:
+    """Do what is left of an attack, and close it unless only a ``part`` of it was asked for."""
     if attack.completed_at is None:
-        run_chunks(attack=attack, recipe=chosen, patches=patches, part=part, progress=progress)
+        run_chunks(attack=attack, work=work, patches=patches, part=part, progress=progress)
     if part is None and attack.completed_at is None:
         complete(attack=attack)
-    return attack
 
 
 def begin(
@@ -89,7 +110,10 @@ def begin(
     device: str | None,
     created_by: Any,
 ) -> Attack:
-    """The attack's row: a new one, or the one of the same name and settings that goes on."""
+    """The attack's row: a new one, or the one of the same name and settings that goes on.
+
+    ``name`` may be empty (one is made of the settings), or end in "-": then the settings' hash follows.
+    """
     determines = {
         "kind": str(kind),
         "weights_sha256": classifier.weights_sha256,
@@ -99,7 +123,9 @@ def begin(
         "chunk": CHUNK,
     }
     digest = hashlib.sha256(json.dumps(determines, sort_keys=True).encode()).hexdigest()
-    title = name or f"{classifier.name[:60]}-{kind}-{norm}{'' if budget is None else f'-{budget:g}'}-{digest[:8]}"
+    network_of(classifier)  # refused here, before anything is written
+    title = f"{name}{digest[:8]}" if name.endswith("-") else name
+    title = title or f"{classifier.name[:60]}-{kind}-{norm}{'' if budget is None else f'-{budget:g}'}-{digest[:8]}"
     if len(title) > 100:
         raise BadInput("An attack's name has 1 to 100 characters.")
     machine = {"device": device or best_device(), "threads": torch.get_num_threads(), "chunk": CHUNK}
@@ -135,45 +161,59 @@ def begin(
 
 
 def run_chunks(
-    *, attack: Attack, recipe: Recipe, patches: Sequence[Patch], part: tuple[int, int] | None, progress: Progress
+    *, attack: Attack, work: Work, patches: Sequence[Patch], part: tuple[int, int] | None, progress: Progress
 ) -> None:
     """Attack what has no result yet, a chunk of ``CHUNK`` patches at a time; a chunk is stored whole or not at all.
 
     Chunks are cut by position, whatever is stored already, and run on the device and with the number of threads with
     which the attack began: both can move the last digits of a gradient, and with them a byte.
     """
-    classifier = attack.classifier
-    network = load_weights(
-        classifier.arch,
-        classifier.weights.path,
-        sha256=classifier.weights_sha256,
-        image_size=classifier.dataset.size,
-    )
     passes: Passes | None = None
     made = set(attack.perturbations.values_list("patch_id", flat=True))
     share, shares = part or (0, 1)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(attack.settings["threads"])
-    try:
+    with machine_of(attack) as device:
         for number, first in enumerate(range(0, len(patches), attack.settings["chunk"])):
             chunk = patches[first : first + attack.settings["chunk"]]
             if number % shares != share or all(patch.pk in made for patch in chunk):
                 progress(first + len(chunk), len(patches))
                 continue
-            passes = passes or Passes(network, device=attack.settings["device"])
+            passes = passes or prepared(attack.classifier, device)
             before = dict(passes.count)
-            images = chw(dataset_arrays(classifier.dataset, [patch.pk for patch in chunk]))
-            labels = check_images(passes, images, [int(patch.tumour) for patch in chunk])
-            found = pgd(
-                passes,
-                images,
-                labels,
-                recipe,
-                first=first,
-                progress=lambda done, _, first=first: progress(first + done, len(patches)),
-            )
+            images, labels = read(passes, chunk)
+
+            def report(done: int, total: int, first: int = first) -> None:
+                progress(first + done, len(patches))
+
+            found = work(passes, images, labels, first, report)
             used = {key: value - before[key] for key, value in passes.count.items()}
             store_chunk(attack=attack, patches=chunk, found=found, passes=used)
+
+
+def prepared(classifier: Classifier, device: str | None = None) -> Passes:
+    """The classifier's network, ready for attacks."""
+    return Passes(network_of(classifier), device=device or best_device())
+
+
+def network_of(classifier: Classifier) -> nn.Module:
+    """The classifier's network; BadInput if its weights are not what was saved."""
+    return stored_network(classifier)
+
+
+def read(passes: Passes, patches: Sequence[Patch]) -> tuple[Tensor, Tensor]:
+    """Pictures and classes of patches of one data set: uint8 (n, 3, h, w), int64 (n,)."""
+    images = chw(dataset_arrays(patches[0].dataset, [patch.pk for patch in patches]))
+    return images, check_images(passes, images, [int(patch.tumour) for patch in patches])
+
+
+@contextmanager
+def machine_of(attack: Attack) -> Iterator[str]:
+    """The device on which the attack began, with its number of threads; BadInput if it is not here."""
+    device, threads = attack.settings["device"], torch.get_num_threads()
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise BadInput(f"Attack {attack} was begun on {device}, which is not here: go on there, or begin another.")
+    torch.set_num_threads(attack.settings["threads"])
+    try:
+        yield device
     finally:
         torch.set_num_threads(threads)
 
@@ -224,6 +264,7 @@ def complete(*, attack: Attack) -> None:
 def delete_attack(*, attack: Attack) -> None:
     """Remove an attack, its rows and its pictures."""
     files = list(attack.perturbations.exclude(image="").values_list("image", flat=True))
+    files += [attack.summary["delta"]] if attack.summary.get("delta") else []
     with transaction.atomic():
         attack.delete()
         transaction.on_commit(lambda: [default_storage.delete(file) for file in files])

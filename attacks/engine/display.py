@@ -27,9 +27,9 @@ ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
 _HALVINGS = 12
 
 
-def within_pixels(images: Tensor, delta: Tensor) -> Tensor:
-    """The perturbation cut so that image + perturbation stays within 0-255; both (n, 3, h, w) in 0-255 units."""
-    return torch.minimum(torch.maximum(delta, -images), 255 - images)
+def within_pixels(images: Tensor, delta: Tensor, white: float = 255) -> Tensor:
+    """The perturbation cut so that image + perturbation stays within 0 to ``white``; both (n, 3, h, w)."""
+    return torch.minimum(torch.maximum(delta, -images), white - images)
 
 
 def shown(images: Tensor, delta: Tensor, norm: Norm, budget: float | Tensor, rounding: Rounding = "aware") -> Tensor:

@@ -11,6 +11,7 @@ from torch import nn
 
 from model.learning.network import Network, build_network, weights_bytes
 from model.learning.patches import Patch
+from model.learning.training import settle
 from model.models import Classifier
 from model.services import import_dataset
 from tests.attacks.networks import patches
@@ -32,6 +33,7 @@ def learned() -> Network:
                 optimiser.zero_grad()
                 nn.functional.cross_entropy(network(images[part] / 255), labels[part]).backward()
                 optimiser.step()
+        settle(network, images.permute(0, 2, 3, 1), torch.device("cpu"))
     return network.eval()
 
 

@@ -1,0 +1,92 @@
+"""Success against budget (Fig. 4), from one minimal perturbation per image and norm.
+
+An image falls at budget B if its smallest displayed perturbation is no larger than B: so one run gives the whole curve,
+where a sweep needs an attack per budget. Attacks at single budgets can be put beside it as a check.
+"""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from attacks.engine.universal import share
+
+AXES = {
+    "l0": "share of pixels changed (L0)",
+    "l1": "mean absolute difference (L1)",
+    "l1-rescaled": "mean absolute difference (the paper's rescaled L1)",
+    "l2": "root mean squared difference (L2)",
+    "linf": "largest difference (Linf)",
+}
+
+
+def success_curve(norms: NDArray[np.float64], *, search: str, points: int = 12) -> pd.DataFrame:
+    """The curve through the minimal norms of the attacked images, (n,), infinity where none was found.
+
+    Columns: search, budget, flipped, of, share, low, high (pointwise 95 % Wilson band). Budgets are the norms at which
+    the curve steps, thinned to about ``points`` x 4 of them, from the smallest to the largest.
+    """
+    reached = np.sort(norms[np.isfinite(norms)])
+    steps = np.unique(reached)
+    if len(steps) > 4 * points:
+        steps = steps[np.unique(np.linspace(0, len(steps) - 1, 4 * points).round().astype(int))]
+    rows = [{"search": search, "budget": 0.0} | share(0, len(norms))]
+    for budget in steps:
+        rows.append({"search": search, "budget": float(budget)} | success_at(norms, budget))
+    return pd.DataFrame(rows)
+
+
+def success_at(norms: NDArray[np.float64], budget: float) -> dict:
+    """Share of the attacked images that fall within ``budget``, with its Wilson interval."""
+    return share(int((norms <= budget * (1 + 1e-9)).sum()), len(norms))
+
+
+def check_budgets(norms: NDArray[np.float64], search: str, count: int = 3) -> list[float]:
+    """Budgets at which to attack as a check: the quantiles 1/(count+1) ... of the minimal norms, to 3 digits."""
+    reached = norms[np.isfinite(norms)]
+    if not len(reached):
+        return []
+    quantiles = np.quantile(reached, np.arange(1, count + 1) / (count + 1))
+    if search == "linf":
+        return [float(level) for level in np.unique(np.ceil(quantiles))]
+    return [float(f"{value:.3g}") for value in np.unique(quantiles)]
+
+
+def area_between(curve: pd.DataFrame, checks: Sequence[dict]) -> float | None:
+    """Largest distance in share between the curve and the attacks at single budgets."""
+    found = [
+        abs(float(curve.loc[curve["budget"] <= check["budget"] * (1 + 1e-9), "share"].max()) - check["share"])
+        for check in checks
+        if check["share"] is not None
+    ]
+    return max(found, default=None)
+
+
+def plot(curves: pd.DataFrame, checks: pd.DataFrame, *, kind: str = "svg") -> bytes:
+    """One panel per search: the curve as steps, its 95 % band, and the checks as points with their intervals."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    searches = [search for search in AXES if search in set(curves["search"])]
+    figure = Figure(figsize=(3.2 * len(searches), 3.2), layout="constrained")
+    for axes, search in zip(figure.subplots(1, len(searches), squeeze=False, sharey=True)[0], searches):
+        curve = curves[curves["search"] == search]
+        end = float(curve["budget"].max()) * 1.08 or 1.0
+        budget = np.append(curve["budget"], end)
+        level = {name: np.append(curve[name], curve[name].iloc[-1]) for name in ("share", "low", "high")}
+        axes.fill_between(budget, level["low"], level["high"], step="post", color="#2b6cb0", alpha=0.2, linewidth=0)
+        axes.step(budget, level["share"], where="post", color="#2b6cb0")
+        beside = checks[checks["search"] == search] if len(checks) else checks
+        if len(beside):
+            middle = beside["share"]
+            spread = [middle - beside["low"], beside["high"] - middle]
+            axes.errorbar(beside["budget"], middle, spread, fmt="o", color="#c05621", markersize=4, capsize=2)
+        axes.set(xlim=(0, end), ylim=(0, 1.02), xlabel=AXES[search])
+        axes.grid(alpha=0.3)
+    figure.axes[0].set_ylabel("share flipped (displayed)")
+    buffer = io.BytesIO()
+    with rc_context({"svg.hashsalt": "curves"}):  # equal curves give equal bytes
+        figure.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else None)
+    return buffer.getvalue()

@@ -1,0 +1,135 @@
+"""Researchers' pages: every perturbation of an attack in a table, and success against budget."""
+
+from typing import Any
+
+import pandas as pd
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from attacks.engine.constraints import MEASURED
+from attacks.engine.curves import AXES, plot, success_curve
+from attacks.models import Attack
+from attacks.selectors import curves_of, flip_norms, latest_minimal, perturbation_table
+from model.models import Classifier
+
+ROWS = 50
+RESEARCHERS = ("researcher", "admin")
+COLUMNS = {
+    "patch": "Patch",
+    "tumour": "Tumour",
+    "flipped": "Flipped",
+    "prob_before": "P before",
+    "prob_after": "P after",
+    "steps": "Steps",
+    "l0": "L0",
+    "l1": "L1",
+    "l2": "L2",
+    "linf": "Linf",
+}
+
+
+def researcher_only(view):
+    """Signed in, and a researcher or an admin: a reader must not learn what was done to a patch."""
+
+    @login_required
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        user = request.user
+        if not (user.is_superuser or getattr(user, "role", "") in RESEARCHERS):
+            raise PermissionDenied
+        return view(request, *args, **kwargs)
+
+    return require_safe(guarded)
+
+
+@researcher_only
+def attack_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """Counts, the curve of success against the norm reached, and the table, sorted by any column."""
+    attack = get_object_or_404(Attack.objects.select_related("classifier"), pk=pk)
+    sort = request.GET.get("sort", "")
+    table = perturbation_table(attack)
+    if sort.lstrip("-") in COLUMNS:
+        table = table.sort_values(sort.lstrip("-"), ascending=not sort.startswith("-"), kind="stable")
+    page = Paginator(table.to_dict("records"), ROWS).get_page(request.GET.get("page"))
+    context = {
+        "attack": attack,
+        "summary": attack.summary,
+        "columns": [
+            {
+                "title": title,
+                "link": f"-{name}" if sort == name else name,
+                "order": {name: "ascending", f"-{name}": "descending"}.get(sort, ""),
+            }
+            for name, title in COLUMNS.items()
+        ],
+        "sort": sort,
+        "page": page,
+        "norms": [(norm, (attack.summary.get("norms_of_flipped") or {}).get(norm)) for norm in MEASURED],
+        "changes": attack.summary.get("changes"),
+        "has_curve": bool(len(table)) and attack.norm in MEASURED,
+        "minimal": attack.kind == Attack.Kind.MINIMAL,
+        "universal": attack.kind == Attack.Kind.UNIVERSAL,
+    }
+    return render(request, "attacks/attack.html", context)
+
+
+@researcher_only
+def table_csv(request: HttpRequest, pk: int) -> HttpResponse:
+    """Every perturbation of the attack."""
+    attack = get_object_or_404(Attack, pk=pk)
+    return _csv(perturbation_table(attack), f"attack-{attack.pk}.csv")
+
+
+@researcher_only
+def curve_svg(request: HttpRequest, pk: int) -> HttpResponse:
+    """Share flipped by at most so much: a minimal attack's success curve, or what another attack made do with."""
+    attack = get_object_or_404(Attack, pk=pk)
+    if attack.norm not in MEASURED or not attack.perturbations.exists():
+        raise Http404("This attack has no curve.")
+    search = attack.settings.get("search", attack.norm)
+    return _svg(plot(success_curve(flip_norms(attack), search=search), pd.DataFrame()))
+
+
+@researcher_only
+def curves_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """Fig. 4 of a classifier: success against budget for every norm that has been searched."""
+    classifier = get_object_or_404(Classifier, pk=pk)
+    searched = latest_minimal(classifier)
+    rows = [
+        {"search": name, "axis": AXES[name], "attack": searched[name], "summary": searched[name].summary}
+        | {"median": searched[name].summary["norms_of_flipped"][searched[name].norm]["median"]}
+        for name in AXES
+        if name in searched
+    ]
+    context = {"classifier": classifier, "rows": rows, "missing": [name for name in AXES if name not in searched]}
+    return render(request, "attacks/curves.html", context)
+
+
+@researcher_only
+def curves_svg(request: HttpRequest, pk: int) -> HttpResponse:
+    """The picture on the page above."""
+    classifier = get_object_or_404(Classifier, pk=pk)
+    curves = curves_of(classifier)
+    if not len(curves):
+        raise Http404("No curve yet.")
+    return _svg(plot(curves, pd.DataFrame()))
+
+
+@researcher_only
+def curves_csv(request: HttpRequest, pk: int) -> HttpResponse:
+    """The numbers on the page above, with their 95 % bands."""
+    classifier = get_object_or_404(Classifier, pk=pk)
+    return _csv(curves_of(classifier), f"curves-{classifier.pk}.csv")
+
+
+def _csv(table: pd.DataFrame, name: str) -> HttpResponse:
+    response = HttpResponse(table.to_csv(index=False), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _svg(data: bytes) -> HttpResponse:
+    return HttpResponse(data, content_type="image/svg+xml")

@@ -92,6 +92,7 @@ def test_from_an_uploaded_zip_to_a_study_that_two_readers_read(crew, window, tmp
     page.fill("input[name=budget]", "16")
     page.click("button:has-text('Attack')")
     when_done(page)
+    page.wait_for_selector(".pairs figure", timeout=MINUTES // 4)
     assert page.locator(".pairs figure").count() >= 4
     no_fault(page)
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from study.exports.figures import FIGURES
 from study.exports.methods import checklist, methods_text
+from study.exports.model_figures import model_figures
 from study.exports.tables import percent, percents, table_1a
 from study.models import Study
 
@@ -105,5 +106,11 @@ def report_html(study: Study, analysis: dict[str, Any]) -> str:
         drawn = draw(analysis)
         if drawn is not None:
             figures[name] = "data:image/svg+xml;base64," + b64encode(drawn).decode()
-    context = {**page_context(study, analysis), "figures": figures, "made_at": timezone.now(), "report": True}
+    context = {
+        **page_context(study, analysis),
+        "figures": figures,
+        "model_figures": model_figures(study),
+        "made_at": timezone.now(),
+        "report": True,
+    }
     return render_to_string("study/report.html", context)

@@ -147,9 +147,9 @@ def _mass(attack: Attack, options: Mapping[str, Any], progress: Progress) -> Dra
             "area_inside": masks.mean((1, 2)),
         }
     )
-    title = f"{_what(attack)}: saliency on tumour nuclei"
+    title = _what(attack)
     caption = (
-        f"{title}. Share of the map's total ({METHODS[options['method']]}) inside the nuclei that the reference masks "
+        f"{title}: share of the map's total ({METHODS[options['method']]}) inside the nuclei that the reference masks "
         f"outline, {summary['n']} flipped positives; 95 % bootstrap interval over patches, seed {options['seed']}."
     )
     return Drawn(plots.mass_figure(was, now, summary, title), table, summary, caption)

@@ -135,12 +135,17 @@ def content_of_cross_validation(validation: CrossValidation) -> dict[str, Any]:
 
 def _answers(subject: Classifier | CrossValidation) -> tuple[list[plots.Answers], str]:
     if isinstance(subject, CrossValidation):
-        title = f"{subject.dataset.name}, {subject.runs} runs of {subject.folds} folds"
+        title = _runs_of(subject)
         answers = fold_answers(subject)
         if not answers:
             raise BadInput(f"No fold of the cross-validation of {subject.dataset} is finished.")
         return answers, title
     return [test_answers(subject)], f"{subject.name}, {len(subject.split['test'])} test patches"
+
+
+def _runs_of(validation: CrossValidation) -> str:
+    runs = f"{validation.runs} run{'s' * (validation.runs != 1)}"
+    return f"{validation.dataset.name}, {runs} of {validation.folds} folds"
 
 
 def _long(answers: list[plots.Answers]) -> pd.DataFrame:
@@ -188,7 +193,7 @@ def _folds(subject: CrossValidation, options: Mapping[str, Any], progress: Progr
         for row in rows
     )
     numbers = {key: table[key] for key in ("accuracy", "auc", "colour_only")}
-    title = f"{subject.dataset.name}, {subject.runs} runs of {subject.folds} folds"
+    title = _runs_of(subject)
     caption = f"{title}; diamonds: mean and SD. {table['warning']}".strip()
     return Drawn(plots.folds_figure(rows, title), frame, numbers, caption)
 

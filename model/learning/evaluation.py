@@ -88,25 +88,23 @@ def precision_recall(labels: NDArray[Any], probabilities: Floats) -> tuple[Float
     return recall[::-1], precision[::-1]
 
 
-def calibration(labels: NDArray[Any], probabilities: Floats, bins: int = 10) -> dict[str, list[float]]:
-    """Equal-width bins that hold patches: mean P(tumour), observed share of tumour, Wilson 95 % limits, count.
+def calibration(labels: NDArray[Any], probabilities: Floats, bins: int = 10, least: int = 8) -> dict[str, list[float]]:
+    """Up to ``bins`` bins of equally many patches (``least`` or more), by rising P(tumour): their mean P(tumour),
+    observed share of tumour with Wilson 95 % limits, and count.
 
-    ``ece`` (one value) is the expected calibration error, the mean distance of the two weighted by count.
+    ``ece`` (one value) is the expected calibration error, the mean distance of the two weighted by count. Equal counts,
+    since most answers lie near 0 and 1, and bins of equal width would hold single patches in between.
     """
-    truth, given = np.asarray(labels, dtype=float), np.asarray(probabilities, dtype=float)
-    which = np.minimum((given * bins).astype(int), bins - 1)
+    order = np.argsort(probabilities, kind="stable")
+    truth, given = np.asarray(labels, dtype=float)[order], np.asarray(probabilities, dtype=float)[order]
     columns: dict[str, list[float]] = {name: [] for name in ("predicted", "observed", "low", "high", "count")}
     error = 0.0
-    for bin_ in range(bins):
-        inside = which == bin_
-        count = int(inside.sum())
-        if not count:
-            continue
-        predicted, observed = float(given[inside].mean()), float(truth[inside].mean())
-        low, high = wilson(truth[inside].sum(), count)
-        for name, value in zip(columns, (predicted, observed, low, high, count), strict=True):
+    for part in np.array_split(np.arange(len(truth)), max(1, min(bins, len(truth) // least))):
+        predicted, observed = float(given[part].mean()), float(truth[part].mean())
+        low, high = wilson(truth[part].sum(), len(part))
+        for name, value in zip(columns, (predicted, observed, low, high, len(part)), strict=True):
             columns[name].append(value)
-        error += count / len(truth) * abs(predicted - observed)
+        error += len(part) / len(truth) * abs(predicted - observed)
     return columns | {"ece": [error]}
 
 

@@ -79,7 +79,8 @@ def mass_shift(
 
     Takes the patches whose mask holds something and whose maps are not zero. ``low`` and ``high`` are a 95 % bootstrap
     interval over patches, paired within a patch; ``area`` is the mean share of pixels inside, what an aimless map
-    would have. ``left`` is the share of patches in which it fell.
+    would have. ``left`` is the share of patches in which it fell. ``total`` is the median over patches of the whole
+    map's total after, as a multiple of before: a map can fade without moving.
     """
     was, now = mass_inside(before, masks), mass_inside(after, masks)
     area = masks.mean((1, 2))
@@ -99,6 +100,7 @@ def mass_shift(
         "high": float(high),
         "left": float((change < 0).mean()),
         "area": float(area[usable].mean()),
+        "total": float(np.median(after[usable].sum((1, 2)) / before[usable].sum((1, 2)))),
         "seed": seed,
     }
 

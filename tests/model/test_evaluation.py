@@ -45,9 +45,14 @@ def test_calibration_of_an_honest_forecaster_has_no_error():
     given = np.repeat([0.25, 0.75], 400)
     truth = np.concatenate([np.arange(400) % 4 == 0, np.arange(400) % 4 != 0])
     table = evaluation.calibration(truth, given)
-    assert table["predicted"] == [0.25, 0.75] == table["observed"]
-    assert table["ece"][0] == pytest.approx(0) and table["count"] == [400, 400]
+    assert table["predicted"] == [0.25] * 5 + [0.75] * 5 == table["observed"]
+    assert table["ece"][0] == pytest.approx(0) and table["count"] == [80] * 10
     assert all(low < share < high for low, share, high in zip(table["low"], table["observed"], table["high"]))
+
+
+def test_calibration_of_few_patches_takes_fewer_bins():
+    table = evaluation.calibration(np.arange(20) % 2, np.linspace(0, 1, 20))
+    assert table["count"] == [10, 10] and table["predicted"][0] < 0.5 < table["predicted"][1]
 
 
 def test_calibration_error_of_an_overconfident_forecaster():

@@ -110,6 +110,7 @@ def test_the_shift_of_mass_and_its_interval():
     found = mass_shift(before, after, masks, seed=1)
     assert found["n"] == 29 and found["before"] == pytest.approx(0.75) and found["area"] == pytest.approx(0.5)
     assert found["change"] == pytest.approx(found["after"] - found["before"])
+    assert found["total"] == pytest.approx(float(np.median(after.sum((1, 2)) / before.sum((1, 2)))), rel=0.05)
     assert found["low"] < found["change"] < found["high"] < 0 and found["left"] == 1
     assert found == mass_shift(before, after, masks, seed=1)
 

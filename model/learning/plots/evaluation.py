@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from model.learning import evaluation
-from model.learning.plots.style import BLACK, BLUE, GREY, ORANGE, label_bars, look, new, unit_square
+from model.learning.plots.style import BLACK, BLUE, GREY, ORANGE, look, new, unit_square
 
 Answers = tuple[NDArray[Any], NDArray[Any]]
 """Labels (n,) and P(tumour) (n,) of one held-out fold."""
@@ -72,7 +72,7 @@ def calibration_figure(folds: Sequence[Answers], title: str = "") -> Figure:
             label=f"expected calibration error {table['ece'][0]:.3f}",
         )
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), ylabel="Observed share of tumour", title=title)
-        axes.legend(loc="upper left")
+        axes.legend(loc="lower right")
         below.hist(given, bins=10, range=(0, 1), color=BLUE, edgecolor="white")
         below.set(xlabel="P(tumour) given by the network", ylabel="Patches")
     return figure
@@ -121,10 +121,9 @@ def folds_figure(rows: Sequence[dict[str, Any]], title: str = "") -> Figure:
                 _dots(axes, 1, colour, ORANGE)
             paper = evaluation.PAPER[metric]
             axes.errorbar(2, paper["mean"], yerr=paper["sd"], fmt="s", color=GREY, capsize=5)
-            label_bars(axes, [max(network), max(colour) if colour else np.nan, paper["mean"] + paper["sd"]], "")
             axes.set(
                 xticks=[0, 1, 2],
-                xticklabels=["network", "colour only", "published*"],
+                xticklabels=["network", "colour\nonly", "published*"],
                 xlim=(-0.6, 2.6),
                 ylabel={"accuracy": "Accuracy", "auc": "AUC"}[metric],
             )

@@ -103,8 +103,8 @@ def mass_figure(inside: NDArray[Any], inside_after: NDArray[Any], summary: dict[
             ylim=(0, None),
             ylabel="Share of saliency on tumour nuclei",
             title=title,
-            xlabel=f"change {100 * summary['change']:+.1f} points "
-            f"(95 % interval {100 * summary['low']:+.1f} to {100 * summary['high']:+.1f}), {summary['n']} patches",
+            xlabel=f"change {100 * summary['change']:+.1f} points, {summary['n']} patches\n"
+            f"(95 % interval {100 * summary['low']:+.1f} to {100 * summary['high']:+.1f})",
         )
         axes.legend()
     return figure

@@ -1,7 +1,6 @@
 """One look for all figures, and how they become the same bytes every time."""
 
 import io
-from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
@@ -65,9 +64,3 @@ def picture(axes: Axes, pixels: Any, title: str = "", **options: Any) -> Any:
     for side in axes.spines.values():
         side.set_visible(False)
     return shown
-
-
-def label_bars(axes: Axes, values: Sequence[float], fmt: str = "{:.2f}") -> None:
-    """Each bar's value above it."""
-    for place, value in enumerate(values):
-        axes.annotate(fmt.format(value), (place, value), ha="center", va="bottom", fontsize=9)

@@ -100,7 +100,7 @@ def test_colour_alone_tells_stains_apart_and_knows_nothing_of_position():
 def tiny_networks(monkeypatch):
     """Folds train networks in miniature."""
 
-    def build(arch, *, init, weights, seed, image_size):
+    def build(arch, *, init, weights, seed, image_size, shrink=1):
         return tiny(seed), "random"
 
     monkeypatch.setattr(crossval, "build_network", build)

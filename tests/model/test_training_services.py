@@ -53,7 +53,7 @@ def test_the_stored_weights_give_the_stored_probabilities():
     made = train_classifier(dataset=dataset, seed=1, **SMALL)
     again = evaluation.predict(stored_network(made), dataset_arrays(dataset, made.split["test"]))
     stored = [made.test_probabilities[str(patch)] for patch in made.split["test"]]
-    np.testing.assert_allclose(again, stored, atol=1e-6)
+    np.testing.assert_allclose(again, stored, atol=1e-5)  # float32 in batches of another size
     truth = dict(dataset.patches.values_list("id", "tumour"))
     labels = np.array([truth[patch] for patch in made.split["test"]])
     assert evaluation.metrics(labels, again)["auc"] == made.metrics["auc"]

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connections
 from django.test.testcases import LiveServerThread
 
 from model.learning.errors import BadInput
@@ -72,8 +71,7 @@ def served(study: Study, plant: str = ""):
     if plant in IN_THE_ROWS:
         plant_rows(plant, rows, random.Random(0))
         Presentation.objects.bulk_update(rows, ["token", "stimulus", "second"])
-    connections["default"].inc_thread_sharing()
-    thread = LiveServerThread("127.0.0.1", lambda app: Planted(app, plant), {"default": connections["default"]})
+    thread = LiveServerThread("127.0.0.1", lambda app: Planted(app, plant), {})
     thread.daemon = True
     thread.start()
     thread.is_ready.wait()
@@ -81,7 +79,6 @@ def served(study: Study, plant: str = ""):
         yield Copy(f"http://127.0.0.1:{thread.port}", factories.PASSWORD, rows)
     finally:
         thread.terminate()
-        connections["default"].dec_thread_sharing()
 
 
 @pytest.mark.django_db(transaction=True)

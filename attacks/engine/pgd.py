@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks.engine.constraints import largest_pixels, project
@@ -20,8 +21,8 @@ from attacks.engine.recipe import Recipe
 from attacks.engine.results import PerturbationSet
 from model.learning.errors import Progress, no_progress
 
-TRUST = 0.5
-"""Share of the gain that the gradient promises which a step really brings; see ``forecast``."""
+TRUST = 0.6
+"""Share of the gain promised by the gradient that a step really brings: the first guess of ``Forecast``."""
 
 
 def pgd(
@@ -34,6 +35,7 @@ def pgd(
     started = time.perf_counter()
     outcome = Outcome(passes, images, labels, recipe)
     pool = Pool(images, labels, places=3 * passes.batch, device=passes.device)
+    forecast = Forecast(pool, recipe)
     progress(0, len(images))
     while pool.busy:
         _start(pool, pool.refill(), recipe, passes.exact, first)
@@ -45,6 +47,7 @@ def pgd(
         rows = pool.waiting(most=passes.batch)
         place = pool.place(rows)
         logits, gradient = passes.ascend(pool.seen[place], pool.y[place], recipe.loss)
+        forecast.learn(pool, rows, logits)
         going = outcome.still_right(pool, rows, logits)
         rows, place, logits, gradient = rows[going], pool.place(rows[going]), logits[going], gradient[going]
 
@@ -54,11 +57,11 @@ def pgd(
         pool.delta[place] = delta
         seen = look(x, delta, recipe)
 
+        hopeful = forecast.flips(rows, gradient, seen - pool.seen[place])
+        pool.seen[place] = seen
         pool.steps[rows] += 1
         pool.judged[rows] = False
-        hopeful = forecast(logits, pool.y[place], gradient, seen - pool.seen[place], recipe) > 0
-        pool.suspect[rows] = hopeful.cpu().numpy() | (pool.steps[rows] >= recipe.steps)
-        pool.seen[place] = seen
+        pool.suspect[rows] = hopeful | (pool.steps[rows] >= recipe.steps)
     return outcome.result(time.perf_counter() - started)
 
 
@@ -81,15 +84,32 @@ def look(x: Tensor, delta: Tensor, recipe: Recipe) -> Tensor:
     return x + delta
 
 
-def forecast(logits: Tensor, labels: Tensor, gradient: Tensor, change: Tensor, recipe: Recipe) -> Tensor:
-    """Expected lead of another class (n,) after ``change``: the lead now plus a trusted share of the linear gain.
+class Forecast:
+    """Whether a step flips an image: its lead now, plus a share of what the gradient promises for the change.
 
-    Where it is positive, a forward pass for the verdict comes before the next gradient is paid for. A wrong forecast
-    costs that forward pass or an unneeded backward pass, never a wrong verdict.
+    Where it does, a forward pass for the verdict comes before the next gradient is paid for. The share is learned as
+    the attack goes, because it falls with the length of a step. A wrong forecast costs that forward pass or an unneeded
+    backward pass, never a wrong verdict, and moves no byte.
     """
-    if recipe.loss != "margin":
-        return torch.full_like(logits[:, 0], -1.0)
-    return gap_of_label(logits, labels) + TRUST * (gradient * change).sum((1, 2, 3))
+
+    def __init__(self, pool: Pool, recipe: Recipe):
+        self.trust = TRUST
+        self.able = recipe.loss == "margin"  # the other gradient is not that of the lead
+        self.lead, self.promise = np.zeros(pool.places), np.zeros(pool.places)
+
+    def learn(self, pool: Pool, rows: Rows, logits: Tensor) -> None:
+        """Compare the leads after a step with what was promised for it."""
+        lead = gap_of_label(logits, pool.y[pool.place(rows)]).cpu().numpy()
+        stepped = (pool.steps[rows] > 0) & (self.promise[rows] > 0)
+        if self.able and stepped.any():
+            brought = (lead - self.lead[rows])[stepped] / self.promise[rows][stepped]
+            self.trust = 0.7 * self.trust + 0.3 * float(np.clip(np.median(brought), 0.05, 1))
+        self.lead[rows] = lead
+
+    def flips(self, rows: Rows, gradient: Tensor, change: Tensor) -> NDArray[np.bool_]:
+        """Which rows, (b,) bool, a ``change`` (b, 3, h, w) of what is seen is expected to flip."""
+        self.promise[rows] = (gradient * change).sum((1, 2, 3)).cpu().numpy()
+        return self.able & (self.lead[rows] + self.trust * self.promise[rows] > 0)
 
 
 def _start(pool: Pool, rows: Rows, recipe: Recipe, exact: bool, first: int) -> None:

@@ -3,10 +3,10 @@
 import hashlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
+import pandas as pd
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
@@ -66,8 +66,18 @@ def build_study(
     source = PairSource(pairs, variants) if pairs is not None else AttackSource([attack, *further_attacks])
     written: list[str] = []
     try:
+        plan = _write_images(source, seed, settings, progress, written)
         with transaction.atomic():
-            study = _draw_and_write(name, slug, source, seed, actor, settings, created_by, progress, written)
+            study = _store_rows(name, slug, source, seed, settings, created_by, plan)
+            audit_log.record(
+                study=study,
+                actor=actor,
+                action="built",
+                seed=seed,
+                cases=len(plan.cases),
+                attack=study.source["attack"]["name"],
+                pool=len(plan.pool),
+            )
             for reader in readers:
                 assign_reader(study=study, reader=reader, actor=actor)
             if freeze:
@@ -81,21 +91,67 @@ def build_study(
         raise
 
 
-def _draw_and_write(
-    name: str,
-    slug: str,
-    source: CaseSource,
-    seed: int,
-    actor: str,
-    settings: StudySettings,
-    created_by: User | None,
-    progress: Progress,
-    written: list[str],
-) -> Study:
+@dataclass
+class _Plan:
+    """What was drawn and written: rows without their study, each case with its stimuli."""
+
+    pool: pd.DataFrame
+    cases: list[tuple[Case, list[Stimulus]]] = field(default_factory=list)
+    guides: list[GuideImage] = field(default_factory=list)
+
+
+def _write_images(
+    source: CaseSource, seed: int, settings: StudySettings, progress: Progress, written: list[str]
+) -> _Plan:
+    """Draw, and write every image. Before the transaction: readers of other studies do not wait for its lock."""
     pool = source.pool()
     drawn = draw_cases(
         pool, n_positive=settings.positives, n_negative=settings.negatives, seed=seed, stratify=settings.stratify
     )
+    plan = _Plan(pool)
+    controls = Controls(settings=settings, seed=seed, classifier=source.classifier())
+    folder = secrets.token_hex(16)
+    for number, (_, row) in enumerate(drawn.iterrows(), start=1):
+        arms = source.arms(int(row["key"]))
+        cells = row["tumour_cells"]
+        case = Case(
+            number=number,
+            patch_id=row["patch_id"],
+            group=row["group"],
+            truth=bool(row["truth"]),
+            truth_source=source.truth_source,
+            tumour_cells=None if cells is None or np.isnan(float(cells)) else int(cells),
+        )
+        stimuli = [_stimulus(shown, folder, written) for shown in [*arms, *controls.of(number, arms)]]
+        plan.cases.append((case, stimuli))
+        progress(number, len(drawn) + 1)
+    plan.guides = _guides(source, seed, settings, plan.cases, folder, written)
+    progress(len(drawn) + 1, len(drawn) + 1)
+    return plan
+
+
+def _stimulus(shown: Shown, folder: str, written: list[str]) -> Stimulus:
+    name, digest = _store(f"stimuli/{folder}", shown.pixels, written)
+    probability = shown.probability
+    return Stimulus(
+        arm=shown.arm,
+        image=name,
+        sha256=digest,
+        model_prob=probability,
+        model_label=None if probability is None else probability >= 0.5,
+        **shown.made,
+    )
+
+
+def _store_rows(
+    name: str,
+    slug: str,
+    source: CaseSource,
+    seed: int,
+    settings: StudySettings,
+    created_by: User | None,
+    plan: _Plan,
+) -> Study:
     study = Study.objects.create(
         slug=slug,
         name=name,
@@ -111,30 +167,24 @@ def _draw_and_write(
         surroundings=settings.surroundings,
         scale=settings.scale,
         break_every=settings.break_every,
+        practice_count=sum(guide.kind == GuideImage.Kind.PRACTICE for guide in plan.guides),
         margin=settings.margin,
         alpha=settings.alpha,
-        source=source.snapshot(pool) | {"settings": asdict(settings) | {"questions": list(settings.questions)}},
+        source=source.snapshot(plan.pool) | {"settings": asdict(settings) | {"questions": list(settings.questions)}},
         code_version=code_version(),
         created_by=created_by,
     )
-    controls = Controls(settings=settings, seed=seed, classifier=source.classifier())
-    for number, (_, row) in enumerate(drawn.iterrows(), start=1):
-        arms = source.arms(int(row["key"]))
-        _add_case(study, number, row, source.truth_source, [*arms, *controls.of(number, arms)], written)
-        progress(number, len(drawn))
+    for case, _ in plan.cases:
+        case.study = study
+    Case.objects.bulk_create([case for case, _ in plan.cases], batch_size=500)
+    for case, stimuli in plan.cases:
+        for stimulus in stimuli:
+            stimulus.case = case
+    Stimulus.objects.bulk_create([one for _, stimuli in plan.cases for one in stimuli], batch_size=500)
+    for guide in plan.guides:
+        guide.study = study
+    GuideImage.objects.bulk_create(plan.guides)
     check_gap(study)
-    _add_guides(study, source, settings, set(drawn["patch_id"]), written)
-    study.practice_count = study.guide_images.filter(kind=GuideImage.Kind.PRACTICE).count()
-    study.save(update_fields=["practice_count"])
-    audit_log.record(
-        study=study,
-        actor=actor,
-        action="built",
-        seed=seed,
-        cases=len(drawn),
-        attack=study.source["attack"]["name"],
-        pool=len(pool),
-    )
     return study
 
 
@@ -146,40 +196,22 @@ def _store(folder: str, pixels: np.ndarray, written: list[str]) -> tuple[str, st
     return name, hashlib.sha256(png).hexdigest()
 
 
-def _add_case(study: Study, number: int, row: Any, truth_source: str, arms: list[Shown], written: list[str]) -> None:
-    cells = row["tumour_cells"]
-    case = Case.objects.create(
-        study=study,
-        number=number,
-        patch_id=row["patch_id"],
-        group=row["group"],
-        truth=bool(row["truth"]),
-        truth_source=truth_source,
-        tumour_cells=None if cells is None or np.isnan(float(cells)) else int(cells),
-    )
-    for shown in arms:
-        name, digest = _store(f"stimuli/{study.pk}", shown.pixels, written)
-        probability = shown.probability
-        Stimulus.objects.create(
-            case=case,
-            arm=shown.arm,
-            image=name,
-            sha256=digest,
-            model_prob=probability,
-            model_label=None if probability is None else probability >= 0.5,
-            **shown.made,
-        )
-
-
-def _add_guides(
-    study: Study, source: CaseSource, settings: StudySettings, chosen: set[str], written: list[str]
-) -> None:
+def _guides(
+    source: CaseSource,
+    seed: int,
+    settings: StudySettings,
+    cases: list[tuple[Case, list[Stimulus]]],
+    folder: str,
+    written: list[str],
+) -> list[GuideImage]:
     """Example and practice patches from outside the study (and from other groups, where enough are left)."""
-    groups = set(study.cases.exclude(group="").values_list("group", flat=True))
+    chosen = {case.patch_id for case, _ in cases}
+    groups = {case.group for case, _ in cases} - {""}
     outside = [patch for patch in source.outside() if patch.patch_id not in chosen]
     apart = [patch for patch in outside if patch.group not in groups]
-    rng = np.random.default_rng(derived_seed(study.seed, 1_000_001))
+    rng = np.random.default_rng(derived_seed(seed, 1_000_001))
     taken: set[str] = set()
+    guides = []
     for kind, count in ((GuideImage.Kind.EXAMPLE, settings.examples), (GuideImage.Kind.PRACTICE, settings.practice)):
         truths = rng.permutation(np.arange(count) % 2 == 0)
         for number, truth in enumerate(truths, start=1):
@@ -192,14 +224,16 @@ def _add_guides(
                 continue
             patch = left[int(rng.integers(len(left)))]
             taken.add(patch.patch_id)
-            name, digest = _store(f"guides/{study.pk}", source.pixels_outside(patch.key), written)
-            GuideImage.objects.create(
-                study=study,
-                kind=kind,
-                number=number,
-                patch_id=patch.patch_id,
-                token=new_token(),
-                image=name,
-                sha256=digest,
-                truth=patch.truth,
+            name, digest = _store(f"guides/{folder}", source.pixels_outside(patch.key), written)
+            guides.append(
+                GuideImage(
+                    kind=kind,
+                    number=number,
+                    patch_id=patch.patch_id,
+                    token=new_token(),
+                    image=name,
+                    sha256=digest,
+                    truth=patch.truth,
+                )
             )
+    return guides

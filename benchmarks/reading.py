@@ -98,6 +98,7 @@ def seat(readers: int) -> tuple[str, list[tuple[str, str]]]:
     for assignment in Assignment.objects.filter(study__slug=slug).select_related("reader"):
         browser = Browser()
         browser.force_login(assignment.reader, backend="django.contrib.auth.backends.ModelBackend")
+        browser.post(f"/reading/study/{slug}/viewing/", headers={"Host": "127.0.0.1"})
         token = secrets.token_hex(16)
         signed_in.append((f"sessionid={browser.cookies['sessionid'].value}; csrftoken={token}", token))
     return slug, signed_in

@@ -17,6 +17,7 @@ from model.learning.errors import BadInput
 from model.version import code_version
 from study import audit_log
 from study.models import Assignment, Presentation, ReadingSession, ReadingSet, Response, Study
+from study.prepared import Prepared, columns, instance
 from study.reading_selectors import Place, Stage, answered_in, place_of
 
 ANSWERS = {
@@ -132,13 +133,29 @@ class Saved(NamedTuple):
     place: Place
 
 
+_PRESENTATION = columns(Presentation)
+_lock = Prepared(
+    lambda token, assignment: (
+        Presentation.objects.filter(token=token, reading_set__assignment=assignment)
+        .select_for_update()
+        .values_list(*_PRESENTATION)
+    ),
+    str,
+    int,
+)
+_revisions = Prepared(
+    lambda presentation: (
+        Response.objects.filter(presentation=presentation).order_by("-revision").values_list("revision", "key")
+    ),
+    int,
+)
+
+
 def _locked(assignment: Assignment, token: str) -> Presentation:
-    """The presentation, its set under lock: answers, changes and the end of one set happen one after another."""
-    named = Presentation.objects.filter(token=token, reading_set__assignment=assignment)
-    presentation = named.select_related("reading_set").select_for_update(of=("reading_set",)).first()
-    if presentation is None:
-        raise NotServed(token)
-    return presentation
+    """The presentation, it and its set under lock: what happens to a set happens one after another."""
+    for row in _lock(token, assignment.pk):
+        return instance(Presentation, _PRESENTATION, row)
+    raise NotServed(token)
 
 
 def _demand_turn(place: Place, presentation: Presentation, seen: int, replaces: int) -> None:
@@ -178,11 +195,10 @@ def record_answer(
     if not 8 <= len(key) <= 64:
         raise BadInput("key: 8 to 64 characters, made by the page for this answer.")
     presentation = _locked(assignment, token)
-    revisions = list(Response.objects.filter(presentation=presentation).order_by("-revision"))
-    for stored in revisions:
-        if stored.key == key:
-            return Saved(stored, place_of(assignment))
-    seen = revisions[0].revision if revisions else 0
+    revisions = _revisions(presentation.pk)
+    if key in [stored for _, stored in revisions]:
+        return Saved(presentation.responses.get(key=key), place_of(assignment))
+    seen = revisions[0][0] if revisions else 0
     place = place_of(assignment, ahead=3)
     _demand_turn(place, presentation, seen, replaces)
     _check(assignment.study, given)

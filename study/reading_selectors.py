@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from study.models import Assignment, GuideImage, Presentation, ReadingSession, ReadingSet, Response, Stimulus, Study
+from study.prepared import Prepared, columns, instance
 from study.selectors import has_seen_arms, is_reader
 
 
@@ -82,8 +83,34 @@ def assignments_of(user: Any) -> QuerySet[Assignment]:
     )
 
 
+_HIDDEN = ("protocol", "source")
+_SEAT = columns(Assignment, without=("questionnaire",))
+_STUDY = columns(Study, without=_HIDDEN, prefix="study__")
+_seat = Prepared(
+    lambda user, slug: (
+        Assignment.objects.filter(reader=user, study__slug=slug)
+        .exclude(study__state__in=[Study.State.DRAFT, Study.State.FROZEN])
+        .order_by()
+        .values_list(*_SEAT, *_STUDY)
+    ),
+    int,
+    str,
+)
+
+
 def assignment_of(user: Any, slug: str) -> Assignment | None:
-    return assignments_of(user).filter(study__slug=slug).first()
+    """The reader's seat in a study, with the study (but for what names arms); None where they have none."""
+    if not is_reader(user) or user.office_until is not None:
+        return assignments_of(user).filter(study__slug=slug).first()
+    for row in _seat(user.pk, slug):
+        return _seated(row)
+    return None
+
+
+def _seated(row: tuple) -> Assignment:
+    assignment = instance(Assignment, _SEAT, row[: len(_SEAT)])
+    assignment.study = instance(Study, _STUDY, row[len(_SEAT) : len(_SEAT) + len(_STUDY)], "study__")
+    return assignment
 
 
 def opening_time(reading_set: ReadingSet, before: ReadingSet | None) -> datetime | None:
@@ -114,16 +141,29 @@ def _number_of(rows: QuerySet, reading_set: str) -> Coalesce:
     return Coalesce(Subquery(counted.values("n")), 0)
 
 
+_SET = columns(ReadingSet)
+_sets = Prepared(
+    lambda assignment: (
+        ReadingSet.objects.filter(assignment=assignment)
+        .annotate(
+            count=_number_of(Presentation.objects.all(), "reading_set"),
+            # Presentations are answered in order, so this is also the last answered position.
+            answered=_number_of(Response.objects.filter(revision=1), "presentation__reading_set"),
+        )
+        .order_by("number")
+        .values_list(*_SET, "count", "answered")
+    ),
+    int,
+)
+
+
 def _counted_sets(assignment: Assignment) -> list[ReadingSet]:
     """The reader's sets in order, each with ``count`` and ``answered`` presentations: one query for all of them."""
-    sets = ReadingSet.objects.filter(assignment=assignment).annotate(
-        count=_number_of(Presentation.objects.all(), "reading_set"),
-        # Presentations are answered in order, so this is also the last answered position.
-        answered=_number_of(Response.objects.filter(revision=1), "presentation__reading_set"),
-    )
-    rows = list(sets.order_by("number"))
-    for row in rows:
-        row.assignment = assignment
+    rows = []
+    for *values, count, answered in _sets(assignment.pk):
+        row = instance(ReadingSet, _SET, tuple(values))
+        row.assignment, row.count, row.answered = assignment, count, answered
+        rows.append(row)
     return rows
 
 
@@ -132,8 +172,22 @@ def answered_in(reading_set: ReadingSet) -> int:
     return Response.objects.filter(presentation__reading_set=reading_set, revision=1).count()
 
 
+_PRESENTATION = columns(Presentation)
+_between = Prepared(
+    lambda reading_set, first, last: (
+        Presentation.objects.filter(reading_set=reading_set, position__gte=first, position__lte=last)
+        .order_by("position")
+        .values_list(*_PRESENTATION)
+    ),
+    int,
+    int,
+    int,
+)
+
+
 def _near(reading_set: ReadingSet, answered: int, ahead: int) -> dict[int, Presentation]:
-    near = Presentation.objects.filter(reading_set=reading_set, position__range=(answered, answered + ahead))
+    rows = _between(reading_set.pk, answered, answered + ahead)
+    near = [instance(Presentation, _PRESENTATION, row) for row in rows]
     return {presentation.position: presentation for presentation in near}
 
 
@@ -170,23 +224,39 @@ def current_response(presentation: Presentation) -> Response | None:
     return presentation.responses.order_by("-revision").first()
 
 
-def servable_stimulus(user: Any, token: str) -> Stimulus | None:
-    """The stimulus behind an image token, when it lies in the reader's window; None for everything else."""
-    presentation = (
-        Presentation.objects.filter(Q(token=token) | Q(second_token=token), reading_set__assignment__reader=user)
-        .select_related("reading_set__assignment__study", "stimulus", "second")
-        .defer("reading_set__assignment__study__protocol", "reading_set__assignment__study__source")
-        .first()
+_named = Prepared(
+    lambda token, again, user: Presentation.objects.filter(
+        Q(token=token) | Q(second_token=again), reading_set__assignment__reader=user
     )
-    if presentation is None:
-        return None
-    assignment = presentation.reading_set.assignment
-    if (not is_reader(user) or user.office_until is not None) and has_seen_arms(user, assignment.study):
-        return None
-    place = place_of(assignment, ahead=0)
-    if place.reading_set != presentation.reading_set or not place.reaches(presentation.position):
-        return None
-    return presentation.stimulus if presentation.token == token else presentation.second
+    .exclude(reading_set__assignment__study__state__in=[Study.State.DRAFT, Study.State.FROZEN])
+    .order_by()
+    .values_list(
+        *columns(Assignment, without=("questionnaire",), prefix="reading_set__assignment__"),
+        *columns(Study, without=_HIDDEN, prefix="reading_set__assignment__study__"),
+        "reading_set_id", "position", "token", "stimulus__image", "stimulus__sha256", "second__image", "second__sha256",
+    ),
+    str,
+    str,
+    int,
+)  # fmt: skip
+
+
+def servable_stimulus(user: Any, token: str) -> Stimulus | None:
+    """The stimulus behind an image token, when it lies in the reader's window; None for everything else.
+
+    It holds the image and its hash alone.
+    """
+    for row in _named(token, token, user.pk):
+        assignment = _seated(row)
+        reading_set, position, first_token, *images = row[-7:]
+        if (not is_reader(user) or user.office_until is not None) and has_seen_arms(user, assignment.study):
+            return None
+        place = place_of(assignment, ahead=0)
+        if place.reading_set is None or place.reading_set.pk != reading_set or not place.reaches(position):
+            return None
+        image, sha256 = images[:2] if token == first_token else images[2:]
+        return Stimulus(image=image, sha256=sha256) if image else None
+    return None
 
 
 def servable_guide(user: Any, token: str) -> GuideImage | None:

@@ -96,8 +96,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
     # Tests use a file, as users do: threads and processes then meet at its locks.
     DATABASES["default"]["TEST"] = {"NAME": HOME / "test.sqlite3"}
-else:
-    DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
+# Opening a database, SQLite's with its pragmas included, costs more than most of a request's queries.
+DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STORAGES = {
@@ -149,6 +149,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
+SESSION_ENGINE = "study.sessions"  # the database's, with a quick look-up
 SESSION_COOKIE_AGE = env.int("SESSION_COOKIE_AGE", default=12 * 3600)
 
 # --- What a browser may do ------------------------------------------------------------------------------------------

@@ -4,11 +4,15 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.crypto import constant_time_compare
 
 from study import reading_selectors as selectors
-from study.models import Assignment
+from study.models import Assignment, User
+from study.prepared import Prepared, columns, instance
 
 JSON_LENGTH = 1024
 
@@ -16,6 +20,21 @@ JSON_LENGTH = 1024
 def _uncached(response: HttpResponse) -> HttpResponse:
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+_USER = columns(User)
+_user = Prepared(lambda pk: User.objects.filter(pk=pk, is_active=True).values_list(*_USER), int)
+
+
+def know_user(request: HttpRequest) -> None:
+    """Find who is signed in as Django does, by a query composed once; leave to Django all that is out of order."""
+    session = request.session
+    if SESSION_KEY not in session or session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
+        return
+    for row in _user(int(session[SESSION_KEY])):
+        user = instance(User, _USER, row)
+        if constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()):
+            request._cached_user = user  # where the middleware looks before it asks the database
 
 
 def reader_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -37,6 +56,7 @@ def reader_api(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
 
     @functools.wraps(view)
     def wrapped(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponse:
+        know_user(request)
         if not request.user.is_authenticated:
             return padded_json({"error": "signed_out"}, status=401)
         assignment = selectors.assignment_of(request.user, slug)

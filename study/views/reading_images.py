@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from study import reading_selectors as selectors
+from study.views.reading_common import know_user
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ def png(image: FieldFile, sha256: str) -> HttpResponse:
 
 @require_safe
 def stimulus(request: HttpRequest, token: str) -> HttpResponse:
+    know_user(request)
     if not request.user.is_authenticated:
         return _nothing(401)
     found = selectors.servable_stimulus(request.user, token)

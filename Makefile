@@ -1,6 +1,6 @@
 # make demo    the whole main job on generated patches, then serves on 127.0.0.1:8000 (SERVE=0: stops before serving)
 # make test    installs what is missing and runs every test
-# make bench   all benchmarks
+# make bench   all benchmarks; bench-NAME runs one (BENCH_ARGS='--help' lists its options)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -63,10 +63,14 @@ test-fast: install-dev
 test-services: install-dev
 	@scripts/services.sh run $(PY) -m pytest tests/study tests/jobs $(PYTEST_ARGS)
 
+bench-attacks: install-dev
+	@scripts/bench-peers.sh $(PY) >&2
+	@.venv-bench/bin/python benchmarks/attacks.py $(BENCH_ARGS)
+
 bench: $(patsubst benchmarks/%.py,bench-%,$(wildcard benchmarks/*.py))
 
 bench-%: install-dev
-	@$(PY) benchmarks/$*.py
+	@$(PY) benchmarks/$*.py $(BENCH_ARGS)
 
 requirements: install-dev
 	$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.in -o requirements.txt

@@ -99,9 +99,11 @@ def _labelling(analysis: dict[str, Any], data: str) -> list[str]:
         )
     secondary = (
         "Each set alone was tested by the exact McNemar test; agreement is given as per cent agreement (Wilson "
-        "interval), Gwet's AC1 and Cohen's kappa; response times were compared by the paired t test on patch means of "
-        "their logarithms."
+        "interval), Gwet's AC1 and Cohen's kappa"
     )
+    if analysis["response_time"]:
+        secondary += "; response times were compared by the paired t test on patch means of their logarithms"
+    secondary += "."
     found = "No comparison could be made."
     if primary["ci"]:
         found = f"The change was {points(primary['delta'])} points ({level} interval {interval(primary['ci'])})."

@@ -86,7 +86,8 @@ class BangIndex:
 
     index: float
     se: float
-    ci95: Interval
+    ci95: Interval | None
+    """None where all guesses are alike: their variance is estimated as zero, and that is no knowledge."""
     correct: int
     wrong: int
     unsure: int
@@ -103,4 +104,5 @@ def bang(correct: int, wrong: int, unsure: int = 0) -> BangIndex:
     pc, pw = correct / n, wrong / n
     se = sqrt((pc * (1 - pc) + pw * (1 - pw) + 2 * pc * pw) / n)
     index, half = pc - pw, float(stats.norm.ppf(0.975)) * se
-    return BangIndex(index, se, (max(-1.0, index - half), min(1.0, index + half)), correct, wrong, unsure)
+    ci = (max(-1.0, index - half), min(1.0, index + half)) if se > 0 else None
+    return BangIndex(index, se, ci, correct, wrong, unsure)

@@ -60,6 +60,11 @@ def test_bangs_index_of_the_crisp_trial():
     assert placebo.ci95 == pytest.approx((-0.0911025787793826, 0.1198795571966489), abs=1e-9)
 
 
+@pytest.mark.parametrize(("counts", "index"), [((4, 0, 0), 1), ((0, 3, 0), -1), ((0, 0, 1), 0)])
+def test_like_guesses_leave_bangs_index_without_an_interval(counts, index):
+    assert bang(*counts).index == index and bang(*counts).ci95 is None
+
+
 def test_times_are_the_paired_tests_on_patch_means_of_logs():
     rng = np.random.default_rng(2)
     patch = np.repeat(np.arange(12), 3)

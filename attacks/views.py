@@ -1,6 +1,7 @@
 """Researchers' pages: every perturbation of an attack in a table, and success against budget."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pandas as pd
 from django.contrib.auth.decorators import login_required
@@ -10,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from attacks.comparison import MOST, compared, plot_compared, searched_classifiers
 from attacks.engine.constraints import MEASURED
 from attacks.engine.curves import AXES, plot, success_curve
 from attacks.models import Attack
@@ -97,15 +99,27 @@ def curve_svg(request: HttpRequest, pk: int) -> HttpResponse:
 def curves_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Fig. 4 of a classifier: success against budget for every norm that has been searched."""
     classifier = get_object_or_404(Classifier, pk=pk)
+    rows = _searches(classifier)
+    found = {row["search"] for row in rows}
+    context = {"classifier": classifier, "rows": rows, "missing": [name for name in AXES if name not in found]}
+    return render(request, "attacks/curves.html", context)
+
+
+def _searches(classifier: Classifier) -> list[dict[str, Any]]:
+    """One row per norm that was searched: the attack, its counts, the median of the smallest perturbations."""
     searched = latest_minimal(classifier)
-    rows = [
-        {"search": name, "axis": AXES[name], "attack": searched[name], "summary": searched[name].summary}
-        | {"median": searched[name].summary["norms_of_flipped"][searched[name].norm]["median"]}
+    return [
+        {
+            "classifier": classifier,
+            "search": name,
+            "axis": AXES[name],
+            "attack": searched[name],
+            "summary": searched[name].summary,
+            "median": searched[name].summary["norms_of_flipped"][searched[name].norm]["median"],
+        }
         for name in AXES
         if name in searched
     ]
-    context = {"classifier": classifier, "rows": rows, "missing": [name for name in AXES if name not in searched]}
-    return render(request, "attacks/curves.html", context)
 
 
 @researcher_only
@@ -123,6 +137,46 @@ def curves_csv(request: HttpRequest, pk: int) -> HttpResponse:
     """The numbers on the page above, with their 95 % bands."""
     classifier = get_object_or_404(Classifier, pk=pk)
     return _csv(curves_of(classifier), f"curves-{classifier.pk}.csv")
+
+
+def _chosen(request: HttpRequest) -> tuple[list[Classifier], list[Classifier]]:
+    """All that can be compared, and those that ``?classifier=1&classifier=2`` names among them, at most ``MOST``."""
+    candidates = searched_classifiers()
+    asked = {value for value in request.GET.getlist("classifier") if value.isdecimal()}
+    return candidates, [one for one in candidates if str(one.pk) in asked]
+
+
+@researcher_only
+def compare_page(request: HttpRequest) -> HttpResponse:
+    """Success curves of several classifiers on one plot."""
+    candidates, chosen = _chosen(request)
+    context = {
+        "choices": [(one, one in chosen) for one in candidates],
+        "rows": [row for one in chosen[:MOST] for row in _searches(one)],
+        "query": urlencode([("classifier", one.pk) for one in chosen]),
+        "most": MOST,
+        "too_many": len(chosen) > MOST,
+    }
+    return render(request, "attacks/compare.html", context)
+
+
+def _compared(request: HttpRequest) -> pd.DataFrame:
+    curves = compared(_chosen(request)[1][:MOST])
+    if not len(curves):
+        raise Http404("Nothing to compare.")
+    return curves
+
+
+@researcher_only
+def compare_svg(request: HttpRequest) -> HttpResponse:
+    """The picture on the page above."""
+    return _svg(plot_compared(_compared(request)))
+
+
+@researcher_only
+def compare_csv(request: HttpRequest) -> HttpResponse:
+    """The numbers on the page above, with their 95 % bands."""
+    return _csv(_compared(request), "curves.csv")
 
 
 def _csv(table: pd.DataFrame, name: str) -> HttpResponse:

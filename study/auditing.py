@@ -77,7 +77,7 @@ def draw_labels(copy: Copy, study: Study, *, seed: int, redraws: int) -> Drawn:
     drawn = [
         redraw(
             [_labelled(row) for row in rows], keys, copies=study.copies, min_gap=study.min_gap, draws=redraws,
-            seed=seed + number, pair=pair,
+            seed=seed + number, pair=pair, adjacent_sets=study.washout_hours == 0,
         )
         for number, (_, rows) in enumerate(_readers(copy, study))
     ]  # fmt: skip

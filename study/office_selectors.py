@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Count, QuerySet
 from django.urls import reverse
 
-from attacks.models import Attack
+from attacks.models import Attack, PairSet
 from model.models import Classifier, CrossValidation, Dataset, Job, Patch
 from study.models import Study
 
@@ -23,12 +23,25 @@ def made_by(job: Job) -> list[dict[str, str]]:
         ("dataset", Dataset, "office:dataset"),
         ("classifier", Classifier, "office:classifier"),
         ("attack", Attack, "office:attack"),
+        ("pairs", PairSet, "office:pair_set"),
     ):
         if (name := result.get(key)) and (row := model.objects.filter(name=name).only("pk").first()):
             links.append({"text": f"{model._meta.verbose_name} {name}", "url": reverse(address, args=[row.pk])})
     if (slug := result.get("study")) and Study.objects.filter(slug=slug).exists():
         links.append({"text": f"study {slug}", "url": reverse("office:study", args=[slug])})
-    return links
+    return links + _drawn_by(job, result)
+
+
+def _drawn_by(job: Job, result: dict[str, Any]) -> list[dict[str, str]]:
+    """Links to the curves and figures that a finished job made."""
+    given = job.arguments
+    if job.kind == "success_curves" and (row := Classifier.objects.filter(name=result.get("classifier")).first()):
+        return [{"text": "success curves", "url": reverse("attacks:curves", args=[row.pk])}]
+    if job.kind == "figure" and result:
+        return [{"text": "figures", "url": reverse("figures:gallery", args=[given["of"], given["pk"]])}]
+    if (pk := result.get("cross_validation")) and CrossValidation.objects.filter(pk=pk).exists():
+        return [{"text": "curves and folds", "url": reverse("figures:gallery", args=["cross-validation", pk])}]
+    return []
 
 
 def datasets() -> list[Dataset]:

@@ -56,19 +56,21 @@ def has_seen_arms(user: Any, study: Study) -> bool:
     """Whether this person may know an arm of this study, and so may not read it.
 
     Researchers and admins can look at every perturbed patch; so could anybody who was one at any time since the
-    study's attack (or pairs) came to be.
+    first of the study's attacks (or its pairs) came to be.
     """
     if is_researcher(user):
         return True
     if user.office_until is None:
         return False
-    name = (study.source.get("attack") or {}).get("name", "")
+    arms = [study.source.get("attack") or {}, *(study.source.get("further_attacks") or [])]
+    names = {arm.get("name", "") for arm in arms}
     since = [
-        made
+        found
         for model in (Attack, PairSet)
-        for made in model.objects.filter(name=name).values_list("created_at", flat=True)
+        for found in model.objects.filter(name__in=names).values_list("name", "created_at")
     ]
-    return not since or user.office_until >= min(since)
+    gone = names - {name for name, _ in since}
+    return bool(gone) or user.office_until >= min(made for _, made in since)
 
 
 # --- Free of arms ---------------------------------------------------------------------------------------------------

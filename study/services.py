@@ -1,5 +1,6 @@
 """A study's life: draft -> frozen -> open -> closed -> unblinded. Every step is one transaction and one event."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,8 @@ from django.utils import timezone
 
 from model.learning.errors import BadInput
 from study import audit_log, selectors
-from study.design.schedule import StimulusKey, build_schedule
+from study.design.draws import Draws
+from study.design.schedule import Schedule, StimulusKey, build_schedule
 from study.models import Assignment, Presentation, ReadingSet, Stimulus, Study, User
 
 PRIMARY_ESTIMAND = "TPF(perturbed) - TPF(original), averaged over sets and readers, on positive cases"
@@ -74,20 +76,26 @@ def presented(study: Study) -> tuple[list[StimulusKey], dict[StimulusKey, Stimul
 def check_gap(study: Study) -> None:
     """Raises BadInput, naming the largest feasible gap, if no reader's order of this study could keep its gap."""
     keys, _, _ = presented(study)
-    build_schedule(keys, copies=study.copies, min_gap=study.min_gap, seed=study.seed)
+    draw_schedule(study, keys, seed=study.seed)
+
+
+def draw_schedule(study: Study, keys: Sequence[StimulusKey], *, seed: int) -> Schedule:
+    """One reader's order. Where a wash-out parts the sets, the gap need not hold from one to the next."""
+    adjacent = study.washout_hours == 0
+    return build_schedule(keys, copies=study.copies, min_gap=study.min_gap, seed=seed, adjacent_sets=adjacent)
 
 
 def _make_schedule(assignment: Assignment) -> dict[str, Any]:
     """Store one reader's presentations; return the schedule as the protocol records it."""
     study = assignment.study
     keys, by_key, originals = presented(study)
-    schedule = build_schedule(keys, copies=study.copies, min_gap=study.min_gap, seed=assignment.seed)
-    sides = np.random.default_rng(derived_seed(assignment.seed, 2))
+    schedule = draw_schedule(study, keys, seed=assignment.seed)
+    sides = Draws(derived_seed(assignment.seed, 2))
     rows, recorded = [], []
     for number, order in enumerate(schedule.sets, start=1):
         reading_set = ReadingSet.objects.create(assignment=assignment, number=number)
         # Half of the altered images stand on the left, at random positions.
-        altered_left = sides.permutation(np.arange(len(order)) % 2 == 0)
+        altered_left = sides.shuffled(place % 2 == 0 for place in range(len(order)))
         shown = []
         for position, index in enumerate(order, start=1):
             key = keys[index]

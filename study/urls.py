@@ -17,6 +17,7 @@ urlpatterns = [
     path("results/", include("study.results_urls")),
     path("plan/", include("study.planning_urls")),
     path("office/", include("study.office_urls")),
+    path("attacks/", include("attacks.urls")),
     path("office/figures/", include("study.figure_urls")),
     path("office/preview/", include("study.preview_urls", namespace="preview")),
     path("api/v1/", include("study.api.urls")),

@@ -26,19 +26,22 @@ def redraw(
     draws: int,
     seed: int,
     pair: bool,
+    adjacent_sets: bool = True,
 ) -> Drawn:
     """One reader's true labels, and those of ``draws`` further schedules.
 
     Args:
         true: the presentations in order: the stimulus, and in a pair whether the altered one stood first.
         keys: what the schedule puts in order.
+        adjacent_sets: whether the gap holds from one set to the next.
     """
     rng = np.random.default_rng(seed)
     orders = [[keys.index(key) for key, _ in true]]
     sides = [[first for _, first in true]]
     size = len(keys)
     for _ in range(draws):
-        schedule = build_schedule(keys, copies=copies, min_gap=min_gap, seed=int(rng.integers(2**62)))
+        drawn = int(rng.integers(2**62))
+        schedule = build_schedule(keys, copies=copies, min_gap=min_gap, seed=drawn, adjacent_sets=adjacent_sets)
         orders.append([index for order in schedule.sets for index in order])
         sides.append([bool(side) for _ in range(copies) for side in rng.permutation(np.arange(size) % 2 == 0)])
     order = np.array(orders).T

@@ -97,7 +97,8 @@ def _server(file: Path, folder: Path, plant: str) -> Iterator[str]:
         "HTTPS": "0",
         "DEBUG": "0",
     }
-    command = [sys.executable, "-m", "gunicorn", "--workers", "1", "--threads", "4", "--bind", f"127.0.0.1:{port}"]
+    command = [sys.executable, "-m", "gunicorn", "--workers", "1", "--threads", "2", "--keep-alive", "75"]
+    command += ["--bind", f"127.0.0.1:{port}"]
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
             [*command, "study.blinding.served:application"],
@@ -111,7 +112,11 @@ def _server(file: Path, folder: Path, plant: str) -> Iterator[str]:
             yield address
         finally:
             process.terminate()
-            process.wait(timeout=10)
+            try:
+                process.wait(timeout=60)  # gunicorn itself gives its workers 30 s
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _wait_for(address: str, process: subprocess.Popen, log: Path, limit_s: float = 60.0) -> None:

@@ -28,8 +28,8 @@ def database_url() -> str:
     return f"postgres://{found['USER']}:{found['PASSWORD']}@{found['HOST']}:{found['PORT']}/{found['NAME']}"
 
 
-def wait_for(condition, seconds: float = 40.0, what: str = "the condition"):
-    """The first true value of ``condition()``."""
+def wait_for(condition, seconds: float = 120.0, what: str = "the condition"):
+    """The first true value of ``condition()``. Starting a worker takes seconds, on a busy machine many."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if value := condition():

@@ -32,7 +32,7 @@ def ended(job: Job) -> bool:
 
 def test_a_worker_takes_a_job_and_says_how_far_it_is_and_what_came_of_it(crew, django_user_model):
     asker = django_user_model.objects.create_user("asker")
-    job = services.submit(kind="test-chunks", arguments=chunks(seconds=0.3), requested_by=asker)
+    job = services.submit(kind="test-chunks", arguments=chunks(seconds=1.0), requested_by=asker)
     assert (job.state, job.requester, job.code_version) == ("queued", "asker", code_version())
     crew.start()
     half = wait_for(lambda: seen(job).state == "running" and 0 < job.done < 4 and job.done, what="progress")

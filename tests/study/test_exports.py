@@ -11,6 +11,7 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from openpyxl import load_workbook
 
 from model.learning.errors import BadInput
@@ -300,7 +301,9 @@ def test_presentations_stream_from_the_database_with_flat_memory(study):
         return most
 
     peak(12)  # more than one chunk
-    assert peak(40) < 1.3 * peak(12)
+    few, many = peak(12), peak(40)
+    remembered = 28 * 20_000 if connection.vendor == "postgresql" else 0  # psycopg keeps the last 128 queries' texts
+    assert many < 1.3 * few + remembered
 
 
 @pytest.mark.slow

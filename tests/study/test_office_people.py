@@ -8,6 +8,7 @@ from django.utils import timezone
 from model.learning.errors import BadInput
 from study.building import StudySettings, build_study
 from study.models import Presentation, Study, User
+from study.selectors import has_seen_arms
 from study.services import assign_reader
 from tests.pool import attacked_pool
 
@@ -45,6 +46,22 @@ def test_who_left_the_office_before_them_gets_one():
     ora.office_until = timezone.now() - timedelta(days=1)
     ora.save()
     assert assign_reader(study=open_study(), reader=ora, actor="test").code == "R01"
+
+
+def test_who_left_between_a_studys_attacks_may_have_seen_the_first():
+    first, second = attacked_pool(), attacked_pool(name="later", seed=1)
+    now = timezone.now()
+    for attack, made in ((first, now - timedelta(days=9)), (second, now - timedelta(days=1))):
+        type(attack).objects.filter(pk=attack.pk).update(created_at=made)
+    study = build_study(name="Seen", attack=second, seed=1, actor="test", settings=SMALL)
+    study.source["further_attacks"] = [{"name": first.name}]
+    ora = person("ora")
+    for days, seen in ((10, False), (5, True), (0.5, True)):
+        ora.office_until = now - timedelta(days=days)
+        assert has_seen_arms(ora, study) is seen, days
+    study.source["further_attacks"] = [{"name": "gone"}]  # nobody can say since when
+    ora.office_until = now - timedelta(days=1000)
+    assert has_seen_arms(ora, study)
 
 
 def test_a_reader_who_was_in_the_office_meanwhile_finds_the_study_shut(client):

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 from django.core.files.storage import default_storage
 
-from attacks.models import Perturbation
+from attacks.models import Attack, Perturbation
 from model.learning.errors import BadInput
 from study import audit_log, selectors
 from study.building import StudySettings, build_study
@@ -26,7 +26,8 @@ def built(**kwargs) -> Study:
     settings = kwargs.pop("settings", SMALL)
     readers = kwargs.pop("readers", None) or [reader()]
     kwargs = {"name": "Small", "seed": 5, "actor": "test", **kwargs}
-    return build_study(attack=attacked_pool(), settings=settings, readers=readers, **kwargs)
+    attack = kwargs.pop("attack", None) or attacked_pool()
+    return build_study(attack=attack, settings=settings, readers=readers, **kwargs)
 
 
 def orders(study: Study) -> list[tuple]:
@@ -54,6 +55,23 @@ def test_two_stimuli_of_a_patch_keep_the_minimum_gap():
         if (number, patch) in last:
             assert position - last[number, patch] >= SMALL.min_gap
         last[number, patch] = position
+
+
+def test_the_gap_holds_from_set_to_set_only_where_no_wash_out_parts_them():
+    wide = {"positives": 6, "copies": 2, "task": "pair", "min_gap": 7}  # six pairs cannot keep seven apart
+    with pytest.raises(BadInput, match="largest feasible gap is 6"):
+        built(settings=StudySettings(**wide, washout_hours=0))
+    parted = built(
+        settings=StudySettings(**wide, washout_hours=24), readers=[reader("ben")], attack=Attack.objects.get()
+    )
+    first, second = ([row[2] for row in orders(parted) if row[0] == number] for number in (1, 2))
+    assert sorted(first) == sorted(second) and first != second
+
+
+def test_half_of_the_altered_images_of_pairs_stand_on_the_left_by_seed():
+    study = built(settings=StudySettings(positives=6, copies=2, min_gap=3, washout_hours=0, task="pair"))
+    for number in (1, 2):
+        assert sum(row[3] == "perturbed" for row in orders(study) if row[0] == number) == 3
 
 
 def test_the_same_seed_draws_the_same_cases_and_orders():

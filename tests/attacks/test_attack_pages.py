@@ -1,0 +1,159 @@
+"""Researchers' pages of attacks: tables, curves, comparison. Readers must not learn what was done to a patch."""
+
+import io
+
+import pandas as pd
+import pytest
+from django.utils import timezone
+
+from attacks import services
+from attacks.engine.constraints import MEASURED
+from attacks.models import Attack
+from attacks.selectors import flip_norms, perturbation_table, summarise
+from tests import factories
+from tests.pool import attacked_pool
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def own_files(home):
+    """Files in a folder of this test."""
+
+
+@pytest.fixture
+def attack() -> Attack:
+    made = attacked_pool(positives=6, negatives=4)
+    made.summary = summarise(made)
+    made.save()
+    return made
+
+
+@pytest.fixture
+def searched(attack) -> Attack:
+    """The same rows as a minimal search, which is what success curves are drawn from."""
+    attack.kind, attack.settings = Attack.Kind.MINIMAL, {"search": "linf"}
+    for place, row in enumerate(attack.perturbations.order_by("patch__index")):
+        row.linf, row.flipped = 1.0 + place % 4, place != 3
+        row.save()
+    attack.summary = summarise(attack)
+    attack.save()
+    return attack
+
+
+@pytest.fixture
+def office(client):
+    client.force_login(factories.user("ora", "researcher"))
+    return client
+
+
+def addresses(attack: Attack) -> list[str]:
+    own, classifier = f"/attacks/{attack.pk}/", f"/attacks/classifiers/{attack.classifier_id}/"
+    compared = f"?classifier={attack.classifier_id}"
+    return [
+        own, f"{own}perturbations.csv", f"{own}curve.svg", f"{classifier}curves/", f"{classifier}curves.svg",
+        f"{classifier}curves.csv", "/attacks/compare/", f"/attacks/compare/{compared}",
+        f"/attacks/compare.svg{compared}", f"/attacks/compare.csv{compared}",
+    ]  # fmt: skip
+
+
+def test_researchers_and_admins_come_in(client, searched):
+    for role in ("researcher", "admin"):
+        client.force_login(factories.user(role, role))
+        for address in addresses(searched):
+            assert client.get(address).status_code == 200, address
+            assert client.post(address).status_code == 405, address
+
+
+def test_readers_are_refused_and_strangers_sign_in_first(client, searched):
+    for address in addresses(searched):
+        answer = client.get(address)
+        assert answer.status_code == 302 and answer["Location"].startswith("/sign-in/"), address
+    client.force_login(factories.user("ann"))
+    for address in addresses(searched):
+        assert client.get(address).status_code == 403, address
+
+
+def test_a_former_researcher_is_refused_too(client, searched):
+    ora = factories.user("ora", "researcher")
+    client.force_login(ora)
+    assert client.get(addresses(searched)[0]).status_code == 200
+    ora.role = "reader"
+    ora.save()
+    assert client.get(addresses(searched)[0]).status_code == 403
+
+
+def test_the_table_as_csv_holds_every_row_of_the_attack(office, attack):
+    answer = office.get(f"/attacks/{attack.pk}/perturbations.csv")
+    assert answer["Content-Type"].startswith("text/csv") and "attachment" in answer["Content-Disposition"]
+    read, stored = pd.read_csv(io.BytesIO(answer.content)), perturbation_table(attack)
+    assert list(read["patch"]) == list(stored["patch"]) and len(read) == 10
+    for norm in MEASURED:
+        assert list(read[norm]) == pytest.approx(list(stored[norm]))
+    assert list(read["flipped"]) == list(stored["flipped"])
+
+
+def test_the_table_is_sorted_by_any_column_and_by_nothing_else(office, attack):
+    rows = list(attack.perturbations.order_by("patch__index"))
+    for place, row in enumerate(rows):
+        row.prob_after = 0.1 + 0.05 * ((place * 7) % 10)
+        row.save()
+    wanted = [row.patch.name for row in sorted(rows, key=lambda row: row.prob_after)]
+
+    def shown(sort: str) -> list[str]:
+        text = office.get(f"/attacks/{attack.pk}/?sort={sort}").content.decode()
+        return sorted(wanted, key=lambda name: text.index(f'<th scope="row">{name}</th>'))
+
+    assert shown("prob_after") == wanted and shown("-prob_after") == wanted[::-1]
+    assert shown("password") == [row.patch.name for row in rows]
+
+
+def test_the_curve_is_an_image_with_nothing_to_run_in_it(office, searched):
+    for address in ("curve.svg", f"../classifiers/{searched.classifier_id}/curves.svg"):
+        answer = office.get(f"/attacks/{searched.pk}/{address}".replace(f"{searched.pk}/../", ""))
+        assert answer["Content-Type"] == "image/svg+xml"
+        assert b"<svg" in answer.content[:1000] and b"<script" not in answer.content
+
+
+def test_an_attack_without_a_norm_or_without_rows_has_no_curve(office, attack):
+    empty = Attack.objects.create(name="empty", classifier=attack.classifier, norm="l2", seed=0, code_version="t")
+    free = Attack.objects.create(name="free", classifier=attack.classifier, norm="none", seed=0, code_version="t")
+    for one in (empty, free):
+        assert office.get(f"/attacks/{one.pk}/curve.svg").status_code == 404
+        page = office.get(f"/attacks/{one.pk}/")
+        assert page.status_code == 200 and "curve.svg" not in page.content.decode()
+
+
+def test_the_curves_page_says_what_was_searched_and_orders_the_rest(office, searched):
+    text = office.get(f"/attacks/classifiers/{searched.classifier_id}/curves/").content.decode()
+    assert "largest difference (Linf)" in text and "Not searched yet: l0, l1, l1-rescaled, l2." in text
+    answer = office.post(f"/office/classifiers/{searched.classifier_id}/curves")
+    assert answer.status_code == 302 and answer["Location"].startswith("/office/jobs/")
+
+
+def test_several_classifiers_stand_on_one_plot(office, searched):
+    other = attacked_pool(positives=6, negatives=4, name="other", seed=1)
+    other.kind, other.settings, other.completed_at = Attack.Kind.MINIMAL, {"search": "linf"}, timezone.now()
+    other.summary = summarise(other)
+    other.save()
+    query = f"?classifier={searched.classifier_id}&classifier={other.classifier_id}&classifier=nonsense"
+    read = pd.read_csv(io.BytesIO(office.get(f"/attacks/compare.csv{query}").content))
+    assert set(read["classifier"]) == {"pool", "other"} and set(read["search"]) == {"linf"}
+    last = read[read["classifier"] == "pool"].iloc[-1]
+    norms = flip_norms(searched)
+    assert (last["flipped"], last["of"]) == (sum(norms < float("inf")), len(norms))
+    page = office.get(f"/attacks/compare/{query}").content.decode()
+    assert page.count(" checked") == 2 and "compare.svg?classifier=" in page
+    one, both = (office.get(f"/attacks/compare.svg{part}").content for part in (query.split("&")[0], query))
+    assert one != both and both == office.get(f"/attacks/compare.svg{query}").content
+    assert office.get("/attacks/compare.svg").status_code == 404
+
+
+def test_a_real_attack_has_all_its_pages(office, make_classifier):
+    attack = services.run_attack(
+        classifier=make_classifier(test=6), name="real", norm="l2", budget=6.0, steps=4, seed=1, confidence=0.5
+    )
+    page = office.get(f"/attacks/{attack.pk}/").content.decode()
+    assert page.count('<th scope="row">p') == 6
+    read = pd.read_csv(io.BytesIO(office.get(f"/attacks/{attack.pk}/perturbations.csv").content))
+    assert len(read) == attack.perturbations.count() == 6 and read["l2"].max() <= 6.0

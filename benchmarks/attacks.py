@@ -15,6 +15,7 @@ ResNet-18 is trained on them once (kept under BLINDSPOT_HOME).
 """
 
 import argparse
+import copy
 import json
 import os
 import platform
@@ -23,6 +24,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,7 +134,9 @@ def _generated(options: argparse.Namespace) -> tuple[nn.Module, np.ndarray, np.n
     else:
         network, _ = build_network("resnet18", init="random", seed=options.seed)
         bar = tqdm(desc="train", file=sys.stderr)
-        train(network, pixels, labels, preset("quick"), seed=options.seed, progress=lambda *_: bar.update())
+        # The paper's network looks at the patch as it is; the quick preset would look at half its scale.
+        train(network, pixels, labels, replace(preset("quick"), shrink=1), seed=options.seed,
+              progress=lambda *_: bar.update())  # fmt: skip
         bar.close()
         keep.parent.mkdir(parents=True, exist_ok=True)
         save_weights(network, keep)
@@ -273,7 +277,7 @@ def pgd_part(network: nn.Module, images: Tensor, labels: Tensor, device: str, op
 
 def run_peer(make: Callable, network: nn.Module, x: Tensor, y: Tensor, device: str, batch: int):
     """A peer's result in 0-255, its seconds, and its image passes."""
-    model = Counted(network)
+    model = Counted(copy.deepcopy(network).eval())  # some peers leave a network in another state than they found it
     attack = make(model, cap=CAP / 255, step=STEP / 255, steps=STEPS)
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002 (ART draws from it)
@@ -298,7 +302,7 @@ def minimal_part(network: nn.Module, images: Tensor, labels: Tensor, device: str
         }
         print(f"ours_{name}", rows[f"ours_{name}"], file=sys.stderr)
     for name, (norm, make) in MINIMAL_PEERS.items():
-        model = Counted(network)
+        model = Counted(copy.deepcopy(network).eval())
         inputs = (images.float() / 255).to(device)
         torch.manual_seed(0)
         begun = clock(device)

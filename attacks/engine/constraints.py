@@ -40,12 +40,14 @@ def displayed_norms(images: Tensor, displayed: Tensor) -> dict[str, NDArray[np.f
 
     Sums of integers, so exact: whoever reads the two PNG files finds the same numbers.
     """
-    difference = (displayed.to(torch.int32) - images.to(torch.int32)).abs().cpu()
+    difference = (displayed.to(torch.int16) - images.to(torch.int16)).abs_().cpu().numpy()  # numpy sums integers faster
+    flat = difference.reshape(len(difference), -1)
+    components = max(1, flat.shape[1])
     return {
-        "l0": (difference.amax(1) > 0).sum((1, 2)).numpy() / (difference.shape[2] * difference.shape[3]),
-        "l1": difference.sum((1, 2, 3)).numpy() / difference[0].numel(),
-        "l2": np.sqrt(difference.square().sum((1, 2, 3)).numpy() / difference[0].numel()),
-        "linf": difference.amax((1, 2, 3)).numpy().astype(np.float64),
+        "l0": difference.any(1).mean((1, 2)),
+        "l1": flat.sum(1, dtype=np.int64) / components,
+        "l2": np.sqrt(np.einsum("ij,ij->i", flat, flat, dtype=np.int64) / components),
+        "linf": flat.max(1, initial=0).astype(np.float64),
     }
 
 
@@ -59,7 +61,7 @@ def project(delta: Tensor, norm: Norm, budget: float | Tensor) -> Tensor:
         return delta
     limit = torch.as_tensor(budget, dtype=delta.dtype, device=delta.device).reshape(-1, 1, 1, 1)
     if norm == "linf":
-        return torch.minimum(torch.maximum(delta, -limit), limit)
+        return delta.clamp(-limit, limit)
     if norm == "l0":
         return delta * largest_pixels(delta, budget)
     length = size(delta, norm).reshape(-1, 1, 1, 1)

@@ -29,13 +29,12 @@ _HALVINGS = 12
 
 def within_pixels(images: Tensor, delta: Tensor, white: float = 255) -> Tensor:
     """The perturbation cut so that image + perturbation stays within 0 to ``white``; both (n, 3, h, w)."""
-    return torch.minimum(torch.maximum(delta, -images), white - images)
+    return delta.clamp(-images, white - images)
 
 
 def shown(images: Tensor, delta: Tensor, norm: Norm, budget: float | Tensor, rounding: Rounding = "aware") -> Tensor:
     """The displayed image: whole numbers 0-255 as floats, (n, 3, h, w), within the budget on what is displayed."""
-    whole = rounded(delta, norm, budget, rounding)
-    return images + within_pixels(images, whole)
+    return (images + rounded(delta, norm, budget, rounding)).clamp_(0, 255)
 
 
 def rounded(delta: Tensor, norm: Norm, budget: float | Tensor, rounding: Rounding = "aware") -> Tensor:
@@ -50,7 +49,7 @@ def rounded(delta: Tensor, norm: Norm, budget: float | Tensor, rounding: Roundin
         return whole
     if norm == "linf":
         limit = torch.as_tensor(budget, dtype=delta.dtype, device=delta.device).reshape(-1, 1, 1, 1).floor()
-        return torch.minimum(torch.maximum(whole, -limit), limit)
+        return whole.clamp_(-limit, limit)
     length: Norm = "l1" if norm == "l1" else "l2"
     if rounding == "aware":
         target = torch.minimum(size(delta, length), _per_image(budget, delta))

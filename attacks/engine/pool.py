@@ -25,9 +25,11 @@ class Pool:
 
     def __post_init__(self) -> None:
         shape = (min(self.places, len(self.images)), *self.images.shape[1:])
-        self.x = torch.zeros(shape, device=self.device)  # the original, 0-255 units
-        self.delta = torch.zeros(shape, device=self.device)  # the float perturbation
-        self.seen = torch.zeros(shape, device=self.device)  # the image that the network is asked about
+        # Channels last, as the gradients come: arithmetic between two memory formats takes three times as long.
+        zeros = torch.zeros(shape, device=self.device).contiguous(memory_format=torch.channels_last)
+        self.x = zeros  # the original, 0-255 units
+        self.delta = zeros.clone()  # the float perturbation
+        self.seen = zeros.clone()  # the image that the network is asked about
         self.y = torch.zeros(shape[0], dtype=torch.int64, device=self.device)
         self.index = np.full(shape[0], -1)
         self.steps = np.zeros(shape[0], dtype=np.int64)

@@ -1,11 +1,13 @@
 """How long a reader waits: one step is an answer, the next place, and the next image.
 
-``python benchmarks/reading.py`` measures 1, 8 and 32 readers at once, who never pause, on gunicorn (2 workers x 4
-threads) over the loopback, with SQLite and then with PostgreSQL (through ``scripts/services.sh``). With
-``DATABASE_URL`` set it measures that database alone. Everything lies in a folder of its own that is removed. One JSON
-document on stdout.
+``python benchmarks/reading.py`` measures 1, 8 and 32 readers at once, who never pause, on gunicorn as ``make serve``
+starts it over the loopback, with SQLite and then with PostgreSQL (through ``scripts/services.sh``, with durable
+commits). With ``DATABASE_URL`` set it measures that database alone. Everything lies in a folder of its own that is
+removed. One JSON document on stdout.
 
-``lost`` counts answers that the server acknowledged and that are not in the database exactly once.
+``lost`` counts answers that the server acknowledged and that are not in the database exactly once. The readers are
+simulated on the same cores: ``cpu_ms_per_step`` says how much of them they take (``client``), and how much the server's
+processes do (``server``; the database's own processes are not in it).
 """
 
 import argparse
@@ -33,6 +35,7 @@ PEER = {
     "steps_per_s": {"1": 2.3, "8": 3.3},
     "parts_ms": {"next": 142, "image": 33, "submit": 266},
 }
+WORKERS, THREADS = 2, 2  # as `make serve` has them
 GOALS = {"p95_ms": {"1": 40, "32": 150}, "steps_per_s": 20 * 3.3, "lost": 0}
 
 
@@ -104,7 +107,17 @@ def seat(readers: int) -> tuple[str, list[tuple[str, str]]]:
     return slug, signed_in
 
 
-def scenario(port: int, readers: int) -> dict:
+def cpu_seconds(pid: int) -> float:
+    """What a process and its children have used so far; 0 where there is no /proc."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    if not children.exists():
+        return 0.0
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(cpu_seconds(int(child)) for child in children.read_text().split())
+
+
+def scenario(port: int, server: int, readers: int) -> dict:
     """So many readers at once, without a pause between their steps."""
     from study.models import Response
 
@@ -118,7 +131,9 @@ def scenario(port: int, readers: int) -> dict:
         await asyncio.gather(*(read(client, slug, STEPS[readers], times, stored) for client in clients))
         return time.perf_counter() - started
 
+    client, served = time.process_time(), cpu_seconds(server)
     seconds = asyncio.run(together())
+    client, served = time.process_time() - client, cpu_seconds(server) - served
     kept = Counter(Response.objects.filter(presentation__reading_set__assignment__study__slug=slug)
                    .values_list("key", flat=True))  # fmt: skip
     lost = sum(kept[key] != 1 for key in stored) + sum(kept.values()) - len(stored)
@@ -131,15 +146,20 @@ def scenario(port: int, readers: int) -> dict:
         "p95_ms": round(cut[94], 1),
         "max_ms": round(max(times), 1),
         "lost": lost,
+        "cpu_ms_per_step": {
+            "client": round(1000 * client / len(times), 2),
+            "server": round(1000 * served / len(times), 2),
+        },
     }
 
 
-def serve(log: Path) -> tuple[subprocess.Popen, int]:
+def serve(log: Path, workers: int, threads: int) -> tuple[subprocess.Popen, int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--threads", "4", "--bind", f"127.0.0.1:{port}"]
-    command += ["--keep-alive", "30", "--log-file", str(log), "study.wsgi:application"]
+    command = [sys.executable, "-m", "gunicorn", "--preload", "--worker-class", "gthread", "--workers", str(workers)]
+    command += ["--threads", str(threads), "--bind", f"127.0.0.1:{port}", "--keep-alive", "75"]
+    command += ["--log-file", str(log), "study.wsgi:application"]
     process = subprocess.Popen(command, cwd=ROOT)
     for _ in range(600):
         try:
@@ -153,7 +173,7 @@ def serve(log: Path) -> tuple[subprocess.Popen, int]:
     raise RuntimeError(f"gunicorn did not start:\n{log.read_text()[-2000:]}")
 
 
-def measure(readers: list[int]) -> list[dict]:
+def measure(readers: list[int], workers: int, threads: int) -> list[dict]:
     """All scenarios on the database of the environment."""
     with tempfile.TemporaryDirectory(prefix="blindspot-bench-") as folder:
         os.environ["BLINDSPOT_HOME"] = folder
@@ -167,12 +187,12 @@ def measure(readers: list[int]) -> list[dict]:
         from django.db import connection
 
         call_command("migrate", verbosity=0)
-        process, port = serve(Path(folder) / "gunicorn.log")
+        process, port = serve(Path(folder) / "gunicorn.log", workers, threads)
         try:
             results = []
             for number in readers:
                 print(f"{connection.vendor}: {number} reader(s) ...", file=sys.stderr)
-                results.append({"database": connection.vendor, **scenario(port, number)})
+                results.append({"database": connection.vendor, **scenario(port, process.pid, number)})
             return results
         finally:
             process.terminate()
@@ -180,10 +200,12 @@ def measure(readers: list[int]) -> list[dict]:
             connection.close()
 
 
-def on_postgresql(readers: list[int]) -> list[dict]:
+def on_postgresql(readers: list[int], workers: int, threads: int) -> list[dict]:
     """The same, in a process of its own, with a PostgreSQL that the services script starts and removes."""
     command = ["bash", str(SERVICES), "run", sys.executable, str(Path(__file__).resolve()), "--here", "--readers"]
-    done = subprocess.run([*command, *map(str, readers)], cwd=ROOT, stdout=subprocess.PIPE, check=False)
+    command += [*map(str, readers), "--workers", str(workers), "--threads", str(threads)]
+    durable = os.environ | {"FSYNC": "on"}
+    done = subprocess.run(command, cwd=ROOT, env=durable, stdout=subprocess.PIPE, check=False)
     if done.returncode:
         print("PostgreSQL was not measured: scripts/services.sh failed.", file=sys.stderr)
         return []
@@ -194,15 +216,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--readers", type=int, nargs="+", default=list(STEPS), choices=list(STEPS))
     parser.add_argument("--here", action="store_true", help="only the database of DATABASE_URL, or SQLite without one")
+    parser.add_argument("--workers", type=int, default=WORKERS, help="gunicorn's processes (default %(default)s)")
+    parser.add_argument("--threads", type=int, default=THREADS, help="threads of each (default %(default)s)")
     options = parser.parse_args()
     alone = options.here or "DATABASE_URL" in os.environ
-    results = measure(options.readers)
+    results = measure(options.readers, options.workers, options.threads)
     if not alone and SERVICES.exists():
-        results += on_postgresql(options.readers)
+        results += on_postgresql(options.readers, options.workers, options.threads)
     report = {
         "benchmark": "reading",
         "step": "answer + next place + next image (224 x 224, about 150 kB); readers without pauses",
-        "server": "gunicorn, 2 workers x 4 threads, loopback",
+        "server": f"gunicorn, {options.workers} workers x {options.threads} threads, loopback",
         "cores": os.cpu_count(),
         "results": results,
         "peer": PEER,

@@ -1,16 +1,18 @@
 """Queries whose SQL is composed once.
 
 Django composes a query's SQL anew at every call. That takes about a millisecond, ten times as long as running it, and
-an answer with its next image needs a dozen queries: it decides how many readers a small machine can serve. The queries
-of that path alone are kept composed; they are still written with the ORM, and so run on every database that it knows.
+an answer with its next image needs half a dozen queries: it decides how many readers a small machine can serve. The
+queries of that path alone are kept composed; they are still written with the ORM, and so run on every database that it
+knows (docs/decisions/0006).
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.db import connection
 from django.db.models import Model, QuerySet
+from django.db.models.base import ModelState
 
 _STANDING_FOR: dict[type, Callable[[int], Any]] = {
     int: lambda number: 2 * 10**9 + number,
@@ -18,7 +20,23 @@ _STANDING_FOR: dict[type, Callable[[int], Any]] = {
 }
 
 
-class Prepared:
+class _PerThread:
+    """What was composed for this thread's connection."""
+
+    def __init__(self) -> None:
+        self._composed = threading.local()
+
+    def _held(self) -> Any:
+        held = getattr(self._composed, "held", None)
+        if held is None or held[0] is not connection.settings_dict:
+            held = self._composed.held = (connection.settings_dict, self._compose())
+        return held[1]
+
+    def _compose(self) -> Any:
+        raise NotImplementedError
+
+
+class Prepared(_PerThread):
     """``Prepared(compose, int, str)(7, "name")`` runs ``compose(7, "name")``, a queryset of ``values_list``.
 
     ``compose`` is called once per thread, with stand-ins of the given types; it must not branch on their values, and a
@@ -26,13 +44,10 @@ class Prepared:
     """
 
     def __init__(self, compose: Callable[..., QuerySet], *types: type):
+        super().__init__()
         self.compose, self.types = compose, types
-        self.composed = threading.local()
 
-    def _prepare(self) -> tuple[Any, dict, str, list[tuple[bool, Any]]]:
-        held = getattr(self.composed, "held", None)
-        if held is not None and held[0] is connection.settings_dict:
-            return held[1]
+    def _compose(self) -> tuple[str, list[tuple[bool, Any]], list[tuple[int, list, Any]]]:
         stand_ins = [_STANDING_FOR[type_](number) for number, type_ in enumerate(self.types)]
         compiler = self.compose(*stand_ins).query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
@@ -40,21 +55,73 @@ class Prepared:
         if {place for given, place in places if given} != set(range(len(stand_ins))):
             raise TypeError("a parameter of this query does not reach its SQL as it is")
         converters = compiler.get_converters([column for column, *_ in compiler.select])
-        self.composed.held = (connection.settings_dict, (compiler, converters, sql, places))
-        return self.composed.held[1]
+        return sql, places, [(at, *converter) for at, converter in converters.items()]
 
-    def __call__(self, *parameters: Any) -> list[tuple]:
-        compiler, converters, sql, places = self._prepare()
+    def __call__(self, *parameters: Any) -> list[list]:
+        sql, places, converters = self._held()
         with connection.cursor() as cursor:
             cursor.execute(sql, [parameters[place] if given else place for given, place in places])
-            return [tuple(row) for row in compiler.apply_converters(cursor.fetchall(), converters)]
+            rows = [list(row) for row in cursor.fetchall()]
+        for row in rows:
+            for at, functions, expression in converters:
+                value = row[at]
+                for convert in functions:
+                    value = convert(value, expression, connection)
+                row[at] = value
+        return rows
 
 
-def columns(model: type[Model], *, without: tuple[str, ...] = (), prefix: str = "") -> list[str]:
-    """The model's columns, as ``values_list`` names them behind ``prefix``."""
-    return [prefix + field.attname for field in model._meta.concrete_fields if field.attname not in without]
+class Insert(_PerThread):
+    """``Insert(Model)(row)`` appends a new instance; as ``bulk_create`` does, it calls no ``save`` and no signal."""
+
+    def __init__(self, model: type[Model]):
+        super().__init__()
+        self.fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+        self.meta = model._meta
+
+    def _compose(self) -> str:
+        quote = connection.ops.quote_name
+        names = ", ".join(quote(field.column) for field in self.fields)
+        returning, _ = connection.ops.return_insert_columns([self.meta.pk])
+        table, values = quote(self.meta.db_table), ", ".join(["%s"] * len(self.fields))
+        return f"INSERT INTO {table} ({names}) VALUES ({values}) {returning}"
+
+    def __call__(self, row: Model) -> None:
+        values = [field.get_db_prep_save(field.pre_save(row, True), connection) for field in self.fields]
+        with connection.cursor() as cursor:
+            cursor.execute(self._held(), values)
+            row.pk = cursor.fetchone()[0]
+        row._state.adding, row._state.db = False, connection.alias
 
 
-def instance(model: type[Model], names: list[str], values: tuple, prefix: str = "") -> Any:
-    """A row of ``columns(...)`` as an instance; columns that are not there are fetched when they are asked for."""
-    return model.from_db("default", [name.removeprefix(prefix) for name in names], values)
+class Columns:
+    """Some of a model's columns: iterated, their names for ``values_list`` (behind ``prefix``); called, an instance.
+
+    Columns that were left out are fetched when they are asked for.
+    """
+
+    def __init__(
+        self, model: type[Model], *, only: tuple[str, ...] = (), without: tuple[str, ...] = (), prefix: str = ""
+    ):
+        names = [field.attname for field in model._meta.concrete_fields]
+        if unknown := {*only, *without} - set(names):
+            raise TypeError(f"{model.__name__} has no column {', '.join(sorted(unknown))}")
+        self.model, self.prefix = model, prefix
+        self.names = [name for name in names if name not in without and (not only or name in only)]
+        self._plain = model.from_db.__func__ is Model.from_db.__func__
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([self.prefix + name for name in self.names])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __call__(self, values: list) -> Any:
+        if not self._plain:
+            return self.model.from_db(connection.alias, self.names, values)
+        # As unpickling makes an instance: without a walk through all fields and the signals of `__init__`.
+        row = self.model.__new__(self.model)
+        row.__dict__.update(zip(self.names, values))
+        row._state = ModelState()
+        row._state.adding, row._state.db = False, connection.alias
+        return row

@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from model.learning.errors import BadInput
 from model.version import code_version
 from study import audit_log
 from study.models import Assignment, Presentation, ReadingSession, ReadingSet, Response, Study
-from study.prepared import Prepared, columns, instance
+from study.prepared import Columns, Insert, Prepared
 from study.reading_selectors import Place, Stage, answered_in, place_of
 
 ANSWERS = {
@@ -31,6 +32,7 @@ VIEWING_FIELDS = (
 MAX_NOTE = 2000
 MAX_CELLS = 10_000
 LONGEST_MS = 86_400_000.0
+LOOKS = 3
 
 
 class NotServed(LookupError):
@@ -133,28 +135,59 @@ class Saved(NamedTuple):
     place: Place
 
 
-_PRESENTATION = columns(Presentation)
-_lock = Prepared(
-    lambda token, assignment: (
-        Presentation.objects.filter(token=token, reading_set__assignment=assignment)
-        .select_for_update()
-        .values_list(*_PRESENTATION)
-    ),
+_PRESENTATION = Columns(Presentation)
+_by_token = Prepared(
+    lambda token, assignment: Presentation.objects.filter(
+        token=token, reading_set__assignment=assignment
+    ).values_list(*_PRESENTATION),
     str,
     int,
-)
+)  # fmt: skip
 _revisions = Prepared(
     lambda presentation: (
         Response.objects.filter(presentation=presentation).order_by("-revision").values_list("revision", "key")
     ),
     int,
 )
+_append = Insert(Response)
 
 
-def _locked(assignment: Assignment, token: str) -> Presentation:
-    """The presentation, it and its set under lock: what happens to a set happens one after another."""
-    for row in _lock(token, assignment.pk):
-        return instance(Presentation, _PRESENTATION, row)
+_hold = Prepared(
+    lambda presentation: (
+        Presentation.objects.filter(
+            Exists(
+                Assignment.objects.filter(
+                    pk=OuterRef("reading_set__assignment"), withdrawn_at=None, study__state=Study.State.OPEN
+                )
+            ),
+            pk=presentation,
+            reading_set__completed_at=None,
+        )
+        .select_for_update()  # it and its set: what happens to a set happens one after another
+        .values_list("pk")
+    ),
+    int,
+)
+_answers_at = Prepared(
+    lambda reading_set, position: Response.objects.filter(
+        presentation__reading_set=reading_set, presentation__position=position
+    ).values_list("pk"),
+    int,
+    int,
+)
+
+
+def _presentation(place: Place, token: str) -> Presentation:
+    """The reader's presentation of this name.
+
+    Raises:
+        NotServed: there is none.
+    """
+    for presentation in place.window.values():
+        if presentation.token == token:
+            return presentation
+    for row in _by_token(token, place.assignment.pk):
+        return _PRESENTATION(row)
     raise NotServed(token)
 
 
@@ -177,11 +210,13 @@ def _demand_turn(place: Place, presentation: Presentation, seen: int, replaces: 
         raise Conflict("This image has been answered in another window.")
 
 
-@transaction.atomic
 def record_answer(
     *, assignment: Assignment, token: str, key: str, given: Given, replaces: int = 0, sitting: int | None = None
 ) -> Saved:
     """Append an answer; the same ``key`` again returns the answer that is there.
+
+    All is read and checked first; under the lock it is only made sure that nothing has changed since. Who comes second
+    (the database keeps a presentation's keys and revisions apart) looks again, and finds what the first one left.
 
     Args:
         replaces: the revision that the page saw: 0 for a first answer, else the one to be changed.
@@ -194,19 +229,30 @@ def record_answer(
     """
     if not 8 <= len(key) <= 64:
         raise BadInput("key: 8 to 64 characters, made by the page for this answer.")
-    presentation = _locked(assignment, token)
-    revisions = _revisions(presentation.pk)
-    if key in [stored for _, stored in revisions]:
-        return Saved(presentation.responses.get(key=key), place_of(assignment))
-    seen = revisions[0][0] if revisions else 0
-    place = place_of(assignment, ahead=3)
-    _demand_turn(place, presentation, seen, replaces)
-    _check(assignment.study, given)
-    response = Response.objects.create(
+    failed: IntegrityError | None = None
+    for _ in range(LOOKS):
+        place = place_of(assignment, ahead=3)
+        presentation = _presentation(place, token)
+        revisions = [] if presentation is place.current else _revisions(presentation.pk)
+        if key in [stored for _, stored in revisions]:
+            return Saved(presentation.responses.get(key=key), place)
+        seen = revisions[0][0] if revisions else 0
+        _demand_turn(place, presentation, seen, replaces)
+        _check(assignment.study, given)
+        response = _response(presentation, given, revision=seen + 1, key=key, session_id=sitting)
+        try:
+            if _appended(presentation, response):
+                return Saved(response, place if seen else place.after_answer())
+        except IntegrityError as error:
+            failed = error
+        assignment.study.refresh_from_db(fields=["state"])
+        assignment.refresh_from_db(fields=["withdrawn_at"])
+    raise failed or Conflict("This image has been answered in another window.")
+
+
+def _response(presentation: Presentation, given: Given, **fields: Any) -> Response:
+    return Response(
         presentation=presentation,
-        revision=seen + 1,
-        key=key,
-        session_id=sitting,
         answer=given.answer,
         confidence=given.confidence,
         tumour_cell_count=given.tumour_cell_count,
@@ -218,8 +264,19 @@ def record_answer(
         answered_at=given.answered_at,
         viewing=clean_viewing(given.viewing),
         code_version=code_version(),
+        **fields,
     )
-    return Saved(response, place if seen else place.after_answer())
+
+
+@transaction.atomic
+def _appended(presentation: Presentation, response: Response) -> bool:
+    """Append, unless the set was finished, the study closed or the next presentation answered since we looked."""
+    if not _hold(presentation.pk):
+        return False
+    if response.revision > 1 and _answers_at(presentation.reading_set_id, presentation.position + 1):
+        return False
+    _append(response)
+    return True
 
 
 @transaction.atomic

@@ -5,17 +5,30 @@ turn it is, and the one directly after it (so that its bytes can be fetched ahea
 a browser. An older presentation stays shut so that two twins can never be laid side by side.
 """
 
+import struct
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models.fields.files import FieldFile
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from study.models import Assignment, GuideImage, Presentation, ReadingSession, ReadingSet, Response, Stimulus, Study
-from study.prepared import Prepared, columns, instance
+from study.models import (
+    Assignment,
+    GuideImage,
+    Presentation,
+    ReadingSession,
+    ReadingSet,
+    Response,
+    Stimulus,
+    Study,
+    User,
+)
+from study.prepared import Columns, Prepared
 from study.selectors import has_seen_arms, is_reader
 
 
@@ -83,34 +96,62 @@ def assignments_of(user: Any) -> QuerySet[Assignment]:
     )
 
 
-_HIDDEN = ("protocol", "source")
-_SEAT = columns(Assignment, without=("questionnaire",))
-_STUDY = columns(Study, without=_HIDDEN, prefix="study__")
+_READER = ("id", "password", "is_superuser", "username", "is_staff", "is_active", "role", "office_until")
+_SHOWN = ("id", "slug", "name", "state", "task", "questions", "washout_hours", "practice_count")
+_IN_READING = (
+    "id", "study_id", "reader_id", "code", "consented_at", "practised_at", "withdrawn_at", "questionnaire_at",
+)  # fmt: skip
+
+
+class _Seat:
+    """A seat with what a request about an answer or an image needs of its study and its reader."""
+
+    def __init__(self, prefix: str = ""):
+        self.parts = (
+            Columns(Assignment, only=_IN_READING, prefix=prefix),
+            Columns(Study, only=_SHOWN, prefix=f"{prefix}study__"),
+            Columns(User, only=_READER, prefix=f"{prefix}reader__"),
+        )
+        self.names = [name for part in self.parts for name in part]
+
+    def __call__(self, row: list) -> tuple[Assignment, list]:
+        """The seat, and the values that are left."""
+        made = []
+        for part in self.parts:
+            made.append(part(row[: len(part)]))
+            row = row[len(part) :]
+        assignment, assignment.study, assignment.reader = made
+        return assignment, row
+
+
+_seat_columns = _Seat()
 _seat = Prepared(
     lambda user, slug: (
         Assignment.objects.filter(reader=user, study__slug=slug)
         .exclude(study__state__in=[Study.State.DRAFT, Study.State.FROZEN])
         .order_by()
-        .values_list(*_SEAT, *_STUDY)
+        .values_list(*_seat_columns.names)
     ),
     int,
     str,
 )
 
 
-def assignment_of(user: Any, slug: str) -> Assignment | None:
-    """The reader's seat in a study, with the study (but for what names arms); None where they have none."""
-    if not is_reader(user) or user.office_until is not None:
-        return assignments_of(user).filter(study__slug=slug).first()
-    for row in _seat(user.pk, slug):
-        return _seated(row)
+def seat_of(user: int, slug: str) -> Assignment | None:
+    """As ``assignment_of``, by the user's primary key, with the reader; whether they may sit there is not asked."""
+    for row in _seat(user, slug):
+        return _seat_columns(row)[0]
     return None
 
 
-def _seated(row: tuple) -> Assignment:
-    assignment = instance(Assignment, _SEAT, row[: len(_SEAT)])
-    assignment.study = instance(Study, _STUDY, row[len(_SEAT) : len(_SEAT) + len(_STUDY)], "study__")
-    return assignment
+def may_sit(user: Any, study: Study) -> bool:
+    """A seat is worth nothing to somebody who may have seen the arms since they got it."""
+    return (is_reader(user) and user.office_until is None) or not has_seen_arms(user, study)
+
+
+def assignment_of(user: Any, slug: str) -> Assignment | None:
+    """The reader's seat in a study, with the study (but for what names arms); None where they have none."""
+    return assignments_of(user).filter(study__slug=slug).first()
 
 
 def opening_time(reading_set: ReadingSet, before: ReadingSet | None) -> datetime | None:
@@ -141,30 +182,39 @@ def _number_of(rows: QuerySet, reading_set: str) -> Coalesce:
     return Coalesce(Subquery(counted.values("n")), 0)
 
 
-_SET = columns(ReadingSet)
-_sets = Prepared(
-    lambda assignment: (
+_SET = Columns(ReadingSet, without=("reopened_at",))
+_EVERY = ~Q(pk=None)
+
+
+def _sets_with_counts(assignment: int, counted: Q) -> QuerySet:
+    """The sets in order, with how many presentations and answers they have where ``counted`` says so, else 0."""
+
+    def where(rows: QuerySet, reading_set: str) -> Case:
+        return Case(When(counted, then=_number_of(rows, reading_set)), default=0)
+
+    return (
         ReadingSet.objects.filter(assignment=assignment)
         .annotate(
-            count=_number_of(Presentation.objects.all(), "reading_set"),
+            count=where(Presentation.objects.all(), "reading_set"),
             # Presentations are answered in order, so this is also the last answered position.
-            answered=_number_of(Response.objects.filter(revision=1), "presentation__reading_set"),
+            answered=where(Response.objects.filter(revision=1), "presentation__reading_set"),
         )
         .order_by("number")
         .values_list(*_SET, "count", "answered")
-    ),
-    int,
-)
+    )
 
 
-def _counted_sets(assignment: Assignment) -> list[ReadingSet]:
-    """The reader's sets in order, each with ``count`` and ``answered`` presentations: one query for all of them."""
-    rows = []
-    for *values, count, answered in _sets(assignment.pk):
-        row = instance(ReadingSet, _SET, tuple(values))
+_unfinished = Prepared(lambda assignment: _sets_with_counts(assignment, Q(completed_at=None)), int)
+
+
+def _sets(assignment: Assignment, rows: Iterable[Sequence]) -> list[ReadingSet]:
+    """Instances with ``count`` and ``answered`` presentations."""
+    made = []
+    for *values, count, answered in rows:
+        row = _SET(values)
         row.assignment, row.count, row.answered = assignment, count, answered
-        rows.append(row)
-    return rows
+        made.append(row)
+    return made
 
 
 def answered_in(reading_set: ReadingSet) -> int:
@@ -172,7 +222,7 @@ def answered_in(reading_set: ReadingSet) -> int:
     return Response.objects.filter(presentation__reading_set=reading_set, revision=1).count()
 
 
-_PRESENTATION = columns(Presentation)
+_PRESENTATION = Columns(Presentation)
 _between = Prepared(
     lambda reading_set, first, last: (
         Presentation.objects.filter(reading_set=reading_set, position__gte=first, position__lte=last)
@@ -186,8 +236,7 @@ _between = Prepared(
 
 
 def _near(reading_set: ReadingSet, answered: int, ahead: int) -> dict[int, Presentation]:
-    rows = _between(reading_set.pk, answered, answered + ahead)
-    near = [instance(Presentation, _PRESENTATION, row) for row in rows]
+    near = [_PRESENTATION(row) for row in _between(reading_set.pk, answered, answered + ahead)]
     return {presentation.position: presentation for presentation in near}
 
 
@@ -197,7 +246,7 @@ def place_of(assignment: Assignment, *, ahead: int = 2) -> Place:
     Args:
         ahead: how many presentations after the last answered one are loaded; 0 for none, where only numbers matter.
     """
-    sets = _counted_sets(assignment)
+    sets = _sets(assignment, _unfinished(assignment.pk))
     number = next((index for index, one in enumerate(sets) if one.completed_at is None), None)
     place = {"assignment": assignment, "sets": len(sets)}
     if shut := _shut(assignment):
@@ -224,6 +273,7 @@ def current_response(presentation: Presentation) -> Response | None:
     return presentation.responses.order_by("-revision").first()
 
 
+_named_seat = _Seat("reading_set__assignment__")
 _named = Prepared(
     lambda token, again, user: Presentation.objects.filter(
         Q(token=token) | Q(second_token=again), reading_set__assignment__reader=user
@@ -231,8 +281,7 @@ _named = Prepared(
     .exclude(reading_set__assignment__study__state__in=[Study.State.DRAFT, Study.State.FROZEN])
     .order_by()
     .values_list(
-        *columns(Assignment, without=("questionnaire",), prefix="reading_set__assignment__"),
-        *columns(Study, without=_HIDDEN, prefix="reading_set__assignment__study__"),
+        *_named_seat.names,
         "reading_set_id", "position", "token", "stimulus__image", "stimulus__sha256", "second__image", "second__sha256",
     ),
     str,
@@ -241,22 +290,46 @@ _named = Prepared(
 )  # fmt: skip
 
 
-def servable_stimulus(user: Any, token: str) -> Stimulus | None:
-    """The stimulus behind an image token, when it lies in the reader's window; None for everything else.
+class Named(NamedTuple):
+    """A stimulus that a reader's token names, wherever it stands in their schedule; it holds image and hash alone."""
 
-    It holds the image and its hash alone.
-    """
-    for row in _named(token, token, user.pk):
-        assignment = _seated(row)
-        reading_set, position, first_token, *images = row[-7:]
-        if (not is_reader(user) or user.office_until is not None) and has_seen_arms(user, assignment.study):
-            return None
-        place = place_of(assignment, ahead=0)
-        if place.reading_set is None or place.reading_set.pk != reading_set or not place.reaches(position):
-            return None
+    assignment: Assignment
+    reading_set: int
+    position: int
+    stimulus: Stimulus | None
+
+    def servable(self) -> bool:
+        """Whether it lies in the reader's window."""
+        if not may_sit(self.assignment.reader, self.assignment.study):
+            return False
+        place = place_of(self.assignment, ahead=0)
+        here = place.reading_set is not None and place.reading_set.pk == self.reading_set
+        return self.stimulus is not None and here and place.reaches(self.position)
+
+
+def stimulus_named(user: int, token: str) -> Named | None:
+    """What an image token names to the user of this primary key; None for a guess or another reader's token."""
+    for row in _named(token, token, user):
+        assignment, (reading_set, position, first_token, *images) = _named_seat(row)
         image, sha256 = images[:2] if token == first_token else images[2:]
-        return Stimulus(image=image, sha256=sha256) if image else None
+        return Named(assignment, reading_set, position, Stimulus(image=image, sha256=sha256) if image else None)
     return None
+
+
+def image_size(image: FieldFile) -> tuple[int, int] | None:
+    """Width and height in pixels, from the first bytes of a PNG; None where there are none."""
+    try:
+        with image.open("rb") as file:
+            head = file.read(24)
+    except (OSError, ValueError):
+        return None
+    return struct.unpack(">II", head[16:24]) if len(head) == 24 else None
+
+
+def size_of(presentation: Presentation) -> tuple[int, int] | None:
+    """The size of what a presentation shows, so that a page can keep its place free."""
+    stimulus = Stimulus.objects.filter(pk=presentation.stimulus_id).only("image").first()
+    return image_size(stimulus.image) if stimulus else None
 
 
 def servable_guide(user: Any, token: str) -> GuideImage | None:
@@ -278,7 +351,7 @@ def latest_sitting(assignment: Assignment) -> int | None:
 def sets_of(assignment: Assignment) -> list[dict[str, Any]]:
     """Every set with its counts and times, for the study's own page."""
     described, before = [], None
-    for row in _counted_sets(assignment):
+    for row in _sets(assignment, _sets_with_counts(assignment.pk, _EVERY)):
         opens_at = opening_time(row, before)
         reached = row.completed_at is None and (before is None or before.completed_at is not None)
         described.append(

@@ -88,11 +88,12 @@ TEMPLATES = [
 
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{HOME / 'blindspot.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # Writers queue for the lock at BEGIN, rather than failing half-way through a transaction.
+    # Writers queue for the lock at BEGIN, rather than failing half-way through a transaction. An answer that was
+    # acknowledged survives a power cut: FULL waits for the disk at every commit (0.3 ms on an SSD).
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 10,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
     }
     # Tests use a file, as users do: threads and processes then meet at its locks.
     DATABASES["default"]["TEST"] = {"NAME": HOME / "test.sqlite3"}

@@ -25,25 +25,39 @@ class Browser:
     address: str
     cookies: dict[str, str] = field(default_factory=dict)
     connection: http.client.HTTPConnection | None = None
+    used: bool = False
 
     def exchange(self, kind: str, path: str, body: bytes | None = None, type_: str = "") -> Exchange:
         """Send one request and keep all of its answer; times from the first byte sent to the last received."""
-        if self.connection is None:
-            self.connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=120)
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         headers |= {"Accept-Encoding": "gzip, deflate, br", "X-CSRFToken": self.cookies.get("csrftoken", "")}
         if body is not None:
             headers["Content-Type"] = type_
-        started = time.perf_counter()
-        self.connection.request("GET" if body is None else "POST", path, body=body, headers=headers)
-        response = self.connection.getresponse()
-        content = response.read()
-        seconds = time.perf_counter() - started
+        try:
+            response, content, seconds = self._send(path, body, headers)
+        except (http.client.RemoteDisconnected, ConnectionError):
+            if not self.used:
+                raise
+            # A server may close a connection that was idle for a while, just as we send: RFC 9112, 9.3.1.
+            self.close()
+            response, content, seconds = self._send(path, body, headers)
         for name, value in response.getheaders():
             if name.lower() == "set-cookie":
                 key, _, rest = value.partition("=")
                 self.cookies[key] = rest.partition(";")[0]
         return Exchange(kind, path, response.status, tuple(response.getheaders()), content, seconds)
+
+    def _send(
+        self, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> tuple[http.client.HTTPResponse, bytes, float]:
+        if self.connection is None:
+            self.connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=120)
+        started = time.perf_counter()
+        self.connection.request("GET" if body is None else "POST", path, body=body, headers=headers)
+        response = self.connection.getresponse()
+        content = response.read()
+        self.used = True
+        return response, content, time.perf_counter() - started
 
     def form(self, path: str, **fields: Any) -> Exchange:
         return self.exchange("form", path, urlencode(fields).encode(), "application/x-www-form-urlencoded")
@@ -54,6 +68,7 @@ class Browser:
     def close(self) -> None:
         if self.connection:
             self.connection.close()
+        self.connection, self.used = None, False
 
 
 def sign_in(address: str, username: str, password: str) -> Browser:

@@ -12,7 +12,6 @@ from django.utils.crypto import constant_time_compare
 
 from study import reading_selectors as selectors
 from study.models import Assignment, User
-from study.prepared import Prepared, columns, instance
 
 JSON_LENGTH = 1024
 
@@ -22,19 +21,21 @@ def _uncached(response: HttpResponse) -> HttpResponse:
     return response
 
 
-_USER = columns(User)
-_user = Prepared(lambda pk: User.objects.filter(pk=pk, is_active=True).values_list(*_USER), int)
-
-
-def know_user(request: HttpRequest) -> None:
-    """Find who is signed in as Django does, by a query composed once; leave to Django all that is out of order."""
+def claimed_user(request: HttpRequest) -> int | None:
+    """The primary key of whom the session names; whether it may, ``recognised`` says."""
     session = request.session
-    if SESSION_KEY not in session or session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
-        return
-    for row in _user(int(session[SESSION_KEY])):
-        user = instance(User, _USER, row)
-        if constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()):
-            request._cached_user = user  # where the middleware looks before it asks the database
+    if session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
+        return None
+    return int(session[SESSION_KEY]) if SESSION_KEY in session else None
+
+
+def recognised(request: HttpRequest, user: User) -> bool:
+    """Whether this is who is signed in, by Django's own rules; all that is out of order is left to Django."""
+    given = request.session.get(HASH_SESSION_KEY, "")
+    if user.is_active and constant_time_compare(given, user.get_session_auth_hash()):
+        request._cached_user = user  # where the middleware looks before it asks the database
+        return True
+    return bool(request.user.is_authenticated)
 
 
 def reader_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -56,11 +57,12 @@ def reader_api(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
 
     @functools.wraps(view)
     def wrapped(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponse:
-        know_user(request)
-        if not request.user.is_authenticated:
+        claimed = claimed_user(request)
+        assignment = None if claimed is None else selectors.seat_of(claimed, slug)
+        known = recognised(request, assignment.reader) if assignment else request.user.is_authenticated
+        if not known:
             return padded_json({"error": "signed_out"}, status=401)
-        assignment = selectors.assignment_of(request.user, slug)
-        if assignment is None:
+        if assignment is None or not selectors.may_sit(assignment.reader, assignment.study):
             return padded_json({"error": "not_found"}, status=404)
         return view(request, assignment, **kwargs)
 

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from study import reading_selectors as selectors
-from study.views.reading_common import know_user
+from study.views.reading_common import claimed_user, recognised
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +34,14 @@ def png(image: FieldFile, sha256: str) -> HttpResponse:
 
 @require_safe
 def stimulus(request: HttpRequest, token: str) -> HttpResponse:
-    know_user(request)
-    if not request.user.is_authenticated:
+    claimed = claimed_user(request)
+    named = None if claimed is None else selectors.stimulus_named(claimed, token)
+    known = recognised(request, named.assignment.reader) if named else request.user.is_authenticated
+    if not known:
         return _nothing(401)
-    found = selectors.servable_stimulus(request.user, token)
-    return _nothing(404) if found is None else png(found.image, found.sha256)
+    if named is None or not named.servable():
+        return _nothing(404)
+    return png(named.stimulus.image, named.stimulus.sha256)
 
 
 @require_safe

@@ -30,6 +30,7 @@ def room(
         "study": study,
         "place": place,
         "presentation": presentation,
+        "size": selectors.size_of(presentation) if presentation else None,
         "latest": latest,
         "changing": latest is not None,
         "position": presentation.position if presentation else place.count,

@@ -29,6 +29,7 @@ def test_the_way_to_the_room(window):
         check(page, name)
     page.check("input[name=agree]")
     page.click(".page form button[type=submit]")
+    page.wait_for_url("**/instructions/")
     check(page, "instructions")
     page.goto("/reading/study/small/viewing/")
     check(page, "viewing")

@@ -1,6 +1,7 @@
 """What a reader does at the keyboard, and what the page does about trouble."""
 
 import pytest
+from playwright.sync_api import expect
 
 from study import services
 from study.models import Presentation, Response, Study
@@ -8,6 +9,8 @@ from tests import factories
 from tests.browser.conftest import at_position, enter_room, sign_in, wait_ready
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+PATIENCE = 60_000
 
 
 @pytest.fixture
@@ -190,8 +193,12 @@ def test_the_labelling_task_works_without_javascript(window):
     page.goto("/reading/study/small/viewing/")
     page.click("#viewing button[type=submit]")
     for position in range(1, 5):
-        assert page.text_content("#position").strip() == str(position)
-        assert page.locator("noscript img.patch, img.patch").first.is_visible()
+        expect(page.locator("#position")).to_have_text(str(position), timeout=PATIENCE)
+        picture = page.locator("img.patch")
+        expect(picture).to_be_visible(timeout=PATIENCE)
+        box = picture.bounding_box()
+        assert (box["width"], box["height"]) == (64, 64)  # 32 patch pixels at 2:1, before a byte of it has come
         page.click("button[value=tumour]")
     page.click("#finish")
+    page.wait_for_url("**/study/small/")
     assert answers() == [("tumour", 1)] * 4

@@ -3,35 +3,35 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connections
+from django.db import IntegrityError, connections
 from django.db.models import Value
 from django.utils import timezone
 
-from study.models import Assignment, Presentation, Study
-from study.prepared import Prepared, columns, instance
+from study.models import Assignment, Presentation, Response, Study, User
+from study.prepared import Columns, Insert, Prepared
 from tests import factories
 
 pytestmark = pytest.mark.django_db
-NAMES = columns(Study, without=("protocol",))
+COLUMNS = Columns(Study, without=("protocol",))
 
 
 def by_slug(slug):
-    return Study.objects.filter(slug=slug).values_list(*NAMES)
+    return Study.objects.filter(slug=slug).values_list(*COLUMNS)
 
 
 def test_rows_are_those_of_the_query_with_dates_and_documents_converted():
     studies = [factories.open_study(slug=slug, readers=(slug,), questions=["note"]) for slug in ("one", "two")]
     prepared = Prepared(by_slug, str)
     for study in studies:
-        assert prepared(study.slug) == list(by_slug(study.slug))
-        found = instance(Study, NAMES, prepared(study.slug)[0])
+        assert [tuple(row) for row in prepared(study.slug)] == list(by_slug(study.slug))
+        found = COLUMNS(prepared(study.slug)[0])
         assert (found, found.questions, found.opened_at) == (study, ["note"], study.opened_at)
     assert prepared("three") == []
 
 
 def test_a_column_that_was_left_out_is_fetched_when_asked_for():
     study = factories.open_study()
-    found = instance(Study, NAMES, Prepared(by_slug, str)(study.slug)[0])
+    found = COLUMNS(Prepared(by_slug, str)(study.slug)[0])
     assert found.protocol == study.protocol
 
 
@@ -46,8 +46,8 @@ def test_a_parameter_may_come_more_than_once_and_beside_constants():
         int, int, int,
     )  # fmt: skip
     first = factories.assignment_of(study).sets.get(number=1)
-    assert prepared(first.pk, 2, 4) == [(2,), (3,), (4,)]
-    assert prepared(first.pk, 1, 1) == [(1,)]
+    assert prepared(first.pk, 2, 4) == [[2], [3], [4]]
+    assert prepared(first.pk, 1, 1) == [[1]]
 
 
 def test_a_hostile_parameter_is_a_parameter():
@@ -75,4 +75,45 @@ def test_every_thread_composes_for_itself():
             connections.close_all()
 
     with ThreadPoolExecutor(2) as pool:
-        assert list(pool.map(ask, range(6))) == [[(study.pk, 1)]] * 6
+        assert list(pool.map(ask, range(6))) == [[[study.pk, 1]]] * 6
+
+
+def test_an_instance_is_saved_and_compared_as_any_other():
+    study = factories.open_study(name="Before")
+    found = COLUMNS(Prepared(by_slug, str)("small")[0])
+    found.name = "After"
+    found.save(update_fields=["name"])
+    study.refresh_from_db()
+    assert (study.name, found) == ("After", study)
+    assert not found._state.adding
+
+
+def test_a_model_that_makes_its_instances_otherwise_does_so_here():
+    factories.user("ada", User.Role.ADMIN)
+    some = Columns(User, only=("id", "role", "is_superuser"))
+    (row,) = Prepared(lambda name: User.objects.filter(username=name).values_list(*some), str)("ada")
+    assert some(row)._was_in_office
+
+
+def test_a_column_that_does_not_exist_is_refused():
+    with pytest.raises(TypeError, match="no column colour"):
+        Columns(Study, only=("colour",))
+
+
+def test_an_appended_row_is_the_one_that_create_would_have_made():
+    study = factories.open_study()
+    first, second = Presentation.objects.filter(reading_set__assignment__study=study)[:2]
+    given = {"revision": 1, "key": "long-enough", "answer": "tumour", "rt_ms": 12.5, "shown_at": timezone.now(),
+             "perturbed_response": False, "viewing": {"scale": 2}, "code_version": "test"}  # fmt: skip
+    append = Insert(Response)
+    row = Response(presentation=first, **given)
+    append(row)
+    usual = Response.objects.create(presentation=second, **given)
+    stored = Response.objects.get(pk=row.pk)
+    apart = {"id", "presentation_id", "received_at"}
+    for field in Response._meta.concrete_fields:
+        name = field.attname
+        assert name in apart or getattr(stored, name) == getattr(usual, name), name
+    assert stored.received_at == row.received_at
+    with pytest.raises(IntegrityError):
+        append(Response(presentation=first, **given))

@@ -21,7 +21,7 @@ def fields(html: str) -> dict[str, str]:
 
 
 def image_address(html: str) -> str:
-    return re.search(r'<img class="patch[^"]*" src="([^"]+)"', html)[1]
+    return re.search(r'<img class="patch[^"]*"[^>]* src="([^"]+)"', html)[1]
 
 
 @pytest.fixture

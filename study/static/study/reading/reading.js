@@ -22,7 +22,7 @@ const fetched = new Map(); // token -> bytes of an image in the window, never at
 
 let state = null;
 let shown = null; // { named, given }: the presentation on the screen
-let readyAt = Infinity;
+let settling = 0;
 
 const addressOf = (pattern, token) => pattern.replace("TOKEN", token);
 const tokensOf = (named) => (named ? [named.first, named.second].filter(Boolean) : []);
@@ -38,7 +38,11 @@ function trouble(text) {
   };
 }
 
-const ready = (value) => { data.ready = value ? "yes" : "no"; };
+// Only a presentation that is ready takes an answer; one that was begun since is not ready when the earlier one's time is up.
+function ready(value) {
+  clearTimeout(settling);
+  data.ready = value ? "yes" : "no";
+}
 
 async function image(token) {
   if (!fetched.has(token)) {
@@ -75,7 +79,6 @@ function showPlace(changing) {
 
 async function present(named, given = null) {
   ready(false);
-  readyAt = Infinity;
   clock.suspend();
   picture.clear();
   showPlace(Boolean(given));
@@ -93,8 +96,7 @@ async function present(named, given = null) {
   }
   clock.start(named.first);
   shown = { named, given };
-  readyAt = performance.now() + SETTLE_MS;
-  setTimeout(() => ready(true), SETTLE_MS);
+  settling = setTimeout(() => ready(true), SETTLE_MS);
   tell(given ? say("changing", { answer: say(given.answer) }) : say("position", { position: state.answered + 1, count: state.count }));
   if (!given) preload();
   return null;
@@ -132,7 +134,7 @@ async function send(answer) {
 }
 
 async function onAnswer(values, at, missing) {
-  if (!shown || performance.now() < readyAt) return;
+  if (!shown || data.ready !== "yes") return;
   if (missing) { tell(missing); return; }
   const { named, given } = shown;
   const answer = {

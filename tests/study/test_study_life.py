@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 from django.core.files.storage import default_storage
+from django.db import connection
 
 from attacks.models import Attack, Perturbation
 from model.learning.errors import BadInput
@@ -232,7 +233,11 @@ def test_the_log_is_a_chain_and_shows_where_it_was_changed():
     event = study.events.get(action="frozen")
     with pytest.raises(AppendOnlyError):
         event.save()
-    AuditEvent._base_manager.filter(pk=event.pk).first()
+    # Somebody who owns the database takes its guard away, and changes what they like.
+    connection.check_constraints()
+    with connection.cursor() as cursor:
+        on_table = " ON study_auditevent" if connection.vendor == "postgresql" else ""
+        cursor.execute(f"DROP TRIGGER study_auditevent_append_only{on_table}")
     super(type(AuditEvent.objects.all()), AuditEvent.objects.filter(pk=event.pk)).update(actor="somebody else")
     assert audit_log.first_broken_event() == event
 

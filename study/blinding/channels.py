@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from study.blinding.seen import Exchange, Seen
 
 Features = NDArray[np.float64]
+DOCUMENTS = ("state", "answer", "given")
 MOST_TRIGRAMS = 200
 MOST_VALUES = 30
 
@@ -76,6 +77,10 @@ _PLACE = re.compile(rb'(id="position">|<progress id="progress" value="|"answered
 _HIDDEN = re.compile(rb"( hidden|       )>")  # the first image has none before it, and a break comes every so often
 _WINDOW = re.compile(rb'"(previous|current|next)": (null|\{[^}]*\})')
 _STAGE = re.compile(rb'"stage": "(reading|set_done)"')
+_OWN = re.compile(
+    rb' class="given"(?=>)| checked(?=>)|(?<=inputmode="numeric" value=")[^"]*'
+)  # what the reader answered
+_GIVEN = re.compile(rb'"(answer|confidence|tumour_cell_count|perturbed_response|note)": [^,}]*')
 _EXPIRY = re.compile(r"expires=[^;]*")
 
 
@@ -88,9 +93,14 @@ def masked(seen: Seen, body: bytes) -> bytes:
     return body
 
 
+def _changing(seen: Seen) -> tuple[bytes, ...]:
+    """The pages on which the answer can be changed, without the answer, which the reader knows."""
+    return tuple(_OWN.sub(b"", masked(seen, exchange.body)) for exchange in seen.of("change"))
+
+
 def _document(body: bytes) -> bytes:
-    """A JSON document without opaque names and the place in the set."""
-    for pattern in (_PLACE, _WINDOW, _STAGE):
+    """A JSON document without opaque names, the place in the set and the reader's own answer."""
+    for pattern in (_PLACE, _WINDOW, _STAGE, _GIVEN):
         body = pattern.sub(b"*", body)
     return body.rstrip(b" ")
 
@@ -131,10 +141,11 @@ CHANNELS: tuple[Channel, ...] = (
     Channel("cookies", _cookies),
     Channel("page length", lambda seen: tuple(len(e.body) for e in seen.of("page"))),
     Channel("page content", lambda seen: tuple(masked(seen, e.body) for e in seen.of("page"))),
-    Channel("page headers", lambda seen: _headers(seen.of("page"), names_only=False)),
-    Channel("document length", lambda seen: tuple(len(e.body) for e in seen.of("state", "answer"))),
-    Channel("document content", lambda seen: tuple(_document(e.body) for e in seen.of("state", "answer"))),
-    Channel("document headers", lambda seen: _headers(seen.of("state", "answer"), names_only=False)),
+    Channel("page headers", lambda seen: _headers(seen.of("page", "change"), names_only=False)),
+    Channel("changing an answer", _changing),
+    Channel("document length", lambda seen: tuple(len(e.body) for e in seen.of(*DOCUMENTS))),
+    Channel("document content", lambda seen: tuple(_document(e.body) for e in seen.of(*DOCUMENTS))),
+    Channel("document headers", lambda seen: _headers(seen.of(*DOCUMENTS), names_only=False)),
     Channel("reach", lambda seen: tuple((probe.kind, probe.status, len(probe.body)) for probe in seen.probes)),
     Channel("timing", _timing, constant=False, numbers=_timing),
     Channel("order", _place, constant=False, numbers=_place),

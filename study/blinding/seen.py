@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Exchange:
     """One request and its answer. ``headers`` in the order and spelling of the wire; ``seconds`` to the last byte."""
 
-    kind: str  # page, state, image, second, answer, or a probe's name
+    kind: str  # page, state, image, second, answer, given, change, or a probe's name
     address: str
     status: int
     headers: tuple[tuple[str, str], ...]

@@ -26,9 +26,11 @@ class Browser:
     cookies: dict[str, str] = field(default_factory=dict)
     connection: http.client.HTTPConnection | None = None
     used: bool = False
+    on_request: Callable[[str], None] = lambda path: None
 
     def exchange(self, kind: str, path: str, body: bytes | None = None, type_: str = "") -> Exchange:
         """Send one request and keep all of its answer; times from the first byte sent to the last received."""
+        self.on_request(path)
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         headers |= {"Accept-Encoding": "gzip, deflate, br", "X-CSRFToken": self.cookies.get("csrftoken", "")}
         if body is not None:
@@ -129,11 +131,13 @@ def walk(
     seed: int = 0,
     probe: bool = True,
     on_step: Callable[[], None] = lambda: None,
+    on_request: Callable[[str], None] = lambda path: None,
 ) -> list[Seen]:
     """Read every set of the study to its end, as the page with JavaScript does; what was received, in order."""
     base = f"/reading/study/{slug}/"
     rng = random.Random(f"{seed} {reader.code}")
     browser = sign_in(address, reader.username, reader.password)
+    browser.on_request = on_request
     try:
         browser.form(base + "viewing/", viewing="{}", csrfmiddlewaretoken=browser.cookies["csrftoken"])
         seen: list[Seen] = []
@@ -167,4 +171,7 @@ def _read_one(
     exchanges.append(browser.document("answer", base + "answers/", answer))
     if exchanges[-1].status != 200:
         raise WalkFailed(f"an answer was refused with {exchanges[-1].status}: {exchanges[-1].body[:200]!r}")
+    # What a reader sees who goes back to change it.
+    exchanges.append(browser.exchange("given", f"{base}answers/{named['first']}/"))
+    exchanges.append(browser.exchange("change", base + "change/"))
     return Seen(reader.code, number, position, tokens, tuple(exchanges), probes)

@@ -53,7 +53,7 @@ def test_the_clean_study_passes_and_is_left_alone():
     call_command("audit_blinding", "small", "--json", stdout=out)
     report = json.loads(out.getvalue())
     assert report["passed"], as_text(report)
-    assert (report["presentations"], report["exchanges"], report["probes"]) == (80, 320, 320)
+    assert (report["presentations"], report["exchanges"], report["probes"]) == (80, 480, 320)
     study.refresh_from_db()
     assert before == (
         audit_log.sha256_of(study.protocol), list(ReadingSet.objects.values_list("completed_at", flat=True))

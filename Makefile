@@ -61,7 +61,7 @@ test-fast: install-dev
 	$(PY) -m pytest -m 'not slow' --ignore tests/browser $(PYTEST_ARGS)
 
 test-services: install-dev
-	@scripts/services.sh run $(PY) -m pytest -p tests.on_services -n 2 --dist worksteal tests/study tests/jobs \
+	@OMP_NUM_THREADS=1 scripts/services.sh run $(PY) -m pytest -p tests.on_services -n 2 --dist worksteal tests/study tests/jobs \
 	  --deselect tests/study/test_blinding_audit.py::test_a_planted_leak_is_found $(PYTEST_ARGS)
 
 bench-attacks: install-dev

@@ -15,6 +15,30 @@ BINS = ((0, 0), (1, 4), (5, 9), (10, 19), (20, 49), (50, None))
 """Tumour cells per patch, as shown; 0 and 5 are the paper's limits."""
 
 
+def in_words(settings: dict[str, Any]) -> dict[str, str]:
+    """Settings as a person reads them: nested ones in rows of their own, nothing that was left open."""
+    found: dict[str, str] = {}
+    for name, value in settings.items():
+        name = str(name).replace("_", " ")
+        if isinstance(value, dict):
+            found |= {f"{name}: {inner}": text for inner, text in in_words(value).items()}
+        elif value not in (None, "", [], ()):
+            found[name] = _in_words(value)
+    return found
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}" if abs(value) < 1e6 else str(value)
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_in_words(one) for one in value)
+    if isinstance(value, dict):
+        return "; ".join(f"{name} {text}" for name, text in in_words(value).items())
+    return str(value)
+
+
 def made_by(job: Job) -> list[dict[str, str]]:
     """Links to what a finished job made, as far as it still exists."""
     result = job.result or {}

@@ -74,7 +74,7 @@ def dataset(request: HttpRequest, pk: int) -> HttpResponse:
         "group_count": len(groups),
         "cells": office_selectors.cell_counts(found),
         "thumbnails": office_selectors.thumbnails(found),
-        "report": {key.replace("_", " "): value for key, value in found.source.items()},
+        "report": office_selectors.in_words(found.source),
     }
     return render(request, "office/dataset.html", context)
 

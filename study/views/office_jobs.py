@@ -1,7 +1,5 @@
 """Watching, stopping and retrying work."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -11,7 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 from model.jobs import selectors, services
 from model.learning.errors import BadInput
 from model.models import Job
-from study.office_selectors import made_by
+from study.office_selectors import in_words, made_by
 from study.views.office_common import paged, researcher_page
 
 
@@ -34,18 +32,13 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
         "parts": [{"job": part} | selectors.progress_of(part) for part in found.parts.order_by("part")],
         "workers": selectors.workers(),
         "made": made_by(found),
-        "arguments": _readable(found.arguments),
+        # Without the file store's own name of an uploaded file.
+        "arguments": in_words({key: value for key, value in found.arguments.items() if key != "upload"}),
+        "result": in_words(found.result or {}),
         "can_retry": found.state in (Job.State.FAILED, Job.State.CANCELLED),
         "can_cancel": found.is_active and found.state != Job.State.CANCELLING,
     }
     return render(request, "office/job.html", context)
-
-
-def _readable(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Settings as a person reads them: without the file store's names, and without what was left open."""
-    return {
-        key.replace("_", " "): value for key, value in arguments.items() if key != "upload" and value not in ("", None)
-    }
 
 
 @require_safe

@@ -88,7 +88,7 @@ def classifier(request: HttpRequest, pk: int) -> HttpResponse:
         "test_count": len(found.split.get("test", [])),
         "grouped": found.split.get("grouped"),
         "confusion": confusion,
-        "settings": {key.replace("_", " "): value for key, value in found.settings.items()},
+        "settings": office_selectors.in_words(found.settings),
         "attacks": [
             {"attack": one, "share": office_selectors.flip_share(one)} for one in office_selectors.attacks(found)
         ],
@@ -139,7 +139,7 @@ def attack(request: HttpRequest, pk: int) -> HttpResponse:
         "attack": found,
         "share": office_selectors.flip_share(found),
         "page": paged(request, flipped),
-        "settings": {key.replace("_", " "): value for key, value in found.settings.items()},
+        "settings": office_selectors.in_words(found.settings),
     }
     return render(request, "office/attack.html", context)
 

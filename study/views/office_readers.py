@@ -48,7 +48,8 @@ def study_readers(request: HttpRequest, slug: str) -> HttpResponse:
             say_at_field(form, error)
         else:
             return _invited(request, invitation.assignment, secret, given["days"])
-    context = {"study": study, "form": form, "seats": _seats(study)}
+    ended = study.state in (Study.State.CLOSED, Study.State.UNBLINDED)
+    context = {"study": study, "form": form, "seats": _seats(study), "ended": ended}
     return render(request, "office/readers.html", context, status=400 if form.errors else 200)
 
 

@@ -12,6 +12,8 @@ import tempfile
 _folder = tempfile.mkdtemp(prefix="blindspot-tests-")
 os.environ["BLINDSPOT_HOME"] = _folder
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+if "PYTEST_XDIST_WORKER" in os.environ:  # two of them share the cores
+    os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's sync API runs an event loop
 _owner = os.getpid()
 

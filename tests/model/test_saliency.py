@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from model.learning.errors import BadInput
+from model.learning.plots.interpretation import short
 from model.learning.saliency import mass_inside, mass_shift, saliency
 from tests.model.test_training import dots, tiny
 
@@ -118,3 +119,9 @@ def test_the_shift_of_mass_and_its_interval():
 def test_without_nuclei_nothing_is_claimed():
     with pytest.raises(BadInput, match="nothing can be said"):
         mass_shift(np.ones((1, 4, 4), np.float32), np.ones((1, 4, 4), np.float32), np.zeros((1, 4, 4), bool))
+
+
+def test_long_patch_names_fit_beside_their_row():
+    assert short("season3/slide 7/a.png") == "a.png"
+    long = short("set/" + "0123456789" * 5 + "_77.jpeg")
+    assert len(long) <= 31 and long.startswith("0123456789") and long.endswith("_77.jpeg")

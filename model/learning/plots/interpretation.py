@@ -26,6 +26,12 @@ class Pair:
     tumour: bool
 
 
+def short(name: str, most: int = 30) -> str:
+    """A patch's name as a row can bear it: without its folders, the middle left out; the data behind has it whole."""
+    name = name.rsplit("/", 1)[-1]
+    return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-(most - most // 2) :]}"
+
+
 def amplification(pairs: Sequence[Pair], reach: float = 64.0) -> int:
     """The whole factor that brings the largest change of all pairs to about ``reach`` grey levels; one for all."""
     largest = max(int(np.abs(_change(pair)).max()) for pair in pairs)
@@ -51,7 +57,7 @@ def pairs_figure(pairs: Sequence[Pair], title: str = "") -> Figure:
             row[0].set_xlabel(f"P(tumour) = {pair.before:.3f}")
             row[1].set_xlabel(f"P(tumour) = {pair.after:.3f}")
             row[2].set_xlabel(f"max {int(np.abs(_change(pair)).max())} of 255, RMS {_rms(pair):.2f}")
-            row[0].set_ylabel(pair.name, fontsize=8)
+            row[0].set_ylabel(short(pair.name), fontsize=8)
         figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure
 
@@ -80,7 +86,7 @@ def saliency_figure(
             picture(row[4], after[number], "saliency after" if first else "", **scale)
             row[0].set_xlabel(f"P(tumour) = {pair.before:.3f}")
             row[1].set_xlabel(f"P(tumour) = {pair.after:.3f}")
-            row[0].set_ylabel(pair.name, fontsize=8)
+            row[0].set_ylabel(short(pair.name), fontsize=8)
         bar = figure.colorbar(shown, ax=grid[:, 4].tolist(), shrink=0.8, extend="max")
         bar.set_label(f"{method}{f' of {score}' if score else ''}")
         figure.suptitle(title, x=0.01, ha="left", fontsize=11)
@@ -123,7 +129,7 @@ def universal_figure(delta: NDArray[Any], pairs: Sequence[Pair], title: str = ""
         grid = figure.subplots(2, len(pairs) + 1, squeeze=False)
         shown = np.clip(128 + factor * np.rint(delta), 0, 255).astype(np.uint8)
         picture(grid[0, 0], shown, f"universal × {factor}")
-        grid[0, 0].set_xlabel(f"max {largest:.1f} of 255, RMS {np.sqrt(np.mean(np.square(delta))):.2f}")
+        grid[0, 0].set_xlabel(f"max {largest:g} of 255, RMS {np.sqrt(np.mean(np.square(delta))):.2f}")
         grid[1, 0].set_axis_off()
         for column, pair in zip(grid[:, 1:].T, pairs, strict=True):
             picture(column[0], pair.original, "original")

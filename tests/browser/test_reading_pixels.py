@@ -105,3 +105,17 @@ def test_a_pair_in_one_place_alternates_at_a_key(window):
     at_position(page, 2)
     response = row.responses.get()
     assert (response.answer, response.viewing["alternations"]) == ("second", 1)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "scale", "options"),
+    [(1920, 1080, 3, {"task": "pair"}), (2560, 1440, 6, {})],
+)
+def test_the_room_keeps_what_the_viewing_check_promised_of_a_large_screen(window, width, height, scale, options):
+    factories.open_study(cases=2, copies=1, size=224, min_gap=1, scale=scale, **options)
+    page = window(width=width, height=height)
+    sign_in(page)
+    page.goto("/reading/study/small/viewing/")
+    assert f"{scale} to 1" in page.text_content("#verdict.right")
+    enter_room(page)
+    assert page.is_hidden("#scale-note"), page.text_content("#scale-note")

@@ -27,6 +27,7 @@ function askToSignIn(room) {
   const form = document.getElementById("sign-in-form");
   const stay = (event) => event.preventDefault();
   dialog.addEventListener("cancel", stay);
+  form.elements[form.elements.username.value ? "password" : "username"].focus();
   return new Promise((resolve) => {
     form.onsubmit = async (event) => {
       event.preventDefault();

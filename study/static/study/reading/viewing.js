@@ -2,7 +2,7 @@
 import { say } from "./texts.js";
 
 const PATCH = 224; // the usual patch; the reading page fits the real one
-const PANEL = 336; // CSS pixels beside and above the image on the reading page
+const PANEL = 344; // CSS pixels beside, between and above the images on the reading page
 const BAR = 72;
 
 const form = document.getElementById("viewing");

@@ -84,9 +84,7 @@ def export(study: object, folder: Path) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--readers", type=int, default=50)
-    parser.add_argument(
-        "--positives", type=int, default=500, help="x 2 arms x 2 sets = presentations per reader"
-    )
+    parser.add_argument("--positives", type=int, default=500, help="x 2 arms x 2 sets = presentations per reader")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="blindspot-bench-") as name:
         folder = Path(name)

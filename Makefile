@@ -56,7 +56,7 @@ lint: install-dev
 
 test: install-dev lint
 	@scripts/install-chromium.sh >&2
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 test-fast: install-dev
 	$(PY) -m pytest -m 'not slow' --ignore tests/browser $(PYTEST_ARGS)

@@ -11,10 +11,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
+from attacks.models import Attack
+from attacks.selectors import summarise
+from model.models import Job
 from study.models import Response, Study, User
 from tests import factories
 from tests.browser.conftest import wait_ready
 from tests.jobs.conftest import crew  # noqa: F401
+from tests.pool import attacked_pool
 
 SIDE = 32
 MINUTES = 240_000
@@ -162,22 +166,46 @@ def test_from_an_uploaded_zip_to_a_study_that_two_readers_read(crew, window, tmp
 
 @pytest.mark.parametrize("width", [1280, 640])
 def test_no_page_is_cut_off_and_axe_finds_nothing(window, transactional_db, width):
-    from tests.pool import attacked_pool
-
     attack = attacked_pool()
+    searched = minimal_search()
+    jobs = some_jobs()
     factories.open_study()
+    factories.draft_study(slug="draft")
     factories.user("ada", User.Role.ADMIN)
     page = window(width=width)
     sign_in(page, "ada")
+    classifier = f"{searched.classifier_id}/"
     for address in (
-        "/office/", "/office/datasets/", "/office/datasets/new/pannuke/", "/office/classifiers/",
-        f"/office/classifiers/{attack.classifier_id}/", "/office/attacks/", "/office/attacks/new/", "/office/jobs/",
+        "/office/", "/office/datasets/", f"/office/datasets/{attack.classifier.dataset_id}/",
+        "/office/datasets/new/pannuke/", "/office/classifiers/", f"/office/classifiers/{classifier}",
+        "/office/attacks/", "/office/attacks/new/", f"/office/attacks/{attack.pk}/", "/office/jobs/",
+        *(f"/office/jobs/{job.pk}/" for job in jobs),
         "/office/studies/", "/office/new-study/", "/office/studies/small/", "/office/studies/small/readers/",
-        "/office/pairs/", "/office/token/",
+        "/office/studies/small/protocol/", "/office/studies/draft/", "/office/preview/study/draft/", "/office/pairs/",
+        "/office/token/", f"/attacks/{attack.pk}/", f"/attacks/{searched.pk}/",
+        f"/attacks/classifiers/{classifier}curves/", f"/attacks/compare/?classifier={searched.classifier_id}",
     ):  # fmt: skip
-        page.goto(address)
+        assert page.goto(address).status == 200, address
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address
         no_fault(page)
+
+
+def minimal_search() -> Attack:
+    """An attack from which success curves are drawn."""
+    attack = attacked_pool(name="searched", seed=1)
+    attack.kind, attack.settings = Attack.Kind.MINIMAL, {"search": "linf"}
+    attack.summary = summarise(attack)
+    attack.save()
+    return attack
+
+
+def some_jobs() -> list[Job]:
+    """One that is divided, with a part at work, and one that failed."""
+    given = {"code_version": "test", "requester": "ada"}
+    whole = Job.objects.create(kind="attack", title="A whole", state="waiting", **given)
+    Job.objects.create(kind="attack", title="A part", state="running", parent=whole, part=0, done=1, total=4, **given)
+    failed = Job.objects.create(kind="train", title="Lost", state="failed", error="There is no such data set.", **given)
+    return [whole, whole.parts.get(), failed]
 
 
 def test_the_page_of_the_interface_stands_within_the_policy(window, transactional_db):

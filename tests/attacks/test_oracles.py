@@ -37,20 +37,19 @@ def median_displayed(images, labels, floats, norm):
     return float(np.median(np.where(flipped, displayed_norms(images, displayed)[norm], np.inf))), flipped.mean()
 
 
-@pytest.mark.parametrize(("norm", "p"), [("l1", 1), ("l2", 2), ("linf", float("inf"))])
-def test_minimal_norms_are_no_larger_than_fmns_and_all_can_be_shown(right, norm, p):
+@pytest.mark.parametrize(("norm", "p", "steps"), [("l1", 1, 200), ("l2", 2, None), ("linf", float("inf"), None)])
+def test_minimal_norms_are_no_larger_than_fmns_and_all_can_be_shown(right, norm, p, steps):
+    """FMN's floats lie on the boundary, few of them beyond it: ours may cost what whole grey levels cost."""
     advlib = pytest.importorskip("adv_lib.attacks")
     images, labels = right
-    ours = minimal(trained(), images, labels, norm=norm)
+    ours = minimal(trained(), images, labels, norm=norm, steps=steps)
     floats = advlib.fmn(trained(), images / 255, labels, norm=p, steps=50)
     theirs = 255 * (floats - images / 255).flatten(1)
-    reach = {1: theirs.abs().mean(1), 2: theirs.square().mean(1).sqrt()}.get(p, theirs.abs().amax(1))
+    reach = {1: theirs.abs().mean(1), 2: theirs.square().mean(1).sqrt()}.get(p, theirs.abs().amax(1)).mean().item()
     assert ours.flipped.all()
-    # Whole levels cost something against floats: at most one level under Linf, a few per cent else.
-    allowance = 1.0 if norm == "linf" else 0.05 * float(reach.median())
-    assert np.median(ours.norms[norm]) <= float(reach.median()) + allowance
+    assert ours.norms[norm].mean() <= reach + (1.0 if norm == "linf" else 0.02 * reach)
     median, success = median_displayed(images, labels, floats, norm)
-    assert success < 1 or np.median(ours.norms[norm]) <= median
+    assert success < 1 and np.median(ours.norms[norm]) <= median
 
 
 def test_minimal_l2_is_no_larger_than_ddns(right):

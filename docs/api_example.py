@@ -24,7 +24,7 @@ def order(path, body):
     return job["result"]
 
 
-size = {"positives": int(os.environ.get("CASES", 20)), "washout_hours": 0, "questions": []}
+size = {"positives": int(os.environ.get("CASES", 20)), "min_gap": int(os.environ.get("GAP", 5)), "washout_hours": 0}
 budget = float(os.environ.get("BUDGET", 8))
 attack = order("attacks/", {"name": "scripted", "classifier": "demo", "norm": "linf", "budget": budget})["attack"]
 study = order("studies/", {"name": "Scripted", "attack": attack, "settings": size})["study"]

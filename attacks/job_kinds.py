@@ -10,7 +10,7 @@ from model.jobs.selectors import made_before
 
 @job("attack", title="Attack", unit="patches", divisible=True)
 def attack(context, *, name: str, classifier: str, part: tuple[int, int] | None = None, **settings: Any) -> dict:
-    """``settings`` are those of ``attacks.services.run_attack``; 256 patches are a chunk."""
+    """``settings`` are those of ``attacks.services.run_attack``; its ``chunk`` is what is dealt to workers."""
     from attacks.selectors import classifier_named
     from attacks.services import run_attack
 

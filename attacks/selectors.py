@@ -8,12 +8,17 @@ from django.core.files.storage import default_storage
 from django.db.models import Avg, Max, QuerySet
 from numpy.typing import NDArray
 
-from attacks.engine.constraints import MEASURED
 from attacks.engine.curves import success_curve
+from attacks.engine.norms import MEASURED
 from attacks.models import Attack, Perturbation
 from model.learning.errors import BadInput
 from model.models import Classifier, Patch
 from model.selectors import decode
+
+
+def is_researcher(user: Any) -> bool:
+    """May see what was done to a patch: researchers and admins. A reader must not; a superuser counts as an admin."""
+    return user.is_authenticated and (user.is_superuser or user.role in ("researcher", "admin"))
 
 
 def classifier_named(name: str) -> Classifier:

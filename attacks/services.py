@@ -45,6 +45,7 @@ def run_attack(
     name: str = "",
     positives_only: bool = False,
     seed: int = 0,
+    chunk: int | None = None,
     device: str | None = None,
     created_by: Any = None,
     part: tuple[int, int] | None = None,
@@ -55,7 +56,8 @@ def run_attack(
 
     A run that was cut off goes on when it is called again with the same arguments, and gives the same bytes; one that
     is complete is returned as it is. ``part`` = (i, n) does every n-th chunk only, from the i-th; the call without it
-    then finds them made and completes the attack.
+    then finds them made and completes the attack. A ``chunk`` of patches (256) is attacked and stored together:
+    small ones share few patches among many workers, and lose less when one is killed.
 
     Raises BadInput, before anything is written, for settings out of range, a name used by another attack, a classifier
     whose weights or patches are not what was recorded.
@@ -71,6 +73,7 @@ def run_attack(
         name=name,
         recipe=chosen.as_dict() | {"positives_only": positives_only},
         patches=patches,
+        chunk=chunk,
         device=device,
         created_by=created_by,
     )
@@ -109,18 +112,22 @@ def begin(
     patches: Sequence[Patch],
     device: str | None,
     created_by: Any,
+    chunk: int | None = None,
 ) -> Attack:
     """The attack's row: a new one, or the one of the same name and settings that goes on.
 
     ``name`` may be empty (one is made of the settings), or end in "-": then the settings' hash follows.
     """
+    chunk = CHUNK if chunk is None else chunk
+    if chunk < 1:
+        raise BadInput(f"chunk: {chunk} is too small; at least 1 patch.")
     determines = {
         "kind": str(kind),
         "weights_sha256": classifier.weights_sha256,
         "dataset_sha256": classifier.dataset.sha256,
         "patches": [patch.index for patch in patches],
         "recipe": recipe,
-        "chunk": CHUNK,
+        "chunk": chunk,
     }
     digest = hashlib.sha256(json.dumps(determines, sort_keys=True).encode()).hexdigest()
     network_of(classifier)  # refused here, before anything is written
@@ -128,7 +135,7 @@ def begin(
     title = title or f"{classifier.name[:60]}-{kind}-{norm}{'' if budget is None else f'-{budget:g}'}-{digest[:8]}"
     if len(title) > 100:
         raise BadInput("An attack's name has 1 to 100 characters.")
-    machine = {"device": device or best_device(), "threads": torch.get_num_threads(), "chunk": CHUNK}
+    machine = {"device": device or best_device(), "threads": torch.get_num_threads(), "chunk": chunk}
     try:
         with transaction.atomic():
             attack, made = Attack.objects.get_or_create(
@@ -163,7 +170,7 @@ def begin(
 def run_chunks(
     *, attack: Attack, work: Work, patches: Sequence[Patch], part: tuple[int, int] | None, progress: Progress
 ) -> None:
-    """Attack what has no result yet, a chunk of ``CHUNK`` patches at a time; a chunk is stored whole or not at all.
+    """Attack what has no result yet, a chunk of patches at a time; a chunk is stored whole or not at all.
 
     Chunks are cut by position, whatever is stored already, and run on the device and with the number of threads with
     which the attack began: both can move the last digits of a gradient, and with them a byte.

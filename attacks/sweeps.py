@@ -14,7 +14,7 @@ from torch import Tensor
 
 from attacks.engine import PerturbationSet
 from attacks.engine.constraints import check_budget
-from attacks.engine.curves import check_budgets
+from attacks.engine.curves import check_budgets, share
 from attacks.engine.minimal import MinimalRecipe, minimal_recipe, search
 from attacks.engine.natural import NaturalTable, changes
 from attacks.engine.passes import Passes
@@ -29,7 +29,6 @@ from attacks.engine.universal import (
     judged,
     learn,
     random_signs,
-    share,
     universal_recipe,
 )
 from attacks.models import Attack

@@ -12,26 +12,15 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from attacks.comparison import MOST, compared, plot_compared, searched_classifiers
-from attacks.engine.constraints import MEASURED
 from attacks.engine.curves import AXES, plot, success_curve
+from attacks.engine.norms import MEASURED
 from attacks.models import Attack
-from attacks.selectors import curves_of, flip_norms, latest_minimal, perturbation_table
+from attacks.selectors import curves_of, flip_norms, is_researcher, latest_minimal, perturbation_table
+from attacks.tables import headings, sorted_table
+from model.learning.spreadsheet import csv_of
 from model.models import Classifier
 
 ROWS = 50
-RESEARCHERS = ("researcher", "admin")
-COLUMNS = {
-    "patch": "Patch",
-    "tumour": "Tumour",
-    "flipped": "Flipped",
-    "prob_before": "P before",
-    "prob_after": "P after",
-    "steps": "Steps",
-    "l0": "L0",
-    "l1": "L1",
-    "l2": "L2",
-    "linf": "Linf",
-}
 
 
 def researcher_only(view):
@@ -39,8 +28,7 @@ def researcher_only(view):
 
     @login_required
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        user = request.user
-        if not (user.is_superuser or getattr(user, "role", "") in RESEARCHERS):
+        if not is_researcher(request.user):
             raise PermissionDenied
         return view(request, *args, **kwargs)
 
@@ -52,28 +40,14 @@ def attack_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Counts, the curve of success against the norm reached, and the table, sorted by any column."""
     attack = get_object_or_404(Attack.objects.select_related("classifier"), pk=pk)
     sort = request.GET.get("sort", "")
-    table = perturbation_table(attack)
-    if sort.lstrip("-") in COLUMNS:
-        table = table.sort_values(sort.lstrip("-"), ascending=not sort.startswith("-"), kind="stable")
-    page = Paginator(table.to_dict("records"), ROWS).get_page(request.GET.get("page"))
+    table = sorted_table(attack, sort)
     context = {
         "attack": attack,
         "summary": attack.summary,
-        "columns": [
-            {
-                "title": title,
-                "link": f"-{name}" if sort == name else name,
-                "order": {name: "ascending", f"-{name}": "descending"}.get(sort, ""),
-            }
-            for name, title in COLUMNS.items()
-        ],
+        "columns": headings(sort),
         "sort": sort,
-        "page": page,
-        "norms": [(norm, (attack.summary.get("norms_of_flipped") or {}).get(norm)) for norm in MEASURED],
-        "changes": attack.summary.get("changes"),
+        "page": Paginator(table.to_dict("records"), ROWS).get_page(request.GET.get("page")),
         "has_curve": bool(len(table)) and attack.norm in MEASURED,
-        "minimal": attack.kind == Attack.Kind.MINIMAL,
-        "universal": attack.kind == Attack.Kind.UNIVERSAL,
     }
     return render(request, "attacks/attack.html", context)
 
@@ -180,7 +154,7 @@ def compare_csv(request: HttpRequest) -> HttpResponse:
 
 
 def _csv(table: pd.DataFrame, name: str) -> HttpResponse:
-    response = HttpResponse(table.to_csv(index=False), content_type="text/csv; charset=utf-8")
+    response = HttpResponse(csv_of(table), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 

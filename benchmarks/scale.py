@@ -1,6 +1,6 @@
 """What jobs cost around the network's own work, and what a million patches would. JSON on stdout; see docs/scale.md.
 
-    python benchmarks/scale.py [--side 224] [--chunks 2] [--steps 4] [--gpu-seconds S]
+    python benchmarks/scale.py [--side 224] [--chunks 2] [--chunk 64] [--steps 4] [--gpu-seconds S]
 
 workers    patches x steps per second of one attack: 1 worker with every core, 1 worker with one core, and 2 workers
            with one core each, as real ``run_worker`` processes on a database and files of their own
@@ -84,17 +84,22 @@ def make_classifier(side: int, patches: int):
     return classifier
 
 
-def recipe(steps: int) -> dict:
-    return {"norm": "linf", "budget": 1.0, "steps": steps, "confidence": 0.999999, "seed": 0, "positives_only": True}
+def say(stage: str) -> None:
+    print(f"scale: {stage}", file=sys.stderr, flush=True)
 
 
-def run_by_workers(*, workers: int, threads: int, steps: int, patches: int) -> dict:
+def recipe(steps: int, chunk: int) -> dict:
+    endless = {"norm": "linf", "budget": 1.0, "confidence": 0.999999, "seed": 0, "positives_only": True}
+    return endless | {"steps": steps, "chunk": chunk}
+
+
+def run_by_workers(*, workers: int, threads: int, steps: int, patches: int, chunk: int) -> dict:
     """One attack, dealt to so many worker processes; timed from the first claim to the end of the last part."""
     from model.jobs.services import submit
     from model.models import Job
 
     name = f"{workers}-{threads}-{secrets.token_hex(2)}"
-    job = submit(kind="attack", arguments={"classifier": "scale", "name": name} | recipe(steps), parts=workers)
+    job = submit(kind="attack", arguments={"classifier": "scale", "name": name} | recipe(steps, chunk), parts=workers)
     environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
     command = [sys.executable, "manage.py", "run_worker", "--interval", "0.1"]
     running = [subprocess.Popen(command, cwd=ROOT, env=environment) for _ in range(workers)]
@@ -120,7 +125,7 @@ def run_by_workers(*, workers: int, threads: int, steps: int, patches: int) -> d
     }
 
 
-def outside_of_passes(*, classifier, steps: int, patches: int) -> dict:
+def outside_of_passes(*, classifier, steps: int, patches: int, chunk: int) -> dict:
     """Time of each stage of an attack in this process: the passes, reading, storing, the rest."""
     from attacks import services
     from attacks.engine.passes import Passes
@@ -145,7 +150,7 @@ def outside_of_passes(*, classifier, steps: int, patches: int) -> dict:
     timed(services, "store_chunk", "storing")
     services.network_of(classifier)  # loading is paid once per job, and not what is asked here
     started = time.perf_counter()
-    attack = services.run_attack(classifier=classifier, name=f"stages-{secrets.token_hex(2)}", **recipe(steps))
+    attack = services.run_attack(classifier=classifier, name=f"stages-{secrets.token_hex(2)}", **recipe(steps, chunk))
     total = time.perf_counter() - started
     chunks = -(-patches // attack.settings["chunk"])
     return {
@@ -164,12 +169,12 @@ def percentiles(times: list[float]) -> dict:
     return {"p50_ms": round(1000 * statistics.median(times), 1), "p95_ms": round(1000 * cuts[18], 1), "n": len(times)}
 
 
-def pages(*, steps: int) -> dict:
+def pages(*, steps: int, chunk: int) -> dict:
     """Latency over the loopback on gunicorn as ``make serve`` starts it, idle and beside a worker on every core."""
     from django.contrib.sessions.backends.db import SessionStore
 
+    from attacks.models import Attack
     from model.jobs.services import cancel, submit
-    from model.models import Job
     from study.models import User
 
     user = User.objects.create_user("bench", role=User.Role.RESEARCHER)
@@ -212,15 +217,16 @@ def pages(*, steps: int) -> dict:
             except OSError:
                 time.sleep(0.2)
         found = {"idle": measure(BUSY_SECONDS)}
-        job = submit(kind="attack", arguments={"classifier": "scale", "name": "busy"} | recipe(steps * 1000))
+        job = submit(kind="attack", arguments={"classifier": "scale", "name": "busy"} | recipe(steps * 1000, chunk))
         worker = subprocess.Popen(
             ["nice", "-n", "5", sys.executable, "manage.py", "run_worker", "--interval", "0.1"], cwd=ROOT
         )
-        while not Job.objects.get(pk=job.pk).done:
+        while not Attack.objects.filter(name="busy").exists():  # its row is there: the passes begin
             time.sleep(0.2)
             job.refresh_from_db()
             if not job.is_active:
                 raise SystemExit(f"job {job.pk}: {job.error}")
+        time.sleep(5)
         found["beside_a_worker"] = measure(BUSY_SECONDS)
         cancel(job=job)
         return found
@@ -289,9 +295,9 @@ def million(*, chunk_seconds: float, image_bytes: int, costs: dict, gpu_seconds:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=224)
-    parser.add_argument("--chunks", type=int, default=4)
+    parser.add_argument("--chunks", type=int, default=2)
     parser.add_argument("--chunk", type=int, default=64, help="patches per chunk here (256 in earnest)")
-    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=4)
     parser.add_argument(
         "--gpu-seconds", type=float, action="append", help="a GPU's seconds per chunk of 256; repeatable"
     )
@@ -305,15 +311,16 @@ def main() -> None:
         import numpy as np
 
         image_bytes = len(encode_png(np.zeros((options.side, options.side, 3), dtype=np.uint8)))
-        stages = outside_of_passes(classifier=classifier, steps=options.steps, patches=patches)
         cores = os.cpu_count() or 1
-        common = {"steps": options.steps, "patches": patches}
-        runs = [
-            run_by_workers(workers=1, threads=cores, **common),
-            run_by_workers(workers=1, threads=1, **common),
-            run_by_workers(workers=2, threads=1, **common),
-        ]
-        served = pages(steps=options.steps)
+        common = {"steps": options.steps, "patches": patches, "chunk": options.chunk}
+        say("stages of an attack")
+        stages = outside_of_passes(classifier=classifier, **common)
+        runs = []
+        for workers, threads in ((1, cores), (1, 1), (2, 1)):
+            say(f"{workers} worker(s), {threads} thread(s) each")
+            runs.append(run_by_workers(workers=workers, threads=threads, **common))
+        say("pages")
+        served = pages(steps=options.steps, chunk=options.chunk)
         costs = database_costs()
         print(
             json.dumps(

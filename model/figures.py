@@ -21,6 +21,7 @@ from model.learning.errors import BadInput, Progress, no_progress
 from model.learning.plots import evaluation as plots
 from model.learning.plots import spaces
 from model.learning.plots.style import render
+from model.learning.spreadsheet import csv_of
 from model.models import Classifier, CrossValidation, Patch
 from model.selectors import dataset_arrays
 from model.stored_network import stored_network
@@ -81,7 +82,7 @@ def make(
     folder = figure_store.folder()
     for kind in KINDS:
         figure_store.write(folder / f"{key}.{kind}", render(drawn.figure, kind))
-    figure_store.write(folder / f"{key}.csv", drawn.table.to_csv(index=False).encode())
+    figure_store.write(folder / f"{key}.csv", csv_of(drawn.table).encode())
     about = {"figure": recipe.name, "numbers": drawn.numbers, "caption": drawn.caption, "options": chosen}
     figure_store.write(folder / f"{key}.json", json.dumps(about, indent=2, default=_plain).encode())
     made = stored(key)

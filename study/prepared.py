@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model, QuerySet
 from django.db.models.base import ModelState
 
@@ -21,22 +21,36 @@ _STANDING_FOR: dict[type, Callable[[int], Any]] = {
 
 
 class _PerThread:
-    """What was composed for this thread's connection."""
+    """What ``compose()`` gives for this thread's connection: asked once."""
 
-    def __init__(self) -> None:
-        self._composed = threading.local()
+    def __init__(self, compose: Callable[[], Any]) -> None:
+        self._ask, self._composed = compose, threading.local()
 
-    def _held(self) -> Any:
+    def __call__(self) -> Any:
+        settings = _connection().settings_dict
         held = getattr(self._composed, "held", None)
-        if held is None or held[0] is not connection.settings_dict:
-            held = self._composed.held = (connection.settings_dict, self._compose())
+        if held is None or held[0] is not settings:
+            held = self._composed.held = (settings, self._ask())
         return held[1]
 
-    def _compose(self) -> Any:
-        raise NotImplementedError
+
+def _connection() -> Any:
+    """This thread's connection itself: each look through ``django.db.connection`` costs a walk to the thread."""
+    return connections[DEFAULT_DB_ALIAS]
 
 
-class Prepared(_PerThread):
+def _cursor(connection: Any) -> Any:
+    """A cursor of Django's. PostgreSQL is sent the parameters apart from the SQL, which it then plans once as well."""
+    if connection.vendor != "postgresql":
+        return connection.cursor()
+    from psycopg import Cursor
+
+    connection.ensure_connection()
+    cursor = Cursor(connection.connection)
+    return connection.make_debug_cursor(cursor) if connection.queries_logged else connection.make_cursor(cursor)
+
+
+class Prepared:
     """``Prepared(compose, int, str)(7, "name")`` runs ``compose(7, "name")``, a queryset of ``values_list``.
 
     ``compose`` is called once per thread, with stand-ins of the given types; it must not branch on their values, and a
@@ -44,12 +58,12 @@ class Prepared(_PerThread):
     """
 
     def __init__(self, compose: Callable[..., QuerySet], *types: type):
-        super().__init__()
         self.compose, self.types = compose, types
+        self._held = _PerThread(self._compose)
 
     def _compose(self) -> tuple[str, list[tuple[bool, Any]], list[tuple[int, list, Any]]]:
         stand_ins = [_STANDING_FOR[type_](number) for number, type_ in enumerate(self.types)]
-        compiler = self.compose(*stand_ins).query.get_compiler(connection=connection)
+        compiler = self.compose(*stand_ins).query.get_compiler(connection=_connection())
         sql, parameters = compiler.as_sql()
         places = [(True, stand_ins.index(value)) if value in stand_ins else (False, value) for value in parameters]
         if {place for given, place in places if given} != set(range(len(stand_ins))):
@@ -59,7 +73,8 @@ class Prepared(_PerThread):
 
     def __call__(self, *parameters: Any) -> list[list]:
         sql, places, converters = self._held()
-        with connection.cursor() as cursor:
+        connection = _connection()
+        with _cursor(connection) as cursor:
             cursor.execute(sql, [parameters[place] if given else place for given, place in places])
             rows = [list(row) for row in cursor.fetchall()]
         for row in rows:
@@ -71,15 +86,16 @@ class Prepared(_PerThread):
         return rows
 
 
-class Insert(_PerThread):
+class Insert:
     """``Insert(Model)(row)`` appends a new instance; as ``bulk_create`` does, it calls no ``save`` and no signal."""
 
     def __init__(self, model: type[Model]):
-        super().__init__()
+        self._held = _PerThread(self._compose)
         self.fields = [field for field in model._meta.concrete_fields if not field.primary_key]
         self.meta = model._meta
 
     def _compose(self) -> str:
+        connection = _connection()
         quote = connection.ops.quote_name
         names = ", ".join(quote(field.column) for field in self.fields)
         returning, _ = connection.ops.return_insert_columns([self.meta.pk])
@@ -87,11 +103,12 @@ class Insert(_PerThread):
         return f"INSERT INTO {table} ({names}) VALUES ({values}) {returning}"
 
     def __call__(self, row: Model) -> None:
+        connection = _connection()
         values = [field.get_db_prep_save(field.pre_save(row, True), connection) for field in self.fields]
-        with connection.cursor() as cursor:
+        with _cursor(connection) as cursor:
             cursor.execute(self._held(), values)
             row.pk = cursor.fetchone()[0]
-        row._state.adding, row._state.db = False, connection.alias
+        row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
 
 class Columns:
@@ -118,10 +135,10 @@ class Columns:
 
     def __call__(self, values: list) -> Any:
         if not self._plain:
-            return self.model.from_db(connection.alias, self.names, values)
+            return self.model.from_db(DEFAULT_DB_ALIAS, self.names, values)
         # As unpickling makes an instance: without a walk through all fields and the signals of `__init__`.
         row = self.model.__new__(self.model)
         row.__dict__.update(zip(self.names, values))
-        row._state = ModelState()
-        row._state.adding, row._state.db = False, connection.alias
+        state = row._state = ModelState()
+        state.adding, state.db = False, DEFAULT_DB_ALIAS
         return row

@@ -6,6 +6,7 @@ from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from attacks.models import Attack, PairSet
+from attacks.selectors import is_researcher
 from model.learning.errors import BadInput
 from study.models import Assignment, Presentation, Response, Stimulus, Study, User
 
@@ -28,11 +29,6 @@ def get_study(slug: str) -> Study:
 def is_reader(user: Any) -> bool:
     """A reader sees reading pages alone. A superuser counts as an admin."""
     return user.is_authenticated and not user.is_superuser and user.role == User.Role.READER
-
-
-def is_researcher(user: Any) -> bool:
-    """May read results and run attacks: researchers and admins."""
-    return user.is_authenticated and (user.is_superuser or user.role in (User.Role.RESEARCHER, User.Role.ADMIN))
 
 
 def is_admin(user: Any) -> bool:

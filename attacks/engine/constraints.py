@@ -9,18 +9,14 @@ Perturbations are (n, 3, h, w), budgets a number or one number per image, (n,).
 """
 
 import math
-from typing import Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from attacks.engine.norms import NORMS, Norm
 from model.learning.errors import BadInput
-
-Norm = Literal["none", "l0", "l1", "l2", "linf"]
-NORMS: tuple[Norm, ...] = get_args(Norm)
-MEASURED: tuple[Norm, ...] = ("l0", "l1", "l2", "linf")
 
 
 def size(delta: Tensor, norm: Norm) -> Tensor:

@@ -6,12 +6,12 @@ where a sweep needs an attack per budget. Attacks at single budgets can be put b
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-
-from attacks.engine.universal import share
+from scipy.stats import binomtest
 
 AXES = {
     "l0": "share of pixels changed (L0)",
@@ -20,6 +20,20 @@ AXES = {
     "l2": "root mean squared difference (L2)",
     "linf": "largest difference (Linf)",
 }
+
+
+def share(flipped: int, of: int, level: float = 0.95) -> dict[str, Any]:
+    """A share with its Wilson interval: {"flipped", "of", "share", "low", "high"}; nulls where ``of`` is 0."""
+    if not of:
+        return {"flipped": 0, "of": 0, "share": None, "low": None, "high": None}
+    interval = binomtest(flipped, of).proportion_ci(level, method="wilson")
+    return {
+        "flipped": int(flipped),
+        "of": int(of),
+        "share": flipped / of,
+        "low": float(interval.low),
+        "high": float(interval.high),
+    }
 
 
 def success_curve(norms: NDArray[np.float64], *, search: str, points: int = 12) -> pd.DataFrame:

@@ -11,8 +11,9 @@ import math
 import torch
 from torch import Tensor
 
-from attacks.engine.constraints import Norm, size
+from attacks.engine.constraints import size
 from attacks.engine.display import shown, within_pixels
+from attacks.engine.norms import Norm
 
 
 class DecoupledDirection:

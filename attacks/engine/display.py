@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from attacks.engine.constraints import Norm, size
+from attacks.engine.constraints import size
+from attacks.engine.norms import Norm
 
 Rounding = Literal["aware", "nearest", "truncate"]
 ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)

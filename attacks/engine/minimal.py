@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from attacks.engine.api import check_images
-from attacks.engine.constraints import MEASURED, Norm, displayed_norms, size
+from attacks.engine.constraints import displayed_norms, size
 from attacks.engine.ddn import DecoupledDirection
 from attacks.engine.display import to_bytes
 from attacks.engine.fmn import FewestLevels, LowestCap
+from attacks.engine.norms import MEASURED, Norm
 from attacks.engine.passes import MARGIN, Passes, gap_of_label, lost
 from attacks.engine.results import PerturbationSet
 from attacks.engine.sigma_zero import SigmaZero

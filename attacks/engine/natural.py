@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as vision
 
-from attacks.engine.constraints import MEASURED, displayed_norms
+from attacks.engine.constraints import displayed_norms
+from attacks.engine.curves import share
+from attacks.engine.norms import MEASURED
 from attacks.engine.passes import Passes, lost
-from attacks.engine.universal import share
 from model.learning.errors import BadInput, Progress, no_progress
 
 STAINS = torch.tensor([[0.650, 0.704, 0.286], [0.072, 0.990, 0.105]])

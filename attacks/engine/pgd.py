@@ -36,12 +36,11 @@ def pgd(
     outcome = Outcome(passes, images, labels, recipe)
     pool = Pool(images, labels, places=3 * passes.batch, device=passes.device)
     forecast = Forecast(pool, recipe)
-    progress(0, len(images))
     while pool.busy:
+        progress(outcome.done, len(images))  # at every pass: a job is stopped from here
         _start(pool, pool.refill(), recipe, passes.exact, first)
         if len(rows := pool.suspects(enough=passes.batch)):
             outcome.judge(pool, rows)
-            progress(outcome.done, len(images))
             continue
 
         rows = pool.waiting(most=passes.batch)
@@ -62,6 +61,7 @@ def pgd(
         pool.steps[rows] += 1
         pool.judged[rows] = False
         pool.suspect[rows] = hopeful | (pool.steps[rows] >= recipe.steps)
+    progress(outcome.done, len(images))
     return outcome.result(time.perf_counter() - started)
 
 

@@ -4,8 +4,9 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from attacks.engine.constraints import Norm, check_budget
+from attacks.engine.constraints import check_budget
 from attacks.engine.display import ROUNDINGS, Rounding
+from attacks.engine.norms import Norm
 from attacks.engine.passes import LOSSES, Loss
 from model.learning.errors import BadInput
 

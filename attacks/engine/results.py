@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks.engine.constraints import MEASURED
+from attacks.engine.norms import MEASURED
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import binomtest
 from torch import Tensor, nn
 
 from attacks.engine.api import check_images
-from attacks.engine.constraints import MEASURED, Norm, check_budget, displayed_norms, project, size
+from attacks.engine.constraints import check_budget, displayed_norms, project, size
+from attacks.engine.curves import share
 from attacks.engine.display import rounded
+from attacks.engine.norms import MEASURED, Norm
 from attacks.engine.passes import LOSSES, Loss, Passes, gap_of_label, lost
 from attacks.engine.results import PerturbationSet
 from model.learning.errors import BadInput, Progress, no_progress
@@ -227,20 +228,6 @@ def judged(passes: Passes, images: Tensor, labels: Tensor, found: Universal) -> 
         passes=dict(passes.count),
         seconds=time.perf_counter() - started,
     )
-
-
-def share(flipped: int, of: int, level: float = 0.95) -> dict[str, Any]:
-    """A share with its Wilson interval: {"flipped", "of", "share", "low", "high"}; nulls where ``of`` is 0."""
-    if not of:
-        return {"flipped": 0, "of": 0, "share": None, "low": None, "high": None}
-    interval = binomtest(flipped, of).proportion_ci(level, method="wilson")
-    return {
-        "flipped": int(flipped),
-        "of": int(of),
-        "share": flipped / of,
-        "low": float(interval.low),
-        "high": float(interval.high),
-    }
 
 
 def flipped_share(found: PerturbationSet) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import pandas as pd
 from openpyxl import Workbook
 
 from model.learning.errors import BadInput
-from study.exports.writing import csv_chunks
+from model.learning.spreadsheet import csv_chunks
 
 DUMMIES = 5
 DUMMY_RATING = 0.5

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from model.learning.errors import BadInput
+from model.learning.spreadsheet import csv_chunks
 from study import selectors
 from study.auditing import latest_report
 from study.exports import mrmc, rows
@@ -14,7 +15,6 @@ from study.exports.extra_columns import EXTRA
 from study.exports.report import report_html
 from study.exports.rscript import r_script
 from study.exports.tables import TABLE_COLUMNS, latex, markdown, table_1_rows
-from study.exports.writing import csv_chunks
 from study.models import Study
 from study.results import analysis_of
 from study.statistics.schema import COLUMNS, DICTIONARY_COLUMNS, data_dictionary

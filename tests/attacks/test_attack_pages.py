@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from attacks import services
-from attacks.engine.constraints import MEASURED
+from attacks.engine.norms import MEASURED
 from attacks.models import Attack
 from attacks.selectors import flip_norms, perturbation_table, summarise
 from tests import factories
@@ -91,6 +91,15 @@ def test_the_table_as_csv_holds_every_row_of_the_attack(office, attack):
     for norm in MEASURED:
         assert list(read[norm]) == pytest.approx(list(stored[norm]))
     assert list(read["flipped"]) == list(stored["flipped"])
+
+
+def test_a_patch_name_that_a_spreadsheet_would_run_leaves_as_text(office, attack):
+    patch = attack.perturbations.order_by("patch__index").first().patch
+    patch.name = "=HYPERLINK(1)"
+    patch.save()
+    read = pd.read_csv(io.BytesIO(office.get(f"/attacks/{attack.pk}/perturbations.csv").content))
+    assert read["patch"][0] == "'=HYPERLINK(1)"
+    assert list(read["patch"][1:]) == list(perturbation_table(attack)["patch"][1:])
 
 
 def test_the_table_is_sorted_by_any_column_and_by_nothing_else(office, attack):

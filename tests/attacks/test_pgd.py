@@ -10,6 +10,8 @@ from torch import nn
 from attacks.engine import attack
 from attacks.engine.display import decode_png, encode_png, hwc
 from attacks.engine.passes import Passes, folded, gap_of_label, reached
+from attacks.engine.pgd import pgd
+from attacks.engine.recipe import recipe
 from model.learning.errors import BadInput
 from tests.attacks.networks import SmallNet, patches, trained
 
@@ -223,3 +225,20 @@ def test_progress_ends_at_the_number_of_images():
     calls = []
     attack(trained(), *patches(9), norm="linf", budget=4, batch_size=2, steps=3, progress=lambda *at: calls.append(at))
     assert calls[0] == (0, 9) and calls[-1] == (9, 9) and calls == sorted(calls)
+
+
+def test_a_long_attack_is_heard_from_at_every_pass_so_that_it_can_be_stopped():
+    class Stop(Exception):
+        pass
+
+    passes, heard = Passes(trained(), device="cpu"), []
+
+    def stop_at_the_tenth(done, total):
+        heard.append(done)
+        if len(heard) == 10:
+            raise Stop
+
+    endless = recipe(norm="linf", budget=1.0, steps=10_000, confidence=0.999999, seed=0)
+    with pytest.raises(Stop):
+        pgd(passes, *patches(4), endless, progress=stop_at_the_tenth)
+    assert heard == [0] * 10 and passes.count["gradient"] <= 4 * 10

@@ -62,9 +62,8 @@ def test_flipped_positives_are_positives_that_were_right_and_are_now_wrong(make_
 
 
 def test_killed_run_goes_on_where_it_stopped_and_gives_the_same_bytes(make_classifier, monkeypatch):
-    monkeypatch.setattr(services, "CHUNK", 7)
     classifier = make_classifier()
-    options = {"classifier": classifier, "norm": "l2", "budget": 8, "random_start": True}
+    options = {"classifier": classifier, "norm": "l2", "budget": 8, "random_start": True, "chunk": 7}
     whole = run_attack(name="whole", **options)
     store, calls = services.store_chunk, []
 
@@ -89,10 +88,9 @@ def test_killed_run_goes_on_where_it_stopped_and_gives_the_same_bytes(make_class
     )
 
 
-def test_shares_done_apart_are_the_whole(make_classifier, monkeypatch):
-    monkeypatch.setattr(services, "CHUNK", 7)
+def test_shares_done_apart_are_the_whole(make_classifier):
     classifier = make_classifier()
-    options = {"classifier": classifier, "norm": "linf", "budget": 8}
+    options = {"classifier": classifier, "norm": "linf", "budget": 8, "chunk": 7}
     whole = run_attack(name="whole", **options)
     for share in (1, 0):
         run_attack(name="shared", part=(share, 2), **options)
@@ -100,6 +98,12 @@ def test_shares_done_apart_are_the_whole(make_classifier, monkeypatch):
     assert shared.completed_at and shared.summary["images"] == 24
     hashes = [list(attack.perturbations.values_list("sha256", flat=True)) for attack in (whole, shared)]
     assert hashes[0] == hashes[1]
+
+
+def test_a_chunk_is_at_least_one_patch(make_classifier):
+    with pytest.raises(BadInput, match="chunk: 0 is too small"):
+        run_attack(classifier=make_classifier(), norm="linf", budget=8, chunk=0)
+    assert not Attack.objects.exists()
 
 
 def test_same_attack_again_changes_nothing_and_a_taken_name_is_refused(make_classifier):

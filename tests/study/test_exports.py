@@ -15,11 +15,11 @@ from django.db import connection
 from openpyxl import load_workbook
 
 from model.learning.errors import BadInput
+from model.learning.spreadsheet import csv_chunks, neutral
 from study.exports.mrmc import DUMMIES, Readings, imrmc, mrmcaov, mrmcbinary, rjafroc
 from study.exports.registry import Source, exports
 from study.exports.rows import presentation_rows
 from study.exports.tables import tex
-from study.exports.writing import csv_chunks, neutral
 from study.models import Assignment, Response, Study
 from study.results import analysis_of
 from study.selectors import StillBlinded

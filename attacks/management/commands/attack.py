@@ -1,11 +1,11 @@
 """attack CLASSIFIER --norm none|l0|l1|l2|linf --budget B: projected gradient descent on the test split."""
 
-from attacks.engine.constraints import NORMS
 from attacks.engine.display import ROUNDINGS
+from attacks.engine.norms import NORMS
 from attacks.engine.passes import LOSSES
 from attacks.engine.recipe import STEP_RULES
 from attacks.selectors import classifier_named
-from attacks.services import run_attack
+from attacks.services import CHUNK, run_attack
 from model.management.base import JsonCommand
 
 
@@ -32,9 +32,12 @@ class Command(JsonCommand):
         )
         parser.add_argument("--positives-only", action="store_true", help="leave the negatives alone")
         parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument(
+            "--chunk", type=int, default=CHUNK, help=f"patches attacked and stored together (default: {CHUNK})"
+        )
         parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
 
-    def run(self, *, classifier, norm, budget, name, positives_only, seed, device, **options):
+    def run(self, *, classifier, norm, budget, name, positives_only, seed, chunk, device, **options):
         chosen = ("steps", "step_rule", "step_size", "loss", "confidence", "rounding", "random_start", "paper")
         attack = run_attack(
             classifier=classifier_named(classifier),
@@ -43,6 +46,7 @@ class Command(JsonCommand):
             name=name,
             positives_only=positives_only,
             seed=seed,
+            chunk=chunk,
             device=device,
             progress=self.progress("attack", "patch"),
             **{key: options[key] for key in chosen},

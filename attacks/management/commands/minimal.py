@@ -1,6 +1,6 @@
 """minimal CLASSIFIER --norm l0|l1|l2|linf: the smallest displayed perturbation of every test patch."""
 
-from attacks.engine.constraints import MEASURED
+from attacks.engine.norms import MEASURED
 from attacks.management.commands.attack import attack_report
 from attacks.selectors import classifier_named
 from attacks.sweeps import run_minimal

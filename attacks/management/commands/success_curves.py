@@ -8,6 +8,7 @@ from django.conf import settings
 from attacks.engine.curves import plot
 from attacks.selectors import classifier_named, curves_of
 from attacks.sweeps import SEARCHES, run_success_curves
+from model.learning.spreadsheet import csv_of
 from model.management.base import JsonCommand
 from model.version import code_version
 
@@ -40,8 +41,8 @@ class Command(JsonCommand):
         points = pd.DataFrame(made["checks"])
         folder = Path(out) if out else settings.HOME / "figures" / found.name
         folder.mkdir(parents=True, exist_ok=True)
-        curves.to_csv(folder / "curves.csv", index=False)
-        points.to_csv(folder / "checks.csv", index=False)
+        (folder / "curves.csv").write_text(csv_of(curves))
+        (folder / "checks.csv").write_text(csv_of(points))
         (folder / "curves.svg").write_bytes(plot(curves, points))
         return {
             "classifier": found.name,

@@ -1,9 +1,11 @@
-"""Streams tables as CSV that is safe to open in a spreadsheet."""
+"""Tables as CSV that is safe to open in a spreadsheet."""
 
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+import pandas as pd
 
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 _ROWS_PER_CHUNK = 500
@@ -12,7 +14,7 @@ _ROWS_PER_CHUNK = 500
 def neutral(value: Any) -> Any:
     """A cell as it is written: None empty, booleans 0/1, text that a spreadsheet would run with a leading apostrophe.
 
-    The rule stands in the data dictionary (:data:`study.statistics.schema.FORMULA_RULE`).
+    A study's exports state the rule in their data dictionary.
     """
     if value is None:
         return ""
@@ -36,3 +38,12 @@ def csv_chunks(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> Iterat
             buffer.truncate()
     if buffer.tell():
         yield buffer.getvalue()
+
+
+def csv_of(table: pd.DataFrame) -> str:
+    """A whole data frame as pandas writes it, its texts neutral: patch names come from anybody's folder."""
+
+    def safe(value: Any) -> Any:
+        return neutral(value) if isinstance(value, str) else value
+
+    return table.map(safe).rename(columns=safe).to_csv(index=False)

@@ -28,7 +28,7 @@ def attack(context, *, name: str, classifier: str, part: tuple[int, int] | None 
 
 @job("minimal", title="Minimal perturbations", unit="patches", divisible=True)
 def minimal(context, *, name: str, classifier: str, part: tuple[int, int] | None = None, **settings: Any) -> dict:
-    """``settings`` are those of ``attacks.sweeps.run_minimal``; 256 patches are a chunk."""
+    """``settings`` are those of ``attacks.sweeps.run_minimal``; its ``chunk`` is what is dealt to workers."""
     from attacks.selectors import classifier_named
     from attacks.sweeps import run_minimal
 

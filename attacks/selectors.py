@@ -21,6 +21,17 @@ def is_researcher(user: Any) -> bool:
     return user.is_authenticated and (user.is_superuser or user.role in ("researcher", "admin"))
 
 
+CHUNK = 256
+"""Patches that are attacked and stored together, unless an attack says otherwise."""
+
+
+def chunk_for(classifier: Classifier, *, workers: int, positives_only: bool = False) -> int:
+    """Patches per chunk, so that each of so many workers has work to do."""
+    patches = Patch.objects.filter(dataset=classifier.dataset, pk__in=classifier.split.get("test", []))
+    count = (patches.filter(tumour=True) if positives_only else patches).count()
+    return max(1, min(CHUNK, -(-count // workers)))
+
+
 def classifier_named(name: str) -> Classifier:
     """The classifier of that name, or BadInput naming those that exist."""
     try:

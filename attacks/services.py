@@ -23,7 +23,7 @@ from attacks.engine.passes import Passes
 from attacks.engine.pgd import pgd
 from attacks.engine.recipe import recipe
 from attacks.models import Attack, Perturbation
-from attacks.selectors import attacked_patches, summarise
+from attacks.selectors import CHUNK, attacked_patches, summarise
 from model.learning.errors import BadInput, Progress, no_progress
 from model.models import Classifier, Patch
 from model.selectors import dataset_arrays
@@ -33,7 +33,6 @@ from model.version import code_version
 Work = Callable[[Passes, Tensor, Tensor, int, Progress], PerturbationSet]
 """What makes a chunk's perturbations: of passes, images uint8 (n, 3, h, w), labels (n,), the first one's number."""
 
-CHUNK = 256
 """Patches per transaction: what a killed run repeats, and what memory holds."""
 
 

@@ -32,8 +32,8 @@ from attacks.engine.universal import (
     universal_recipe,
 )
 from attacks.models import Attack
-from attacks.selectors import attacked_patches, flip_norms
-from attacks.services import CHUNK, begin, fill, machine_of, prepared, read
+from attacks.selectors import CHUNK, attacked_patches, flip_norms
+from attacks.services import begin, fill, machine_of, prepared, read
 from model.learning.errors import BadInput, Progress, no_progress
 from model.models import Classifier, Patch
 from model.version import code_version
@@ -50,6 +50,7 @@ def run_minimal(
     name: str = "",
     positives_only: bool = False,
     seed: int = 0,
+    chunk: int | None = None,
     device: str | None = None,
     created_by: Any = None,
     part: tuple[int, int] | None = None,
@@ -67,6 +68,7 @@ def run_minimal(
         name=name or f"{classifier.name[:60]}-minimal-{chosen.search}-",
         recipe=chosen.as_dict() | {"positives_only": positives_only},
         patches=patches,
+        chunk=chunk,
         device=device,
         created_by=created_by,
     )

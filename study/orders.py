@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.text import slugify
 
 from attacks.models import Attack, PairSet
+from attacks.selectors import chunk_for
 from model import uploads
 from model.jobs.services import submit
 from model.learning.errors import BadInput
@@ -88,6 +89,9 @@ def attack(*, name: str, classifier: Classifier, by: Any, kind: str = "pgd", par
     if kind in ("minimal", "universal") and given.get("norm") == "none":
         raise BadInput("norm: this kind of attack needs a norm.")
     arguments = {"name": name, "classifier": classifier.name} | {key: given[key] for key in taken if key in given}
+    if parts > 1:
+        positives = given.get("positives_only", False)
+        arguments["chunk"] = chunk_for(classifier, workers=parts, positives_only=positives)
     title = f"Attack {classifier.name}: {name}"
     return submit(kind=work, arguments=arguments, requested_by=by, title=title, parts=parts)
 

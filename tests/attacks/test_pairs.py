@@ -16,23 +16,12 @@ from attacks.engine.display import chw
 from attacks.engine.pairs import PairFolder, norms_of, variant_name
 from attacks.models import PairSet
 from model.learning.errors import BadInput
-
-HEADER = "original,perturbed,label,group,attack,budget"
-
-
-def pixels(seed: int, shape: tuple[int, int] = (40, 48)) -> np.ndarray:
-    return np.random.default_rng(seed).integers(20, 230, (*shape, 3), dtype=np.uint8)
+from tests.attacks.pair_files import HEADER, pair_folder, pixels
 
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    rows = [HEADER]
-    for number in range(3):
-        Image.fromarray(pixels(number)).save(tmp_path / f"o{number}.png")
-        Image.fromarray(pixels(number) + np.uint8(number + 1)).save(tmp_path / f"p{number}.png")
-        rows.append(f"o{number}.png,p{number}.png,{number % 2},s{number},JPEG 30,{number}")
-    (tmp_path / "pairs.csv").write_text("\n".join(rows))
-    return tmp_path
+    return pair_folder(tmp_path)
 
 
 def rewrite(folder: Path, *rows: str, header: str = HEADER) -> None:

@@ -1,10 +1,12 @@
 """A real Chromium (Debian's, never a downloaded one) before a live server."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, sync_playwright
 
 from tests import factories
@@ -59,7 +61,7 @@ def sign_in(page, username: str = "reader") -> None:
     page.fill("input[name=username]", username)
     page.fill("input[name=password]", factories.PASSWORD)
     page.click("form button[type=submit] >> nth=-1")
-    page.wait_for_url("**/reading/")
+    page.wait_for_url(re.compile(r"/(reading/)?$"))  # readers to the reading room, others to the office
 
 
 def enter_room(page, slug: str = "small") -> None:
@@ -78,3 +80,9 @@ def at_position(page, position: int) -> None:
     """Wait until image ``position`` of the set can be answered."""
     page.wait_for_function("n => document.getElementById('position').textContent.trim() == n", arg=str(position))
     wait_ready(page)
+
+
+def no_fault(page) -> None:
+    """axe finds no violation on the page as it stands."""
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    assert not found, [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]

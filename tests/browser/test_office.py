@@ -2,13 +2,11 @@
 
 import csv
 import io
-import re
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 from attacks.models import Attack
@@ -16,7 +14,7 @@ from attacks.selectors import summarise
 from model.models import Job
 from study.models import Response, Study, User
 from tests import factories
-from tests.browser.conftest import wait_ready
+from tests.browser.conftest import no_fault, sign_in, wait_ready
 from tests.jobs.conftest import crew  # noqa: F401
 from tests.pool import attacked_pool
 
@@ -42,19 +40,6 @@ def zipped_patches(path: Path, count: int = 60) -> Path:
             rows.writerow([f"{number}.png", tumour, f"slide {number // 3}"])
         archive.writestr("patches/labels.csv", table.getvalue())
     return path
-
-
-def sign_in(page, name: str) -> None:
-    page.goto("/sign-in/")
-    page.fill("input[name=username]", name)
-    page.fill("input[name=password]", factories.PASSWORD)
-    page.click("form button[type=submit] >> nth=-1")
-    page.wait_for_url(re.compile(r"/(reading/)?$"))
-
-
-def no_fault(page) -> None:
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    assert not found, [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
 
 
 def when_done(page) -> None:

@@ -1,10 +1,10 @@
 """The planning page in Chromium: sliders, without JavaScript, and for everybody (axe)."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from study.models import User
 from tests import factories
+from tests.browser.conftest import no_fault, sign_in
 
 ADDRESS = "/plan/?readers=2&patches=12&sets=1&largest=100"
 
@@ -16,10 +16,7 @@ def researcher_at(window, transactional_db):
     def at(address: str, **options):
         page = window(**options)
         page.set_default_timeout(120_000)  # a plan is seconds of computing, more on a busy machine
-        page.goto("/sign-in/")
-        page.fill("input[name=username]", "rita")
-        page.fill("input[name=password]", factories.PASSWORD)
-        page.click("form button[type=submit] >> nth=-1")
+        sign_in(page, "rita")
         page.goto(address)
         return page
 
@@ -38,7 +35,7 @@ def test_a_slider_calculates_anew_and_the_address_follows(researcher_at):
     assert page.text_content(".plan-status") == "Calculated."
     page.fill("#id_difference", "39")
     page.wait_for_selector(".plan-status:has-text('is not between')")
-    assert not Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    no_fault(page)
 
 
 def test_the_form_works_without_javascript(researcher_at):
@@ -53,5 +50,4 @@ def test_the_form_works_without_javascript(researcher_at):
 def test_nothing_is_cut_off_and_axe_finds_nothing(researcher_at, width):
     page = researcher_at(ADDRESS, width=width)
     assert page.evaluate("document.querySelector('#main').scrollWidth") <= width
-    found = Axe().run(page).response["violations"]
-    assert not found, [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
+    no_fault(page)

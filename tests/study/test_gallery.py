@@ -2,14 +2,13 @@
 
 import hashlib
 
-import numpy as np
 import pytest
 
 from attacks import gallery
 from model.jobs.running import run_attempt
-from model.models import Classifier, CrossValidation, FoldResult, Job
+from model.models import Classifier, Job
 from tests import factories
-from tests.model.datasets import small_dataset
+from tests.model.judged import cross_validation, finish_folds, judged_classifier
 from tests.pool import attacked_pool
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,21 +29,7 @@ def office(client):
 
 @pytest.fixture
 def classifier() -> Classifier:
-    """Judged, but not trained: its gallery needs the answers only."""
-    dataset = small_dataset(n=20)
-    ids = list(dataset.patches.values_list("id", flat=True))
-    draw = np.random.default_rng(0)
-    return Classifier.objects.create(
-        name="judged",
-        dataset=dataset,
-        initialisation="random",
-        weights="none",
-        weights_sha256="1" * 64,
-        seed=0,
-        split={"train": [], "test": ids, "grouped": True},
-        test_probabilities={str(patch): float(draw.random()) for patch in ids},
-        code_version="t",
-    )
+    return judged_classifier()
 
 
 def test_the_gallery_of_a_classifier_shows_its_curves(office, classifier):
@@ -68,24 +53,10 @@ def test_the_gallery_of_a_classifier_shows_its_curves(office, classifier):
 
 
 def test_the_gallery_of_a_cross_validation_shows_its_folds(office, classifier):
-    validation = CrossValidation.objects.create(
-        dataset=classifier.dataset,
-        settings={"settings": {"preset": "quick"}, "arch": "resnet18"},
-        settings_sha256="2" * 64,
-        runs=1,
-        folds=2,
-        seed=0,
-        code_version="t",
-    )
+    validation = cross_validation(classifier)
     empty = office.get(f"/office/figures/cross-validation/{validation.pk}/")
     assert empty.status_code == 200 and "No fold" in empty.content.decode()
-    pairs = [[int(patch), value] for patch, value in classifier.test_probabilities.items()]
-    for fold in range(2):
-        FoldResult.objects.create(
-            cross_validation=validation, run=0, fold=fold, accuracy=0.5, auc=0.5, confusion=[[3, 2], [2, 3]],
-            predictions=pairs[fold * 10 : fold * 10 + 10], seconds=1.0, code_version="t",
-            details={"colour_only": {"accuracy": 0.6, "auc": 0.6}},
-        )  # fmt: skip
+    finish_folds(validation, classifier)
     text = office.get(f"/office/figures/cross-validation/{validation.pk}/").content.decode()
     assert "Table 1a, fold by fold" in text and "folds.csv" in text and "No fold" not in text
 

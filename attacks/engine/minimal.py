@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from attacks.engine.api import check_images
-from attacks.engine.constraints import displayed_norms, size
+from attacks.engine.constraints import size
 from attacks.engine.ddn import DecoupledDirection
 from attacks.engine.display import to_bytes
 from attacks.engine.fmn import FewestLevels, LowestCap
 from attacks.engine.norms import MEASURED, Norm
-from attacks.engine.passes import MARGIN, Passes, gap_of_label, lost
+from attacks.engine.passes import MARGIN, Passes, gap_of_label
 from attacks.engine.results import PerturbationSet
 from attacks.engine.sigma_zero import SigmaZero
 from model.learning.errors import BadInput, Progress, no_progress
@@ -123,19 +123,13 @@ def search(
         steps[part] = recipe.steps
         done += len(part)
         progress(done, len(images))
-    after = passes.judge(displayed)
-    flipped = (lost(after, labels) & ~already_wrong).numpy()
-    return PerturbationSet(
-        displayed=displayed,
-        labels=labels.numpy(),
-        already_wrong=already_wrong.numpy(),
-        flipped_float=flipped,  # whole numbers: the same image
-        flipped=flipped,
-        reached=flipped,
-        before=before.softmax(1).numpy(),
-        after=after.softmax(1).numpy(),
+    return PerturbationSet.of_whole_numbers(
+        images,
+        displayed,
+        labels,
+        before=before,
+        after=passes.judge(displayed),
         steps=steps.numpy(),
-        norms=displayed_norms(images, displayed),
         settings=recipe.as_dict(),
         passes=dict(passes.count),
         seconds=time.perf_counter() - started,

@@ -4,13 +4,13 @@ import contextlib
 import copy
 import warnings
 from collections import Counter
-from collections.abc import Iterator
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from model.learning.errors import BadInput
+from model.learning.evaluation import full_precision
 
 Loss = Literal["ce", "margin"]
 MARGIN = 1e-3
@@ -129,18 +129,6 @@ def folded(network: nn.Module) -> nn.Module:
             return fuse(plain).eval().requires_grad_(False)
     except Exception:  # whatever tracing stumbles over: the plain copy is always right
         return plain
-
-
-@contextlib.contextmanager
-def full_precision() -> Iterator[None]:
-    """float32 means float32: no TF32 in CUDA's convolutions and matrix products, deterministic kernels."""
-    matmul = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
-    try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-            yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = matmul
 
 
 def _scaled(images: Tensor) -> Tensor:

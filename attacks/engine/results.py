@@ -8,7 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import Tensor
 
+from attacks.engine.constraints import displayed_norms
 from attacks.engine.norms import MEASURED
+from attacks.engine.passes import lost
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,29 @@ class PerturbationSet:
     settings: dict[str, Any] = field(default_factory=dict)  # everything that determines the bytes, seed included
     passes: dict[str, int] = field(default_factory=dict)  # image passes: forward + backward, forward only
     seconds: float = 0.0
+
+    @classmethod
+    def of_whole_numbers(
+        cls, images: Tensor, displayed: Tensor, labels: Tensor, *, before: Tensor, after: Tensor, **further: Any
+    ) -> "PerturbationSet":
+        """What was made of whole numbers, so that the displayed image is the one that was looked for.
+
+        ``before`` and ``after`` are the logits (n, classes) of ``images`` and of ``displayed``, uint8 (n, 3, h, w).
+        """
+        wrong = before.argmax(1) != labels
+        flipped = (lost(after, labels) & ~wrong).numpy()
+        return cls(
+            displayed=displayed,
+            labels=labels.numpy(),
+            already_wrong=wrong.numpy(),
+            flipped_float=flipped,
+            flipped=flipped,
+            reached=flipped,
+            before=before.softmax(1).numpy(),
+            after=after.softmax(1).numpy(),
+            norms=displayed_norms(images, displayed),
+            **further,
+        )
 
     def __len__(self) -> int:
         return len(self.labels)

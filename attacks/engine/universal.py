@@ -18,11 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from attacks.engine.api import check_images
-from attacks.engine.constraints import check_budget, displayed_norms, project, size
+from attacks.engine.constraints import check_budget, project, size
 from attacks.engine.curves import share
 from attacks.engine.display import rounded
 from attacks.engine.norms import MEASURED, Norm
-from attacks.engine.passes import LOSSES, Loss, Passes, gap_of_label, lost
+from attacks.engine.passes import LOSSES, Loss, Passes, gap_of_label
 from attacks.engine.results import PerturbationSet
 from model.learning.errors import BadInput, Progress, no_progress
 
@@ -211,19 +211,13 @@ def judged(passes: Passes, images: Tensor, labels: Tensor, found: Universal) -> 
     before = passes.judge(images)
     wrong = before.argmax(1) != labels
     displayed = torch.where(wrong.reshape(-1, 1, 1, 1), images, found.on(images))
-    after = passes.judge(displayed)
-    flipped = (lost(after, labels) & ~wrong).numpy()
-    return PerturbationSet(
-        displayed=displayed,
-        labels=labels.numpy(),
-        already_wrong=wrong.numpy(),
-        flipped_float=flipped,  # whole numbers: the same image
-        flipped=flipped,
-        reached=flipped,
-        before=before.softmax(1).numpy(),
-        after=after.softmax(1).numpy(),
+    return PerturbationSet.of_whole_numbers(
+        images,
+        displayed,
+        labels,
+        before=before,
+        after=passes.judge(displayed),
         steps=(~wrong).to(torch.int64).numpy(),
-        norms=displayed_norms(images, displayed),
         settings=found.settings,
         passes=dict(passes.count),
         seconds=time.perf_counter() - started,

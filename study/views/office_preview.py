@@ -18,7 +18,7 @@ from study.preview import Preview, preview_of
 from study.reading_forms import QuestionnaireForm, read_answer
 from study.views.office_common import admin_page
 from study.views.reading_api import describe
-from study.views.reading_common import padded_json
+from study.views.reading_common import padded_json, practice_patch
 from study.views.reading_images import png
 from study.views.reading_room import room
 
@@ -100,20 +100,7 @@ def viewing(request: HttpRequest, walk: Preview) -> HttpResponse:
 
 @_page
 def practice(request: HttpRequest, walk: Preview, number: int) -> HttpResponse:
-    patches = selectors.guides(walk.study, GuideImage.Kind.PRACTICE)
-    if not 1 <= number <= len(patches):
-        raise Http404
-    patch, answer = patches[number - 1], request.POST.get("answer")
-    context = {
-        "assignment": walk.assignment,
-        "study": walk.study,
-        "patch": patch,
-        "number": number,
-        "count": len(patches),
-        "answer": answer if answer in ("tumour", "no_tumour") else None,
-        "right": (answer == "tumour") == patch.truth,
-        "next": number + 1 if number < len(patches) else None,
-    }
+    context = practice_patch(request, walk.assignment, number)
     return render(request, "reading/practice.html", context)
 
 

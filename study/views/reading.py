@@ -4,7 +4,7 @@ import json
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -14,7 +14,7 @@ from study import reading_selectors as selectors
 from study.models import Assignment, GuideImage
 from study.reading_forms import QuestionnaireForm, require_valid
 from study.reading_selectors import Stage
-from study.views.reading_common import reader_page, sitting_key
+from study.views.reading_common import practice_patch, reader_page, sitting_key
 
 page_methods = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -97,20 +97,7 @@ def viewing(request: HttpRequest, assignment: Assignment) -> HttpResponse:
 @reader_page
 def practice(request: HttpRequest, assignment: Assignment, number: int) -> HttpResponse:
     """One practice patch; an answer brings feedback and is not stored."""
-    patches = selectors.guides(assignment.study, GuideImage.Kind.PRACTICE)
-    if not 1 <= number <= len(patches):
-        raise Http404
-    patch, answer = patches[number - 1], request.POST.get("answer")
-    context = {
-        "assignment": assignment,
-        "study": assignment.study,
-        "patch": patch,
-        "number": number,
-        "count": len(patches),
-        "answer": answer if answer in ("tumour", "no_tumour") else None,
-        "right": (answer == "tumour") == patch.truth,
-        "next": number + 1 if number < len(patches) else None,
-    }
+    context = practice_patch(request, assignment, number)
     return render(request, "reading/practice.html", context)
 
 

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.crypto import constant_time_compare
 
 from study import reading_selectors as selectors
-from study.models import Assignment, User
+from study.models import Assignment, GuideImage, User
 
 JSON_LENGTH = 1024
 
@@ -85,3 +85,21 @@ def sitting_key(assignment: Assignment) -> str:
 def sitting_of(request: HttpRequest, assignment: Assignment) -> int | None:
     """This browser's sitting; after signing in again, the reader's newest one."""
     return request.session.get(sitting_key(assignment)) or selectors.latest_sitting(assignment)
+
+
+def practice_patch(request: HttpRequest, assignment: Assignment, number: int) -> dict[str, Any]:
+    """What the page of one practice patch shows; with the feedback, where an answer came with the request."""
+    patches = selectors.guides(assignment.study, GuideImage.Kind.PRACTICE)
+    if not 1 <= number <= len(patches):
+        raise Http404
+    patch, answer = patches[number - 1], request.POST.get("answer")
+    return {
+        "assignment": assignment,
+        "study": assignment.study,
+        "patch": patch,
+        "number": number,
+        "count": len(patches),
+        "answer": answer if answer in ("tumour", "no_tumour") else None,
+        "right": (answer == "tumour") == patch.truth,
+        "next": number + 1 if number < len(patches) else None,
+    }

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -82,7 +83,10 @@ def at_position(page, position: int) -> None:
     wait_ready(page)
 
 
-def no_fault(page) -> None:
-    """axe finds no violation on the page as it stands."""
+def no_fault(page, name: str = "") -> None:
+    """axe finds no violation on the page as it stands. With SCREENSHOTS=folder, a picture of it is kept there."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        where = re.sub(r"\W+", "-", name or urlsplit(page.url).path).strip("-") or "home"
+        page.screenshot(path=Path(folder) / f"{where}-{page.viewport_size['width']}.png", full_page=True)
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     assert not found, [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]

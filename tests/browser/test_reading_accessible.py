@@ -1,18 +1,12 @@
 """axe finds nothing on any page of the reading room, in any of its states."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from study.invitations import invite
 from tests import factories
-from tests.browser.conftest import at_position, enter_room, sign_in
+from tests.browser.conftest import at_position, enter_room, no_fault, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def check(page, name: str) -> None:
-    found = Axe().run(page)
-    assert found.violations_count == 0, f"{name}\n{found.generate_report()}"
 
 
 def test_the_way_to_the_room(window):
@@ -21,24 +15,24 @@ def test_the_way_to_the_room(window):
     page = window()
     for address in (f"/reading/join/{secret}/", "/reading/join/gone/"):
         page.goto(address)
-        check(page, address)
+        no_fault(page, address)
     sign_in(page)
-    check(page, "home")
+    no_fault(page, "home")
     for name in ("", "consent/"):
         page.goto(f"/reading/study/small/{name}")
-        check(page, name)
+        no_fault(page, name)
     page.check("input[name=agree]")
     page.click(".page form button[type=submit]")
     page.wait_for_url("**/instructions/")
-    check(page, "instructions")
+    no_fault(page, "instructions")
     page.goto("/reading/study/small/viewing/")
-    check(page, "viewing")
+    no_fault(page, "viewing")
     page.click("#viewing button[type=submit]")
     page.wait_for_url("**/practice/1/")
-    check(page, "practice")
+    no_fault(page, "practice")
     page.keyboard.press("n")
     page.wait_for_selector(".feedback")
-    check(page, "feedback")
+    no_fault(page, "feedback")
 
 
 @pytest.mark.parametrize(
@@ -55,10 +49,10 @@ def test_the_room(window, surroundings, options):
     page = window()
     sign_in(page)
     enter_room(page)
-    check(page, "room")
+    no_fault(page, "room")
     page.keyboard.press("p")
     page.wait_for_selector("#pause-dialog[open]")
-    check(page, "pause")
+    no_fault(page, "pause")
 
 
 def test_the_rooms_troubles_and_its_end(window):
@@ -69,25 +63,25 @@ def test_the_rooms_troubles_and_its_end(window):
     page.context.set_offline(True)
     page.keyboard.press("t")
     page.wait_for_selector("#banner:not([hidden])")
-    check(page, "offline")
+    no_fault(page, "offline")
     page.context.clear_cookies(name="sessionid")
     page.context.set_offline(False)
     page.wait_for_selector("#sign-in-dialog[open]")
-    check(page, "sign in again")
+    no_fault(page, "sign in again")
     page.fill("#sign-in-form [name=password]", factories.PASSWORD)
     page.keyboard.press("Enter")
     for position in (2, 3, 4):
         at_position(page, position)
         page.keyboard.press("t")
     page.wait_for_selector("#done:not([hidden])")
-    check(page, "end of the set")
+    no_fault(page, "end of the set")
     page.click("#finish")
     page.wait_for_url("**/study/small/")
-    check(page, "study")
+    no_fault(page, "study")
     page.goto("/reading/study/small/questionnaire/")
-    check(page, "questionnaire")
+    no_fault(page, "questionnaire")
     page.check("input[name=noticed][value=no]")
     page.check("input[name=repeats][value=yes]")
     page.click(".page form button[type=submit]")
     page.wait_for_url("**/study/small/")
-    check(page, "finished")
+    no_fault(page, "finished")

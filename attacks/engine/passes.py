@@ -18,7 +18,7 @@ MARGIN = 1e-3
 formats (about 1e-5), so that no later forward pass of the same bytes can dispute it."""
 
 _CPU_BATCH, _GPU_BATCH = 16, 512
-"""Rows per pass. On two CPU cores the time per image is flat from 4 to 32 rows of 224 x 224 (docs/attacks.md)."""
+"""Rows per pass. On a CPU the time per image hardly depends on it from 4 rows of 224 x 224 on (docs/attacks.md)."""
 
 
 class Passes:

@@ -25,7 +25,7 @@ from model.learning.spreadsheet import csv_of
 from model.models import Classifier, CrossValidation, Patch
 from model.selectors import dataset_arrays
 from model.stored_network import stored_network
-from model.version import VERSION
+from model.version import code_version
 
 KINDS = ("svg", "png", "pdf")
 
@@ -84,6 +84,7 @@ def make(
         figure_store.write(folder / f"{key}.{kind}", render(drawn.figure, kind))
     figure_store.write(folder / f"{key}.csv", csv_of(drawn.table).encode())
     about = {"figure": recipe.name, "numbers": drawn.numbers, "caption": drawn.caption, "options": chosen}
+    about["code_version"] = code_version()
     figure_store.write(folder / f"{key}.json", json.dumps(about, indent=2, default=_plain).encode())
     made = stored(key)
     assert made is not None  # its last file has just been written
@@ -101,8 +102,9 @@ def settle_options(recipe: Recipe, options: Mapping[str, Any]) -> dict[str, Any]
 
 
 def key_of(recipe: Recipe, content: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
-    """The name of the figure's files, made of everything that determines it."""
-    return f"{recipe.name}-{figure_store.content_key(figure=recipe.name, version=VERSION, **content, options=chosen)}"
+    """The name of the figure's files, made of everything that determines it, the code that draws among it."""
+    content = {"code": code_version(), **content}
+    return f"{recipe.name}-{figure_store.content_key(figure=recipe.name, **content, options=chosen)}"
 
 
 def stored(key: str) -> Made | None:
@@ -145,8 +147,9 @@ def _answers(subject: Classifier | CrossValidation) -> tuple[list[plots.Answers]
 
 
 def _runs_of(validation: CrossValidation) -> str:
-    runs = f"{validation.runs} run{'s' * (validation.runs != 1)}"
-    return f"{validation.dataset.name}, {runs} of {validation.folds} folds"
+    runs = f"{validation.dataset.name}, {validation.runs} run{'s' * (validation.runs != 1)} of {validation.folds} folds"
+    done, wanted = validation.results.count(), validation.runs * validation.folds
+    return runs if done == wanted else f"{runs}, of which {done} of {wanted} are finished"
 
 
 def _long(answers: list[plots.Answers]) -> pd.DataFrame:

@@ -147,9 +147,10 @@ def _answers(subject: Classifier | CrossValidation) -> tuple[list[plots.Answers]
 
 
 def _runs_of(validation: CrossValidation) -> str:
-    runs = f"{validation.dataset.name}, {validation.runs} run{'s' * (validation.runs != 1)} of {validation.folds} folds"
     done, wanted = validation.results.count(), validation.runs * validation.folds
-    return runs if done == wanted else f"{runs}, of which {done} of {wanted} are finished"
+    if done < wanted:
+        return f"{validation.dataset.name}, {done} of {wanted} folds so far"
+    return f"{validation.dataset.name}, {validation.runs} run{'s' * (validation.runs != 1)} of {validation.folds} folds"
 
 
 def _long(answers: list[plots.Answers]) -> pd.DataFrame:
@@ -218,7 +219,7 @@ def _landscape(subject: Classifier, options: Mapping[str, Any], progress: Progre
     plane = plane_of_classifier(subject)
     patches = list(Patch.objects.filter(pk__in=subject.split["train"]).order_by("index").values_list("id", "tumour"))
     draw = np.random.default_rng(options["seed"])
-    rows = sorted(draw.permutation(len(patches))[: options["patches"]].tolist())
+    rows = draw.permutation(len(patches))[: options["patches"]].tolist()  # neighbours in a data set are of one slide
     images = dataset_arrays(subject.dataset, [patches[row][0] for row in rows])
     labels = np.array([patches[row][1] for row in rows], dtype=int)
     network = stored_network(subject)

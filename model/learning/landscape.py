@@ -195,13 +195,24 @@ def _axis(values: NDArray[Any], steps: int, margin: float) -> NDArray[np.float64
 def _batches(
     images: NDArray[np.uint8], labels: NDArray[Any], edge: int, size: int, device: torch.device
 ) -> list[tuple[Tensor, Tensor]]:
-    """Equal parts of the images as float batches, channels last, on the device."""
+    """Equal parts of the images as float batches, channels last, on the device.
+
+    The classes are dealt evenly: a batch of one class, as a data set's own order gives it, would be centred on that
+    class by BatchNorm's batch statistics, and its loss would say nothing of the network.
+    """
+    labels = np.asarray(labels)
+    place = np.empty(len(labels))
+    for one in np.unique(labels):
+        count = int((labels == one).sum())
+        place[labels == one] = (np.arange(count) + 0.5) / count
+    dealt = np.argsort(place, kind="stable")
+    images, labels = images[dealt], labels[dealt]
     height, width = images.shape[1:3]
     if edge:
         top, left = max(0, (height - edge) // 2), max(0, (width - edge) // 2)
         images = images[:, top : top + edge, left : left + edge]
     pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
-    truth = torch.from_numpy(np.asarray(labels).astype(np.int64))
+    truth = torch.from_numpy(labels.astype(np.int64))
     parts = -(-len(images) // size)
     return [
         ((part.to(device).float() / 255).contiguous(memory_format=torch.channels_last), answer.to(device))

@@ -122,6 +122,32 @@ def test_by_default_the_loss_does_not_depend_on_batchnorms_memory():
     assert not np.allclose(surface("final"), kept)
 
 
+def test_images_that_come_class_by_class_give_the_loss_of_one_batch_of_all():
+    class Brightness(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm, self.head = nn.BatchNorm2d(3), nn.Linear(3, 2)
+            with torch.no_grad():
+                self.head.weight.copy_(torch.tensor([[-2.0], [2.0]]).expand(2, 3))
+                self.head.bias.zero_()
+
+        def forward(self, x):
+            return self.head(self.norm(x).mean((2, 3)))
+
+    network = Brightness().eval()
+    labels = np.repeat([0, 1], 8)
+    images = np.repeat(np.where(labels, 200, 50), 8 * 8 * 3).reshape(16, 8, 8, 3).astype(np.uint8)
+    path = torch.stack([torch.nn.utils.parameters_to_vector(network.head.parameters()).detach() + 0.1 * step
+                        for step in flat_path(size=8)])  # fmt: skip
+    plane = land.plane_of(path)
+    one, parts = (
+        land.landscape(network, network.head, plane, images, labels, steps=2, batch_size=size).path_loss
+        for size in (16, 4)
+    )
+    np.testing.assert_allclose(parts, one, rtol=1e-5)
+    assert one.max() < 0.3  # a batch of one class would leave log 2
+
+
 def test_the_network_is_as_before_afterwards():
     network, (images, labels) = tiny(), dots(n=8)
     before = {key: value.clone() for key, value in network.state_dict().items()}

@@ -60,11 +60,11 @@ def test_the_gallery_of_a_cross_validation_shows_its_folds(office, classifier):
     last = validation.results.get(fold=1)
     last.delete()
     text = office.get(f"/office/figures/cross-validation/{validation.pk}/").content.decode()
-    assert "1 run of 2 folds, of which 1 of 2 are finished" in text
+    assert "small, 1 of 2 folds so far" in text and "1 run of" not in text
     last.save(force_insert=True)
     text = office.get(f"/office/figures/cross-validation/{validation.pk}/").content.decode()
     assert "Table 1a, fold by fold" in text and "folds.csv" in text
-    assert "No fold" not in text and "are finished" not in text
+    assert "No fold" not in text and "so far" not in text
 
 
 def test_a_slow_figure_is_ordered_and_then_shown(office):

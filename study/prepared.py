@@ -40,14 +40,16 @@ def _connection() -> Any:
 
 
 def _cursor(connection: Any) -> Any:
-    """A cursor of Django's. PostgreSQL is sent the parameters apart from the SQL, which it then plans once as well."""
-    if connection.vendor != "postgresql":
+    """A cursor of Django's. PostgreSQL is sent the parameters apart from the SQL, which it then plans once as well.
+
+    Where queries are logged it is the usual one: Django tells what such a cursor ran, and of the other it cannot.
+    """
+    if connection.vendor != "postgresql" or connection.queries_logged:
         return connection.cursor()
     from psycopg import Cursor
 
     connection.ensure_connection()
-    cursor = Cursor(connection.connection)
-    return connection.make_debug_cursor(cursor) if connection.queries_logged else connection.make_cursor(cursor)
+    return connection.make_cursor(Cursor(connection.connection))
 
 
 class Prepared:

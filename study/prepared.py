@@ -39,19 +39,6 @@ def _connection() -> Any:
     return connections[DEFAULT_DB_ALIAS]
 
 
-def _cursor(connection: Any) -> Any:
-    """A cursor of Django's. PostgreSQL is sent the parameters apart from the SQL, which it then plans once as well.
-
-    Where queries are logged it is the usual one: Django tells what such a cursor ran, and of the other it cannot.
-    """
-    if connection.vendor != "postgresql" or connection.queries_logged:
-        return connection.cursor()
-    from psycopg import Cursor
-
-    connection.ensure_connection()
-    return connection.make_cursor(Cursor(connection.connection))
-
-
 class Prepared:
     """``Prepared(compose, int, str)(7, "name")`` runs ``compose(7, "name")``, a queryset of ``values_list``.
 
@@ -76,7 +63,7 @@ class Prepared:
     def __call__(self, *parameters: Any) -> list[list]:
         sql, places, converters = self._held()
         connection = _connection()
-        with _cursor(connection) as cursor:
+        with connection.cursor() as cursor:
             cursor.execute(sql, [parameters[place] if given else place for given, place in places])
             rows = [list(row) for row in cursor.fetchall()]
         for row in rows:
@@ -107,7 +94,7 @@ class Insert:
     def __call__(self, row: Model) -> None:
         connection = _connection()
         values = [field.get_db_prep_save(field.pre_save(row, True), connection) for field in self.fields]
-        with _cursor(connection) as cursor:
+        with connection.cursor() as cursor:
             cursor.execute(self._held(), values)
             row.pk = cursor.fetchone()[0]
         row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS

@@ -123,17 +123,8 @@ def search(
         steps[part] = recipe.steps
         done += len(part)
         progress(done, len(images))
-    return PerturbationSet.of_whole_numbers(
-        images,
-        displayed,
-        labels,
-        before=before,
-        after=passes.judge(displayed),
-        steps=steps.numpy(),
-        settings=recipe.as_dict(),
-        passes=dict(passes.count),
-        seconds=time.perf_counter() - started,
-    )
+    made = {"steps": steps.numpy(), "settings": recipe.as_dict()}
+    return PerturbationSet.of_whole_numbers(passes, images, displayed, labels, before=before, started=started, **made)
 
 
 def descend(passes: Passes, x: Tensor, y: Tensor, recipe: MinimalRecipe) -> Tensor:

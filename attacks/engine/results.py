@@ -1,5 +1,6 @@
 """What an attack hands back: the displayed bytes of every image, both verdicts, and what they cost."""
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from attacks.engine.constraints import displayed_norms
 from attacks.engine.norms import MEASURED
-from attacks.engine.passes import lost
+from attacks.engine.passes import Passes, lost
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,22 @@ class PerturbationSet:
 
     @classmethod
     def of_whole_numbers(
-        cls, images: Tensor, displayed: Tensor, labels: Tensor, *, before: Tensor, after: Tensor, **further: Any
+        cls,
+        passes: Passes,
+        images: Tensor,
+        displayed: Tensor,
+        labels: Tensor,
+        *,
+        before: Tensor,
+        started: float,
+        **further: Any,
     ) -> "PerturbationSet":
-        """What was made of whole numbers, so that the displayed image is the one that was looked for.
+        """What was made of whole numbers, so that the displayed image is the one that was looked for; judged here.
 
-        ``before`` and ``after`` are the logits (n, classes) of ``images`` and of ``displayed``, uint8 (n, 3, h, w).
+        ``before`` are the logits (n, classes) of ``images``; both pictures are uint8 (n, 3, h, w). ``started`` is when
+        the work began, by ``time.perf_counter``; ``further`` are ``steps`` and ``settings``.
         """
+        after = passes.judge(displayed)
         wrong = before.argmax(1) != labels
         flipped = (lost(after, labels) & ~wrong).numpy()
         return cls(
@@ -56,6 +67,8 @@ class PerturbationSet:
             before=before.softmax(1).numpy(),
             after=after.softmax(1).numpy(),
             norms=displayed_norms(images, displayed),
+            passes=dict(passes.count),
+            seconds=time.perf_counter() - started,
             **further,
         )
 

@@ -211,17 +211,8 @@ def judged(passes: Passes, images: Tensor, labels: Tensor, found: Universal) -> 
     before = passes.judge(images)
     wrong = before.argmax(1) != labels
     displayed = torch.where(wrong.reshape(-1, 1, 1, 1), images, found.on(images))
-    return PerturbationSet.of_whole_numbers(
-        images,
-        displayed,
-        labels,
-        before=before,
-        after=passes.judge(displayed),
-        steps=(~wrong).to(torch.int64).numpy(),
-        settings=found.settings,
-        passes=dict(passes.count),
-        seconds=time.perf_counter() - started,
-    )
+    made = {"steps": (~wrong).to(torch.int64).numpy(), "settings": found.settings}
+    return PerturbationSet.of_whole_numbers(passes, images, displayed, labels, before=before, started=started, **made)
 
 
 def flipped_share(found: PerturbationSet) -> dict[str, Any]:

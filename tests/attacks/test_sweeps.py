@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
 
-from attacks import services, sweeps
+from attacks import sweeps
 from attacks.models import Attack
 from attacks.selectors import curves_of, displayed_pixels, flip_norms
 from attacks.services import delete_attack, run_attack
@@ -41,13 +41,12 @@ def test_minimal_command_stores_smaller_flips_than_an_attack_makes_do_with(make_
         assert row.l2 == pytest.approx(np.sqrt((change**2).mean()))
 
 
-def test_killed_minimal_run_goes_on_with_the_same_bytes(make_classifier, monkeypatch):
-    monkeypatch.setattr(services, "CHUNK", 6)
-    classifier = make_classifier()
-    whole = run_minimal(classifier=classifier, norm="linf", steps=8, name="whole")
-    run_minimal(classifier=classifier, norm="linf", steps=8, name="cut", part=(1, 3))
+def test_killed_minimal_run_goes_on_with_the_same_bytes(make_classifier):
+    options = {"classifier": make_classifier(), "norm": "linf", "steps": 8, "chunk": 6}
+    whole = run_minimal(name="whole", **options)
+    run_minimal(name="cut", part=(1, 3), **options)
     assert Attack.objects.get(name="cut").perturbations.count() == 6
-    again = run_minimal(classifier=classifier, norm="linf", steps=8, name="cut")
+    again = run_minimal(name="cut", **options)
     hashes = [list(one.perturbations.values_list("sha256", flat=True)) for one in (whole, again)]
     assert hashes[0] == hashes[1] and again.completed_at
 

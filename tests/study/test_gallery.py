@@ -90,6 +90,12 @@ def test_a_slow_figure_is_ordered_and_then_shown(office):
     assert "missing" in Job.objects.get(pk=slow.pk).error
 
 
+def test_a_second_look_finds_the_figure_and_other_code_draws_it_anew(classifier, monkeypatch):
+    assert gallery.make("roc", classifier).fresh and not gallery.make("roc", classifier).fresh
+    monkeypatch.setattr("model.figures.code_version", lambda: "another")
+    assert gallery.make("roc", classifier).fresh
+
+
 def test_readers_and_strangers_stay_outside(client, classifier):
     addresses = [f"/office/figures/classifier/{classifier.pk}/{end}" for end in ("", "roc.png", "roc/make/")]
     for address in addresses:

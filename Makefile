@@ -43,8 +43,7 @@ demo: install
 serve: install
 	@$(PY) manage.py migrate --verbosity 0 >&2
 	@nice -n 5 $(PY) manage.py run_worker --with-parent & \
-	exec $(VENV)/bin/gunicorn study.wsgi --bind 127.0.0.1:$(PORT) --preload --workers 2 --threads 2 --keep-alive 75 \
-	  --access-logfile /dev/null
+	exec $(VENV)/bin/gunicorn --config deploy/gunicorn.py --bind 127.0.0.1:$(PORT) --access-logfile /dev/null
 
 lint: install-dev
 	$(VENV)/bin/ruff check .

@@ -157,9 +157,8 @@ def serve(log: Path, workers: int, threads: int) -> tuple[subprocess.Popen, int]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "--preload", "--worker-class", "gthread", "--workers", str(workers)]
-    command += ["--threads", str(threads), "--bind", f"127.0.0.1:{port}", "--keep-alive", "75"]
-    command += ["--log-file", str(log), "study.wsgi:application"]
+    command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.py", "--workers", str(workers)]
+    command += ["--threads", str(threads), "--bind", f"127.0.0.1:{port}", "--log-file", str(log)]
     process = subprocess.Popen(command, cwd=ROOT)
     for _ in range(600):
         try:

@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT))
 PATCHES = 1_000_000
 CHUNK = 256
 BUSY_SECONDS = 12
-GUNICORN = ["--workers", "2", "--threads", "4", "--log-level", "error"]
+GUNICORN = ["--config", "deploy/gunicorn.py", "--log-level", "error"]
 
 
 def prepare(home: Path) -> None:
@@ -186,7 +186,7 @@ def pages(*, steps: int, chunk: int) -> dict:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "study.wsgi", "--bind", f"127.0.0.1:{port}", *GUNICORN],
+        [sys.executable, "-m", "gunicorn", *GUNICORN, "--bind", f"127.0.0.1:{port}"],
         cwd=ROOT,
     )
     addresses = {"healthz": "/healthz", "jobs": "/office/jobs/", "data_set": "/office/datasets/1/"}

@@ -36,8 +36,13 @@ def _event_hash(event: AuditEvent) -> str:
 
 @transaction.atomic
 def record(*, study: Study | None, actor: str, action: str, **detail: Any) -> AuditEvent:
-    """Append an event. The last row is locked, so that two writers cannot both follow it."""
-    last = AuditEvent.objects.select_for_update().order_by("-pk").first()
+    """Append an event.
+
+    The first row is the lock, so that two writers cannot both follow the last one. The last row itself would be none:
+    who waited for it would go on with it, though another one has followed meanwhile.
+    """
+    AuditEvent.objects.select_for_update().order_by("pk").first()
+    last = AuditEvent.objects.order_by("-pk").first()
     event = AuditEvent(
         study=study,
         at=timezone.now(),

@@ -39,6 +39,19 @@ def _connection() -> Any:
     return connections[DEFAULT_DB_ALIAS]
 
 
+def _cursor(connection: Any) -> Any:
+    """A cursor of Django's. PostgreSQL is sent the parameters apart from the SQL, which it then plans once as well.
+
+    Where queries are logged it is the usual one: Django tells what such a cursor ran, and of the other it cannot.
+    """
+    if connection.vendor != "postgresql" or connection.queries_logged:
+        return connection.cursor()
+    from psycopg import Cursor
+
+    connection.ensure_connection()
+    return connection.make_cursor(Cursor(connection.connection))
+
+
 class Prepared:
     """``Prepared(compose, int, str)(7, "name")`` runs ``compose(7, "name")``, a queryset of ``values_list``.
 
@@ -60,11 +73,19 @@ class Prepared:
         converters = compiler.get_converters([column for column, *_ in compiler.select])
         return sql, places, [(at, *converter) for at, converter in converters.items()]
 
+    def sql(self) -> str:
+        """The query with a place for each of the parameters that ``bound`` gives."""
+        return self._held()[0]
+
+    def bound(self, parameters: tuple) -> list:
+        """The values for the places of ``sql``: the parameters, and the query's own constants."""
+        return [parameters[place] if given else place for given, place in self._held()[1]]
+
     def __call__(self, *parameters: Any) -> list[list]:
-        sql, places, converters = self._held()
+        sql, _, converters = self._held()
         connection = _connection()
-        with connection.cursor() as cursor:
-            cursor.execute(sql, [parameters[place] if given else place for given, place in places])
+        with _cursor(connection) as cursor:
+            cursor.execute(sql, self.bound(parameters))
             rows = [list(row) for row in cursor.fetchall()]
         for row in rows:
             for at, functions, expression in converters:
@@ -76,12 +97,23 @@ class Prepared:
 
 
 class Insert:
-    """``Insert(Model)(row)`` appends a new instance; as ``bulk_create`` does, it calls no ``save`` and no signal."""
+    """``Insert(Model)(row)`` appends a new instance; as ``bulk_create`` does, it calls no ``save`` and no signal.
 
-    def __init__(self, model: type[Model]):
+    With ``only_while``, a query of one row, ``Insert(Model, only_while=query)(row, *parameters)`` appends if that row
+    is there, and keeps it and all that it was joined with as they are until the new one is stored: one statement
+    looks, locks (shared: who appends does not wait for others who append) and appends.
+
+    Returns:
+        Whether it was appended.
+
+    Raises:
+        IntegrityError: a constraint of the table is violated.
+    """
+
+    def __init__(self, model: type[Model], *, only_while: Prepared | None = None):
         self._held = _PerThread(self._compose)
         self.fields = [field for field in model._meta.concrete_fields if not field.primary_key]
-        self.meta = model._meta
+        self.meta, self.only_while = model._meta, only_while
 
     def _compose(self) -> str:
         connection = _connection()
@@ -89,15 +121,26 @@ class Insert:
         names = ", ".join(quote(field.column) for field in self.fields)
         returning, _ = connection.ops.return_insert_columns([self.meta.pk])
         table, values = quote(self.meta.db_table), ", ".join(["%s"] * len(self.fields))
-        return f"INSERT INTO {table} ({names}) VALUES ({values}) {returning}"
+        if self.only_while is None:
+            return f"INSERT INTO {table} ({names}) VALUES ({values}) {returning}"
+        # The rows are joined, not looked for in a subquery: PostgreSQL looks again at those whose lock it waited for.
+        lock = "FOR SHARE" if connection.features.has_select_for_update else ""
+        held = f"({self.only_while.sql()} {lock}) AS held"
+        return f"INSERT INTO {table} ({names}) SELECT {values} FROM {held} {returning}"
 
-    def __call__(self, row: Model) -> None:
+    def __call__(self, row: Model, *parameters: Any) -> bool:
         connection = _connection()
         values = [field.get_db_prep_save(field.pre_save(row, True), connection) for field in self.fields]
-        with connection.cursor() as cursor:
+        if self.only_while is not None:
+            values += self.only_while.bound(parameters)
+        with _cursor(connection) as cursor:
             cursor.execute(self._held(), values)
-            row.pk = cursor.fetchone()[0]
+            appended = cursor.fetchall()
+        if not appended:
+            return False
+        row.pk = appended[0][0]
         row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+        return True
 
 
 class Columns:

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from model.learning.errors import BadInput
@@ -149,24 +148,21 @@ _revisions = Prepared(
     ),
     int,
 )
-_append = Insert(Response)
-
-
-_hold = Prepared(
-    lambda presentation: (
-        Presentation.objects.filter(
-            Exists(
-                Assignment.objects.filter(
-                    pk=OuterRef("reading_set__assignment"), withdrawn_at=None, study__state=Study.State.OPEN
-                )
-            ),
-            pk=presentation,
-            reading_set__completed_at=None,
-        )
-        .select_for_update()  # it and its set: what happens to a set happens one after another
-        .values_list("pk")
+_append = Insert(
+    Response,
+    only_while=Prepared(
+        lambda reading_set: (
+            ReadingSet.objects.filter(
+                pk=reading_set,
+                completed_at=None,
+                assignment__withdrawn_at=None,
+                assignment__study__state=Study.State.OPEN,
+            )
+            .order_by()
+            .values_list("pk")
+        ),
+        int,
     ),
-    int,
 )
 _answers_at = Prepared(
     lambda reading_set, position: Response.objects.filter(
@@ -268,15 +264,18 @@ def _response(presentation: Presentation, given: Given, **fields: Any) -> Respon
     )
 
 
-@transaction.atomic
 def _appended(presentation: Presentation, response: Response) -> bool:
     """Append, unless the set was finished, the study closed or the next presentation answered since we looked."""
-    if not _hold(presentation.pk):
-        return False
-    if response.revision > 1 and _answers_at(presentation.reading_set_id, presentation.position + 1):
-        return False
-    _append(response)
-    return True
+    reading_set, first = presentation.reading_set_id, response.revision == 1
+    if first and not connection.in_atomic_block:
+        return _append(response, reading_set)  # one statement: a transaction of its own
+    with transaction.atomic():
+        if not first:
+            # Whether the next one was answered is asked under the set's lock, which those who append share.
+            ReadingSet.objects.select_for_update().order_by().get(pk=reading_set)
+            if _answers_at(reading_set, presentation.position + 1):
+                return False
+        return _append(response, reading_set)
 
 
 @transaction.atomic

@@ -176,28 +176,29 @@ def _practice_due(assignment: Assignment) -> bool:
     return assignment.practised_at is None and study.practice_count > 0 and study.task == Study.Task.LABELLING
 
 
-def _number_of(rows: QuerySet, reading_set: str) -> Coalesce:
-    """How many ``rows`` belong to the set of the outer query."""
-    counted = rows.filter(**{reading_set: OuterRef("pk")}).order_by().values(reading_set).annotate(n=Count("pk"))
-    return Coalesce(Subquery(counted.values("n")), 0)
-
-
 _SET = Columns(ReadingSet, without=("reopened_at",))
 _EVERY = ~Q(pk=None)
 
 
 def _sets_with_counts(assignment: int, counted: Q) -> QuerySet:
-    """The sets in order, with how many presentations and answers they have where ``counted`` says so, else 0."""
+    """The sets in order, with how many presentations and answers they have where ``counted`` says so, else 0.
 
-    def where(rows: QuerySet, reading_set: str) -> Case:
-        return Case(When(counted, then=_number_of(rows, reading_set)), default=0)
+    Answers are looked up one by one at the unique index of each presentation: a join is planned by the size of the
+    table of answers, which grows while the plan is kept.
+    """
+    shown = Presentation.objects.filter(reading_set=OuterRef("pk")).order_by().values("reading_set")
+    answer = Response.objects.filter(presentation=OuterRef("pk"), revision=1).order_by().values("revision")[:1]
+
+    def where(number: Count) -> Case:
+        counts = Coalesce(Subquery(shown.annotate(n=number).values("n")), 0)
+        return Case(When(counted, then=counts), default=0)
 
     return (
         ReadingSet.objects.filter(assignment=assignment)
         .annotate(
-            count=where(Presentation.objects.all(), "reading_set"),
+            count=where(Count("pk")),
             # Presentations are answered in order, so this is also the last answered position.
-            answered=where(Response.objects.filter(revision=1), "presentation__reading_set"),
+            answered=where(Count(Subquery(answer))),
         )
         .order_by("number")
         .values_list(*_SET, "count", "answered")

@@ -97,6 +97,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
     # Tests use a file, as users do: threads and processes then meet at its locks.
     DATABASES["default"]["TEST"] = {"NAME": HOME / "test.sqlite3"}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql" and env.bool("DATABASE_PREPARE", default=True):
+    # Statements are prepared at once where parameters go apart from the SQL, which is the answers' path alone.
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("prepare_threshold", 0)
 # Opening a database, SQLite's with its pragmas included, costs more than most of a request's queries.
 DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

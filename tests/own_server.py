@@ -36,11 +36,9 @@ class OwnServer:
         subprocess.run(command, cwd=ROOT, env=self.environment, check=True, timeout=240)
 
     def start(self) -> None:
-        # As `make serve` does: the application is loaded once, and a kept connection outlives a test's busy moment.
-        command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", "2", "--threads", "2"]
-        command += ["--keep-alive", "75"]
+        command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.py"]  # as `make serve` does
         self.process = subprocess.Popen(
-            [*command, "--bind", f"127.0.0.1:{self.port}", "--log-level", "critical", "study.wsgi:application"],
+            [*command, "--bind", f"127.0.0.1:{self.port}", "--log-level", "critical"],
             cwd=ROOT,
             env=self.environment,
             start_new_session=True,

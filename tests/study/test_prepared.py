@@ -117,3 +117,19 @@ def test_an_appended_row_is_the_one_that_create_would_have_made():
     assert stored.received_at == row.received_at
     with pytest.raises(IntegrityError):
         append(Response(presentation=first, **given))
+
+
+def test_a_row_is_appended_only_while_another_one_stands():
+    study = factories.open_study()
+    shown = Presentation.objects.filter(reading_set__assignment__study=study).first()
+    of_open_studies = Prepared(
+        lambda pk, name: Study.objects.filter(pk=pk, state="open", name=name).order_by().values_list("pk"), int, str
+    )
+    append = Insert(Response, only_while=of_open_studies)
+    row = Response(presentation=shown, revision=1, key="long-enough", answer="tumour", code_version="test")
+    assert not append(row, study.pk, "another name")
+    assert (row.pk, Response.objects.count()) == (None, 0)
+    assert append(row, study.pk, study.name)
+    assert Response.objects.get() == row
+    with pytest.raises(IntegrityError):
+        append(Response(presentation=shown, revision=1, key="another-key", answer="tumour"), study.pk, study.name)

@@ -4,7 +4,7 @@ import io
 import json
 import random
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Thread
 
 import numpy as np
@@ -46,18 +46,31 @@ def leaks(report) -> set[str]:
     return {row["channel"] for row in report["channels"] if row["verdict"] == LEAK}
 
 
+def alarmed_by_chance(report) -> bool:
+    """Six tests at 0.002 raise an alarm for one blind study in a hundred. Another study must not raise it again."""
+    return bool(leaks(report)) and leaks(report) <= {"address", "timing", "order"}
+
+
+def audited(slug: str) -> dict:
+    out = io.StringIO()
+    with suppress(CommandError):
+        call_command("audit_blinding", slug, "--json", stdout=out)
+    return json.loads(out.getvalue())
+
+
 def test_the_clean_study_passes_and_is_left_alone():
     study = small(readers=("reader", "other"), washout_hours=336)
-    before = audit_log.sha256_of(study.protocol), list(ReadingSet.objects.values_list("completed_at", flat=True))
-    out = io.StringIO()
-    call_command("audit_blinding", "small", "--json", stdout=out)
-    report = json.loads(out.getvalue())
-    assert report["passed"], as_text(report)
+    sets = ReadingSet.objects.filter(assignment__study=study)
+    before = audit_log.sha256_of(study.protocol), list(sets.values_list("completed_at", flat=True))
+    report = audited("small")
+    if alarmed_by_chance(report):
+        small(slug="another", readers=("third", "fourth"), washout_hours=336, seed=2)
+        assert audited("another")["passed"], as_text(report)
+    else:
+        assert report["passed"], as_text(report)
     assert (report["presentations"], report["exchanges"], report["probes"]) == (80, 480, 320)
     study.refresh_from_db()
-    assert before == (
-        audit_log.sha256_of(study.protocol), list(ReadingSet.objects.values_list("completed_at", flat=True))
-    )  # fmt: skip
+    assert before == (audit_log.sha256_of(study.protocol), list(sets.values_list("completed_at", flat=True)))
     assert not Response.objects.exists()
     assert latest_report(study) == report
     assert audit_log.first_broken_event() is None
@@ -95,9 +108,14 @@ def test_a_planted_leak_is_found(plant):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_pair_comparison_passes():
-    study = small(task="pair", cases=12, copies=3)
-    with served(study) as copy:
-        report = audit_copy(copy, study)
+    def report_of(**fields) -> dict:
+        study = small(task="pair", cases=12, copies=3, **fields)
+        with served(study) as copy:
+            return audit_copy(copy, study)
+
+    report = report_of()
+    if alarmed_by_chance(report):
+        report = report_of(slug="another", readers=("another",), seed=2)
     assert report["passed"], as_text(report)
 
 

@@ -119,7 +119,7 @@ def as_text(report: dict[str, Any]) -> str:
         cells = [row["channel"], str(row["values"]), promise]
         for target in ("arm", "twins"):
             one = row[target]
-            cells += [f"{one['auc']:.2f} [{one['low']:.2f}, {one['high']:.2f}]", f"{one['p']:.3f}"]
+            cells += [f"{one['auc']:.2f} [{one['low']:.2f}, {one['high']:.2f}]", f"{one['p']:.4f}"]
         lines.append((*cells, row["verdict"]))
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]

@@ -288,7 +288,8 @@ def finish_set(*, assignment: Assignment, number: int) -> None:
         NotServed: the reader has no such set.
         Conflict: presentations of the set are not answered yet, or the study is not open.
     """
-    row = ReadingSet.objects.select_for_update().filter(assignment=assignment, number=number).first()
+    # Ordered by themselves: the sets' usual order joins the study, which would be locked for all of its readers.
+    row = ReadingSet.objects.select_for_update().filter(assignment=assignment, number=number).order_by("pk").first()
     if row is None:
         raise NotServed(f"set {number}")
     if row.completed_at is not None:

@@ -37,7 +37,7 @@ def assign_reader(*, study: Study, reader: User, actor: str, simulated: bool = F
     Raises:
         BadInput: the study is closed, the reader has a seat already, is not a reader, or may have seen its arms.
     """
-    study = Study.objects.select_for_update().get(pk=study.pk)
+    study = _held(study)
     _demand_state(study, Study.State.DRAFT, Study.State.FROZEN, Study.State.OPEN)
     if reader.is_superuser or reader.role != User.Role.READER:
         raise BadInput(f"'{reader.username}' is not a reader: only people with the reader role read studies.")
@@ -117,7 +117,7 @@ def freeze_study(*, study: Study, actor: str) -> Study:
         BadInput: not a draft, no cases, stimuli that could be told apart by their length, or an infeasible gap
             (the message names the largest feasible one). Nothing is changed then.
     """
-    study = Study.objects.select_for_update().get(pk=study.pk)
+    study = _held(study)
     _demand_state(study, Study.State.DRAFT)
     cases = list(study.cases.prefetch_related("stimuli"))
     if not cases:
@@ -172,9 +172,18 @@ def freeze_study(*, study: Study, actor: str) -> Study:
     return study
 
 
+def _held(study: Study) -> Study:
+    """The study as it is now, and stays until the transaction ends.
+
+    ``no_key``, because whoever writes to the log holds the log's lock while their event refers to the study: who holds
+    the study and waits for the log must not keep them waiting.
+    """
+    return Study.objects.select_for_update(no_key=True).get(pk=study.pk)
+
+
 def _move(*, study: Study, actor: str, from_: str, to: str, stamp: str, **fields: Any) -> Study:
     with transaction.atomic():
-        study = Study.objects.select_for_update().get(pk=study.pk)
+        study = _held(study)
         _demand_state(study, from_)
         now: datetime = timezone.now()
         for name, value in {"state": to, stamp: now, **fields}.items():

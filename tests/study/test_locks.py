@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, connections, transaction
 
 from study import audit_log, reading, services
-from study.models import Assignment, Presentation, ReadingSet, Response
+from study.models import Assignment, AuditEvent, Presentation, ReadingSet, Response
 from study.reading import Conflict, Given, NotServed
 from tests import factories
 
@@ -71,6 +71,25 @@ def test_a_study_closes_when_the_answers_under_way_are_stored(seats):
             assert waits(closing)
         assert closing.result(timeout=SOON).state == "closed"
     assert Response.objects.count() == 1
+
+
+def test_a_reader_who_finishes_a_set_does_not_keep_the_others_waiting(seats):
+    for position in range(1, 5):
+        answer(seats[0], position)
+    with elsewhere() as begin, transaction.atomic():
+        reading.finish_set(assignment=seats[0], number=1)
+        assert begin(lambda: answer(seats[1])).result(timeout=SOON).revision == 1
+
+
+def test_who_closes_a_study_and_who_writes_to_its_log_do_not_wait_for_each_other(seats):
+    with elsewhere() as begin:
+        with transaction.atomic():
+            AuditEvent.objects.select_for_update().order_by("pk").first()  # as everyone who writes to the log begins
+            closing = begin(lambda: services.close_study(study=seats[0].study, actor="office"))
+            assert waits(closing)
+            audit_log.record(study=seats[0].study, actor="reader", action="noted")
+        assert closing.result(timeout=SOON).state == "closed"
+    assert audit_log.first_broken_event() is None
 
 
 @pytest.mark.parametrize("end", ["study", "set", "seat"])

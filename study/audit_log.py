@@ -4,12 +4,13 @@ import hashlib
 import json
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from study.models import AuditEvent, Study
 
 GENESIS = "0" * 64
+LOCK = 0x626C696E64  # the number by which PostgreSQL knows the log's lock
 
 
 def canonical_json(value: Any) -> str:
@@ -34,14 +35,21 @@ def _event_hash(event: AuditEvent) -> str:
     )
 
 
+def hold() -> None:
+    """Until the transaction ends nobody else writes to the log, so that no two events follow the same one.
+
+    The last row would be no lock: who waited for it would go on with it, though another one has followed meanwhile; and
+    the first event of all has none. SQLite has one writer at a time in any case.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+
+
 @transaction.atomic
 def record(*, study: Study | None, actor: str, action: str, **detail: Any) -> AuditEvent:
-    """Append an event.
-
-    The first row is the lock, so that two writers cannot both follow the last one. The last row itself would be none:
-    who waited for it would go on with it, though another one has followed meanwhile.
-    """
-    AuditEvent.objects.select_for_update().order_by("pk").first()
+    """Append an event."""
+    hold()
     last = AuditEvent.objects.order_by("-pk").first()
     event = AuditEvent(
         study=study,

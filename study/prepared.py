@@ -40,7 +40,7 @@ def _connection() -> Any:
 
 
 def _cursor(connection: Any) -> Any:
-    """A cursor of Django's. PostgreSQL is sent the parameters apart from the SQL, which it then plans once as well.
+    """A cursor of Django's. PostgreSQL is sent the parameters apart from the SQL, whose plan it may then keep.
 
     Where queries are logged it is the usual one: Django tells what such a cursor ran, and of the other it cannot.
     """
@@ -48,6 +48,7 @@ def _cursor(connection: Any) -> Any:
         return connection.cursor()
     from psycopg import Cursor
 
+    connection.close_if_health_check_failed()
     connection.ensure_connection()
     return connection.make_cursor(Cursor(connection.connection))
 

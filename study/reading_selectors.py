@@ -183,8 +183,8 @@ _EVERY = ~Q(pk=None)
 def _sets_with_counts(assignment: int, counted: Q) -> QuerySet:
     """The sets in order, with how many presentations and answers they have where ``counted`` says so, else 0.
 
-    Answers are looked up one by one at the unique index of each presentation: a join is planned by the size of the
-    table of answers, which grows while the plan is kept.
+    Answers are looked up one by one, at the index of their presentation: a join is planned by the size of the table of
+    answers, which grows while the plan is kept.
     """
     shown = Presentation.objects.filter(reading_set=OuterRef("pk")).order_by().values("reading_set")
     answer = Response.objects.filter(presentation=OuterRef("pk"), revision=1).order_by().values("revision")[:1]

@@ -98,11 +98,11 @@ class Prepared:
 
 
 class Insert:
-    """``Insert(Model)(row)`` appends a new instance; as ``bulk_create`` does, it calls no ``save`` and no signal.
+    """``Insert(Model, only_while=query)(row, *parameters)`` appends a new instance if the row of the query is there.
 
-    With ``only_while``, a query of one row, ``Insert(Model, only_while=query)(row, *parameters)`` appends if that row
-    is there, and keeps it and all that it was joined with as they are until the new one is stored: one statement
-    looks, locks (shared: who appends does not wait for others who append) and appends.
+    That row and all that it was joined with stay as they are until the new one is stored: one statement looks, locks
+    (shared: who appends does not wait for others who append) and appends. As ``bulk_create`` does, it calls no ``save``
+    and no signal.
 
     Returns:
         Whether it was appended.
@@ -111,7 +111,7 @@ class Insert:
         IntegrityError: a constraint of the table is violated.
     """
 
-    def __init__(self, model: type[Model], *, only_while: Prepared | None = None):
+    def __init__(self, model: type[Model], *, only_while: Prepared):
         self._held = _PerThread(self._compose)
         self.fields = [field for field in model._meta.concrete_fields if not field.primary_key]
         self.meta, self.only_while = model._meta, only_while
@@ -122,8 +122,6 @@ class Insert:
         names = ", ".join(quote(field.column) for field in self.fields)
         returning, _ = connection.ops.return_insert_columns([self.meta.pk])
         table, values = quote(self.meta.db_table), ", ".join(["%s"] * len(self.fields))
-        if self.only_while is None:
-            return f"INSERT INTO {table} ({names}) VALUES ({values}) {returning}"
         # The rows are joined, not looked for in a subquery: PostgreSQL looks again at those whose lock it waited for.
         lock = "FOR SHARE" if connection.features.has_select_for_update else ""
         held = f"({self.only_while.sql()} {lock}) AS held"
@@ -132,10 +130,8 @@ class Insert:
     def __call__(self, row: Model, *parameters: Any) -> bool:
         connection = _connection()
         values = [field.get_db_prep_save(field.pre_save(row, True), connection) for field in self.fields]
-        if self.only_while is not None:
-            values += self.only_while.bound(parameters)
         with _cursor(connection) as cursor:
-            cursor.execute(self._held(), values)
+            cursor.execute(self._held(), values + self.only_while.bound(parameters))
             appended = cursor.fetchall()
         if not appended:
             return False

@@ -1,11 +1,13 @@
 """The audit walks a copy of a study over HTTP: a clean one passes, every planted leak is found."""
 
+import base64
 import io
 import json
 import random
 import socket
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from threading import Thread
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -38,6 +40,17 @@ SHOWS_IN = {
 }
 
 
+@pytest.fixture(autouse=True)
+def seeded_tokens(monkeypatch):
+    """The same tokens in every run: among really random ones a few in a thousand tell arm or twins, by chance."""
+    draw = random.Random(0)
+
+    def token_urlsafe(size: int) -> str:
+        return base64.urlsafe_b64encode(draw.randbytes(size)).rstrip(b"=").decode()
+
+    monkeypatch.setattr("study.models.secrets", SimpleNamespace(token_urlsafe=token_urlsafe))
+
+
 def small(**options) -> Study:
     return factories.open_study(**({"cases": 10, "copies": 2, "size": 16, "guides": 0} | options))
 
@@ -46,32 +59,18 @@ def leaks(report) -> set[str]:
     return {row["channel"] for row in report["channels"] if row["verdict"] == LEAK}
 
 
-def alarmed_by_chance(report) -> bool:
-    """Six tests at 0.002 raise an alarm for one blind study in a hundred. Another study must not raise it again."""
-    return bool(leaks(report)) and leaks(report) <= {"address", "timing", "order"}
-
-
-def audited(slug: str) -> dict:
-    out = io.StringIO()
-    with suppress(CommandError):
-        call_command("audit_blinding", slug, "--json", stdout=out)
-    return json.loads(out.getvalue())
-
-
 def test_the_clean_study_passes_and_is_left_alone():
     study = small(readers=("reader", "other"), washout_hours=336)
-    sets = ReadingSet.objects.filter(assignment__study=study)
-    before = audit_log.sha256_of(study.protocol), list(sets.values_list("completed_at", flat=True))
-    report = audited("small")
-    if alarmed_by_chance(report):
-        small(slug="another", readers=("third", "fourth"), washout_hours=336, seed=2)
-        again = audited("another")
-        assert again["passed"], as_text(again)
-    else:
-        assert report["passed"], as_text(report)
+    before = audit_log.sha256_of(study.protocol), list(ReadingSet.objects.values_list("completed_at", flat=True))
+    out = io.StringIO()
+    call_command("audit_blinding", "small", "--json", stdout=out)
+    report = json.loads(out.getvalue())
+    assert report["passed"], as_text(report)
     assert (report["presentations"], report["exchanges"], report["probes"]) == (80, 480, 320)
     study.refresh_from_db()
-    assert before == (audit_log.sha256_of(study.protocol), list(sets.values_list("completed_at", flat=True)))
+    assert before == (
+        audit_log.sha256_of(study.protocol), list(ReadingSet.objects.values_list("completed_at", flat=True))
+    )  # fmt: skip
     assert not Response.objects.exists()
     assert latest_report(study) == report
     assert audit_log.first_broken_event() is None
@@ -109,14 +108,9 @@ def test_a_planted_leak_is_found(plant):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_pair_comparison_passes():
-    def report_of(**fields) -> dict:
-        study = small(task="pair", cases=12, copies=3, **fields)
-        with served(study) as copy:
-            return audit_copy(copy, study)
-
-    report = report_of()
-    if alarmed_by_chance(report):
-        report = report_of(slug="another", readers=("another",), seed=2)
+    study = small(task="pair", cases=12, copies=3)
+    with served(study) as copy:
+        report = audit_copy(copy, study)
     assert report["passed"], as_text(report)
 
 

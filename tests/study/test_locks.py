@@ -1,4 +1,4 @@
-"""What waits for what, between transactions that are under way at the same moment; SQLite has but one writer."""
+"""What waits for what, between transactions that are under way at the same moment."""
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,10 +17,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 SOON, AT_ONCE = 20.0, 1.0
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def many_writers():
+    """For what one writer at a time cannot show; ``make test-services`` runs it."""
     if not connection.features.has_select_for_update:
-        pytest.skip("one writer at a time: there is nothing to wait for within the file's lock")
+        pytest.skip("SQLite has one writer at a time")
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def waits(future: Future) -> bool:
     return False
 
 
-def test_readers_of_one_study_do_not_wait_for_each_other(seats):
+def test_readers_of_one_study_do_not_wait_for_each_other(seats, many_writers):
     with elsewhere() as begin, transaction.atomic():
         answer(seats[0])
         assert begin(lambda: answer(seats[1])).result(timeout=SOON).revision == 1
@@ -74,7 +75,7 @@ def test_a_study_closes_when_the_answers_under_way_are_stored(seats):
     assert Response.objects.count() == 1
 
 
-def test_a_reader_who_finishes_a_set_does_not_keep_the_others_waiting(seats):
+def test_a_reader_who_finishes_a_set_does_not_keep_the_others_waiting(seats, many_writers):
     for position in range(1, 5):
         answer(seats[0], position)
     with elsewhere() as begin, transaction.atomic():
@@ -155,7 +156,7 @@ def kept_plan(query: Prepared, *parameters: int) -> str:
     return plan
 
 
-def test_answers_are_counted_at_their_index_while_there_are_a_few_hundred():
+def test_answers_are_counted_at_their_index_while_there_are_a_few_hundred(many_writers):
     """A plan that reads the whole table of answers would be kept while the table grows."""
     study = factories.open_study(cases=20, copies=10, min_gap=1)
     shown = Presentation.objects.filter(reading_set__assignment__study=study)

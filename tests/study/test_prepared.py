@@ -13,6 +13,9 @@ from tests import factories
 
 pytestmark = pytest.mark.django_db
 COLUMNS = Columns(Study, without=("protocol",))
+OPEN = Prepared(
+    lambda pk, name: Study.objects.filter(pk=pk, state="open", name=name).order_by().values_list("pk"), int, str
+)
 
 
 def by_slug(slug):
@@ -105,9 +108,9 @@ def test_an_appended_row_is_the_one_that_create_would_have_made():
     first, second = Presentation.objects.filter(reading_set__assignment__study=study)[:2]
     given = {"revision": 1, "key": "long-enough", "answer": "tumour", "rt_ms": 12.5, "shown_at": timezone.now(),
              "perturbed_response": False, "viewing": {"scale": 2}, "code_version": "test"}  # fmt: skip
-    append = Insert(Response)
+    append = Insert(Response, only_while=OPEN)
     row = Response(presentation=first, **given)
-    append(row)
+    assert append(row, study.pk, study.name)
     usual = Response.objects.create(presentation=second, **given)
     stored = Response.objects.get(pk=row.pk)
     apart = {"id", "presentation_id", "received_at"}
@@ -116,20 +119,15 @@ def test_an_appended_row_is_the_one_that_create_would_have_made():
         assert name in apart or getattr(stored, name) == getattr(usual, name), name
     assert stored.received_at == row.received_at
     with pytest.raises(IntegrityError):
-        append(Response(presentation=first, **given))
+        append(Response(presentation=first, **given), study.pk, study.name)
 
 
 def test_a_row_is_appended_only_while_another_one_stands():
     study = factories.open_study()
     shown = Presentation.objects.filter(reading_set__assignment__study=study).first()
-    of_open_studies = Prepared(
-        lambda pk, name: Study.objects.filter(pk=pk, state="open", name=name).order_by().values_list("pk"), int, str
-    )
-    append = Insert(Response, only_while=of_open_studies)
+    append = Insert(Response, only_while=OPEN)
     row = Response(presentation=shown, revision=1, key="long-enough", answer="tumour", code_version="test")
     assert not append(row, study.pk, "another name")
     assert (row.pk, Response.objects.count()) == (None, 0)
     assert append(row, study.pk, study.name)
     assert Response.objects.get() == row
-    with pytest.raises(IntegrityError):
-        append(Response(presentation=shown, revision=1, key="another-key", answer="tumour"), study.pk, study.name)

@@ -11,9 +11,9 @@ from attacks.engine import attack as run_attack
 from attacks.engine.display import chw, hwc
 from attacks.models import Attack, Perturbation
 from attacks.selectors import displayed_pixels
+from core.errors import BadInput, Progress
 from model.figures import Drawn, Recipe
 from model.learning import embedding, saliency
-from model.learning.errors import BadInput, Progress
 from model.learning.plots import interpretation as plots
 from model.learning.plots import spaces
 from model.learning.plots.interpretation import Pair

@@ -4,9 +4,9 @@ from typing import Any
 
 from attacks import figures as of_attacks
 from attacks.models import Attack
+from core.errors import BadInput, Progress, no_progress
 from model import figures as of_models
 from model.figures import Made, Recipe
-from model.learning.errors import BadInput, Progress, no_progress
 from model.models import Classifier, CrossValidation
 
 RECIPES = {recipe.name: recipe for recipe in [*of_models.RECIPES, *of_attacks.RECIPES]}

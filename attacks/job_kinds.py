@@ -128,7 +128,7 @@ def figure(context, *, name: str, of: str, pk: int, **options: Any) -> dict[str,
     """A figure of the classifier, attack or cross-validation ``pk``; found again, not drawn again, if it is there."""
     from attacks import gallery
     from attacks.models import Attack
-    from model.learning.errors import BadInput
+    from core.errors import BadInput
     from model.models import Classifier, CrossValidation
 
     subjects = {"classifier": Classifier, "attack": Attack, "cross-validation": CrossValidation}

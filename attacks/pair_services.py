@@ -12,10 +12,10 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from attacks.engine.display import encode_png
 from attacks.engine.pairs import PairFolder, ReadPair
 from attacks.pair_models import Pair, PairSet
-from model.learning.errors import BadInput, Progress, no_progress
+from core.errors import BadInput, Progress, no_progress
+from core.images import encode_png, sha256_of
 from model.models import Classifier
 from model.version import code_version
 
@@ -109,7 +109,7 @@ def _row(
 def _store(name: str, pixels: np.ndarray, written: list[str]) -> tuple[str, str]:
     png = encode_png(pixels)
     written.append(default_storage.save(name, ContentFile(png)))
-    return written[-1], hashlib.sha256(png).hexdigest()
+    return written[-1], sha256_of(png)
 
 
 def _network(classifier: Classifier | None) -> Any:

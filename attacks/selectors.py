@@ -4,16 +4,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from django.core.files.storage import default_storage
 from django.db.models import Avg, Max, QuerySet
 from numpy.typing import NDArray
 
 from attacks.engine.curves import success_curve
 from attacks.engine.norms import MEASURED
 from attacks.models import Attack, Perturbation
-from model.learning.errors import BadInput
+from core.errors import BadInput
+from core.images import read_pixels
 from model.models import Classifier, Patch
-from model.selectors import decode
 
 
 def is_researcher(user: Any) -> bool:
@@ -139,5 +138,4 @@ def displayed_pixels(perturbation: Perturbation) -> NDArray[np.uint8]:
     """The displayed bytes, uint8 (h, w, 3), checked against their SHA-256; BadInput if nothing was stored."""
     if not perturbation.image:
         raise BadInput(f"Patch {perturbation.patch} was not attacked: the classifier errs on it already.")
-    with default_storage.open(perturbation.image.name) as file:
-        return decode(file.read(), perturbation.image.name, perturbation.sha256)
+    return read_pixels(perturbation.image.name, sha256=perturbation.sha256)

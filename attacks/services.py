@@ -18,13 +18,14 @@ from torch import Tensor, nn
 
 from attacks.engine import PerturbationSet
 from attacks.engine.api import check_images
-from attacks.engine.display import chw, encode_png, hwc
+from attacks.engine.display import chw, hwc
 from attacks.engine.passes import Passes
 from attacks.engine.pgd import pgd
 from attacks.engine.recipe import recipe
 from attacks.models import Attack, Perturbation
 from attacks.selectors import CHUNK, attacked_patches, summarise
-from model.learning.errors import BadInput, Progress, no_progress
+from core.errors import BadInput, Progress, no_progress
+from core.images import encode_png, sha256_of
 from model.models import Classifier, Patch
 from model.selectors import dataset_arrays
 from model.stored_network import stored_network
@@ -245,7 +246,7 @@ def store_chunk(*, attack: Attack, patches: Sequence[Patch], found: Perturbation
         )
         if not wrong:
             row.image = _write(f"perturbed/{attack.pk}/{patch.index:06d}.png", pictures[place])
-            row.sha256 = hashlib.sha256(pictures[place]).hexdigest()
+            row.sha256 = sha256_of(pictures[place])
         rows.append(row)
     with transaction.atomic():
         Perturbation.objects.bulk_create(rows)

@@ -34,7 +34,7 @@ from attacks.engine.universal import (
 from attacks.models import Attack
 from attacks.selectors import CHUNK, attacked_patches, flip_norms
 from attacks.services import begin, fill, machine_of, prepared, read
-from model.learning.errors import BadInput, Progress, no_progress
+from core.errors import BadInput, Progress, no_progress
 from model.models import Classifier, Patch
 from model.version import code_version
 

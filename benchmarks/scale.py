@@ -305,7 +305,7 @@ def main() -> None:
     patches = options.chunks * options.chunk
     with tempfile.TemporaryDirectory(prefix="blindspot-scale-", ignore_cleanup_errors=True) as folder:
         prepare(Path(folder))
-        from attacks.engine.display import encode_png
+        from core.images import encode_png
 
         classifier = make_classifier(options.side, patches)
         import numpy as np

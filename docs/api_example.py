@@ -30,8 +30,8 @@ attack = order("attacks/", {"name": "scripted", "classifier": "demo", "norm": "l
 study = order("studies/", {"name": "Scripted", "attack": attack, "settings": size})["study"]
 for reader in ("ann", "ben"):
     print(call(f"studies/{study}/readers/", {"username": reader})["link"])
-for step in ("freeze", "open"):
-    call(f"studies/{study}/{step}/", {})
+order(f"studies/{study}/freeze/", {})
+call(f"studies/{study}/open/", {})
 input("Send the links. Press Enter when the readers have finished.\n")
 call(f"studies/{study}/close/", {})
 call(f"studies/{study}/unblind/", {"confirm": study})

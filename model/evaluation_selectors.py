@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import BadInput
 from model.learning import evaluation
 from model.learning.crossval import spread_of_folds
-from model.learning.errors import BadInput
 from model.models import Classifier, CrossValidation, Patch
 
 

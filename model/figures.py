@@ -14,10 +14,10 @@ import pandas as pd
 from django.core.files.storage import default_storage
 from matplotlib.figure import Figure
 
+from core.errors import BadInput, Progress, no_progress
 from model import figure_store
 from model.evaluation_selectors import fold_answers, table_1a, test_answers
 from model.learning import evaluation, landscape
-from model.learning.errors import BadInput, Progress, no_progress
 from model.learning.plots import evaluation as plots
 from model.learning.plots import spaces
 from model.learning.plots.style import render

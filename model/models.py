@@ -53,6 +53,7 @@ class Patch(models.Model):
     image = models.FileField(upload_to=patch_path, max_length=255)
     sha256 = models.CharField(max_length=64, help_text="Of the stored PNG's bytes.")
     tumour_mask = models.FileField(upload_to=patch_path, max_length=255, blank=True)
+    tumour_mask_sha256 = models.CharField(max_length=64, blank=True, help_text="Of the stored mask's bytes.")
     tumour = models.BooleanField()
     group = models.CharField(
         max_length=255, blank=True, help_text="Slide or patient; patches of a group stay together."

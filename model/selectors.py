@@ -1,19 +1,16 @@
 """Reading patches back: tables and arrays, in the order asked for."""
 
-import hashlib
-import io
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
-from django.core.files.storage import default_storage
 from numpy.typing import NDArray
-from PIL import Image
 
-from model.learning.errors import BadInput, Progress, no_progress
-from model.models import Dataset, Patch
+from core import images
+from core.errors import BadInput, Progress, no_progress
+from model.models import Dataset
 
 
 def dataset_named(name: str) -> Dataset:
@@ -46,7 +43,7 @@ def dataset_arrays(
 
     def read(place: int) -> None:
         path, sha256 = files[place]
-        pixels[place] = decode(_bytes(path), path, sha256)
+        pixels[place] = images.read_pixels(path, sha256=sha256)
 
     _in_threads(read, len(files), progress)
     return pixels
@@ -57,27 +54,13 @@ def tumour_masks(dataset: Dataset, ids: Sequence[int] | None = None) -> NDArray[
 
     Raises BadInput if a patch has no mask: its source did not outline nuclei.
     """
-    files = _files(dataset, ids, "tumour_mask", "name")
+    files = _files(dataset, ids, "tumour_mask", "tumour_mask_sha256", "name")
     masks = np.empty((len(files), dataset.size, dataset.size), dtype=bool)
-    for place, (path, name) in enumerate(files):
+    for place, (path, sha256, name) in enumerate(files):
         if not path:
             raise BadInput(f"{name} of {dataset} has no mask of tumour nuclei; only PanNuke's layout brings them.")
-        with Image.open(io.BytesIO(_bytes(path))) as image:
-            masks[place] = np.asarray(image)
+        masks[place] = images.read_mask(path, sha256=sha256)
     return masks
-
-
-def patch_pixels(patch: Patch) -> NDArray[np.uint8]:
-    """One patch's picture, uint8 (h, w, 3), checked against its SHA-256."""
-    return decode(_bytes(patch.image.name), patch.image.name, patch.sha256)
-
-
-def decode(data: bytes, path: str, sha256: str) -> NDArray[np.uint8]:
-    """The pixels of a stored PNG, uint8 (h, w, 3); BadInput if these are not the bytes that were stored."""
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise BadInput(f"{path} has changed since it was stored (its SHA-256 differs). Restore it from a backup.")
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert("RGB"))
 
 
 def _files(dataset: Dataset, ids: Sequence[int] | None, *columns: str) -> list[tuple[str, ...]]:
@@ -89,14 +72,6 @@ def _files(dataset: Dataset, ids: Sequence[int] | None, *columns: str) -> list[t
     if strangers:
         raise BadInput(f"Patch {strangers[0]} (and {len(strangers) - 1} more) is not of data set {dataset}.")
     return [by_id[patch_id] for patch_id in ids]
-
-
-def _bytes(path: str) -> bytes:
-    try:
-        with default_storage.open(path) as file:
-            return file.read()
-    except FileNotFoundError:
-        raise BadInput(f"{path} is missing from the file store. Restore it from a backup.") from None
 
 
 def _in_threads(read, count: int, progress: Progress) -> None:

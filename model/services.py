@@ -1,7 +1,6 @@
 """Writing patches: from any source into the database and the file store, whole or not at all."""
 
 import hashlib
-import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,9 @@ import numpy as np
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
-from numpy.typing import NDArray
-from PIL import Image
 
-from model.learning.errors import BadInput, Progress, no_progress
+from core import images
+from core.errors import BadInput, Progress, no_progress
 from model.learning.folder import PatchFolder
 from model.learning.pannuke import PanNuke
 from model.learning.patches import Patch as ReadPatch
@@ -169,30 +167,26 @@ def _name_taken(name: str) -> BadInput:
 
 def _store(patch: ReadPatch, stem: str, files: list[str], *, index: int) -> Patch:
     """Write the patch's picture and, if it has tumour pixels outlined, their mask; the unsaved row that names them."""
-    picture = encode_png(patch.pixels)
+    picture = images.encode_png(patch.pixels, compress_level=images.SMALL_FILE)
     image = default_storage.save(f"{stem}.png", ContentFile(picture))
     files.append(image)
-    mask = ""
+    mask = mask_sha256 = ""
     if patch.tumour_mask is not None:
-        mask = default_storage.save(f"{stem}_mask.png", ContentFile(encode_png(patch.tumour_mask)))
+        drawn = images.encode_png(patch.tumour_mask, compress_level=images.SMALL_FILE)
+        mask = default_storage.save(f"{stem}_mask.png", ContentFile(drawn))
+        mask_sha256 = images.sha256_of(drawn)
         files.append(mask)
     return Patch(
         index=index,
         name=patch.name,
         image=image,
-        sha256=hashlib.sha256(picture).hexdigest(),
+        sha256=images.sha256_of(picture),
         tumour_mask=mask,
+        tumour_mask_sha256=mask_sha256,
         tumour=patch.tumour,
         group=patch.group,
         tumour_cells=patch.tumour_cells,
     )
-
-
-def encode_png(pixels: NDArray) -> bytes:
-    """PNG of uint8 (h, w, 3), or of bool (h, w) with one bit per pixel; lossless, quickly compressed."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
 
 
 def _fingerprint(patch: ReadPatch) -> bytes:

@@ -11,8 +11,8 @@ from django.core.files.storage import default_storage
 from django.db import models
 from django.utils import timezone
 
+from core.errors import Progress, no_progress
 from model.job_models import Job
-from model.learning.errors import Progress, no_progress
 
 YOUNG = timedelta(days=1)
 """A file without a row may belong to work that is under way; after so long it does not."""

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from model.learning.network import Network, load_weights
 from model.models import Classifier
 

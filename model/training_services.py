@@ -19,10 +19,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
+from core.errors import BadInput, Progress, no_progress
 from model.evaluation_selectors import NO_GROUPS
 from model.learning import baseline, evaluation, landscape, splits
 from model.learning.crossval import FoldOutcome, Plan, derived_seed, run_fold
-from model.learning.errors import BadInput, Progress, no_progress
 from model.learning.network import Init, Initialisation, Network, build_network, load_weights, read_state, weights_bytes
 from model.learning.training import best_device, preset, train
 from model.models import Classifier, CrossValidation, Dataset, FoldResult

@@ -14,7 +14,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.core.files.storage import default_storage
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 
 MAX_FILES = 500_000
 _IGNORED = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")

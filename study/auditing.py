@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from model.learning.errors import BadInput, Progress, no_progress
+from core.errors import BadInput, Progress, no_progress
 from study import audit_log
 from study.blinding.audit import audit
 from study.blinding.plants import PLANTS

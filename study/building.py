@@ -1,6 +1,5 @@
 """Building a study: draw cases, write their stimuli, set patches aside for the instructions."""
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,16 +11,16 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.text import slugify
 
-from attacks.engine.display import encode_png
 from attacks.models import Attack, PairSet
-from model.learning.errors import BadInput, Progress, no_progress
+from core.errors import BadInput, Progress, no_progress
+from core.images import encode_png, sha256_of
 from model.version import code_version
 from study import audit_log
 from study.case_sources import AttackSource, CaseSource, PairSource, Shown
 from study.controls import Controls
 from study.design.sampling import draw_cases
 from study.models import Case, GuideImage, Stimulus, Study, User, new_token
-from study.services import assign_reader, check_gap, derived_seed, freeze_study, open_study
+from study.services import Judge, assign_reader, check_gap, derived_seed, freeze_study, open_study
 from study.study_settings import QUESTIONS, StudySettings
 
 __all__ = ["QUESTIONS", "StudySettings", "build_study"]
@@ -40,6 +39,7 @@ def build_study(
     readers: Sequence[User] = (),
     freeze: bool = True,
     open_: bool = True,
+    judge: Judge | None = None,
     created_by: User | None = None,
     slug: str = "",
     progress: Progress = no_progress,
@@ -48,7 +48,7 @@ def build_study(
 
     The cases come from ``attack``'s flipped patches, with an arm more for each of ``further_attacks``; or from
     ``pairs`` that another program made, with an arm for each of its ``variants``. Nothing is kept when any step fails:
-    one transaction, and the files written are removed.
+    one transaction, and the files written are removed. ``judge`` is ``freeze_study``'s.
 
     Raises:
         BadInput: a setting out of range, a taken name, too few patches, an infeasible minimum gap.
@@ -81,7 +81,7 @@ def build_study(
             for reader in readers:
                 assign_reader(study=study, reader=reader, actor=actor)
             if freeze:
-                study = freeze_study(study=study, actor=actor)
+                study = freeze_study(study=study, actor=actor, judge=judge)
                 if open_:
                     study = open_study(study=study, actor=actor)
             return study
@@ -193,7 +193,7 @@ def _store(folder: str, pixels: np.ndarray, written: list[str]) -> tuple[str, st
     png = encode_png(pixels)
     name = default_storage.save(f"{folder}/{secrets.token_hex(16)}.png", ContentFile(png))
     written.append(name)
-    return name, hashlib.sha256(png).hexdigest()
+    return name, sha256_of(png)
 
 
 def _guides(

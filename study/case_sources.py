@@ -4,7 +4,6 @@ A source offers a pool to draw from, the arms of what was drawn, and patches out
 keeps the bytes; how they came about is only recorded.
 """
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,10 +12,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from attacks.models import Attack, Pair, PairSet, Perturbation
-from model.learning.errors import BadInput
+from core.errors import BadInput
+from core.images import read_pixels
 from model.models import Classifier, CrossValidation, Dataset, Patch
 
 NORMS = ("l0", "l1", "l2", "linf")
@@ -68,11 +67,6 @@ class CaseSource(Protocol):
         """What lets every number be traced: data set, weights hash, settings, code version."""
 
 
-def read_pixels(file: Any) -> np.ndarray:
-    with file.open("rb") as opened:
-        return np.asarray(Image.open(io.BytesIO(opened.read())).convert("RGB"), dtype=np.uint8)
-
-
 def _table(rows: list[tuple]) -> pd.DataFrame:
     pool = pd.DataFrame(rows, columns=POOL_COLUMNS)
     pool["margin"] = (pool["prob_before"].astype(float) - 0.5).abs()
@@ -122,12 +116,14 @@ class AttackSource:
         by_attack = {row.attack_id: row for row in rows}
         first = by_attack[self.attacks[0].pk]
         # The original is decoded and encoded again, so that all arms have gone the same way.
-        shown = [Shown("original", read_pixels(first.patch.image), first.prob_before)]
+        shown = [Shown("original", read_pixels(first.patch.image.name, sha256=first.patch.sha256), first.prob_before)]
         for attack in self.attacks:
             row = by_attack[attack.pk]
             made = {"attack": attack.name, "norm": attack.norm, "budget": attack.budget}
             made |= {norm: getattr(row, norm) for norm in NORMS}
-            shown.append(Shown(self.names[attack.pk], read_pixels(row.image), row.prob_after, made))
+            shown.append(
+                Shown(self.names[attack.pk], read_pixels(row.image.name, sha256=row.sha256), row.prob_after, made)
+            )
         return shown
 
     def outside(self) -> list[Outside]:
@@ -135,7 +131,8 @@ class AttackSource:
         return [Outside(*row) for row in rows]
 
     def pixels_outside(self, key: int) -> np.ndarray:
-        return read_pixels(Patch.objects.get(pk=key).image)
+        patch = Patch.objects.get(pk=key)
+        return read_pixels(patch.image.name, sha256=patch.sha256)
 
     def classifier(self) -> Classifier:
         return self.attacks[0].classifier
@@ -189,12 +186,12 @@ class PairSource:
     def arms(self, key: int) -> list[Shown]:
         first = self.pair_set.pairs.get(pk=key)
         pairs = self._by_name[first.name]
-        shown = [Shown("original", read_pixels(first.original), first.prob_before)]
+        shown = [Shown("original", read_pixels(first.original.name, sha256=first.original_sha256), first.prob_before)]
         for number, variant in enumerate(self.variants):
             pair = pairs[variant]
             made = {"attack": pair.attack, "budget": pair.budget} | {norm: getattr(pair, norm) for norm in NORMS}
             arm = f"perturbed-{variant}" if number else "perturbed"
-            shown.append(Shown(arm, read_pixels(pair.image), pair.prob_after, made))
+            shown.append(Shown(arm, read_pixels(pair.image.name, sha256=pair.sha256), pair.prob_after, made))
         return shown
 
     def outside(self) -> list[Outside]:
@@ -202,7 +199,8 @@ class PairSource:
         return [Outside(pair.name, pair.label, pair.group, pair.pk) for pair in firsts]
 
     def pixels_outside(self, key: int) -> np.ndarray:
-        return read_pixels(self.pair_set.pairs.get(pk=key).original)
+        pair = self.pair_set.pairs.get(pk=key)
+        return read_pixels(pair.original.name, sha256=pair.original_sha256)
 
     def classifier(self) -> Classifier | None:
         return self.pair_set.classifier

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study import audit_log
 from study.models import Assignment, Invitation, Study, User
 from study.services import assign_reader

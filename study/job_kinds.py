@@ -3,9 +3,10 @@
 from typing import Any
 
 from attacks.models import PairSet
+from core.errors import BadInput
 from model.jobs.registry import job
 from model.jobs.selectors import made_before
-from model.learning.errors import BadInput
+from study import selectors
 from study.models import Study, User
 from study.study_settings import StudySettings
 
@@ -50,3 +51,19 @@ def build_study(
             progress=context.progress,
         )
     return {"study": study.slug, "cases": study.cases.count(), "pool": study.source["pool"]}
+
+
+@job("freeze_study", title="Freeze a study", unit="stimuli")
+def freeze_study(context, *, study: str, actor: str) -> dict[str, Any]:
+    """Read every image again, ask the classifier again, fix the protocol."""
+    from study import services
+    from study.verdicts import judge_again
+
+    frozen = selectors.get_study(study)
+    if frozen.state != Study.State.FROZEN or context.job.attempt == 1:
+        frozen = services.freeze_study(study=frozen, actor=actor, judge=judge_again, progress=context.progress)
+    return {
+        "study": frozen.slug,
+        "protocol_sha256": frozen.protocol_sha256,
+        "verdicts_checked": frozen.protocol["verdicts_checked"],
+    }

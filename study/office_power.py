@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study.design.planning import Assumptions
 from study.design.power import margin_power, mcnemar_power
 

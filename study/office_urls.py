@@ -38,6 +38,7 @@ urlpatterns = [
     path("studies/<slug:slug>/protocol/", office_studies.protocol, name="protocol"),
     path("studies/<slug:slug>/protocol.json", office_studies.protocol_json, name="protocol_json"),
     path("studies/<slug:slug>/unblind/", office_studies.unblind, name="study_unblind"),
+    path("studies/<slug:slug>/freeze/", office_studies.freeze, name="study_freeze"),
     path("studies/<slug:slug>/steps/<str:name>/", office_studies.step, name="study_step"),
     path("studies/<slug:slug>/readers/", office_readers.study_readers, name="readers"),
     path("studies/<slug:slug>/readers/<str:code>/remind/", office_readers.remind, name="reader_remind"),

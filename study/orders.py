@@ -8,10 +8,11 @@ from django.utils.text import slugify
 
 from attacks.models import Attack, PairSet
 from attacks.selectors import chunk_for
+from core.errors import BadInput
 from model import uploads
 from model.jobs.services import submit
-from model.learning.errors import BadInput
 from model.models import Classifier, Dataset, Job
+from study import services
 from study.case_sources import AttackSource, CaseSource, PairSource
 from study.models import Study, User
 from study.study_settings import StudySettings
@@ -160,6 +161,20 @@ def study(
         "readers": [reader.username for reader in readers],
     }
     return submit(kind="build_study", arguments=arguments, requested_by=by, title=f"Build study: {name}"[:200])
+
+
+def freeze(*, study: Study, by: Any, actor: str) -> Job:
+    """Fix a draft's protocol. A job: every image is read again, and the classifier asked again.
+
+    Raises:
+        BadInput: the study is not a draft, or is being frozen.
+    """
+    services.demand_state(study, Study.State.DRAFT)
+    for job in Job.objects.filter(kind="freeze_study", state__in=Job.ACTIVE):
+        if job.arguments.get("study") == study.slug:
+            raise BadInput(f"Study '{study.slug}' is being frozen by job {job.pk}.")
+    arguments = {"study": study.slug, "actor": actor}
+    return submit(kind="freeze_study", arguments=arguments, requested_by=by, title=f"Freeze study: {study.name}"[:200])
 
 
 def _enough(source: CaseSource, settings: StudySettings) -> None:

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study import audit_log
 from study.models import Assignment, Study
 from study.reading_selectors import Stage, place_of

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from model.version import code_version
 from study import audit_log
 from study.models import Assignment, Presentation, ReadingSession, ReadingSet, Response, Study

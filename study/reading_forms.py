@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study.models import Response
 from study.reading import LONGEST_MS, MAX_CELLS, MAX_NOTE, NOTICED, Given
 

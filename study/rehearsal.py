@@ -12,7 +12,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.urls import resolve, reverse
 
-from model.learning.errors import BadInput, Progress, no_progress
+from core.errors import BadInput, Progress, no_progress
 from study.design.simulate import SimulatedAnswer, SimulatedReader, answer
 from study.models import Assignment, Presentation, Response, Study, User
 from study.page_client import Form, Page, PageClient

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.cache import cache
 from django.db.models import Max
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study import selectors
 from study.exports.rows import tidy_table
 from study.models import Response, Study

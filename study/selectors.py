@@ -7,7 +7,7 @@ from django.db.models.functions import Coalesce
 
 from attacks.models import Attack, PairSet
 from attacks.selectors import is_researcher
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study.models import Assignment, Presentation, Response, Stimulus, Study, User
 
 

@@ -1,6 +1,6 @@
 """A study's life: draft -> frozen -> open -> closed -> unblinded. Every step is one transaction and one event."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,11 +8,15 @@ import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
-from model.learning.errors import BadInput
+from core.errors import BadInput, Progress, no_progress
+from core.images import read_bytes
 from study import audit_log, selectors
 from study.design.draws import Draws
 from study.design.schedule import Schedule, StimulusKey, build_schedule
 from study.models import Assignment, Presentation, ReadingSet, Stimulus, Study, User
+
+Judge = Callable[..., str]
+"""``judge(study, progress=...)`` says what became of the stored verdicts, or raises BadInput."""
 
 PRIMARY_ESTIMAND = "TPF(perturbed) - TPF(original), averaged over sets and readers, on positive cases"
 EXCLUSIONS = "Cases marked excluded before unblinding; presentations without an answer are counted as missing."
@@ -23,7 +27,8 @@ def derived_seed(*parts: int) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _demand_state(study: Study, *allowed: str) -> None:
+def demand_state(study: Study, *allowed: str) -> None:
+    """Raises BadInput unless the study stands where this step begins."""
     if study.state not in allowed:
         raise BadInput(
             f"Study '{study.slug}' is {study.get_state_display()}; this needs a study that is {' or '.join(allowed)}."
@@ -38,7 +43,7 @@ def assign_reader(*, study: Study, reader: User, actor: str, simulated: bool = F
         BadInput: the study is closed, the reader has a seat already, is not a reader, or may have seen its arms.
     """
     study = _held(study)
-    _demand_state(study, Study.State.DRAFT, Study.State.FROZEN, Study.State.OPEN)
+    demand_state(study, Study.State.DRAFT, Study.State.FROZEN, Study.State.OPEN)
     if reader.is_superuser or reader.role != User.Role.READER:
         raise BadInput(f"'{reader.username}' is not a reader: only people with the reader role read studies.")
     if selectors.has_seen_arms(reader, study):
@@ -109,25 +114,64 @@ def _make_schedule(assignment: Assignment) -> dict[str, Any]:
     return {"reader": assignment.code, "seed": assignment.seed, "sets": recorded}
 
 
-@transaction.atomic
-def freeze_study(*, study: Study, actor: str) -> Study:
+NOT_ASKED = "Stored verdicts were not judged again: no classifier was asked."
+
+
+def freeze_study(*, study: Study, actor: str, judge: Judge | None = None, progress: Progress = no_progress) -> Study:
     """Fix the protocol and store the SHA-256 of its canonical JSON with every reader's full schedule.
 
+    Every stimulus is read from the file store again and its hash compared; ``judge`` (see ``verdicts.judge_again``)
+    asks the classifier about them again, and what it says stands in the protocol and in the log. This happens before
+    the transaction: readers of other studies do not wait for it.
+
     Raises:
-        BadInput: not a draft, no cases, stimuli that could be told apart by their length, or an infeasible gap
+        BadInput: not a draft, no cases, a stimulus that is missing or changed, a case whose arms are the same bytes, a
+            stored verdict that does not hold, stimuli that could be told apart by their length, or an infeasible gap
             (the message names the largest feasible one). Nothing is changed then.
     """
-    study = _held(study)
-    _demand_state(study, Study.State.DRAFT)
+    demand_state(study, Study.State.DRAFT)
+    checked = check_stimuli(study)
+    verdicts = judge(study, progress=progress) if judge else NOT_ASKED
+    return _freeze(study, actor, checked, verdicts)
+
+
+def check_stimuli(study: Study) -> dict[int, str]:
+    """SHA-256 by primary key of every stimulus, each read from the file store and found to be what was stored.
+
+    Raises:
+        BadInput: as ``freeze_study``.
+    """
     cases = list(study.cases.prefetch_related("stimuli"))
     if not cases:
         raise BadInput(f"Study '{study.slug}' has no cases: build it before freezing it.")
-    lengths = {stimulus.image.size for case in cases for stimulus in case.stimuli.all()}
+    lengths: set[int] = set()
+    checked: dict[int, str] = {}
+    for case in cases:
+        arm_of: dict[str, str] = {}
+        for stimulus in case.stimuli.all():
+            lengths.add(len(read_bytes(stimulus.image.name, sha256=stimulus.sha256)))
+            if twin := arm_of.get(stimulus.sha256):
+                raise BadInput(
+                    f"Case {case.number} ({case.patch_id}): its arms {twin} and {stimulus.arm} are the same bytes, so "
+                    "there is nothing to see. Build the study again from an attack whose images differ."
+                )
+            arm_of[stimulus.sha256] = stimulus.arm
+            checked[stimulus.pk] = stimulus.sha256
     if len(lengths) != 1:
         raise BadInput(
             f"Study '{study.slug}': the stimuli's files have {len(lengths)} different lengths ({sorted(lengths)[:5]}); "
             "a reader's browser could tell them apart. Use patches of one size."
         )
+    return checked
+
+
+@transaction.atomic
+def _freeze(study: Study, actor: str, checked: dict[int, str], verdicts: str) -> Study:
+    study = _held(study)
+    demand_state(study, Study.State.DRAFT)
+    cases = list(study.cases.prefetch_related("stimuli"))
+    if checked != {stimulus.pk: stimulus.sha256 for case in cases for stimulus in case.stimuli.all()}:
+        raise BadInput(f"Study '{study.slug}' was changed while its images were checked. Freeze it again.")
     check_gap(study)  # readers may be seated after freezing
     schedules = [_make_schedule(assignment) for assignment in study.assignments.order_by("code")]
     protocol = {
@@ -162,13 +206,17 @@ def freeze_study(*, study: Study, actor: str) -> Study:
             for case in cases
         ],
         "schedules": schedules,
+        "stimuli_checked": f"{len(checked)} stimuli were read again and have their stored SHA-256.",
+        "verdicts_checked": verdicts,
     }
     study.protocol = protocol
     study.protocol_sha256 = audit_log.sha256_of(protocol)
     study.state = Study.State.FROZEN
     study.frozen_at = timezone.now()
     study.save()
-    audit_log.record(study=study, actor=actor, action="frozen", protocol_sha256=study.protocol_sha256)
+    audit_log.record(
+        study=study, actor=actor, action="frozen", protocol_sha256=study.protocol_sha256, verdicts=verdicts
+    )
     return study
 
 
@@ -184,7 +232,7 @@ def _held(study: Study) -> Study:
 def _move(*, study: Study, actor: str, from_: str, to: str, stamp: str, **fields: Any) -> Study:
     with transaction.atomic():
         study = _held(study)
-        _demand_state(study, from_)
+        demand_state(study, from_)
         now: datetime = timezone.now()
         for name, value in {"state": to, stamp: now, **fields}.items():
             setattr(study, name, value)

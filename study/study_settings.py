@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study.models import Study
 
 CRITERION = (

@@ -67,5 +67,7 @@ def attacked_pool(
             l2=2.5,
             linf=4.0,
         )
-        perturbation.image.save(f"{index}.png", ContentFile(png(perturbed)))
+        body = png(perturbed)
+        perturbation.sha256 = hashlib.sha256(body).hexdigest()
+        perturbation.image.save(f"{index}.png", ContentFile(body))
     return attack

@@ -10,7 +10,7 @@ from attacks.engine.passes import Passes
 from attacks.engine.pgd import pgd
 from attacks.engine.recipe import recipe
 from attacks.engine.results import PerturbationSet
-from model.learning.errors import BadInput, Progress, no_progress
+from core.errors import BadInput, Progress, no_progress
 
 
 def attack(

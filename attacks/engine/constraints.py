@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks.engine.norms import NORMS, Norm
-from model.learning.errors import BadInput
+from core.errors import BadInput
 
 
 def size(delta: Tensor, norm: Norm) -> Tensor:

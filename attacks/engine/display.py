@@ -11,13 +11,11 @@ All three keep the displayed perturbation within its budget.
 """
 
 import functools
-import io
 from typing import Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from attacks.engine.constraints import size
@@ -99,22 +97,6 @@ def _order(shape: tuple[int, ...], device: torch.device) -> Tensor:
 def to_bytes(image: Tensor) -> Tensor:
     """Displayed images, whole numbers 0-255 as floats -> uint8, on the CPU."""
     return image.to(torch.uint8).cpu()
-
-
-def encode_png(pixels: NDArray[np.uint8]) -> bytes:
-    """One uint8 (h, w, 3) image as PNG without compression: equal size in pixels gives equal length in bytes.
-
-    A compressed file would be longer for a perturbed picture than for its original, and so tell the arms apart.
-    """
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", compress_level=0)
-    return buffer.getvalue()
-
-
-def decode_png(data: bytes) -> NDArray[np.uint8]:
-    """The uint8 (h, w, 3) pixels of a PNG."""
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert("RGB"))
 
 
 def hwc(images: Tensor) -> NDArray[np.uint8]:

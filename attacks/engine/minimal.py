@@ -22,7 +22,7 @@ from attacks.engine.norms import MEASURED, Norm
 from attacks.engine.passes import MARGIN, Passes, gap_of_label
 from attacks.engine.results import PerturbationSet
 from attacks.engine.sigma_zero import SigmaZero
-from model.learning.errors import BadInput, Progress, no_progress
+from core.errors import BadInput, Progress, no_progress
 
 
 class Walker(Protocol):

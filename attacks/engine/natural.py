@@ -15,7 +15,7 @@ from attacks.engine.constraints import displayed_norms
 from attacks.engine.curves import share
 from attacks.engine.norms import MEASURED
 from attacks.engine.passes import Passes, lost
-from model.learning.errors import BadInput, Progress, no_progress
+from core.errors import BadInput, Progress, no_progress
 
 STAINS = torch.tensor([[0.650, 0.704, 0.286], [0.072, 0.990, 0.105]])
 """Optical densities of haematoxylin and eosin in red, green and blue (Ruifrok and Johnston 2001)."""

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from model.learning.folder import read_image
 from model.learning.patches import SMALLEST
 

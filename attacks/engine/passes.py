@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from model.learning.evaluation import full_precision
 
 Loss = Literal["ce", "margin"]

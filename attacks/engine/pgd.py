@@ -19,7 +19,7 @@ from attacks.engine.passes import Passes, gap_of_label
 from attacks.engine.pool import Pool, Rows
 from attacks.engine.recipe import Recipe
 from attacks.engine.results import PerturbationSet
-from model.learning.errors import Progress, no_progress
+from core.errors import Progress, no_progress
 
 TRUST = 0.6
 """Share of the gain promised by the gradient that a step really brings: the first guess of ``Forecast``."""

@@ -8,7 +8,7 @@ from attacks.engine.constraints import check_budget
 from attacks.engine.display import ROUNDINGS, Rounding
 from attacks.engine.norms import Norm
 from attacks.engine.passes import LOSSES, Loss
-from model.learning.errors import BadInput
+from core.errors import BadInput
 
 StepRule = Literal["raw", "sign", "l2"]
 STEP_RULES: tuple[StepRule, ...] = get_args(StepRule)

@@ -24,7 +24,7 @@ from attacks.engine.display import rounded
 from attacks.engine.norms import MEASURED, Norm
 from attacks.engine.passes import LOSSES, Loss, Passes, gap_of_label
 from attacks.engine.results import PerturbationSet
-from model.learning.errors import BadInput, Progress, no_progress
+from core.errors import BadInput, Progress, no_progress
 
 PUBLISHED = {"training": (619, 702), "unseen": (319, 376)}
 """Section 3.3: flipped of correctly classified positives, budget and step unstated."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 
 Work = Callable[..., dict[str, Any]]
 

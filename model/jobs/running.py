@@ -13,10 +13,10 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Coalesce, Now
 
+from core.errors import BadInput
 from model.job_models import Job
 from model.jobs import services
 from model.jobs.registry import kind_named
-from model.learning.errors import BadInput
 from model.version import code_version
 
 logger = logging.getLogger("model.jobs")

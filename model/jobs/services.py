@@ -8,9 +8,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
+from core.errors import BadInput
 from model.job_models import Job, JobWorker
 from model.jobs.registry import kind_named
-from model.learning.errors import BadInput
 from model.tasks_seam import TaskResultDoesNotExist, TaskResultStatus, default_task_backend
 from model.version import code_version
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from core.errors import BadInput, Progress, no_progress
 from model.learning import baseline, evaluation, splits
-from model.learning.errors import BadInput, Progress, no_progress
 from model.learning.network import Init, build_network
 from model.learning.training import TrainSettings, train
 

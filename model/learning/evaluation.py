@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn import metrics as sk
 from torch import nn
 
-from model.learning.errors import BadInput, Progress, no_progress
+from core.errors import BadInput, Progress, no_progress
 
 Floats = NDArray[np.floating[Any]]
 PAPER = {"accuracy": {"mean": 0.89, "sd": 0.014}, "auc": {"mean": 0.96, "sd": 0.004}}

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from model.learning.patches import Patch, centre, check_size, content_sha256
 
 LABELS = "labels.csv"

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from model.learning.errors import BadInput, Progress, no_progress
+from core.errors import BadInput, Progress, no_progress
 from model.learning.evaluation import full_precision
 
 Buffers = Literal["batch", "final"]

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torchvision import models as zoo
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 
 Init = Literal["auto", "imagenet", "random"]
 

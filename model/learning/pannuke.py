@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from model.learning.patches import POSITIVE_FROM, Patch, centre, check_size, content_sha256
 
 EDGE, CHANNELS, NEOPLASTIC = 256, 6, 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 
 POSITIVE_FROM = 5
 """Tumour cells that make a patch positive; 0 is negative, 1 to 4 is left out (the paper's section 2.1)."""

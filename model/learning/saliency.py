@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from model.learning.errors import BadInput, Progress, no_progress
+from core.errors import BadInput, Progress, no_progress
 
 Method = Literal["gradient", "smoothgrad", "gradcam"]
 Maps = NDArray[np.float32]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, StratifiedKFold, train_test_split
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 
 Rows = NDArray[np.integer[Any]]
 CANDIDATES = 200

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import BadInput, Progress, no_progress
 from model.learning import tissue
-from model.learning.errors import BadInput, Progress, no_progress
 from model.learning.patches import POSITIVE_FROM, centre
 from model.learning.tissue import EDGE, Canvas, Look, Rng, Textures
 

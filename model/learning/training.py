@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from model.learning.errors import BadInput, Progress, no_progress
+from core.errors import BadInput, Progress, no_progress
 from model.learning.network import Network
 
 ROOM = 0.5

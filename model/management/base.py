@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from model.learning.errors import BadInput, Progress
+from core.errors import BadInput, Progress
 
 
 class JsonCommand(BaseCommand):

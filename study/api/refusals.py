@@ -8,7 +8,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study import selectors
 
 

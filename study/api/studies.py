@@ -52,11 +52,11 @@ class Studies(Rows):
         study = move(study=self.get_object(), actor=_actor(self.request), **more)
         return Response(self.get_serializer(study).data)
 
-    @extend_schema(request=None)
+    @extend_schema(request=None, responses=ORDERED)
     @action(detail=True, methods=["post"])
     def freeze(self, request: Request, slug: str) -> Response:
-        """Fix the protocol and every reader's order."""
-        return self._step(services.freeze_study)
+        """Fix the protocol and every reader's order, after every image was read and judged again."""
+        return self.ordered(orders.freeze(study=self.get_object(), by=request.user, actor=_actor(request)))
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])

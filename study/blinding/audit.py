@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from model.learning.errors import Progress, no_progress
+from core.errors import Progress, no_progress
 from study.blinding.channels import CHANNELS, Channel, common_prefix, features, pair_features
 from study.blinding.predict import Prediction, predict
 from study.blinding.redraw import Drawn

@@ -24,7 +24,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core import serializers
 from django.utils import timezone
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study.blinding.plants import IN_THE_ROWS, plant_rows
 from study.models import Assignment, Case, GuideImage, Presentation, ReadingSet, Stimulus, Study, User
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study.design.crossed import Claims, Components, SimulatedStudies
 from study.design.paper_design import paper_design
 from study.design.power import LARGEST_N, Discordance, correlated, margin_power, mcnemar_power, smallest_n

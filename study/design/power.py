@@ -17,7 +17,7 @@ from math import ceil, sqrt
 import numpy as np
 from scipy import special, stats
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 
 PowerOf = Callable[[int], float]
 LARGEST_N = 2000

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study.design.draws import Draws
 
 Stratify = Literal["group", "tumour_cells", "margin"]

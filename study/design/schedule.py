@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study.design.draws import Draws
 
 GROUPS_PER_BLOCK = (4, 5, 6)

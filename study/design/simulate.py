@@ -15,7 +15,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 
 SURE = 1e-9
 """Rates of 0 and 1 have no probit; they are taken as this close to them."""

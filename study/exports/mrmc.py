@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from openpyxl import Workbook
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from model.learning.spreadsheet import csv_chunks
 
 DUMMIES = 5

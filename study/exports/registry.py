@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from model.learning.spreadsheet import csv_chunks
 from study import selectors
 from study.auditing import latest_report

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study.statistics import published, secondary
 from study.statistics.agreement import Agreement
 from study.statistics.endpoint import Endpoint, endpoint

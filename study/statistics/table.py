@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study.statistics.schema import BY_NAME, REQUIRED, arm_family
 
 _TRUE_FALSE = {"true": 1, "false": 0, "yes": 1, "no": 0}

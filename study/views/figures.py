@@ -8,8 +8,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from attacks.models import Attack
+from core.errors import BadInput
 from model.jobs.services import submit
-from model.learning.errors import BadInput
 from model.models import Classifier, CrossValidation
 from study.views.office_common import researcher_page
 

@@ -7,7 +7,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study.invitations import InvitationGone, accept_invitation, open_invitation
 
 

@@ -1,19 +1,22 @@
 """The office's front page, and the data sets: import, counts, thumbnails."""
 
-from django.db.models.fields.files import FieldFile
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+import logging
+
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from attacks.models import Attack
+from core.errors import BadInput
+from core.images import read_bytes
 from model.jobs import selectors as job_selectors
-from model.learning.errors import BadInput
 from model.models import Classifier, Dataset, Job, Patch
 from study import office_selectors, orders
 from study.models import Study
 from study.office_forms import FolderForm, PanNukeForm
 from study.views.office_common import researcher_page, say_at_field
 
+log = logging.getLogger(__name__)
 page_methods = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -82,15 +85,16 @@ def dataset(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @researcher_page
 def patch_image(request: HttpRequest, pk: int) -> HttpResponse:
-    return image_response(get_object_or_404(Patch, pk=pk).image)
+    patch = get_object_or_404(Patch, pk=pk)
+    return image_response(patch.image.name, patch.sha256)
 
 
-def image_response(image: FieldFile) -> HttpResponse:
-    """A stored image; its bytes never change, so a browser may keep them for itself."""
+def image_response(name: str, sha256: str) -> HttpResponse:
+    """A stored image; its bytes never change, so a browser may keep them for itself. Changed or gone: 404, logged."""
     try:
-        file = image.open("rb")
-    except FileNotFoundError:
+        content = read_bytes(name, sha256=sha256)
+    except BadInput as error:
+        log.error("an image is not shown: %s", error)
         raise Http404 from None
-    response = FileResponse(file, content_type="image/png")
-    response.headers["Cache-Control"] = "private, max-age=86400, immutable"
-    return response
+    headers = {"Cache-Control": "private, max-age=86400, immutable"}
+    return HttpResponse(content, content_type="image/png", headers=headers)

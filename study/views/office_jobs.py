@@ -6,8 +6,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from core.errors import BadInput
 from model.jobs import selectors, services
-from model.learning.errors import BadInput
 from model.models import Job
 from study.office_selectors import in_words, made_by
 from study.views.office_common import paged, researcher_page

@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from attacks.models import Perturbation
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from model.models import Classifier
 from study import office_selectors, orders
 from study.office_forms import AttackForm, CrossValidateForm, TrainForm
@@ -148,4 +148,4 @@ def attack(request: HttpRequest, pk: int) -> HttpResponse:
 @researcher_page
 def perturbed_image(request: HttpRequest, pk: int) -> HttpResponse:
     perturbation = get_object_or_404(Perturbation.objects.exclude(image=""), pk=pk)
-    return image_response(perturbation.image)
+    return image_response(perturbation.image.name, perturbation.sha256)

@@ -52,7 +52,9 @@ def pair_image(request: HttpRequest, pk: int, which: str) -> HttpResponse:
     if which not in ("original", "altered"):
         raise Http404
     pair = get_object_or_404(Pair, pk=pk)
-    return image_response(pair.original if which == "original" else pair.image)
+    if which == "original":
+        return image_response(pair.original.name, pair.original_sha256)
+    return image_response(pair.image.name, pair.sha256)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

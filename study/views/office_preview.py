@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_POST, require_safe
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study import preview, texts
 from study import reading_selectors as selectors
 from study.models import GuideImage, Study
@@ -198,7 +198,7 @@ def image(request: HttpRequest, token: str) -> HttpResponse:
     stimulus = preview_of(found, answered=kept["answered"]).stimulus(token) if found else None
     if stimulus is None:
         raise Http404
-    return png(stimulus.image, stimulus.sha256)
+    return png(stimulus.image.name, stimulus.sha256)
 
 
 @require_safe
@@ -209,4 +209,4 @@ def guide(request: HttpRequest, token: str) -> HttpResponse:
     picture = preview.guide(found, token) if found else None
     if picture is None:
         raise Http404
-    return png(picture.image, picture.sha256)
+    return png(picture.image.name, picture.sha256)

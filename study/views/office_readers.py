@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study import readers, reading, reading_selectors
 from study.invitations import invite
 from study.models import Assignment, ReadingSet, Study

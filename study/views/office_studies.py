@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study import audit_log, orders, protocols, selectors, services
 from study.models import Study
 from study.office_power import power_of
@@ -17,7 +17,6 @@ from study.views.office_common import admin_page, researcher_page, say_at_field
 
 page_methods = require_http_methods(["GET", "HEAD", "POST"])
 STEPS: dict[str, Callable[..., Study]] = {
-    "freeze": services.freeze_study,
     "open": services.open_study,
     "close": services.close_study,
 }
@@ -103,8 +102,19 @@ def step(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         move(study=found, actor=actor(request))
     except BadInput as error:
         messages.error(request, str(error))
+    return redirect("office:study", slug=slug)
+
+
+@require_POST
+@admin_page
+def freeze(request: HttpRequest, slug: str) -> HttpResponse:
+    """Ask a worker to check every image and fix the protocol."""
+    try:
+        job = orders.freeze(study=get_object_or_404(Study, slug=slug), by=request.user, actor=actor(request))
+    except BadInput as error:
+        messages.error(request, str(error))
         return redirect("office:study", slug=slug)
-    return redirect("office:protocol" if name == "freeze" else "office:study", slug=slug)
+    return redirect("office:job", pk=job.pk)
 
 
 @require_POST

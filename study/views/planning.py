@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study import selectors
 from study.design.paper_design import paper_design
 from study.design.planning import plan

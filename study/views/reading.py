@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study import reading, texts
 from study import reading_selectors as selectors
 from study.models import Assignment, GuideImage

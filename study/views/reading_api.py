@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_POST, require_safe
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study import reading
 from study import reading_selectors as selectors
 from study.models import Assignment, Presentation

@@ -4,13 +4,13 @@ A stimulus leaves only while its presentation lies in the reader's window (see `
 is 404, whether it was guessed, belongs to somebody else, is over or is still to come.
 """
 
-import hashlib
 import logging
 
-from django.db.models.fields.files import FieldFile
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from core.errors import BadInput
+from core.images import read_bytes
 from study import reading_selectors as selectors
 from study.views.reading_common import claimed_user, recognised
 
@@ -21,12 +21,12 @@ def _nothing(status: int) -> HttpResponse:
     return HttpResponse(status=status, headers={"Cache-Control": "no-store"})
 
 
-def png(image: FieldFile, sha256: str) -> HttpResponse:
+def png(name: str, sha256: str) -> HttpResponse:
     """A picture's bytes, if they are those that were stored."""
-    with image.open("rb") as file:
-        content = file.read()
-    if hashlib.sha256(content).hexdigest() != sha256:
-        log.error("%s is not the file that was stored: its SHA-256 differs; it is not served", image.name)
+    try:
+        content = read_bytes(name, sha256=sha256)
+    except BadInput as error:
+        log.error("an image is not served: %s", error)
         return _nothing(500)
     headers = {"Content-Length": str(len(content)), "Cache-Control": "no-store"}
     return HttpResponse(content, content_type="image/png", headers=headers)
@@ -41,7 +41,7 @@ def stimulus(request: HttpRequest, token: str) -> HttpResponse:
         return _nothing(401)
     if named is None or not named.servable():
         return _nothing(404)
-    return png(named.stimulus.image, named.stimulus.sha256)
+    return png(named.stimulus.image.name, named.stimulus.sha256)
 
 
 @require_safe
@@ -49,4 +49,4 @@ def guide(request: HttpRequest, token: str) -> HttpResponse:
     if not request.user.is_authenticated:
         return _nothing(401)
     found = selectors.servable_guide(request.user, token)
-    return _nothing(404) if found is None else png(found.image, found.sha256)
+    return _nothing(404) if found is None else png(found.image.name, found.sha256)

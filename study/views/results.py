@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study import selectors
 from study.exports.figures import FIGURES
 from study.exports.registry import Export, Source, exports, find

@@ -94,7 +94,9 @@ def test_an_order_is_a_job_that_can_be_followed_to_its_study(as_role):
     assert found["result"]["study"] == "by-program"
     invited = ada("studies/by-program/readers/", {"username": "ann"})
     assert invited.status_code == 201 and "/reading/join/" in invited.json()["link"]
-    assert ada("studies/by-program/freeze/", {}).json()["protocol_sha256"]
+    freezing = ada("studies/by-program/freeze/", {})
+    assert freezing.status_code == 202 and run_attempt(freezing.json()["id"], 1) == "done", Job.objects.first().error
+    assert ada("studies/by-program/").json()["protocol_sha256"]
     assert ada("studies/by-program/open/", {}).json()["state"] == "open"
     assert ada("studies/by-program/readers/").json()["results"][0]["sets"][0] == {"set": 1, "planned": 8, "answered": 0}
 

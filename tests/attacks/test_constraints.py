@@ -15,7 +15,7 @@ from attacks.engine.constraints import (
     project,
     size,
 )
-from model.learning.errors import BadInput
+from core.errors import BadInput
 
 
 def by_hand(*pixels):

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacks.engine.constraints import displayed_norms, size
-from attacks.engine.display import chw, decode_png, encode_png, hwc, rounded, shown, to_bytes, within_pixels
+from attacks.engine.display import chw, hwc, rounded, shown, to_bytes, within_pixels
+from core.images import decode_png, encode_png
 
 images = st.integers(0, 2**31).map(
     lambda seed: torch.randint(0, 256, (2, 3, 6, 5), generator=torch.Generator().manual_seed(seed)).float()

@@ -12,9 +12,9 @@ from attacks import gallery
 from attacks.models import Attack
 from attacks.selectors import displayed_pixels
 from attacks.services import run_attack
+from core.errors import BadInput
 from model import figure_store
 from model import figures as of_models
-from model.learning.errors import BadInput
 from model.models import Classifier
 from model.training_services import cross_validate, train_classifier
 from tests.model.datasets import small_dataset

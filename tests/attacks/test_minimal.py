@@ -9,7 +9,7 @@ from attacks.engine import attack
 from attacks.engine.constraints import displayed_norms
 from attacks.engine.curves import check_budgets, plot, success_at, success_curve
 from attacks.engine.minimal import minimal
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from tests.attacks.networks import patches, trained
 from tests.attacks.test_pgd import answer
 

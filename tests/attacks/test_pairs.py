@@ -15,7 +15,7 @@ from attacks.engine.controls import shuffled_noise, visible_catch
 from attacks.engine.display import chw
 from attacks.engine.pairs import PairFolder, norms_of, variant_name
 from attacks.models import PairSet
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from tests.attacks.pair_files import HEADER, pair_folder, pixels
 
 

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from attacks.engine import attack
-from attacks.engine.display import decode_png, encode_png, hwc
+from attacks.engine.display import hwc
 from attacks.engine.passes import Passes, folded, gap_of_label, reached
 from attacks.engine.pgd import pgd
 from attacks.engine.recipe import recipe
-from model.learning.errors import BadInput
+from core.errors import BadInput
+from core.images import decode_png, encode_png
 from tests.attacks.networks import SmallNet, patches, trained
 
 

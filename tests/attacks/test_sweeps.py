@@ -12,8 +12,8 @@ from attacks.models import Attack
 from attacks.selectors import curves_of, displayed_pixels, flip_norms
 from attacks.services import delete_attack, run_attack
 from attacks.sweeps import load_universal, run_corruptions, run_minimal, run_universal
-from model.learning.errors import BadInput
-from model.selectors import patch_pixels
+from core.errors import BadInput
+from core.images import read_pixels
 
 
 def run_command(capsys, *args, **options):
@@ -37,7 +37,7 @@ def test_minimal_command_stores_smaller_flips_than_an_attack_makes_do_with(make_
     )
     assert smaller.mean() > 0.9
     for row in found.perturbations.filter(flipped=True)[:4]:
-        change = displayed_pixels(row).astype(int) - patch_pixels(row.patch)
+        change = displayed_pixels(row).astype(int) - read_pixels(row.patch.image.name, sha256=row.patch.sha256)
         assert row.l2 == pytest.approx(np.sqrt((change**2).mean()))
 
 
@@ -67,7 +67,11 @@ def test_universal_reports_training_unseen_noise_and_the_published_counts(make_c
     assert delta.delta.abs().max() <= 48
     for row in rows:
         if not row.already_wrong:
-            expected = np.clip(patch_pixels(row.patch) + delta.delta.permute(1, 2, 0).numpy(), 0, 255)
+            expected = np.clip(
+                read_pixels(row.patch.image.name, sha256=row.patch.sha256) + delta.delta.permute(1, 2, 0).numpy(),
+                0,
+                255,
+            )
             assert np.array_equal(displayed_pixels(row), expected)
 
 

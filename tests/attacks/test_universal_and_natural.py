@@ -18,7 +18,7 @@ from attacks.engine.universal import (
     universal,
     universal_recipe,
 )
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from tests.attacks.networks import patches, trained
 from tests.attacks.test_pgd import answer
 

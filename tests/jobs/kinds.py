@@ -7,8 +7,8 @@ import numpy as np
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
+from core.errors import BadInput
 from model.jobs.registry import job
-from model.learning.errors import BadInput
 
 
 def chunk_bytes(seed: int, chunk: int) -> bytes:

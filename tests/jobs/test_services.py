@@ -7,10 +7,10 @@ from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 
 import tests.jobs.kinds  # noqa: F401
+from core.errors import BadInput
 from model.jobs import services
 from model.jobs.registry import job as register
 from model.jobs.running import run_attempt
-from model.learning.errors import BadInput
 from model.models import Job
 
 pytestmark = pytest.mark.django_db(transaction=True)

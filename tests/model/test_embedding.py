@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from core.errors import BadInput
 from model.learning.embedding import Projection, company, features
-from model.learning.errors import BadInput
 from tests.model.test_training import dots, tiny
 
 

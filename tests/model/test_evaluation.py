@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from core.errors import BadInput
 from model.learning import baseline, crossval, evaluation
 from model.learning.crossval import Plan, run_fold, spread_of_folds
-from model.learning.errors import BadInput
 from model.learning.training import TrainSettings
 from tests.model.test_training import dots, tiny
 

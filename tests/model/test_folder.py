@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from model.learning.folder import PatchFolder, Summary, _read_table, read_image
 
 

@@ -14,8 +14,9 @@ from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.management import CommandError, call_command
 from PIL import Image
 
+from core.errors import BadInput
+from core.images import read_pixels
 from model import selectors
-from model.learning.errors import BadInput
 from model.learning.pannuke import PanNuke
 from model.learning.patches import Patch as ReadPatch
 from model.models import Dataset, Patch
@@ -179,7 +180,7 @@ def test_a_changed_or_missing_file_is_noticed(tmp_path, store):
     with pytest.raises(BadInput, match="has changed since it was stored"):
         selectors.dataset_arrays(dataset)
     with pytest.raises(BadInput, match="has changed"):
-        selectors.patch_pixels(first)
+        read_pixels(first.image.name, sha256=first.sha256)
     (store / first.image.name).unlink()
     with pytest.raises(BadInput, match="is missing from the file store"):
         selectors.dataset_arrays(dataset)

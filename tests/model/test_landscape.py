@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
+from core.errors import BadInput
 from model.learning import landscape as land
-from model.learning.errors import BadInput
 from model.learning.evaluation import full_precision
 from tests.model.test_training import dots, tiny
 

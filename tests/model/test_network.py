@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torchvision.models import VisionTransformer
 
+from core.errors import BadInput
 from model.learning import network as net
-from model.learning.errors import BadInput
 from model.learning.network import build_network, load_weights, read_state, save_weights
 
 SMALL = "shufflenet_v2_x0_5"

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from model.learning.pannuke import PAPER, PanNuke, Summary
 from tests.model.folds import CENTRAL, NEGATIVE, POSITIVE, nuclei, picture, small_fold, write_fold
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from model.learning.plots.interpretation import short
 from model.learning.saliency import mass_inside, mass_shift, saliency
 from tests.model.test_training import dots, tiny

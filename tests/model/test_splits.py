@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.errors import BadInput
 from model.learning import splits
-from model.learning.errors import BadInput
 
 
 def slides(rng, per_class=(12, 9)):

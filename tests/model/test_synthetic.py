@@ -11,7 +11,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from model.learning.pannuke import PanNuke
 from model.learning.synthetic import plan, synthesise
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from core.errors import BadInput
 from model.learning import evaluation
-from model.learning.errors import BadInput
 from model.learning.network import Network
 from model.learning.training import PRESETS, TrainSettings, preset, settle, train, window
 

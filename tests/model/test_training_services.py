@@ -9,11 +9,11 @@ import torch
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
+from core.errors import BadInput
 from model import training_services
 from model.evaluation_selectors import table_1a
 from model.figures import plane_of_classifier
 from model.learning import evaluation
-from model.learning.errors import BadInput
 from model.models import Classifier, CrossValidation, FoldResult
 from model.selectors import dataset_arrays
 from model.stored_network import stored_network

@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test.testcases import LiveServerThread
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study import audit_log
 from study.auditing import audit_copy, audit_study, latest_report
 from study.blinding.audit import LEAK, as_text

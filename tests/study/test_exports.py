@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from openpyxl import load_workbook
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from model.learning.spreadsheet import csv_chunks, neutral
 from study.exports.mrmc import DUMMIES, Readings, imrmc, mrmcaov, mrmcbinary, rjafroc
 from study.exports.registry import Source, exports

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study.invitations import invite
 from study.models import Invitation, User
 from tests import factories

@@ -20,9 +20,10 @@ from tests.pool import attacked_pool, png
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ADMINS = {
-    "study_new", "power", "study_unblind", "study_step", "readers", "reader_remind", "reader_withdraw", "reader_reopen",
+    "study_new", "power", "study_freeze",
+    "study_unblind", "study_step", "readers", "reader_remind", "reader_withdraw", "reader_reopen",
 }  # fmt: skip
-ARGUMENTS = {"slug": "small", "code": "R01", "number": 1, "pk": 1, "source": "folder", "name": "freeze",
+ARGUMENTS = {"slug": "small", "code": "R01", "number": 1, "pk": 1, "source": "folder", "name": "open",
              "which": "original", "token": "x" * 22}  # fmt: skip
 
 
@@ -206,7 +207,12 @@ def test_from_the_builder_to_an_open_study_with_two_readers(as_role, own_files):
     assert (study.state, study.slug, study.cases.count(), study.copies) == ("draft", "ordered", 6, 2)
     answer = client.post(f"/office/studies/{study.slug}/readers/", {"username": "ben", "days": 3})
     assert "/reading/join/" in answer.content.decode()
-    assert client.post(f"/office/studies/{study.slug}/steps/freeze/").url == f"/office/studies/{study.slug}/protocol/"
+    answer = client.post(f"/office/studies/{study.slug}/freeze/")
+    freezing = Job.objects.get(kind="freeze_study")
+    assert answer.url == f"/office/jobs/{freezing.pk}/"
+    again = client.post(f"/office/studies/{study.slug}/freeze/", follow=True).content.decode()
+    assert f"is being frozen by job {freezing.pk}" in again and Job.objects.filter(kind="freeze_study").count() == 1
+    assert run_attempt(freezing.pk, 1) == "done", Job.objects.get(pk=freezing.pk).error
     client.post(f"/office/studies/{study.slug}/steps/open/")
     study.refresh_from_db()
     assert study.state == "open" and {one.reader for one in study.assignments.all()} == {ann, ben}
@@ -395,5 +401,6 @@ def test_pairs_of_another_program_become_a_study(as_role, own_files):
     assert set(Stimulus.objects.values_list("arm", "budget", "attack")) == {
         ("original", None, ""), ("perturbed", 2.0, "blur"), ("perturbed-blur-6", 6.0, "blur"),
     }  # fmt: skip
-    assert client.post(f"/office/studies/{study.slug}/steps/freeze/").status_code == 302
+    client.post(f"/office/studies/{study.slug}/freeze/")
+    assert run_attempt(Job.objects.get(kind="freeze_study").pk, 1) == "done"
     assert not Attack.objects.exists()

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study.building import StudySettings, build_study
 from study.models import Presentation, Study, User
 from study.selectors import has_seen_arms

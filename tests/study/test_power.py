@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study.design.crossed import Components, SimulatedStudies, judge_one_reader, judge_several_readers
 from study.design.paper_design import joint_patterns, paper_design
 from study.design.planning import Assumptions, crossed, one_reading, plan

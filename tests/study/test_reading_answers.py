@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study import reading, services
 from study.models import AppendOnlyError, AuditEvent, Presentation, ReadingSet, Response
 from study.reading import Conflict, Given, NotServed

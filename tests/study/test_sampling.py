@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import chisquare
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study.design.sampling import draw_cases
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study.design import schedule as module
 from study.design.draws import Draws
 from study.design.schedule import StimulusKey, build_schedule, largest_gap, reader_seed, smallest_gap

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study.design.simulate import SimulatedReader, answer
 
 READER = SimulatedReader(lapse=0.0)

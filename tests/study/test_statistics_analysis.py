@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study.statistics.analysis import analyse
 from study.statistics.paired import tango
 from study.statistics.verdict import state, verdict

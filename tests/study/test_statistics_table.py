@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study.statistics.schema import COLUMNS, REQUIRED, arm_family, data_dictionary
 from study.statistics.table import check, read_csv
 from tests.study.readings import simulate

@@ -7,7 +7,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 
 from attacks.models import Attack, Perturbation
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from study import audit_log, selectors
 from study.building import StudySettings, build_study
 from study.models import AppendOnlyError, AuditEvent, Presentation, Response, Stimulus, Study, User

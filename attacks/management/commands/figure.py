@@ -6,9 +6,9 @@ from typing import Any
 
 from attacks import gallery
 from attacks.selectors import attack_named, classifier_named
+from core.errors import BadInput
 from model.evaluation_selectors import latest_cross_validation
 from model.figures import KINDS
-from model.learning.errors import BadInput
 from model.management.base import JsonCommand
 from model.selectors import dataset_named
 

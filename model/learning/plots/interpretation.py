@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from model.learning.plots.style import look, new, picture
 
 Pixels = NDArray[np.uint8]

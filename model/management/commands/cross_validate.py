@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from core.errors import BadInput
 from model import figure_store
 from model.evaluation_selectors import fold_answers, table_1a
-from model.learning.errors import BadInput
 from model.learning.plots import evaluation as plots
 from model.learning.plots.style import render
 from model.management.base import JsonCommand

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from model.management.base import JsonCommand
 from model.management.commands.train import classifier_report
 from model.models import Dataset

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from model.management.base import JsonCommand
 from study import selectors
 from study.exports.tables import as_text

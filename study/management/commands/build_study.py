@@ -3,10 +3,11 @@
 from typing import Any
 
 from attacks.models import Attack
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from model.management.base import JsonCommand
 from study.building import QUESTIONS, StudySettings, build_study
 from study.models import Study, User
+from study.verdicts import judge_again
 
 
 class Command(JsonCommand):
@@ -46,6 +47,7 @@ class Command(JsonCommand):
             actor=options["by"],
             readers=[_reader(name) for name in options["reader"]],
             freeze=not options["draft"],
+            judge=judge_again,
             settings=StudySettings(
                 positives=options["cases"],
                 negatives=options["negatives"],
@@ -77,6 +79,7 @@ class Command(JsonCommand):
             "pool": study.source["pool"],
             "seed": study.seed,
             "protocol_sha256": study.protocol_sha256,
+            "verdicts_checked": (study.protocol or {}).get("verdicts_checked"),
         }
 
 

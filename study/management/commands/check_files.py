@@ -5,8 +5,8 @@ For a restored backup, and for a timer. Exits non-zero when something is missing
 
 from typing import Any
 
+from core.errors import BadInput
 from model import stored_files
-from model.learning.errors import BadInput
 from model.management.base import JsonCommand
 from study import audit_log
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.core.management import call_command
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from model.management.base import JsonCommand
 from model.models import Dataset
 from study.models import Study, User

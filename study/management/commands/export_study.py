@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from model.learning.errors import BadInput
+from core.errors import BadInput
 from model.management.base import JsonCommand
 from study import selectors
 from study.exports.registry import Export, Source, exports

@@ -5,6 +5,7 @@ from typing import Any
 from model.management.base import JsonCommand
 from study.selectors import get_study
 from study.services import freeze_study, open_study
+from study.verdicts import judge_again
 
 
 class Command(JsonCommand):
@@ -16,7 +17,12 @@ class Command(JsonCommand):
         parser.add_argument("--by", default="command line", help="who freezes it, for the log")
 
     def run(self, *, study: str, keep_closed: bool, by: str, **options: Any) -> dict[str, Any]:
-        frozen = freeze_study(study=get_study(study), actor=by)
+        frozen = freeze_study(study=get_study(study), actor=by, judge=judge_again)
         if not keep_closed:
             frozen = open_study(study=frozen, actor=by)
-        return {"study": frozen.slug, "state": frozen.state, "protocol_sha256": frozen.protocol_sha256}
+        return {
+            "study": frozen.slug,
+            "state": frozen.state,
+            "protocol_sha256": frozen.protocol_sha256,
+            "verdicts_checked": frozen.protocol["verdicts_checked"],
+        }

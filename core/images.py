@@ -1,0 +1,66 @@
+"""Stored images: the one PNG encoder, and the one decoder, which first checks that these are the stored bytes.
+
+Every image that this project shows, judges or exports is read here, through its SHA-256.
+"""
+
+import hashlib
+import io
+from typing import Any
+
+import numpy as np
+from django.core.files.storage import default_storage
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.errors import BadInput
+
+SMALL_FILE = 1
+"""``compress_level`` for images that no reader sees: patches of a data set, masks."""
+
+
+def encode_png(pixels: NDArray[Any], *, compress_level: int = 0) -> bytes:
+    """PNG of uint8 (h, w, 3), or of bool (h, w) with one bit per pixel; lossless.
+
+    Without compression (the default, for everything a reader is shown) equal size in pixels gives equal length in
+    bytes: a compressed file would be longer for a perturbed picture than for its original, and so tell the arms apart.
+    """
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", compress_level=compress_level)
+    return buffer.getvalue()
+
+
+def decode_png(data: bytes) -> NDArray[np.uint8]:
+    """The pixels of a PNG whose bytes have been checked, uint8 (h, w, 3)."""
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def sha256_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_bytes(name: str, *, sha256: str) -> bytes:
+    """The bytes of a stored file.
+
+    Raises:
+        BadInput: the file is missing, or its bytes are not those that were stored.
+    """
+    try:
+        with default_storage.open(name) as file:
+            data = file.read()
+    except FileNotFoundError:
+        raise BadInput(f"{name} is missing from the file store. Restore it from a backup.") from None
+    if sha256_of(data) != sha256:
+        raise BadInput(f"{name} has changed since it was stored (its SHA-256 differs). Restore it from a backup.")
+    return data
+
+
+def read_pixels(name: str, *, sha256: str) -> NDArray[np.uint8]:
+    """The pixels of a stored PNG, uint8 (h, w, 3); raises as ``read_bytes``."""
+    return decode_png(read_bytes(name, sha256=sha256))
+
+
+def read_mask(name: str, *, sha256: str) -> NDArray[np.bool_]:
+    """A stored mask, bool (h, w); raises as ``read_bytes``."""
+    with Image.open(io.BytesIO(read_bytes(name, sha256=sha256))) as image:
+        return np.asarray(image.convert("1"))

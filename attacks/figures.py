@@ -11,7 +11,7 @@ from attacks.engine import attack as run_attack
 from attacks.engine.display import chw, hwc
 from attacks.models import Attack, Perturbation
 from attacks.selectors import displayed_pixels
-from core.errors import BadInput, Progress
+from core.errors import InvalidInput, Progress
 from model.figures import Drawn, Recipe
 from model.learning import embedding, saliency
 from model.learning.plots import interpretation as plots
@@ -104,7 +104,7 @@ def _pairs(attack: Attack, options: Mapping[str, Any], progress: Progress) -> Dr
 def _saliency(attack: Attack, options: Mapping[str, Any], progress: Progress) -> Drawn:
     rows = drawn_lots(flipped_rows(attack, True), options["count"], options["seed"])
     if not rows:
-        raise BadInput(f"Attack {attack} flipped no positive patch; there is nothing to explain.")
+        raise InvalidInput(f"Attack {attack} flipped no positive patch; there is nothing to explain.")
     pairs = pairs_of(attack, rows)
     before, after = _maps(attack, pairs, options, progress)
     title = f"{_what(attack)}"
@@ -134,7 +134,7 @@ def _mass(attack: Attack, options: Mapping[str, Any], progress: Progress) -> Dra
     """The number beside Fig. 3: does saliency leave the tumour nuclei?"""
     rows = drawn_lots(flipped_rows(attack, True), options["patches"], options["seed"])
     if not rows:
-        raise BadInput(f"Attack {attack} flipped no positive patch; there is nothing to measure.")
+        raise InvalidInput(f"Attack {attack} flipped no positive patch; there is nothing to measure.")
     masks = tumour_masks(attack.classifier.dataset, [row.patch_id for row in rows])
     before, after = _maps(attack, pairs_of(attack, rows), options, progress)
     summary = saliency.mass_shift(before, after, masks, seed=options["seed"])
@@ -166,7 +166,7 @@ def _embedding(attack: Attack, options: Mapping[str, Any], progress: Progress) -
     positive = np.array([truth[patch] for patch in ids])
     rows = flipped_rows(attack)
     if not rows:
-        raise BadInput(f"Attack {attack} flipped no patch; there is no adversarial point to show.")
+        raise InvalidInput(f"Attack {attack} flipped no patch; there is no adversarial point to show.")
     moved_positive = np.array([row.patch.tumour for row in rows])
     images = np.concatenate([dataset_arrays(dataset, ids), np.stack([displayed_pixels(row) for row in rows])])
     vectors = embedding.features(network, images, progress=progress)
@@ -270,7 +270,7 @@ def universal_delta(pairs: Sequence[Pair]) -> NDArray[np.int16]:
 
 def _universal(attack: Attack, options: Mapping[str, Any], progress: Progress) -> Drawn:
     if attack.kind != Attack.Kind.UNIVERSAL:
-        raise BadInput(f"Attack {attack} is not universal. Make one with: universal {attack.classifier}")
+        raise InvalidInput(f"Attack {attack} is not universal. Make one with: universal {attack.classifier}")
     rows = flipped_rows(attack)
     delta = universal_delta(pairs_of(attack, rows[:64]))
     shown = drawn_lots(flipped_rows(attack, True), options["count"], options["seed"])

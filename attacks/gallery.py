@@ -4,7 +4,7 @@ from typing import Any
 
 from attacks import figures as of_attacks
 from attacks.models import Attack
-from core.errors import BadInput, Progress, no_progress
+from core.errors import InvalidInput, Progress, no_progress
 from model import figures as of_models
 from model.figures import Made, Recipe
 from model.models import Classifier, CrossValidation
@@ -20,12 +20,12 @@ FITS: dict[type, tuple[str, ...]] = {
 
 
 def recipe_named(name: str) -> Recipe:
-    """The figure of that name or alias, or BadInput naming all."""
+    """The figure of that name or alias, or InvalidInput naming all."""
     try:
         return RECIPES[ALIASES.get(name, name)]
     except KeyError:
         known = ", ".join([*RECIPES, *(f"{alias} = {name}" for alias, name in ALIASES.items())])
-        raise BadInput(f"There is no figure {name!r}. There are: {known}.") from None
+        raise InvalidInput(f"There is no figure {name!r}. There are: {known}.") from None
 
 
 def figures_of(subject: Any) -> list[Recipe]:
@@ -34,10 +34,10 @@ def figures_of(subject: Any) -> list[Recipe]:
 
 
 def make(name: str, subject: Any, *, progress: Progress = no_progress, **options: Any) -> Made:
-    """The files of a figure, from the cache or drawn now; BadInput if it cannot be made of this."""
+    """The files of a figure, from the cache or drawn now; InvalidInput if it cannot be made of this."""
     recipe = recipe_named(name)
     if recipe.of not in FITS[type(subject)]:
-        raise BadInput(f"Figure {recipe.name} is made of {_needs(recipe)}, not of {subject}.")
+        raise InvalidInput(f"Figure {recipe.name} is made of {_needs(recipe)}, not of {subject}.")
     return of_models.make(recipe, subject, content_of(subject), progress=progress, **options)
 
 

@@ -13,11 +13,11 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from attacks.engine.pairs import PairFolder, ReadPair
-from attacks.pair_models import Pair, PairSet
-from core.errors import BadInput, Progress, no_progress
+from attacks.models import Pair, PairSet
+from core.errors import InvalidInput, Progress, no_progress
 from core.images import encode_png, sha256_of
+from core.version import code_version
 from model.models import Classifier
-from model.version import code_version
 
 
 def import_pairs(
@@ -34,12 +34,12 @@ def import_pairs(
     With a classifier, its verdicts on the decoded bytes of both images are recorded.
 
     Raises:
-        BadInput: naming file and line; nothing is kept then.
+        InvalidInput: naming file and line; nothing is kept then.
     """
     if not name.strip() or len(name) > 100:
-        raise BadInput("name: the pairs need a name of 1 to 100 characters.")
+        raise InvalidInput("the pairs need a name of 1 to 100 characters.", field="name")
     if PairSet.objects.filter(name=name).exists():
-        raise BadInput(f"name: there are pairs '{name}' already; choose another name.")
+        raise InvalidInput(f"there are pairs '{name}' already; choose another name.", field="name")
     pairs = PairFolder(folder)
     network = _network(classifier)
     place, written = f"pairs/{uuid4().hex}", []

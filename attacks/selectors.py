@@ -10,15 +10,9 @@ from numpy.typing import NDArray
 from attacks.engine.curves import success_curve
 from attacks.engine.norms import MEASURED
 from attacks.models import Attack, Perturbation
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.images import read_pixels
 from model.models import Classifier, Patch
-
-
-def is_researcher(user: Any) -> bool:
-    """May see what was done to a patch: researchers and admins. A reader must not; a superuser counts as an admin."""
-    return user.is_authenticated and (user.is_superuser or user.role in ("researcher", "admin"))
-
 
 CHUNK = 256
 """Patches that are attacked and stored together, unless an attack says otherwise."""
@@ -32,35 +26,35 @@ def chunk_for(classifier: Classifier, *, workers: int, positives_only: bool = Fa
 
 
 def classifier_named(name: str) -> Classifier:
-    """The classifier of that name, or BadInput naming those that exist."""
+    """The classifier of that name, or InvalidInput naming those that exist."""
     try:
         return Classifier.objects.select_related("dataset").get(name=name)
     except Classifier.DoesNotExist:
         names = ", ".join(Classifier.objects.values_list("name", flat=True)) or "none yet; train one first"
-        raise BadInput(f"No classifier called {name!r}. There are: {names}.") from None
+        raise InvalidInput(f"No classifier called {name!r}. There are: {names}.") from None
 
 
 def attack_named(name: str) -> Attack:
-    """The attack of that name, or BadInput naming those that exist."""
+    """The attack of that name, or InvalidInput naming those that exist."""
     try:
         return Attack.objects.select_related("classifier__dataset").get(name=name)
     except Attack.DoesNotExist:
         names = ", ".join(Attack.objects.values_list("name", flat=True)[:20]) or "none yet"
-        raise BadInput(f"No attack called {name!r}. There are: {names}.") from None
+        raise InvalidInput(f"No attack called {name!r}. There are: {names}.") from None
 
 
 def attacked_patches(classifier: Classifier, *, part: str = "test", positives_only: bool = False) -> list[Patch]:
-    """The patches of one part of the classifier's split, in the order of reading; BadInput if there are none."""
+    """The patches of one part of the classifier's split, in the order of reading; InvalidInput if there are none."""
     ids = classifier.split.get(part, [])
     patches = Patch.objects.filter(dataset=classifier.dataset, pk__in=ids).select_related("dataset").order_by("index")
     if len(patches) != len(ids):
-        raise BadInput(
+        raise InvalidInput(
             f"Of the {len(ids)} {part} patches of classifier {classifier} only {len(patches)} are left in data set "
             f"{classifier.dataset}. Import it again and train a new classifier."
         )
     chosen = [patch for patch in patches if patch.tumour or not positives_only]
     if not chosen:
-        raise BadInput(f"Classifier {classifier} has no {'positive ' * positives_only}{part} patches to attack.")
+        raise InvalidInput(f"Classifier {classifier} has no {'positive ' * positives_only}{part} patches to attack.")
     return chosen
 
 
@@ -135,7 +129,14 @@ def perturbation_table(attack: Attack) -> pd.DataFrame:
 
 
 def displayed_pixels(perturbation: Perturbation) -> NDArray[np.uint8]:
-    """The displayed bytes, uint8 (h, w, 3), checked against their SHA-256; BadInput if nothing was stored."""
+    """The displayed bytes, uint8 (h, w, 3), checked against their SHA-256; InvalidInput if nothing was stored."""
     if not perturbation.image:
-        raise BadInput(f"Patch {perturbation.patch} was not attacked: the classifier errs on it already.")
+        raise InvalidInput(f"Patch {perturbation.patch} was not attacked: the classifier errs on it already.")
     return read_pixels(perturbation.image.name, sha256=perturbation.sha256)
+
+
+def attacks(classifier: Classifier | None = None) -> QuerySet[Attack]:
+    found = Attack.objects.select_related("classifier").defer(
+        "classifier__split", "classifier__test_probabilities", "classifier__history"
+    )
+    return found.filter(classifier=classifier) if classifier else found

@@ -24,12 +24,12 @@ from attacks.engine.pgd import pgd
 from attacks.engine.recipe import recipe
 from attacks.models import Attack, Perturbation
 from attacks.selectors import CHUNK, attacked_patches, summarise
-from core.errors import BadInput, Progress, no_progress
+from core.errors import InvalidInput, Progress, no_progress
 from core.images import encode_png, sha256_of
+from core.version import code_version
 from model.models import Classifier, Patch
 from model.selectors import dataset_arrays
 from model.stored_network import stored_network
-from model.version import code_version
 
 Work = Callable[[Passes, Tensor, Tensor, int, Progress], PerturbationSet]
 """What makes a chunk's perturbations: of passes, images uint8 (n, 3, h, w), labels (n,), the first one's number."""
@@ -59,8 +59,8 @@ def run_attack(
     then finds them made and completes the attack. A ``chunk`` of patches (256) is attacked and stored together:
     small ones share few patches among many workers, and lose less when one is killed.
 
-    Raises BadInput, before anything is written, for settings out of range, a name used by another attack, a classifier
-    whose weights or patches are not what was recorded.
+    Raises InvalidInput, before anything is written, for settings out of range, a name used by another attack, a
+    classifier whose weights or patches are not what was recorded.
     """
     chosen = recipe(norm=norm, budget=budget, seed=seed, **settings)
     patches = attacked_patches(classifier, positives_only=positives_only)
@@ -120,7 +120,7 @@ def begin(
     """
     chunk = CHUNK if chunk is None else chunk
     if chunk < 1:
-        raise BadInput(f"chunk: {chunk} is too small; at least 1 patch.")
+        raise InvalidInput(f"{chunk} is too small; at least 1 patch.", field="chunk")
     determines = {
         "kind": str(kind),
         "weights_sha256": classifier.weights_sha256,
@@ -134,7 +134,7 @@ def begin(
     title = f"{name}{digest[:8]}" if name.endswith("-") else name
     title = title or f"{classifier.name[:60]}-{kind}-{norm}{'' if budget is None else f'-{budget:g}'}-{digest[:8]}"
     if len(title) > 100:
-        raise BadInput("An attack's name has 1 to 100 characters.")
+        raise InvalidInput("An attack's name has 1 to 100 characters.")
     machine = {"device": device or best_device(), "threads": torch.get_num_threads(), "chunk": chunk}
     try:
         with transaction.atomic():
@@ -154,13 +154,15 @@ def begin(
                 },
             )
     except IntegrityError as error:
-        raise BadInput(f"An attack called {title!r} was begun at the same moment. Choose another name.") from error
+        raise InvalidInput(f"An attack called {title!r} was begun at the same moment. Choose another name.") from error
     if made:
         return attack
     if attack.settings_sha256 != digest:
-        raise BadInput(f"Another attack is called {title!r}: its classifier or settings differ. Choose another name.")
+        raise InvalidInput(
+            f"Another attack is called {title!r}: its classifier or settings differ. Choose another name."
+        )
     if attack.completed_at is None and attack.code_version != code_version():
-        raise BadInput(
+        raise InvalidInput(
             f"Attack {title!r} was begun by version {attack.code_version} and this is {code_version()}: its second "
             "half might differ from its first. Delete it (in the admin) or choose another name."
         )
@@ -202,7 +204,7 @@ def prepared(classifier: Classifier, device: str | None = None) -> Passes:
 
 
 def network_of(classifier: Classifier) -> nn.Module:
-    """The classifier's network; BadInput if its weights are not what was saved."""
+    """The classifier's network; InvalidInput if its weights are not what was saved."""
     return stored_network(classifier)
 
 
@@ -214,10 +216,10 @@ def read(passes: Passes, patches: Sequence[Patch]) -> tuple[Tensor, Tensor]:
 
 @contextmanager
 def machine_of(attack: Attack) -> Iterator[str]:
-    """The device on which the attack began, with its number of threads; BadInput if it is not here."""
+    """The device on which the attack began, with its number of threads; InvalidInput if it is not here."""
     device, threads = attack.settings["device"], torch.get_num_threads()
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise BadInput(f"Attack {attack} was begun on {device}, which is not here: go on there, or begin another.")
+        raise InvalidInput(f"Attack {attack} was begun on {device}, which is not here: go on there, or begin another.")
     torch.set_num_threads(attack.settings["threads"])
     try:
         yield device

@@ -34,9 +34,9 @@ from attacks.engine.universal import (
 from attacks.models import Attack
 from attacks.selectors import CHUNK, attacked_patches, flip_norms
 from attacks.services import begin, fill, machine_of, prepared, read
-from core.errors import BadInput, Progress, no_progress
+from core.errors import InvalidInput, Progress, no_progress
+from core.version import code_version
 from model.models import Classifier, Patch
-from model.version import code_version
 
 SEARCHES = ("l0", "l1", "l1-rescaled", "l2", "linf")
 
@@ -107,7 +107,7 @@ def run_universal(
     unseen = attacked_patches(classifier, positives_only=True)
     for size in sizes:
         if not 1 <= size <= len(training):
-            raise BadInput(f"A training size of {size} is not from 1 to {len(training)}, the training positives.")
+            raise InvalidInput(f"A training size of {size} is not from 1 to {len(training)}, the training positives.")
     attack = begin(
         classifier=classifier,
         kind=Attack.Kind.UNIVERSAL,
@@ -198,7 +198,7 @@ def run_success_curves(
     """
     unknown = [one for one in searches if one not in SEARCHES]
     if unknown:
-        raise BadInput(f"There is no curve for {unknown[0]!r}; there are {', '.join(SEARCHES)}.")
+        raise InvalidInput(f"There is no curve for {unknown[0]!r}; there are {', '.join(SEARCHES)}.")
     attacks, rows = {}, []
     for place, one in enumerate(searches):
         norm, _, form = one.partition("-")

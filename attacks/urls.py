@@ -1,19 +1,31 @@
-"""A page per attack with its table and curve, and curves side by side, for researchers."""
+"""Addresses of attacks with their tables and curves, of imported pairs, and of the galleries of figures."""
 
 from django.urls import path
 
-from attacks import views
+from attacks import gallery_pages, pages, pair_pages
 
 app_name = "attacks"
 
 urlpatterns = [
-    path("<int:pk>/", views.attack_page, name="attack"),
-    path("<int:pk>/perturbations.csv", views.table_csv, name="table_csv"),
-    path("<int:pk>/curve.svg", views.curve_svg, name="curve"),
-    path("compare/", views.compare_page, name="compare"),
-    path("compare.svg", views.compare_svg, name="compare_svg"),
-    path("compare.csv", views.compare_csv, name="compare_csv"),
-    path("classifiers/<int:pk>/curves/", views.curves_page, name="curves"),
-    path("classifiers/<int:pk>/curves.svg", views.curves_svg, name="curves_svg"),
-    path("classifiers/<int:pk>/curves.csv", views.curves_csv, name="curves_csv"),
+    path("attacks/", pages.attacks, name="attacks"),
+    path("attacks/new/", pages.new_attack, name="attack_new"),
+    path("attacks/compare/", pages.compare_page, name="compare"),
+    path("attacks/compare.svg", pages.compare_svg, name="compare_svg"),
+    path("attacks/compare.csv", pages.compare_csv, name="compare_csv"),
+    path("attacks/<int:pk>/", pages.attack, name="attack"),
+    path("attacks/<int:pk>/patches/", pages.attack_page, name="perturbations"),
+    path("attacks/<int:pk>/perturbations.csv", pages.table_csv, name="table_csv"),
+    path("attacks/<int:pk>/curve.svg", pages.curve_svg, name="curve"),
+    path("perturbed/<int:pk>.png", pages.perturbed_image, name="perturbed"),
+    path("classifiers/<int:pk>/curves/", pages.curves_page, name="curves"),
+    path("classifiers/<int:pk>/curves/new/", pages.request_curves, name="curves_new"),
+    path("classifiers/<int:pk>/curves.svg", pages.curves_svg, name="curves_svg"),
+    path("classifiers/<int:pk>/curves.csv", pages.curves_csv, name="curves_csv"),
+    path("pairs/", pair_pages.pair_sets, name="pairs"),
+    path("pairs/new/", pair_pages.new_pairs, name="pairs_new"),
+    path("pairs/<int:pk>/", pair_pages.pair_set, name="pair_set"),
+    path("pair-images/<int:pk>/<str:which>.png", pair_pages.pair_image, name="pair_image"),
+    path("figures/<str:kind>/<int:pk>/", gallery_pages.gallery_page, name="gallery"),
+    path("figures/<str:kind>/<int:pk>/<slug:name>/make/", gallery_pages.request_figure, name="figure_new"),
+    path("figures/<str:kind>/<int:pk>/<slug:name>.<str:suffix>", gallery_pages.figure_file, name="figure_file"),
 ]

@@ -64,7 +64,7 @@ def peak_mb(reset: bool = False) -> float:
 
 
 def export(study: object, folder: Path) -> dict:
-    from study.exports.registry import Source, find
+    from study.results.exports.registry import Source, find
 
     found = {}
     for name in TABLES:
@@ -90,7 +90,7 @@ def main() -> None:
         folder = Path(name)
         os.environ["BLINDSPOT_HOME"] = name
         os.environ.pop("DATABASE_URL", None)
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "study.settings")
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
         os.environ.setdefault("LOG_LEVEL", "ERROR")
         sys.path.insert(0, str(ROOT))
         import django

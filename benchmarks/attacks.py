@@ -102,7 +102,7 @@ def material(options: argparse.Namespace) -> tuple[nn.Module, Tensor, Tensor, di
 
 
 def _stored(name: str) -> tuple[nn.Module, np.ndarray, np.ndarray, dict]:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "study.settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     import django
 
     django.setup()

@@ -176,7 +176,7 @@ def measure(readers: list[int], workers: int, threads: int) -> list[dict]:
     """All scenarios on the database of the environment."""
     with tempfile.TemporaryDirectory(prefix="blindspot-bench-") as folder:
         os.environ["BLINDSPOT_HOME"] = folder
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "study.settings")
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
         os.environ.setdefault("LOG_LEVEL", "ERROR")
         sys.path.insert(0, str(ROOT))
         import django

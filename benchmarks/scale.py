@@ -37,7 +37,7 @@ GUNICORN = ["--config", "deploy/gunicorn.py", "--log-level", "error"]
 def prepare(home: Path) -> None:
     """A Django of its own in ``home``; the caller's DATABASE_URL and REDIS_URL hold."""
     os.environ["BLINDSPOT_HOME"] = str(home)
-    os.environ["DJANGO_SETTINGS_MODULE"] = "study.settings"
+    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     os.environ["LOG_LEVEL"] = "ERROR"
     import django
     from django.core.management import call_command
@@ -95,8 +95,8 @@ def recipe(steps: int, chunk: int) -> dict:
 
 def run_by_workers(*, workers: int, threads: int, steps: int, patches: int, chunk: int) -> dict:
     """One attack, dealt to so many worker processes; timed from the first claim to the end of the last part."""
-    from model.jobs.services import submit
-    from model.models import Job
+    from jobs.models import Job
+    from jobs.services import submit
 
     name = f"{workers}-{threads}-{secrets.token_hex(2)}"
     job = submit(kind="attack", arguments={"classifier": "scale", "name": name} | recipe(steps, chunk), parts=workers)
@@ -174,8 +174,8 @@ def pages(*, steps: int, chunk: int) -> dict:
     from django.contrib.sessions.backends.db import SessionStore
 
     from attacks.models import Attack
-    from model.jobs.services import cancel, submit
-    from study.models import User
+    from core.models import User
+    from jobs.services import cancel, submit
 
     user = User.objects.create_user("bench", role=User.Role.RESEARCHER)
     session = SessionStore()
@@ -189,7 +189,7 @@ def pages(*, steps: int, chunk: int) -> dict:
         [sys.executable, "-m", "gunicorn", *GUNICORN, "--bind", f"127.0.0.1:{port}"],
         cwd=ROOT,
     )
-    addresses = {"healthz": "/healthz", "jobs": "/office/jobs/", "data_set": "/office/datasets/1/"}
+    addresses = {"healthz": "/healthz", "jobs": "/jobs/", "data_set": "/datasets/1/"}
 
     def ask(path: str) -> float:
         request = Request(f"http://127.0.0.1:{port}{path}", headers={"Cookie": f"sessionid={session.session_key}"})
@@ -243,7 +243,7 @@ def database_costs() -> dict:
     from django.db.models.functions import Now
 
     from attacks.models import Attack, Perturbation
-    from model.models import Job
+    from jobs.models import Job
 
     attack = Attack.objects.filter(completed_at__isnull=False).first()
     rows = list(Perturbation.objects.filter(attack=attack)[:CHUNK])

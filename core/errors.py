@@ -6,12 +6,24 @@ Progress = Callable[[int, int], None]
 """Called as ``progress(done, total)``; commands turn it into a bar on stderr, jobs into a bar on the page."""
 
 
-class BadInput(ValueError):
+class InvalidInput(ValueError):
     """Input from outside that cannot be used.
 
-    The message names the file, row or field, what is wrong with it and what to do. Nothing has been changed
-    when it is raised. Commands print it and exit non-zero; pages show it beside the field.
+    The message names the file or row (``field`` the setting), says what is wrong with it and what to do. Nothing has
+    been changed when it is raised. Commands print it and exit non-zero; pages show ``message`` beside ``field``; the
+    interface for programs answers 400 with both.
     """
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.message, self.field = message, field
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}" if self.field else self.message
+
+
+class NotYet(InvalidInput):
+    """A sound request at the wrong time, such as results before unblinding; the interface answers 409."""
 
 
 def no_progress(done: int, total: int) -> None:

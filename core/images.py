@@ -12,7 +12,7 @@ from django.core.files.storage import default_storage
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 
 SMALL_FILE = 1
 """``compress_level`` for images that no reader sees: patches of a data set, masks."""
@@ -43,15 +43,15 @@ def read_bytes(name: str, *, sha256: str) -> bytes:
     """The bytes of a stored file.
 
     Raises:
-        BadInput: the file is missing, or its bytes are not those that were stored.
+        InvalidInput: the file is missing, or its bytes are not those that were stored.
     """
     try:
         with default_storage.open(name) as file:
             data = file.read()
     except FileNotFoundError:
-        raise BadInput(f"{name} is missing from the file store. Restore it from a backup.") from None
+        raise InvalidInput(f"{name} is missing from the file store. Restore it from a backup.") from None
     if sha256_of(data) != sha256:
-        raise BadInput(f"{name} has changed since it was stored (its SHA-256 differs). Restore it from a backup.")
+        raise InvalidInput(f"{name} has changed since it was stored (its SHA-256 differs). Restore it from a backup.")
     return data
 
 

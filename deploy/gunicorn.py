@@ -1,7 +1,7 @@
 """How gunicorn serves the pages: ``gunicorn --config deploy/gunicorn.py --bind ADDRESS``, in the checkout."""
 
-wsgi_app = "study.wsgi"
-worker_class = "study.fair_worker.FairWorker"
+wsgi_app = "config.wsgi"
+worker_class = "study.reading.fair_worker.FairWorker"
 workers = 2  # one per core
 threads = 2  # so that a page of the office that computes for seconds does not stop the readers of its process
 preload_app = True  # the application is loaded once, and its memory shared

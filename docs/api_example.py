@@ -1,4 +1,4 @@
-"""From an attack to the readers' answers as CSV. Set BLINDSPOT (the address) and TOKEN (from /office/token/)."""
+"""From an attack to the readers' answers as CSV. Set BLINDSPOT (the address) and TOKEN (from /token/)."""
 
 import json
 import os

@@ -5,19 +5,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from model.learning import evaluation
 from model.learning.crossval import spread_of_folds
 from model.models import Classifier, CrossValidation, Patch
 
 
 def latest_cross_validation(dataset: Any) -> CrossValidation:
-    """The data set's cross-validation that was finished last, or BadInput."""
+    """The data set's cross-validation that was finished last, or InvalidInput."""
     found = (
         CrossValidation.objects.filter(dataset=dataset, completed_at__isnull=False).order_by("-completed_at").first()
     )
     if found is None:
-        raise BadInput(f"No cross-validation of {dataset} is finished. Run: cross_validate {dataset}")
+        raise InvalidInput(f"No cross-validation of {dataset} is finished. Run: cross_validate {dataset}")
     return found
 
 

@@ -14,18 +14,18 @@ import pandas as pd
 from django.core.files.storage import default_storage
 from matplotlib.figure import Figure
 
-from core.errors import BadInput, Progress, no_progress
-from model import figure_store
+from core import figure_store
+from core.errors import InvalidInput, Progress, no_progress
+from core.plot_style import render
+from core.spreadsheet import csv_of
+from core.version import code_version
 from model.evaluation_selectors import fold_answers, table_1a, test_answers
 from model.learning import evaluation, landscape
 from model.learning.plots import evaluation as plots
 from model.learning.plots import spaces
-from model.learning.plots.style import render
-from model.learning.spreadsheet import csv_of
 from model.models import Classifier, CrossValidation, Patch
 from model.selectors import dataset_arrays
 from model.stored_network import stored_network
-from model.version import code_version
 
 KINDS = ("svg", "png", "pdf")
 
@@ -71,7 +71,7 @@ def make(
 ) -> Made:
     """The figure's files, from the cache or drawn now. ``content`` is what identifies the subject.
 
-    Raises BadInput for an option the figure does not have, and where the subject lacks what it needs.
+    Raises InvalidInput for an option the figure does not have, and where the subject lacks what it needs.
     """
     chosen = settle_options(recipe, options)
     key = key_of(recipe, content, chosen)
@@ -97,7 +97,7 @@ def settle_options(recipe: Recipe, options: Mapping[str, Any]) -> dict[str, Any]
     strangers = sorted(set(given) - set(recipe.options))
     if strangers:
         known = ", ".join(sorted(recipe.options)) or "none"
-        raise BadInput(f"{strangers[0]}: figure {recipe.name} has no such option. It has: {known}.")
+        raise InvalidInput(f"{strangers[0]}: figure {recipe.name} has no such option. It has: {known}.")
     return dict(recipe.options) | given
 
 
@@ -141,7 +141,7 @@ def _answers(subject: Classifier | CrossValidation) -> tuple[list[plots.Answers]
         title = _runs_of(subject)
         answers = fold_answers(subject)
         if not answers:
-            raise BadInput(f"No fold of the cross-validation of {subject.dataset} is finished.")
+            raise InvalidInput(f"No fold of the cross-validation of {subject.dataset} is finished.")
         return answers, title
     return [test_answers(subject)], f"{subject.name}, {len(subject.split['test'])} test patches"
 
@@ -191,7 +191,7 @@ def _folds(subject: CrossValidation, options: Mapping[str, Any], progress: Progr
     table = table_1a(subject)
     rows = table.get("per_fold", [])
     if not rows:
-        raise BadInput(f"No fold of the cross-validation of {subject.dataset} is finished.")
+        raise InvalidInput(f"No fold of the cross-validation of {subject.dataset} is finished.")
     frame = pd.DataFrame(
         {key: row[key] for key in ("run", "fold", "n", "accuracy", "auc")}
         | {f"colour_only_{key}": (row["colour_only"] or {}).get(key) for key in ("accuracy", "auc")}
@@ -207,7 +207,7 @@ def plane_of_classifier(classifier: Classifier) -> landscape.Plane:
     """The plane of the weights' path, if the training kept it, checked against its SHA-256."""
     kept = classifier.settings.get("trajectory")
     if not kept:
-        raise BadInput(
+        raise InvalidInput(
             f"Classifier {classifier} has no recorded path of its weights. Train one with: "
             f"train {classifier.dataset} --trajectory"
         )

@@ -4,15 +4,10 @@ Dataset      a named, immutable collection of labelled patches
 Patch        one square H&E image with its reference label, group and tumour-cell count
 Classifier   a network's weights with the split, settings and seed that made them
 CrossValidation, FoldResult   Table 1a, one row per run and fold
-Job, JobWorker   work that a worker does and a page watches (``job_models``)
 """
 
 from django.conf import settings as project
 from django.db import models
-
-from model.job_models import Job, JobWorker
-
-__all__ = ["Classifier", "CrossValidation", "Dataset", "FoldResult", "Job", "JobWorker", "Patch"]
 
 
 def patch_path(patch: "Patch", filename: str) -> str:

@@ -1,25 +1,29 @@
 """Reading patches back: tables and arrays, in the order asked for."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from statistics import fmean, stdev
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from django.db.models import Count
 from numpy.typing import NDArray
 
 from core import images
-from core.errors import BadInput, Progress, no_progress
-from model.models import Dataset
+from core.errors import InvalidInput, Progress, no_progress
+from model.models import Classifier, CrossValidation, Dataset, Patch
 
 
 def dataset_named(name: str) -> Dataset:
-    """The data set of that name, or BadInput naming those that exist."""
+    """The data set of that name, or InvalidInput naming those that exist."""
     try:
         return Dataset.objects.get(name=name)
     except Dataset.DoesNotExist:
         names = ", ".join(Dataset.objects.values_list("name", flat=True)) or "none yet; import one first"
-        raise BadInput(f"No data set called {name!r}. There are: {names}.") from None
+        raise InvalidInput(f"No data set called {name!r}. There are: {names}.") from None
 
 
 def patch_table(dataset: Dataset) -> pd.DataFrame:
@@ -36,7 +40,7 @@ def dataset_arrays(
 ) -> NDArray[np.uint8]:
     """The pictures of the patches with these ids, in that order: uint8 (n, h, w, 3); all in reading order by default.
 
-    Raises BadInput if an id is not of this data set, or if a file is missing or is not the one that was imported.
+    Raises InvalidInput if an id is not of this data set, or if a file is missing or is not the one that was imported.
     """
     files = _files(dataset, ids, "image", "sha256")
     pixels = np.empty((len(files), dataset.size, dataset.size, 3), dtype=np.uint8)
@@ -52,13 +56,13 @@ def dataset_arrays(
 def tumour_masks(dataset: Dataset, ids: Sequence[int] | None = None) -> NDArray[np.bool_]:
     """Pixels of neoplastic nuclei, bool (n, h, w), in the order of ``ids``.
 
-    Raises BadInput if a patch has no mask: its source did not outline nuclei.
+    Raises InvalidInput if a patch has no mask: its source did not outline nuclei.
     """
     files = _files(dataset, ids, "tumour_mask", "tumour_mask_sha256", "name")
     masks = np.empty((len(files), dataset.size, dataset.size), dtype=bool)
     for place, (path, sha256, name) in enumerate(files):
         if not path:
-            raise BadInput(f"{name} of {dataset} has no mask of tumour nuclei; only PanNuke's layout brings them.")
+            raise InvalidInput(f"{name} of {dataset} has no mask of tumour nuclei; only PanNuke's layout brings them.")
         masks[place] = images.read_mask(path, sha256=sha256)
     return masks
 
@@ -70,7 +74,7 @@ def _files(dataset: Dataset, ids: Sequence[int] | None, *columns: str) -> list[t
         return list(by_id.values())
     strangers = [patch_id for patch_id in ids if patch_id not in by_id]
     if strangers:
-        raise BadInput(f"Patch {strangers[0]} (and {len(strangers) - 1} more) is not of data set {dataset}.")
+        raise InvalidInput(f"Patch {strangers[0]} (and {len(strangers) - 1} more) is not of data set {dataset}.")
     return [by_id[patch_id] for patch_id in ids]
 
 
@@ -79,3 +83,82 @@ def _in_threads(read, count: int, progress: Progress) -> None:
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         for done, _ in enumerate(pool.map(read, range(count)), start=1):
             progress(done, count)
+
+
+BINS = ((0, 0), (1, 4), (5, 9), (10, 19), (20, 49), (50, None))
+"""Tumour cells per patch, as shown; 0 and 5 are the paper's limits."""
+
+
+def datasets() -> list[Dataset]:
+    return list(Dataset.objects.annotate(classifier_count=Count("classifiers")))
+
+
+def groups(dataset: Dataset) -> list[dict[str, Any]]:
+    """Patches per slide or patient, the largest first; empty where no groups are known."""
+    rows = Counter()
+    positives = Counter()
+    for group, tumour in dataset.patches.exclude(group="").values_list("group", "tumour"):
+        rows[group] += 1
+        positives[group] += tumour
+    return [
+        {"group": group, "positives": positives[group], "negatives": count - positives[group], "patches": count}
+        for group, count in rows.most_common()
+    ]
+
+
+def cell_counts(dataset: Dataset) -> list[dict[str, Any]]:
+    """Patches by tumour cells; empty where no nuclei were outlined."""
+    counts = list(dataset.patches.exclude(tumour_cells=None).values_list("tumour_cells", flat=True))
+    if not counts:
+        return []
+    rows = []
+    for low, high in BINS:
+        number = sum(low <= count and (high is None or count <= high) for count in counts)
+        text = str(low) if low == high else f"{low} or more" if high is None else f"{low} to {high}"
+        rows.append({"cells": text, "patches": number, "share": number / len(counts)})
+    return rows
+
+
+def thumbnails(dataset: Dataset, *, each: int = 12) -> list[dict[str, Any]]:
+    """Some patches of both classes, spread over the order of reading."""
+    found = []
+    for tumour, word in ((True, "Tumour"), (False, "No tumour")):
+        ids = list(Patch.objects.filter(dataset=dataset, tumour=tumour).values_list("pk", flat=True))
+        step = max(1, len(ids) // each)
+        rows = Patch.objects.in_bulk(ids[::step][:each])
+        found.append({"word": word, "count": len(ids), "patches": [rows[pk] for pk in ids[::step][:each]]})
+    return found
+
+
+def table_1a_rows(dataset: Dataset | None = None) -> list[dict[str, Any]]:
+    """One row per cross-validation: mean and SD of accuracy and AUC over its folds, as in Table 1a."""
+    found = CrossValidation.objects.select_related("dataset").prefetch_related("results")
+    if dataset is not None:
+        found = found.filter(dataset=dataset)
+    rows = []
+    for one in found:
+        results = list(one.results.all())
+        row = {"cross_validation": one, "folds_done": len(results), "folds": one.runs * one.folds}
+        row["preset"] = (one.settings.get("settings") or {}).get("preset", "")
+        rows.append(row | spread_of(one))
+    return rows
+
+
+def spread_of(validation: CrossValidation) -> dict[str, float | None]:
+    """``accuracy``, ``accuracy_sd``, ``auc``, ``auc_sd`` over the folds that are done."""
+    results = list(validation.results.all())
+    found: dict[str, float | None] = {}
+    for name in ("accuracy", "auc"):
+        values = [getattr(result, name) for result in results]
+        found[name] = fmean(values) if values else None
+        found[f"{name}_sd"] = stdev(values) if len(values) > 1 else None
+    return found
+
+
+def classifiers() -> list[Classifier]:
+    """Without their splits and probabilities, which are long."""
+    return list(
+        Classifier.objects.select_related("dataset")
+        .defer("split", "test_probabilities", "history")
+        .annotate(attack_count=Count("attacks"))
+    )

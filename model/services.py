@@ -12,12 +12,12 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 
 from core import images
-from core.errors import BadInput, Progress, no_progress
+from core.errors import InvalidInput, Progress, no_progress
+from core.version import code_version
 from model.learning.folder import PatchFolder
 from model.learning.pannuke import PanNuke
 from model.learning.patches import Patch as ReadPatch
 from model.models import Dataset, Patch
-from model.version import code_version
 
 _CHUNK = 500  # rows per INSERT
 
@@ -86,8 +86,8 @@ def import_dataset(
     transaction that makes the rows, so that readers' answers do not wait for a lock; whatever fails, they are removed.
     A ``summary`` of ``patches`` (as the readers in ``model.learning`` have) is recorded in the data set's source.
 
-    Raises BadInput for a name in use, a class without patches, patches of different sizes or of one name, and passes
-    on what the reader raises.
+    Raises InvalidInput for a name in use, a class without patches, patches of different sizes or of one name, and
+    passes on what the reader raises.
     """
     check_name(name)
     total = len(patches) if hasattr(patches, "__len__") else 0
@@ -102,11 +102,13 @@ def import_dataset(
             height, width = patch.pixels.shape[:2]
             size = size or height
             if (height, width) != (size, size):
-                raise BadInput(f"{patch.name} is {width} x {height} pixels; the patches before it are {size} x {size}.")
+                raise InvalidInput(
+                    f"{patch.name} is {width} x {height} pixels; the patches before it are {size} x {size}."
+                )
             if patch.name in names:
-                raise BadInput(f"Two patches are called {patch.name}; each needs a name of its own.")
+                raise InvalidInput(f"Two patches are called {patch.name}; each needs a name of its own.")
             if len(patch.name) > 255 or len(patch.group) > 255:
-                raise BadInput(f"{patch.name}: name and group may have up to 255 characters.")
+                raise InvalidInput(f"{patch.name}: name and group may have up to 255 characters.")
             names.add(patch.name)
             rows.append(_store(patch, f"{folder}/{len(rows):06d}", files, index=len(rows)))
             digest.update(_fingerprint(patch))
@@ -116,7 +118,7 @@ def import_dataset(
         summary = patches.summary.as_dict() if hasattr(patches, "summary") else {}
         if not positives or not negatives:
             missing = "positive" if not positives else "negative"
-            raise BadInput(
+            raise InvalidInput(
                 f"No {missing} patch among the {len(rows)} that can be used ({_in_words(summary)}); "
                 f"a classifier needs both classes."
             )
@@ -154,15 +156,15 @@ def delete_dataset(*, dataset: Dataset) -> None:
 
 
 def check_name(name: str) -> None:
-    """Raise BadInput unless ``name`` can be given to a new data set."""
+    """Raise InvalidInput unless ``name`` can be given to a new data set."""
     if not name.strip() or len(name) > 100:
-        raise BadInput("The data set needs a name of 1 to 100 characters.")
+        raise InvalidInput("The data set needs a name of 1 to 100 characters.")
     if Dataset.objects.filter(name=name).exists():
         raise _name_taken(name)
 
 
-def _name_taken(name: str) -> BadInput:
-    return BadInput(f"A data set called {name!r} exists. Choose another name.")
+def _name_taken(name: str) -> InvalidInput:
+    return InvalidInput(f"A data set called {name!r} exists. Choose another name.")
 
 
 def _store(patch: ReadPatch, stem: str, files: list[str], *, index: int) -> Patch:

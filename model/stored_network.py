@@ -4,13 +4,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from model.learning.network import Network, load_weights
 from model.models import Classifier
 
 
 def stored_network(classifier: Classifier) -> Network:
-    """In evaluation mode on the CPU. Raises BadInput if its file is missing or is not the one that was saved."""
+    """In evaluation mode on the CPU. Raises InvalidInput if its file is missing or is not the one that was saved."""
     name = classifier.weights.name
     with tempfile.TemporaryDirectory(prefix="blindspot-weights-") as folder:
         copy = Path(folder) / Path(name).name
@@ -18,7 +18,7 @@ def stored_network(classifier: Classifier) -> Network:
             with classifier.weights.storage.open(name, "rb") as stored, copy.open("wb") as file:
                 shutil.copyfileobj(stored, file)
         except FileNotFoundError:
-            raise BadInput(f"{name} is missing from the file store. Restore it from a backup.") from None
+            raise InvalidInput(f"{name} is missing from the file store. Restore it from a backup.") from None
         try:
             return load_weights(
                 classifier.arch,
@@ -27,5 +27,5 @@ def stored_network(classifier: Classifier) -> Network:
                 image_size=classifier.dataset.size,
                 shrink=classifier.settings.get("shrink", 1),
             )
-        except BadInput as error:
-            raise BadInput(str(error).replace(str(copy), name)) from error
+        except InvalidInput as error:
+            raise InvalidInput(str(error).replace(str(copy), name)) from error

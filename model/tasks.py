@@ -1,13 +1,118 @@
-"""The one task: an attempt at a job. The queue carries its number; the job's row says what to do."""
+"""What the model wing does as jobs: importing patches, training, cross-validation."""
 
-from django.db import close_old_connections
+from typing import Any
 
-from model.jobs.running import run_attempt
-from model.tasks_seam import task
+from core import uploads
+from jobs.registry import Link, job
+from jobs.selectors import made_before
+from model.models import Classifier, CrossValidation, Dataset
+from model.selectors import dataset_named
 
 
-@task()
-def run_job(job_id: int, attempt: int) -> str:
-    """Returns the state in which the attempt left the job; a message that is out of date changes nothing."""
-    close_old_connections()  # a worker that has long been idle may hold one that the server has closed
-    return run_attempt(job_id, attempt)
+def _report(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "dataset": dataset.name,
+        "positives": dataset.positives,
+        "negatives": dataset.negatives,
+        "excluded": dataset.excluded,
+        "sha256": dataset.sha256,
+    }
+
+
+def _dataset(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
+    rows = Dataset.objects.filter(name=result.get("dataset")).only("pk", "name")
+    return [Link(f"data set {row.name}", "model:dataset", (row.pk,)) for row in rows]
+
+
+def _classifier(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
+    rows = Classifier.objects.filter(name=result.get("classifier")).only("pk", "name")
+    return [Link(f"classifier {row.name}", "model:classifier", (row.pk,)) for row in rows]
+
+
+def _cross_validation(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
+    rows = CrossValidation.objects.filter(pk=result.get("cross_validation")).only("pk")
+    figures = [Link("curves and folds", "attacks:gallery", ("cross-validation", row.pk)) for row in rows]
+    return _dataset(arguments, result) + figures
+
+
+@job(
+    "import_patches",
+    title="Import patches",
+    unit="patches",
+    links=_dataset,
+    cleanup=lambda **arguments: uploads.forget(arguments.get("upload", "")),
+)
+def import_patches(
+    context, *, name: str, size: int, upload: str = "", called: str = "", folder: str = ""
+) -> dict[str, Any]:
+    """A folder with ``labels.csv``: uploaded as a zip file, or on the server."""
+    from model.learning.folder import LABELS, PatchFolder
+    from model.services import import_dataset
+
+    def take(path: Any, source: dict[str, Any]) -> Dataset:
+        return import_dataset(
+            name=name,
+            kind=Dataset.Kind.FOLDER,
+            patches=PatchFolder(path, size=size),
+            source=source | {"size": size},
+            created_by=context.job.requested_by,
+            progress=context.progress,
+        )
+
+    dataset = made_before(Dataset, name, context.job)
+    if dataset is None and upload:
+        with uploads.unpacked(upload, marker=LABELS, called=called) as path:
+            dataset = take(path, {"upload": called})
+    elif dataset is None:
+        dataset = take(uploads.allowed_path(folder, field="folder"), {"folder": folder})
+    return _report(dataset)
+
+
+@job("import_pannuke", title="Import PanNuke", unit="patches", links=_dataset)
+def import_pannuke(context, *, name: str, folds: list[str], tissue: str, size: int) -> dict[str, Any]:
+    """PanNuke's own folders on the server."""
+    from model import services
+
+    dataset = made_before(Dataset, name, context.job) or services.import_pannuke(
+        name=name,
+        folds=[uploads.allowed_path(fold, field="folds") for fold in folds],
+        tissue=tissue,
+        size=size,
+        created_by=context.job.requested_by,
+        progress=context.progress,
+    )
+    return _report(dataset)
+
+
+@job("train", title="Train a classifier", unit="batches", links=_classifier)
+def train(context, *, name: str, dataset: str, **settings: Any) -> dict[str, Any]:
+    """``settings`` are those of ``model.training_services.train_classifier``; the whole training is one chunk."""
+    from model.training_services import train_classifier
+
+    classifier = made_before(Classifier, name, context.job) or train_classifier(
+        name=name,
+        dataset=dataset_named(dataset),
+        created_by=context.job.requested_by,
+        say=context.log,
+        progress=context.progress,
+        **settings,
+    )
+    return {
+        "classifier": classifier.name,
+        "accuracy": classifier.metrics.get("accuracy"),
+        "auc": classifier.metrics.get("auc"),
+        "weights_sha256": classifier.weights_sha256,
+    }
+
+
+@job("cross_validate", title="Cross-validate", unit="batches", divisible=True, links=_cross_validation)
+def cross_validate(context, *, dataset: str, part: tuple[int, int] | None = None, **settings: Any) -> dict[str, Any]:
+    """Table 1a of a data set; a fold is a chunk."""
+    from model import training_services
+
+    validation = training_services.cross_validate(
+        dataset=dataset_named(dataset), part=part, say=context.log, progress=context.progress, **settings
+    )
+    folds = list(validation.results.values("accuracy", "auc"))
+    means = {name: sum(fold[name] for fold in folds) / len(folds) for name in ("accuracy", "auc")} if folds else {}
+    return {"dataset": dataset, "cross_validation": validation.pk, "folds": len(folds)} | means

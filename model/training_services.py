@@ -19,7 +19,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
-from core.errors import BadInput, Progress, no_progress
+from core.errors import InvalidInput, Progress, no_progress
+from core.version import code_version
 from model.evaluation_selectors import NO_GROUPS
 from model.learning import baseline, evaluation, landscape, splits
 from model.learning.crossval import FoldOutcome, Plan, derived_seed, run_fold
@@ -27,7 +28,6 @@ from model.learning.network import Init, Initialisation, Network, build_network,
 from model.learning.training import best_device, preset, train
 from model.models import Classifier, CrossValidation, Dataset, FoldResult
 from model.selectors import dataset_arrays, patch_table
-from model.version import code_version
 
 Say = Callable[[str], None]
 LARGEST_TRAJECTORY = 2_000_000_000
@@ -57,7 +57,7 @@ def train_classifier(
     keeps the plane of the weights' path for the loss landscape, where memory allows it. Warnings (a random start where
     ImageNet was hoped for, patches without groups) go to ``say`` and are recorded in the classifier's settings.
 
-    Raises BadInput, before anything is written, for settings that cannot be used and a name that is taken.
+    Raises InvalidInput, before anything is written, for settings that cannot be used and a name that is taken.
     """
     name = name or f"{dataset.name}-{arch}-{preset_name}-{seed}"
     check_classifier_name(name)
@@ -139,7 +139,7 @@ def import_classifier(
     test split: it was trained elsewhere, and whether it has seen these patches is not known here. ``shrink`` as in
     ``TrainSettings``.
 
-    Raises BadInput, before anything is written, if the weights do not fit.
+    Raises InvalidInput, before anything is written, if the weights do not fit.
     """
     name = name or f"{Path(weights).stem}-{arch}"
     check_classifier_name(name)
@@ -196,7 +196,7 @@ def cross_validate(
     """
     check_seed(seed)
     if part is not None and not 0 <= part[0] < part[1]:
-        raise BadInput(f"part: {part[0]} of {part[1]} does not exist; parts count from 0 to n - 1.")
+        raise InvalidInput(f"{part[0]} of {part[1]} does not exist; parts count from 0 to n - 1.", field="part")
     plan = Plan(
         settings=preset(preset_name, **changes),
         runs=runs,
@@ -237,16 +237,16 @@ def cross_validate(
 
 
 def check_classifier_name(name: str) -> None:
-    """Raise BadInput unless ``name`` can be given to a new classifier."""
+    """Raise InvalidInput unless ``name`` can be given to a new classifier."""
     if not name.strip() or len(name) > 100:
-        raise BadInput("The classifier needs a name of 1 to 100 characters.")
+        raise InvalidInput("The classifier needs a name of 1 to 100 characters.")
     if Classifier.objects.filter(name=name).exists():
-        raise BadInput(f"A classifier called {name!r} exists. Choose another name.")
+        raise InvalidInput(f"A classifier called {name!r} exists. Choose another name.")
 
 
 def check_seed(seed: int) -> None:
     if not 0 <= seed < 2**32:
-        raise BadInput(f"seed: {seed} is out of range; 0 to {2**32 - 1}.")
+        raise InvalidInput(f"{seed} is out of range; 0 to {2**32 - 1}.", field="seed")
 
 
 def machine() -> dict[str, Any]:

@@ -1,17 +1,8 @@
-"""The stock admin: users, studies and readers. What is blinded or append-only is left out or read-only."""
+"""The stock admin: studies and readers. What is blinded or append-only is left out or read-only."""
 
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
 
-from study.models import Assignment, AuditEvent, Study, User
-
-
-@admin.register(User)
-class PersonAdmin(UserAdmin):
-    list_display = ["username", "email", "role", "is_active", "last_login"]
-    list_filter = ["role", "is_active"]
-    fieldsets = [*UserAdmin.fieldsets, ("Blindspot", {"fields": ["role"]})]
-    add_fieldsets = [*UserAdmin.add_fieldsets, ("Blindspot", {"fields": ["role"]})]
+from study.models import Assignment, AuditEvent, Study
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):

@@ -12,9 +12,7 @@ AuditEvent     what was done, by whom; each carries the hash of the one before i
 import secrets
 
 from django.conf import settings as project
-from django.contrib.auth.models import AbstractUser
 from django.db import models
-from django.utils import timezone
 
 
 def new_token() -> str:
@@ -28,36 +26,6 @@ def stimulus_path(stimulus: "Stimulus", filename: str) -> str:
 
 def guide_path(image: "GuideImage", filename: str) -> str:
     return f"guides/{image.study_id}/{filename}"
-
-
-class User(AbstractUser):
-    class Role(models.TextChoices):
-        ADMIN = "admin", "admin"
-        RESEARCHER = "researcher", "researcher"
-        READER = "reader", "reader"
-
-    OFFICE = (Role.ADMIN, Role.RESEARCHER)
-
-    role = models.CharField(max_length=20, choices=Role.choices, default=Role.READER)
-    office_until = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="When they last had a role that sees arms."
-    )
-
-    @classmethod
-    def from_db(cls, db, field_names, values):
-        user = super().from_db(db, field_names, values)
-        user._was_in_office = user.__dict__.get("role") in cls.OFFICE or bool(user.__dict__.get("is_superuser"))
-        return user
-
-    def save(self, *args, **kwargs):
-        """Whoever leaves the office is remembered: what they saw there, they cannot read."""
-        in_office = self.role in self.OFFICE or self.is_superuser
-        if getattr(self, "_was_in_office", False) and not in_office:
-            self.office_until = timezone.now()
-            if kwargs.get("update_fields") is not None:
-                kwargs["update_fields"] = {*kwargs["update_fields"], "office_until"}
-        self._was_in_office = in_office
-        super().save(*args, **kwargs)
 
 
 class Study(models.Model):

@@ -9,8 +9,9 @@ from django.core.files.base import ContentFile
 from django.utils import timezone
 from PIL import Image
 
-from study import services
-from study.models import Assignment, Case, GuideImage, Stimulus, Study, User
+from core.models import User
+from study.models import Assignment, Case, GuideImage, Stimulus, Study
+from study.protocol import life as services
 
 PASSWORD = "quiet-grey-room-7"
 

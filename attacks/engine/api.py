@@ -10,7 +10,7 @@ from attacks.engine.passes import Passes
 from attacks.engine.pgd import pgd
 from attacks.engine.recipe import recipe
 from attacks.engine.results import PerturbationSet
-from core.errors import BadInput, Progress, no_progress
+from core.errors import InvalidInput, Progress, no_progress
 
 
 def attack(
@@ -38,7 +38,7 @@ def attack(
               ``attacks.engine.recipe``
     amp       bfloat16 gradients on CUDA; verdicts stay float32
 
-    The same arguments on the same device with the same number of threads give the same bytes. Raises BadInput for
+    The same arguments on the same device with the same number of threads give the same bytes. Raises InvalidInput for
     images of another type or shape, labels out of range, settings out of range, weights that are not finite.
     """
     chosen = recipe(norm=norm, budget=budget, **settings)
@@ -49,21 +49,23 @@ def attack(
 
 
 def check_images(passes: Passes, images: Any, labels: Any) -> Tensor:
-    """The labels as int64 (n,) on the CPU, or BadInput about the images, the labels or the network's answer."""
+    """The labels as int64 (n,) on the CPU, or InvalidInput about the images, the labels or the network's answer."""
     if not isinstance(images, Tensor) or images.dtype != torch.uint8:
         found = f"a tensor of {images.dtype}" if isinstance(images, Tensor) else type(images).__name__
-        raise BadInput(f"Images must be a uint8 tensor (n, 3, h, w) of values 0-255, not {found}.")
+        raise InvalidInput(f"Images must be a uint8 tensor (n, 3, h, w) of values 0-255, not {found}.")
     if images.ndim != 4 or images.shape[1] != 3 or not images.numel():
         hint = "; channels come second: images.permute(0, 3, 1, 2)" if images.ndim == 4 and images.shape[3] == 3 else ""
-        raise BadInput(f"Images must have shape (n, 3, h, w) with n of at least 1, not {tuple(images.shape)}{hint}.")
+        raise InvalidInput(
+            f"Images must have shape (n, 3, h, w) with n of at least 1, not {tuple(images.shape)}{hint}."
+        )
     targets = torch.as_tensor(np.asarray(labels)).reshape(-1)
     if len(targets) != len(images):
-        raise BadInput(f"There are {len(images)} images but {len(targets)} labels.")
+        raise InvalidInput(f"There are {len(images)} images but {len(targets)} labels.")
     if targets.is_floating_point() and not (targets == targets.round()).all():
-        raise BadInput("Labels must be whole numbers: the index of each image's class.")
+        raise InvalidInput("Labels must be whole numbers: the index of each image's class.")
     targets = targets.to(torch.int64)
     classes = passes.classes(images[:1])
     if targets.min() < 0 or targets.max() >= classes:
         row = int(((targets < 0) | (targets >= classes)).nonzero()[0])
-        raise BadInput(f"Label {int(targets[row])} of image {row} is not one of the network's {classes} classes.")
+        raise InvalidInput(f"Label {int(targets[row])} of image {row} is not one of the network's {classes} classes.")
     return targets

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks.engine.norms import NORMS, Norm
-from core.errors import BadInput
+from core.errors import InvalidInput
 
 
 def size(delta: Tensor, norm: Norm) -> Tensor:
@@ -99,17 +99,17 @@ def onto_l1_ball(delta: Tensor, budget: float | Tensor) -> Tensor:
 
 
 def check_budget(norm: str, budget: float | None) -> float:
-    """The budget as a number (infinity for "none"), or BadInput saying what range its norm allows."""
+    """The budget as a number (infinity for "none"), or InvalidInput saying what range its norm allows."""
     if norm not in NORMS:
-        raise BadInput(f"Norm {norm!r} is not one of {', '.join(NORMS)}.")
+        raise InvalidInput(f"Norm {norm!r} is not one of {', '.join(NORMS)}.")
     if norm == "none":
         if budget is not None and not math.isinf(budget):
-            raise BadInput("An attack without a norm has no budget: leave the budget out, or choose a norm.")
+            raise InvalidInput("An attack without a norm has no budget: leave the budget out, or choose a norm.")
         return math.inf
     if budget is None:
-        raise BadInput(f"The {norm} attack needs a budget in 0-255 units (for l0: a share of pixels).")
+        raise InvalidInput(f"The {norm} attack needs a budget in 0-255 units (for l0: a share of pixels).")
     top = 1.0 if norm == "l0" else 255.0
     if not 0 < budget <= top:
         meaning = "a share of pixels, above 0 and at most 1" if norm == "l0" else "in 0-255 units, above 0, at most 255"
-        raise BadInput(f"Budget {budget:g} is out of range: a budget for {norm} is {meaning}.")
+        raise InvalidInput(f"Budget {budget:g} is out of range: a budget for {norm} is {meaning}.")
     return float(budget)

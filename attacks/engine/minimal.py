@@ -22,7 +22,7 @@ from attacks.engine.norms import MEASURED, Norm
 from attacks.engine.passes import MARGIN, Passes, gap_of_label
 from attacks.engine.results import PerturbationSet
 from attacks.engine.sigma_zero import SigmaZero
-from core.errors import BadInput, Progress, no_progress
+from core.errors import InvalidInput, Progress, no_progress
 
 
 class Walker(Protocol):
@@ -70,13 +70,15 @@ class MinimalRecipe:
 
 
 def minimal_recipe(*, norm: str, rescaled: bool = False, steps: int | None = None, seed: int = 0) -> MinimalRecipe:
-    """A checked recipe; BadInput names what is out of range."""
+    """A checked recipe; InvalidInput names what is out of range."""
     if norm not in MEASURED:
-        raise BadInput(f"A minimal perturbation is minimal in one of {', '.join(MEASURED)}; {norm!r} is none of them.")
+        raise InvalidInput(
+            f"A minimal perturbation is minimal in one of {', '.join(MEASURED)}; {norm!r} is none of them."
+        )
     if rescaled and norm != "l1":
-        raise BadInput(f"Only L1 has a rescaled form of its own (section 2.2); {norm} has not.")
+        raise InvalidInput(f"Only L1 has a rescaled form of its own (section 2.2); {norm} has not.")
     if steps is not None and steps < 2:
-        raise BadInput(f"A minimal perturbation takes at least 2 steps, not {steps}.")
+        raise InvalidInput(f"A minimal perturbation takes at least 2 steps, not {steps}.")
     chosen = steps or DEFAULT_STEPS["l1-rescaled" if rescaled else norm]
     return MinimalRecipe(norm, rescaled, chosen, seed)
 

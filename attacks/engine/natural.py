@@ -15,7 +15,7 @@ from attacks.engine.constraints import displayed_norms
 from attacks.engine.curves import share
 from attacks.engine.norms import MEASURED
 from attacks.engine.passes import Passes, lost
-from core.errors import BadInput, Progress, no_progress
+from core.errors import InvalidInput, Progress, no_progress
 
 STAINS = torch.tensor([[0.650, 0.704, 0.286], [0.072, 0.990, 0.105]])
 """Optical densities of haematoxylin and eosin in red, green and blue (Ruifrok and Johnston 2001)."""
@@ -90,10 +90,10 @@ LADDER: dict[str, tuple[Callable[[Tensor, float, int], Tensor], str, tuple[float
 
 
 def changes(names: list[str] | None = None) -> list[Change]:
-    """Every change at every strength, or those of the kinds named; BadInput for an unknown kind."""
+    """Every change at every strength, or those of the kinds named; InvalidInput for an unknown kind."""
     unknown = [name for name in names or [] if name not in LADDER]
     if unknown:
-        raise BadInput(f"There is no natural change {unknown[0]!r}; there are {', '.join(LADDER)}.")
+        raise InvalidInput(f"There is no natural change {unknown[0]!r}; there are {', '.join(LADDER)}.")
     return [
         Change(name, strength, unit, apply)
         for name, (apply, unit, strengths) in LADDER.items()

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from model.learning.folder import read_image
 from model.learning.patches import SMALLEST
 
@@ -69,8 +69,8 @@ def variant_name(attack: str, budget: float | None) -> str:
 class PairFolder:
     """The pairs of a folder. The table is checked on construction, the images while iterating, one pair in memory.
 
-    Raises BadInput naming file and line for: a missing or unreadable table or image, a missing column, a label that is
-    not 0 or 1, a budget that is not a number, a path that leaves the folder, two rows with one original and one
+    Raises InvalidInput naming file and line for: a missing or unreadable table or image, a missing column, a label
+    that is not 0 or 1, a budget that is not a number, a path that leaves the folder, two rows with one original and one
     attack and budget, an original with two labels or groups, images that are not 8-bit RGB, that differ in size from
     their partner or from the first pair, that are too small, or whose pixels are equal.
     """
@@ -93,20 +93,22 @@ class PairFolder:
             original, perturbed = (self._pixels(row, name) for name in (row.original, row.perturbed))
             where = f"{self.table}, line {row.line}"
             if original.shape != perturbed.shape:
-                raise BadInput(
+                raise InvalidInput(
                     f"{where}: {row.original} is {_size(original)} pixels and {row.perturbed} {_size(perturbed)}; "
                     "both must have one size."
                 )
             shape = shape or original.shape
             if original.shape != shape:
-                raise BadInput(
+                raise InvalidInput(
                     f"{where}: {row.original} is {_size(original)} pixels, the pairs before it "
                     f"{shape[1]} x {shape[0]}; a study's images have one size."
                 )
             if min(shape[:2]) < SMALLEST:
-                raise BadInput(f"{where}: {row.original} is {_size(original)} pixels; at least {SMALLEST} are needed.")
+                raise InvalidInput(
+                    f"{where}: {row.original} is {_size(original)} pixels; at least {SMALLEST} are needed."
+                )
             if np.array_equal(original, perturbed):
-                raise BadInput(
+                raise InvalidInput(
                     f"{where}: {row.original} and {row.perturbed} show the same pixels; nothing was altered."
                 )
             yield ReadPair(row, original, perturbed, norms_of(original, perturbed))
@@ -116,11 +118,11 @@ class PairFolder:
         try:
             with Image.open(path) as image:
                 if image.mode != "RGB":
-                    raise BadInput(f"has pixel mode {image.mode}; save it as 8-bit RGB.")
+                    raise InvalidInput(f"has pixel mode {image.mode}; save it as 8-bit RGB.")
             return read_image(path)
-        except (BadInput, OSError, Image.DecompressionBombError) as error:
-            reason = error if isinstance(error, BadInput) else "is not an image that Pillow can read."
-            raise BadInput(f"{self.table}, line {row.line}: {name} {reason}") from error
+        except (InvalidInput, OSError, Image.DecompressionBombError) as error:
+            reason = error if isinstance(error, InvalidInput) else "is not an image that Pillow can read."
+            raise InvalidInput(f"{self.table}, line {row.line}: {name} {reason}") from error
 
 
 def _size(pixels: NDArray[np.uint8]) -> str:
@@ -129,17 +131,17 @@ def _size(pixels: NDArray[np.uint8]) -> str:
 
 def _read_table(folder: Path, table: Path) -> list[Row]:
     if not table.is_file():
-        raise BadInput(f"{table}: no such file. The folder needs a table with the columns {','.join(NEEDED)}.")
+        raise InvalidInput(f"{table}: no such file. The folder needs a table with the columns {','.join(NEEDED)}.")
     try:
         text = table.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadInput(f"{table}: not UTF-8 text (byte {error.start}). Save it as CSV UTF-8.") from error
+        raise InvalidInput(f"{table}: not UTF-8 text (byte {error.start}). Save it as CSV UTF-8.") from error
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=text.partition("\n")[0].count))
     reader.fieldnames = columns = [name.strip().lower() for name in reader.fieldnames or []]
     for needed in NEEDED:
         if columns.count(needed) != 1:
             found = ", ".join(columns) or "nothing"
-            raise BadInput(f"{table}, line 1: one column {needed!r} is needed; found: {found}.")
+            raise InvalidInput(f"{table}, line 1: one column {needed!r} is needed; found: {found}.")
     rows: list[Row] = []
     problems: list[str] = []
     pairs: dict[tuple[str, str], Row] = {}
@@ -151,30 +153,30 @@ def _read_table(folder: Path, table: Path) -> list[Row]:
             row = _checked(folder, record, reader.line_num)
             twin = pairs.setdefault((row.original, row.variant), row)
             if twin is not row:
-                raise BadInput(f"{row.original} with this attack and budget stands in line {twin.line} already.")
+                raise InvalidInput(f"{row.original} with this attack and budget stands in line {twin.line} already.")
             first = originals.setdefault(row.original, row)
             if (first.label, first.group) != (row.label, row.group):
-                raise BadInput(f"{row.original} has another label or group in line {first.line}.")
-        except BadInput as error:
+                raise InvalidInput(f"{row.original} has another label or group in line {first.line}.")
+        except InvalidInput as error:
             problems.append(f"line {reader.line_num}: {error}")
         else:
             rows.append(row)
     if problems:
         more = f"\n… and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
-        raise BadInput(f"{table}, " + "\n".join(problems[:_LISTED]) + more)
+        raise InvalidInput(f"{table}, " + "\n".join(problems[:_LISTED]) + more)
     if not rows:
-        raise BadInput(f"{table}: no pairs.")
+        raise InvalidInput(f"{table}: no pairs.")
     return rows
 
 
 def _checked(folder: Path, record: dict, line: int) -> Row:
-    """One row, or BadInput saying what is wrong with it."""
+    """One row, or InvalidInput saying what is wrong with it."""
     if None in record or None in record.values():
-        raise BadInput("the number of fields differs from the header's.")
+        raise InvalidInput("the number of fields differs from the header's.")
     given = {key: value.strip() for key, value in record.items()}
     label = given["label"]
     if label not in ("0", "1"):
-        raise BadInput(f"label is {label!r}; it must be 1 (tumour) or 0.")
+        raise InvalidInput(f"label is {label!r}; it must be 1 (tumour) or 0.")
     budget = None
     if given.get("budget"):
         try:
@@ -182,15 +184,15 @@ def _checked(folder: Path, record: dict, line: int) -> Row:
         except ValueError:
             budget = math.nan
         if not (math.isfinite(budget) and budget >= 0):
-            raise BadInput(f"budget is {given['budget']!r}; it must be a number from 0.")
+            raise InvalidInput(f"budget is {given['budget']!r}; it must be a number from 0.")
     files = []
     for column in ("original", "perturbed"):
         name = given[column].replace("\\", "/")
         path = (folder / name).resolve()
         if not name or not path.is_relative_to(folder.resolve()) or not path.is_file():
-            raise BadInput(f"{column} {name!r} is not a file in this folder.")
+            raise InvalidInput(f"{column} {name!r} is not a file in this folder.")
         if len(name) > 255:
-            raise BadInput(f"{column} has a name of more than 255 characters.")
+            raise InvalidInput(f"{column} has a name of more than 255 characters.")
         files.append(name)
     attack = given.get("attack", "")[:100]
     return Row(

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from model.learning.evaluation import full_precision
 
 Loss = Literal["ce", "margin"]
@@ -28,8 +28,8 @@ class Passes:
     ``ascend`` runs a copy with the batch normalisation folded into the convolutions, channels last, without weight
     gradients, in bfloat16 where ``amp`` asks for it: one forward pass that serves the gap and the gradient.
 
-    Images enter in 0-255 units; the network gets them divided by 255. Raises BadInput for weights that are not finite
-    and, from ``classes``, for fewer than two outputs.
+    Images enter in 0-255 units; the network gets them divided by 255. Raises InvalidInput for weights that are not
+    finite and, from ``classes``, for fewer than two outputs.
     """
 
     def __init__(
@@ -37,7 +37,9 @@ class Passes:
     ):
         for name, value in [*network.named_parameters(), *network.named_buffers()]:
             if value.is_floating_point() and not torch.isfinite(value).all():
-                raise BadInput(f"The network's {name} holds values that are not finite; train it again or load others.")
+                raise InvalidInput(
+                    f"The network's {name} holds values that are not finite; train it again or load others."
+                )
         self.device = torch.device(device) if device else _device_of(network)
         self.amp = amp and self.device.type == "cuda"
         judge = copy.deepcopy(network).to(self.device, torch.float32).eval().requires_grad_(False)
@@ -63,16 +65,16 @@ class Passes:
         return torch.cat(parts)
 
     def classes(self, image: Tensor) -> int:
-        """The number of outputs, from one (1, 3, h, w) image; BadInput unless there are at least two."""
+        """The number of outputs, from one (1, 3, h, w) image; InvalidInput unless there are at least two."""
         with torch.inference_mode():
             out = self._judge(_scaled(image.to(self.device, torch.float32)))
         if out.ndim != 2 or out.shape[1] < 2:
-            raise BadInput(
+            raise InvalidInput(
                 f"The network answers with shape {tuple(out.shape)} for one image; an attack needs (1, classes) with "
                 "two classes or more. Give a single output a second one: torch.cat([-z, z], 1)."
             )
         if not torch.isfinite(out).all():
-            raise BadInput("The network answers with values that are not finite.")
+            raise InvalidInput("The network answers with values that are not finite.")
         return int(out.shape[1])
 
     def ascend(self, images: Tensor, labels: Tensor, loss: Loss = "margin") -> tuple[Tensor, Tensor]:

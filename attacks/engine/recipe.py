@@ -8,7 +8,7 @@ from attacks.engine.constraints import check_budget
 from attacks.engine.display import ROUNDINGS, Rounding
 from attacks.engine.norms import Norm
 from attacks.engine.passes import LOSSES, Loss
-from core.errors import BadInput
+from core.errors import InvalidInput
 
 StepRule = Literal["raw", "sign", "l2"]
 STEP_RULES: tuple[StepRule, ...] = get_args(StepRule)
@@ -61,7 +61,7 @@ def recipe(
     paper: bool = False,
     seed: int = 0,
 ) -> Recipe:
-    """A checked ``Recipe``; BadInput names what is out of range.
+    """A checked ``Recipe``; InvalidInput names what is out of range.
 
     ``paper`` is section 2.2 to the letter: the raw cross-entropy gradient, judged on floats and rounded afterwards.
     """
@@ -75,13 +75,13 @@ def recipe(
         ("rounding", rounding, ROUNDINGS),
     ]:
         if value not in allowed:
-            raise BadInput(f"The {name} {value!r} is not one of {', '.join(allowed)}.")
+            raise InvalidInput(f"The {name} {value!r} is not one of {', '.join(allowed)}.")
     if steps < 1:
-        raise BadInput(f"An attack takes at least 1 step, not {steps}.")
+        raise InvalidInput(f"An attack takes at least 1 step, not {steps}.")
     if not 0 <= confidence < 1:
-        raise BadInput(f"The confidence is a probability from 0 up to, but not, 1; {confidence:g} is not.")
+        raise InvalidInput(f"The confidence is a probability from 0 up to, but not, 1; {confidence:g} is not.")
     if step_size is not None and not 0 < step_size < math.inf:
-        raise BadInput(f"The step size must be above 0; {step_size:g} is not.")
+        raise InvalidInput(f"The step size must be above 0; {step_size:g} is not.")
     return Recipe(
         norm=norm,  # type: ignore[arg-type]
         budget=limit,

@@ -24,7 +24,7 @@ from attacks.engine.display import rounded
 from attacks.engine.norms import MEASURED, Norm
 from attacks.engine.passes import LOSSES, Loss, Passes, gap_of_label
 from attacks.engine.results import PerturbationSet
-from core.errors import BadInput, Progress, no_progress
+from core.errors import InvalidInput, Progress, no_progress
 
 PUBLISHED = {"training": (619, 702), "unseen": (319, 376)}
 """Section 3.3: flipped of correctly classified positives, budget and step unstated."""
@@ -89,7 +89,7 @@ def universal_recipe(
     lead: float | None = None,
     seed: int = 0,
 ) -> UniversalRecipe:
-    """A checked recipe with the defaults of the paper's rule or of ours; BadInput names what is out of range."""
+    """A checked recipe with the defaults of the paper's rule or of ours; InvalidInput names what is out of range."""
     limit = check_budget(norm, budget)
     found = UniversalRecipe(
         norm=norm,  # type: ignore[arg-type]
@@ -104,11 +104,11 @@ def universal_recipe(
         seed=seed,
     )
     if found.loss not in LOSSES:
-        raise BadInput(f"The loss {found.loss!r} is not one of {', '.join(LOSSES)}.")
+        raise InvalidInput(f"The loss {found.loss!r} is not one of {', '.join(LOSSES)}.")
     if not 0 <= found.momentum < 1:
-        raise BadInput(f"Momentum is from 0 up to, but not, 1; {found.momentum:g} is not.")
+        raise InvalidInput(f"Momentum is from 0 up to, but not, 1; {found.momentum:g} is not.")
     if found.passes < 1 or found.batch < 1 or not found.step_size > 0:
-        raise BadInput("Passes and batch are at least 1, and the step size is above 0.")
+        raise InvalidInput("Passes and batch are at least 1, and the step size is above 0.")
     return found
 
 
@@ -130,8 +130,8 @@ def universal(
 ) -> Universal:
     """One perturbation learned on uint8 images (n, 3, h, w) (the training positives) with ``labels`` (n,).
 
-    ``settings``: see ``universal_recipe``. Images that the network gets wrong already are left out. Raises BadInput as
-    ``attacks.engine.attack`` does, and if no image is left.
+    ``settings``: see ``universal_recipe``. Images that the network gets wrong already are left out. Raises
+    InvalidInput as ``attacks.engine.attack`` does, and if no image is left.
     """
     passes = Passes(network, device=device)
     return learn(passes, images, check_images(passes, images, labels), universal_recipe(**settings), progress=progress)
@@ -144,7 +144,7 @@ def learn(
     started = time.perf_counter()
     right = (passes.judge(images).argmax(1) == labels).nonzero()[:, 0]
     if not len(right):
-        raise BadInput("The network gets every image wrong already: there is none to learn a perturbation on.")
+        raise InvalidInput("The network gets every image wrong already: there is none to learn a perturbation on.")
     draw = torch.Generator().manual_seed(recipe.seed)
     delta = torch.zeros(1, *images.shape[1:], device=passes.device)
     direction = torch.zeros_like(delta)
@@ -235,7 +235,9 @@ def by_training_size(
     rows = []
     for place, k in enumerate(sizes):
         if not 1 <= k <= len(images):
-            raise BadInput(f"A training size of {k} is not from 1 to {len(images)}, the number of training positives.")
+            raise InvalidInput(
+                f"A training size of {k} is not from 1 to {len(images)}, the number of training positives."
+            )
         found = learn(passes, images[order[:k]], labels[order[:k]], recipe)
         rows.append({"training": k} | found.norms() | flipped_share(judged(passes, *unseen, found)))
         progress(place + 1, len(sizes))

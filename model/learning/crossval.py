@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.errors import BadInput, Progress, no_progress
+from core.errors import InvalidInput, Progress, no_progress
 from model.learning import baseline, evaluation, splits
 from model.learning.network import Init, build_network
 from model.learning.training import TrainSettings, train
@@ -35,7 +35,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.runs < 1:
-            raise BadInput(f"runs: {self.runs} is too few; at least 1.")
+            raise InvalidInput(f"{self.runs} is too few; at least 1.", field="runs")
 
     def pairs(self) -> list[tuple[int, int]]:
         """Every (run, fold), run by run."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.errors import BadInput, Progress, no_progress
+from core.errors import InvalidInput, Progress, no_progress
 from model.learning.evaluation import full_precision
 from model.learning.network import Network
 
@@ -48,7 +48,7 @@ class Projection:
 
     def __init__(self, fitted: Features, *, method: Method = "umap", seed: int = 0, neighbours: int = 15):
         if len(fitted) < 4:
-            raise BadInput(f"{len(fitted)} patches are too few for a map; at least 4.")
+            raise InvalidInput(f"{len(fitted)} patches are too few for a map; at least 4.")
         self.method, self.seed, self._fitted = method, seed, fitted
         if method == "pca":
             from sklearn.decomposition import PCA
@@ -62,7 +62,7 @@ class Projection:
             self._reducer = UMAP(n_neighbors=nearby, random_state=seed, n_jobs=1, init="pca")
             self.points = self._reducer.fit_transform(fitted)
         else:
-            raise BadInput(f"method: {method!r} is not one of umap, pca.")
+            raise InvalidInput(f"{method!r} is not one of umap, pca.", field="method")
 
     @property
     def explained(self) -> tuple[float, float] | None:
@@ -94,7 +94,7 @@ def company(
     share of negatives among the originals. Distances are Euclidean in the full feature space, not on the map.
     """
     if not len(moved):
-        raise BadInput("There is no adversarial negative: no positive patch was flipped.")
+        raise InvalidInput("There is no adversarial negative: no positive patch was flipped.")
     from sklearn.neighbors import NearestNeighbors
 
     negative = ~np.asarray(originals_positive).astype(bool)

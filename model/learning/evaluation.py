@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn import metrics as sk
 from torch import nn
 
-from core.errors import BadInput, Progress, no_progress
+from core.errors import InvalidInput, Progress, no_progress
 
 Floats = NDArray[np.floating[Any]]
 PAPER = {"accuracy": {"mean": 0.89, "sd": 0.014}, "auc": {"mean": 0.96, "sd": 0.004}}
@@ -59,11 +59,11 @@ def full_precision() -> Iterator[None]:
 def metrics(labels: NDArray[Any], probabilities: Floats) -> dict[str, Any]:
     """n, accuracy at 0.5, AUC, average precision, Brier score and the confusion matrix [[tn, fp], [fn, tp]].
 
-    Raises BadInput where only one class is present: AUC is then undefined.
+    Raises InvalidInput where only one class is present: AUC is then undefined.
     """
     truth = np.asarray(labels).astype(int)
     if len(np.unique(truth)) != 2:
-        raise BadInput(f"The {len(truth)} patches to evaluate are all of one class; AUC needs both.")
+        raise InvalidInput(f"The {len(truth)} patches to evaluate are all of one class; AUC needs both.")
     called = np.asarray(probabilities) >= 0.5
     return {
         "n": len(truth),

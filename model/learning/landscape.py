@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.errors import BadInput, Progress, no_progress
+from core.errors import InvalidInput, Progress, no_progress
 from model.learning.evaluation import full_precision
 
 Buffers = Literal["batch", "final"]
@@ -80,15 +80,15 @@ def plane_of(path: Tensor) -> Plane:
     """Principal components of a path of weights, float32 (t, p) with t >= 3, by its t x t Gram matrix.
 
     The components are those of the centred path; the plane is laid through the last weights, where the loss is then
-    the finished network's own. Raises BadInput if the path does not span a plane.
+    the finished network's own. Raises InvalidInput if the path does not span a plane.
     """
     if len(path) < 3:
-        raise BadInput(f"The path has {len(path)} points; a plane needs three (two epochs). Train longer.")
+        raise InvalidInput(f"The path has {len(path)} points; a plane needs three (two epochs). Train longer.")
     centred = path - path.mean(0)
     values, vectors = torch.linalg.eigh(_gram(centred))
     values, vectors = values.flip(0).clamp(min=0), vectors.flip(1)
     if values[1] <= 1e-12 * values[0]:
-        raise BadInput("The path of the weights is a straight line: it does not span a plane.")
+        raise InvalidInput("The path of the weights is a straight line: it does not span a plane.")
     directions = (vectors[:, :2].float().T @ centred) / values[:2].sqrt().float()[:, None]
     coordinates = (path - path[-1]) @ directions.T
     sign = torch.where(coordinates[0] < 0, -1.0, 1.0)  # the path begins on the positive side: eigenvectors have no sign
@@ -109,9 +109,9 @@ def plane_bytes(plane: Plane) -> bytes:
 
 
 def plane_from_bytes(data: bytes, sha256: str = "") -> Plane:
-    """A plane from its file; BadInput if the file is not the one whose SHA-256 was recorded."""
+    """A plane from its file; InvalidInput if the file is not the one whose SHA-256 was recorded."""
     if sha256 and hashlib.sha256(data).hexdigest() != sha256:
-        raise BadInput("The file of the weights' path has changed since it was stored. Restore it from a backup.")
+        raise InvalidInput("The file of the weights' path has changed since it was stored. Restore it from a backup.")
     return Plane(**torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
 
 
@@ -139,7 +139,7 @@ def landscape(
     weights and buffers are as before when this returns.
     """
     if steps < 2:
-        raise BadInput(f"steps: {steps} is too few for a surface; at least 2.")
+        raise InvalidInput(f"{steps} is too few for a surface; at least 2.", field="steps")
     where = torch.device(device) if device else next(network.parameters()).device
     batches = _batches(images, labels, edge, batch_size, where)
     x, y = (_axis(plane.coordinates[:, axis].numpy(), steps, margin) for axis in (0, 1))

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torchvision import models as zoo
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 
 Init = Literal["auto", "imagenet", "random"]
 
@@ -110,11 +110,11 @@ def build_network(
     with a warning; ``imagenet`` insists; ``random`` asks for nothing. ``weights`` is a local state dict with
     torchvision's keys, whose head is replaced by a new one unless it has two outputs.
 
-    Raises BadInput for an unknown architecture, one that cannot take ``image_size``, ImageNet weights that are asked
-    for and cannot be had, and weights that do not fit or hold values that are not finite.
+    Raises InvalidInput for an unknown architecture, one that cannot take ``image_size``, ImageNet weights that are
+    asked for and cannot be had, and weights that do not fit or hold values that are not finite.
     """
     if init not in ("auto", "imagenet", "random"):
-        raise BadInput(f"init: {init!r} is not one of auto, imagenet, random.")
+        raise InvalidInput(f"{init!r} is not one of auto, imagenet, random.", field="init")
     network = _random(arch, seed, image_size, shrink)
     if weights is not None:
         state, sha256 = read_state(weights)
@@ -131,12 +131,12 @@ def build_network(
 def load_weights(arch: str, path: str | Path, *, sha256: str = "", image_size: int = 224, shrink: int = 1) -> Network:
     """A finished classifier from its weights file, in evaluation mode on the CPU.
 
-    Raises BadInput if the file's SHA-256 is not ``sha256`` (where given), if the weights do not fit the architecture
-    or its head has other than two outputs, and if a value is not finite.
+    Raises InvalidInput if the file's SHA-256 is not ``sha256`` (where given), if the weights do not fit the
+    architecture or its head has other than two outputs, and if a value is not finite.
     """
     state, found = read_state(path)
     if sha256 and found != sha256:
-        raise BadInput(f"{path} is not the file that was saved: its SHA-256 is {found}, recorded is {sha256}.")
+        raise InvalidInput(f"{path} is not the file that was saved: its SHA-256 is {found}, recorded is {sha256}.")
     network = _random(arch, 0, image_size, shrink)
     _load(network, state, str(path), image_size, any_head=False)
     check_network(network, image_size)
@@ -164,16 +164,16 @@ def read_state(path: str | Path) -> tuple[dict[str, Tensor], str]:
     """A state dict from a file (``weights_only=True``: no code is run) and the file's SHA-256.
 
     Takes a bare state dict or a checkpoint that holds one, with or without the prefixes that DataParallel and
-    Lightning write. Raises BadInput for anything else and for values that are not finite.
+    Lightning write. Raises InvalidInput for anything else and for values that are not finite.
     """
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise InvalidInput(f"{path} cannot be read: {error.strerror or error}.") from error
     try:
         found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is not its own
-        raise BadInput(
+        raise InvalidInput(
             f"{path} is not a PyTorch state dict that can be read safely ({type(error).__name__}). "
             "Save it with torch.save(model.state_dict(), file)."
         ) from error
@@ -181,16 +181,16 @@ def read_state(path: str | Path) -> tuple[dict[str, Tensor], str]:
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             found = found[key]
     if not isinstance(found, Mapping) or not found or not all(isinstance(value, Tensor) for value in found.values()):
-        raise BadInput(f"{path} holds no state dict (names of layers with their tensors).")
+        raise InvalidInput(f"{path} holds no state dict (names of layers with their tensors).")
     state = {_bare(str(key)): value for key, value in found.items()}
     for name, value in state.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
-            raise BadInput(f"{path}: {name} holds values that are not finite (NaN or infinite). Use sound weights.")
+            raise InvalidInput(f"{path}: {name} holds values that are not finite (NaN or infinite). Use sound weights.")
     return state, hashlib.sha256(data).hexdigest()
 
 
 def check_network(network: Network, image_size: int) -> None:
-    """Raise BadInput unless a forward pass of (2, 3, image_size, image_size) gives finite logits (2, 2)."""
+    """Raise InvalidInput unless a forward pass of (2, 3, image_size, image_size) gives finite logits (2, 2)."""
     was_training = network.training
     device = network.mean.device
     try:
@@ -198,21 +198,23 @@ def check_network(network: Network, image_size: int) -> None:
             logits = network.eval()(torch.full((2, 3, image_size, image_size), 0.5, device=device))
     except (RuntimeError, AssertionError, ValueError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise BadInput(f"{network.arch} cannot take patches of {image_size} x {image_size} pixels: {first}") from error
+        raise InvalidInput(
+            f"{network.arch} cannot take patches of {image_size} x {image_size} pixels: {first}"
+        ) from error
     finally:
         network.train(was_training)
     if not isinstance(logits, Tensor) or tuple(logits.shape) != (2, 2):
         shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise BadInput(f"{network.arch} answers two images with {shape}; two logits for each were expected.")
+        raise InvalidInput(f"{network.arch} answers two images with {shape}; two logits for each were expected.")
     if not torch.isfinite(logits).all():
-        raise BadInput(f"{network.arch} answers with values that are not finite.")
+        raise InvalidInput(f"{network.arch} answers with values that are not finite.")
 
 
 def last_linear(body: nn.Module, arch: str) -> tuple[str, nn.Linear]:
     """Name and module of the last linear layer: the head of every torchvision classifier that is used here."""
     linear = [(name, module) for name, module in body.named_modules() if isinstance(module, nn.Linear)]
     if not linear:
-        raise BadInput(f"{arch} has no linear layer to put two outputs on. Choose another, such as resnet18.")
+        raise InvalidInput(f"{arch} has no linear layer to put two outputs on. Choose another, such as resnet18.")
     return linear[-1]
 
 
@@ -226,10 +228,12 @@ def architectures() -> list[str]:
 
 def _random(arch: str, seed: int, image_size: int, shrink: int) -> Network:
     if not 1 <= shrink <= image_size:
-        raise BadInput(f"shrink: {shrink} is not a number of pixels from 1 to {image_size}.")
+        raise InvalidInput(f"{shrink} is not a number of pixels from 1 to {image_size}.", field="shrink")
     if arch not in architectures():
         close = ", ".join(name for name in architectures() if name[:4] == arch[:4].lower()) or "resnet18, densenet121"
-        raise BadInput(f"arch: torchvision has no classifier called {arch!r}. There are, for example: {close}.")
+        raise InvalidInput(
+            f"torchvision has no classifier called {arch!r}. There are, for example: {close}.", field="arch"
+        )
     options: dict[str, Any] = {"weights": None}
     if arch.startswith("vit_"):
         options["image_size"] = image_size // shrink
@@ -239,10 +243,10 @@ def _random(arch: str, seed: int, image_size: int, shrink: int) -> Network:
         try:
             body = zoo.get_model(arch, **options)
         except (ValueError, AssertionError, RuntimeError) as error:
-            raise BadInput(f"{arch} cannot take patches of {image_size} x {image_size} pixels: {error}") from error
+            raise InvalidInput(f"{arch} cannot take patches of {image_size} x {image_size} pixels: {error}") from error
         _new_head(body, arch)
     if getattr(body, "AuxLogits", None) is not None or getattr(body, "aux1", None) is not None:
-        raise BadInput(f"{arch} has auxiliary outputs, which are not supported. Choose another, such as resnet50.")
+        raise InvalidInput(f"{arch} has auxiliary outputs, which are not supported. Choose another, such as resnet50.")
     return Network(body, arch, shrink).eval()
 
 
@@ -259,7 +263,7 @@ def _load(network: Network, state: dict[str, Tensor], source: str, image_size: i
     status = "loaded"
     if outputs is not None and outputs != 2:
         if not any_head:
-            raise BadInput(
+            raise InvalidInput(
                 f"{source}: the head {name} has {outputs} output(s); a classifier needs two, the second for tumour. "
                 "Train one from these weights with `train DATASET --weights FILE`."
             )
@@ -272,7 +276,7 @@ def _load(network: Network, state: dict[str, Tensor], source: str, image_size: i
         network.body.load_state_dict(state, strict=True)
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines()[1:3]]
-        raise BadInput(f"{source} does not fit {network.arch}: {' '.join(lines)[:300]}") from error
+        raise InvalidInput(f"{source} does not fit {network.arch}: {' '.join(lines)[:300]}") from error
     return status
 
 
@@ -295,7 +299,7 @@ def _resized(state: dict[str, Tensor], image_size: int) -> dict[str, Tensor]:
 def _from_imagenet(network: Network, init: Init, seed: int, image_size: int) -> Initialisation:
     try:
         state, source, sha256 = _imagenet_state(network.arch)
-    except BadInput as error:
+    except InvalidInput as error:
         if init == "imagenet":
             raise
         reason = f"no ImageNet weights: {error}"
@@ -310,7 +314,7 @@ def _imagenet_state(arch: str) -> tuple[dict[str, Tensor], str, str]:
     try:
         weights = zoo.get_model_weights(arch).DEFAULT
     except (ValueError, AttributeError) as error:
-        raise BadInput(f"torchvision has no ImageNet weights for {arch}.") from error
+        raise InvalidInput(f"torchvision has no ImageNet weights for {arch}.") from error
     file = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(weights.url).path).name
     if not file.exists():
         _download(weights.url, file)
@@ -327,7 +331,7 @@ def _download(url: str, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(file), hash_prefix=file.stem.rpartition("-")[2], progress=False)
     except (OSError, RuntimeError) as error:
-        raise BadInput(f"{file.name} is not in torchvision's cache and could not be downloaded.") from error
+        raise InvalidInput(f"{file.name} is not in torchvision's cache and could not be downloaded.") from error
     finally:
         socket.setdefaulttimeout(before)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from model.learning.patches import POSITIVE_FROM, Patch, centre, check_size, content_sha256
 
 EDGE, CHANNELS, NEOPLASTIC = 256, 6, 0
@@ -56,7 +56,7 @@ class PanNuke:
     memory at a time, and fills ``summary``; 1 to 4 nuclei are excluded (the paper's section 2.1). ``size`` is the edge
     of the crop in pixels, 256 the whole patch; ``tissue`` is a name in ``types.npy`` in any case, or "all".
 
-    Raises BadInput at once for missing files and wrong shapes, types or tissue; while iterating for wrong values.
+    Raises InvalidInput at once for missing files and wrong shapes, types or tissue; while iterating for wrong values.
     """
 
     def __init__(self, paths: Sequence[str | Path], *, tissue: str = "Breast", size: int = 224) -> None:
@@ -69,7 +69,7 @@ class PanNuke:
         present = sorted({str(name) for names in types for name in names})
         wanted = tissue.casefold()
         if wanted != "all" and wanted not in {name.casefold() for name in present}:
-            raise BadInput(
+            raise InvalidInput(
                 f"No patch of tissue {tissue!r} in the given folds. They hold: {', '.join(present)}, or 'all'."
             )
         self._rows = [
@@ -118,27 +118,27 @@ class PanNuke:
 def find_folds(paths: Sequence[str | Path]) -> list[Fold]:
     """Every fold at or below ``paths``: the three files in one folder, or nested as PanNuke's archives unpack them.
 
-    A path may be a fold, a folder inside one, or a folder that holds several folds. Raises BadInput naming the missing
-    file, a path without any fold, or a fold given twice.
+    A path may be a fold, a folder inside one, or a folder that holds several folds. Raises InvalidInput naming the
+    missing file, a path without any fold, or a fold given twice.
     """
     if not paths:
-        raise BadInput("No fold given: name the folder that holds images.npy, types.npy and masks.npy.")
+        raise InvalidInput("No fold given: name the folder that holds images.npy, types.npy and masks.npy.")
     folds: list[Fold] = []
     for path in map(Path, paths):
         if not path.is_dir():
-            raise BadInput(f"{path}: no such folder. Give the folder that a PanNuke fold was unpacked into.")
+            raise InvalidInput(f"{path}: no such folder. Give the folder that a PanNuke fold was unpacked into.")
         found = [_fold_of(images) for images in _images_below(path)]
         if not found:
             present = [name for name in _FILES if any(path.rglob(name))]
             also = f" (only {', '.join(present)})" if present else ""
-            raise BadInput(f"{path}: no images.npy found in it or below it{also}. A fold has {', '.join(_FILES)}.")
+            raise InvalidInput(f"{path}: no images.npy found in it or below it{also}. A fold has {', '.join(_FILES)}.")
         folds += found
     names: dict[str, Fold] = {}
     for fold in folds:
         other = names.setdefault(fold.name, fold)
         if other is not fold:
             same = "given twice" if other.images.samefile(fold.images) else f"also the name of {other.images.parent}"
-            raise BadInput(
+            raise InvalidInput(
                 f"{fold.images.parent}: fold {fold.name!r} is {same}. Give each fold once, under its own name."
             )
     return folds
@@ -164,10 +164,10 @@ def _fold_of(images: Path) -> Fold:
     masks = next((folder / "masks.npy" for folder in beside if (folder / "masks.npy").is_file()), None)
     if masks is None:
         looked = ", ".join(str(folder) for folder in beside)
-        raise BadInput(f"{images}: its masks.npy is missing (looked in {looked}). Unpack the fold's masks too.")
+        raise InvalidInput(f"{images}: its masks.npy is missing (looked in {looked}). Unpack the fold's masks too.")
     types = next((folder / "types.npy" for folder in (here, masks.parent) if (folder / "types.npy").is_file()), None)
     if types is None:
-        raise BadInput(f"{images}: types.npy is missing beside it. It names each patch's tissue.")
+        raise InvalidInput(f"{images}: types.npy is missing beside it. It names each patch's tissue.")
     name = here.parent.name if here.name == "images" else here.name
     return Fold(name=name, images=images, types=types, masks=masks)
 
@@ -177,7 +177,7 @@ def _open(path: Path) -> NDArray:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise BadInput(
+        raise InvalidInput(
             f"{path}: cannot be read as a NumPy array ({error}). It may be cut short; download or unpack it again."
         ) from error
 
@@ -187,16 +187,18 @@ def _checked_types(fold: Fold) -> NDArray:
     images, masks = _open(fold.images), _open(fold.masks)
     for array, path, last in ((images, fold.images, 3), (masks, fold.masks, CHANNELS)):
         if array.ndim != 4 or array.shape[1:] != (EDGE, EDGE, last):
-            raise BadInput(f"{path}: shape {array.shape}, but PanNuke's is (n, {EDGE}, {EDGE}, {last}).")
+            raise InvalidInput(f"{path}: shape {array.shape}, but PanNuke's is (n, {EDGE}, {EDGE}, {last}).")
         if array.dtype.kind not in "fiu":
-            raise BadInput(f"{path}: dtype {array.dtype}, but numbers are needed (float64 or uint8).")
+            raise InvalidInput(f"{path}: dtype {array.dtype}, but numbers are needed (float64 or uint8).")
     types = np.asarray(_open(fold.types))
     if types.dtype.kind == "S":
         types = np.char.decode(types, "utf-8", "replace")
     if types.ndim != 1 or types.dtype.kind != "U":
-        raise BadInput(f"{fold.types}: shape {types.shape} and dtype {types.dtype}, but (n,) tissue names are needed.")
+        raise InvalidInput(
+            f"{fold.types}: shape {types.shape} and dtype {types.dtype}, but (n,) tissue names are needed."
+        )
     if not len(images) == len(masks) == len(types):
-        raise BadInput(
+        raise InvalidInput(
             f"{fold.images}: {len(images)} images, {len(masks)} masks ({fold.masks}) and {len(types)} tissue names "
             f"({fold.types}): the three files are not of one fold."
         )
@@ -204,17 +206,19 @@ def _checked_types(fold: Fold) -> NDArray:
 
 
 def _as_bytes(values: NDArray, path: Path, row: int) -> NDArray[np.uint8]:
-    """One (h, w, 3) crop as uint8, rounded; raises BadInput for anything that cannot be an 8-bit picture."""
+    """One (h, w, 3) crop as uint8, rounded; raises InvalidInput for anything that cannot be an 8-bit picture."""
     where = f"{path}, patch {row}"
     low, high = float(values.min()), float(values.max())
     if not np.isfinite(low + high):
-        raise BadInput(f"{where}: NaN or infinity among the pixels. The file is damaged; download or convert it again.")
+        raise InvalidInput(
+            f"{where}: NaN or infinity among the pixels. The file is damaged; download or convert it again."
+        )
     if low < 0 or high > 255:
-        raise BadInput(f"{where}: pixel values from {low:g} to {high:g}, but 0 to 255 is needed.")
+        raise InvalidInput(f"{where}: pixel values from {low:g} to {high:g}, but 0 to 255 is needed.")
     if high == 0:
-        raise BadInput(f"{where}: every pixel is 0. The file was not downloaded or unpacked completely.")
+        raise InvalidInput(f"{where}: every pixel is 0. The file was not downloaded or unpacked completely.")
     if high <= 1:
-        raise BadInput(f"{where}: pixel values only up to {high:g}; scaled to 0-1? PanNuke's are 0 to 255.")
+        raise InvalidInput(f"{where}: pixel values only up to {high:g}; scaled to 0-1? PanNuke's are 0 to 255.")
     return np.rint(values).astype(np.uint8)
 
 
@@ -222,5 +226,7 @@ def _nuclei(ids: NDArray, path: Path, row: int) -> NDArray:
     """The distinct instance ids other than 0 in an (h, w) crop of the neoplastic channel."""
     found = np.unique(ids)
     if not np.isfinite(found).all() or found[0] < 0 or (found != np.rint(found)).any():
-        raise BadInput(f"{path}, patch {row}: channel {NEOPLASTIC} must hold instance ids: whole numbers, 0 for none.")
+        raise InvalidInput(
+            f"{path}, patch {row}: channel {NEOPLASTIC} must hold instance ids: whole numbers, 0 for none."
+        )
     return found[found != 0]

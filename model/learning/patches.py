@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 
 POSITIVE_FROM = 5
 """Tumour cells that make a patch positive; 0 is negative, 1 to 4 is left out (the paper's section 2.1)."""
@@ -45,7 +45,7 @@ def content_sha256(pixels: NDArray[np.uint8]) -> str:
 
 
 def check_size(size: int, largest: int | None = None) -> None:
-    """Raise BadInput unless ``size`` (the edge of the centre crop, in pixels) can be cut."""
+    """Raise InvalidInput unless ``size`` (the edge of the centre crop, in pixels) can be cut."""
     if size < SMALLEST or (largest is not None and size > largest):
         limits = f"from {SMALLEST} to {largest}" if largest else f"at least {SMALLEST}"
-        raise BadInput(f"size {size}: the centre crop must be {limits} pixels wide.")
+        raise InvalidInput(f"size {size}: the centre crop must be {limits} pixels wide.")

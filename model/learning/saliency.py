@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.errors import BadInput, Progress, no_progress
+from core.errors import InvalidInput, Progress, no_progress
 
 Method = Literal["gradient", "smoothgrad", "gradcam"]
 Maps = NDArray[np.float32]
@@ -36,10 +36,10 @@ def saliency(
     smoothgrad  the mean of that over ``samples`` noisy copies, noise of SD ``noise`` in units of [0, 1] (Smilkov 2017)
     gradcam     channels of the last feature map weighted by their mean gradient, negative parts cut, enlarged to h x w
 
-    Raises BadInput for an unknown method and for Grad-CAM on a network without a feature map.
+    Raises InvalidInput for an unknown method and for Grad-CAM on a network without a feature map.
     """
     if method not in METHODS:
-        raise BadInput(f"saliency: {method!r} is not one of {', '.join(METHODS)}.")
+        raise InvalidInput(f"{method!r} is not one of {', '.join(METHODS)}.", field="saliency")
     where = torch.device(device) if device else next(network.parameters()).device
     wanted = torch.as_tensor(np.broadcast_to(np.asarray(classes), len(images)).astype(np.int64).copy())
     draw = torch.Generator().manual_seed(seed)
@@ -87,7 +87,7 @@ def mass_shift(
     usable = np.isfinite(was) & np.isfinite(now) & (area > 0)
     change = (now - was)[usable]
     if not len(change):
-        raise BadInput("No patch has both outlined tumour nuclei and a saliency map; nothing can be said.")
+        raise InvalidInput("No patch has both outlined tumour nuclei and a saliency map; nothing can be said.")
     draw = np.random.default_rng(seed)
     means = np.array([draw.choice(change, len(change)).mean() for _ in range(resamples)])
     low, high = np.quantile(means, [0.025, 0.975])
@@ -128,7 +128,9 @@ def _grad_cam(network: nn.Module, x: Tensor, target: Tensor) -> Tensor:
         for hook in hooks:
             hook.remove()
     if not kept:
-        raise BadInput("Grad-CAM needs a convolutional feature map, and this network has none; choose another method.")
+        raise InvalidInput(
+            "Grad-CAM needs a convolutional feature map, and this network has none; choose another method."
+        )
     (gradient,) = torch.autograd.grad(score, kept[-1])
     weights = gradient.mean((2, 3), keepdim=True)
     coarse = (weights * kept[-1]).sum(1, keepdim=True).relu()

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, StratifiedKFold, train_test_split
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 
 Rows = NDArray[np.integer[Any]]
 CANDIDATES = 200
@@ -19,7 +19,7 @@ def grouped(groups: NDArray[Any] | None) -> bool:
         return False
     named = np.asarray([str(group) != "" for group in groups])
     if named.any() and not named.all():
-        raise BadInput(f"{int((~named).sum())} of {len(named)} patches have no group; name all or none.")
+        raise InvalidInput(f"{int((~named).sum())} of {len(named)} patches have no group; name all or none.")
     return bool(named.all())
 
 
@@ -27,29 +27,33 @@ def split(labels: NDArray[Any], groups: NDArray[Any] | None, *, test_share: floa
     """Row numbers for training and for the test, each sorted.
 
     Without groups: stratified. With groups: of ``CANDIDATES`` random draws of whole groups the one in which the share
-    of each class comes nearest to ``test_share``. Raises BadInput where a class would be missing on one side.
+    of each class comes nearest to ``test_share``. Raises InvalidInput where a class would be missing on one side.
     """
     if not 0 < test_share < 1:
-        raise BadInput(f"test_share: {test_share} is not a share between 0 and 1.")
+        raise InvalidInput(f"{test_share} is not a share between 0 and 1.", field="test_share")
     truth, rows = np.asarray(labels).astype(int), np.arange(len(labels))
     if not grouped(groups):
         try:
             train, test = train_test_split(rows, test_size=test_share, stratify=truth, random_state=seed)
         except ValueError as error:
-            raise BadInput(f"{len(rows)} patches cannot be split with a test share of {test_share}: {error}") from error
+            raise InvalidInput(
+                f"{len(rows)} patches cannot be split with a test share of {test_share}: {error}"
+            ) from error
         return np.sort(train), np.sort(test)
     shuffle = GroupShuffleSplit(CANDIDATES, test_size=test_share, random_state=seed)
     try:
         drawn = list(shuffle.split(rows, truth, groups))
     except ValueError as error:
-        raise BadInput(f"The groups cannot be split with a test share of {test_share}: {error}") from error
+        raise InvalidInput(f"The groups cannot be split with a test share of {test_share}: {error}") from error
 
     def distance(pair: tuple[Rows, Rows]) -> float:
         return sum(abs(float(np.isin(rows[truth == label], pair[1]).mean()) - test_share) for label in (0, 1))
 
     train, test = min(drawn, key=distance)
     if len(set(truth[train])) < 2 or len(set(truth[test])) < 2:
-        raise BadInput("No split of the groups leaves both classes on both sides: there are too few groups of a class.")
+        raise InvalidInput(
+            "No split of the groups leaves both classes on both sides: there are too few groups of a class."
+        )
     return np.sort(train), np.sort(test)
 
 
@@ -62,15 +66,16 @@ def folds(labels: NDArray[Any], groups: NDArray[Any] | None, *, count: int, seed
     ]
     if count < 2 or min(per_class) < count:
         unit = "groups" if has_groups else "patches"
-        raise BadInput(
-            f"folds: {count} does not work with {per_class[1]} {unit} with tumour and {per_class[0]} without; "
-            "2 up to the smaller of them."
+        raise InvalidInput(
+            f"{count} does not work with {per_class[1]} {unit} with tumour and {per_class[0]} without; "
+            "2 up to the smaller of them.",
+            field="folds",
         )
     kind = StratifiedGroupKFold if has_groups else StratifiedKFold
     pairs = list(kind(count, shuffle=True, random_state=seed).split(rows, truth, groups if has_groups else None))
     for train, test in pairs:
         if len(set(truth[train])) < 2 or len(set(truth[test])) < 2:
-            raise BadInput(
+            raise InvalidInput(
                 f"With {count} folds one has a single class, as the groups are few or uneven. Ask for fewer."
             )
     return pairs

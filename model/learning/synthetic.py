@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import BadInput, Progress, no_progress
+from core.errors import InvalidInput, Progress, no_progress
 from model.learning import tissue
 from model.learning.patches import POSITIVE_FROM, centre
 from model.learning.tissue import EDGE, Canvas, Look, Rng, Textures
@@ -33,15 +33,16 @@ def synthesise(folder: str | Path, *, patches: int = 240, seed: int = 0, progres
     ``Fold 1/masks/fold1/masks.npy`` uint8 (n, 256, 256, 6), written memory-mapped. About half show at least 5 tumour
     cells in the central 224 x 224, half none, and every thirtieth 1 to 4. Equal seeds give equal bytes.
 
-    Raises BadInput for fewer than 10 patches, a negative seed or a fold that exists; removes what it wrote if it fails.
+    Raises InvalidInput for fewer than 10 patches, a negative seed or a fold that exists; removes what it wrote if it
+    fails.
     """
     if patches < 10:
-        raise BadInput(f"patches {patches}: at least 10 are needed to have both classes.")
+        raise InvalidInput(f"patches {patches}: at least 10 are needed to have both classes.")
     if seed < 0:
-        raise BadInput(f"seed {seed}: must be 0 or more.")
+        raise InvalidInput(f"seed {seed}: must be 0 or more.")
     fold = Path(folder) / "Fold 1"
     if fold.exists():
-        raise BadInput(f"{fold} exists. Choose another folder or remove it first.")
+        raise InvalidInput(f"{fold} exists. Choose another folder or remove it first.")
     images_folder, masks_folder = fold / "images" / FOLD, fold / "masks" / FOLD
     try:
         images_folder.mkdir(parents=True)
@@ -61,7 +62,7 @@ def synthesise(folder: str | Path, *, patches: int = 240, seed: int = 0, progres
         (fold / "synthetic.json").write_text(json.dumps(about, indent=2) + "\n")
     except OSError as error:
         shutil.rmtree(fold, ignore_errors=True)
-        raise BadInput(f"{fold}: cannot be written ({error}).") from error
+        raise InvalidInput(f"{fold}: cannot be written ({error}).") from error
     except BaseException:
         shutil.rmtree(fold, ignore_errors=True)
         raise

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.errors import BadInput, Progress, no_progress
+from core.errors import InvalidInput, Progress, no_progress
 from model.learning.network import Network
 
 ROOM = 0.5
@@ -51,9 +51,9 @@ class TrainSettings:
     def __post_init__(self) -> None:
         for name, low in (("epochs", 1), ("shrink", 1), ("batch_size", 2), ("crop", 0), ("whole_epochs", 0)):
             if getattr(self, name) < low:
-                raise BadInput(f"{name}: {getattr(self, name)} is too small; it must be at least {low}.")
+                raise InvalidInput(f"{getattr(self, name)} is too small; it must be at least {low}.", field=name)
         if not 0 < self.learning_rate < 1000:
-            raise BadInput(f"learning_rate: {self.learning_rate} is not a positive number.")
+            raise InvalidInput(f"{self.learning_rate} is not a positive number.", field="learning_rate")
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -78,7 +78,7 @@ PRESETS = {
 def preset(name: str, **changes: Any) -> TrainSettings:
     """A preset by name, with the fields of ``changes`` that are not None put in place of its own."""
     if name not in PRESETS:
-        raise BadInput(f"preset: {name!r} is not one of {', '.join(PRESETS)}.")
+        raise InvalidInput(f"{name!r} is not one of {', '.join(PRESETS)}.", field="preset")
     return replace(PRESETS[name], **{key: value for key, value in changes.items() if value is not None})
 
 
@@ -113,8 +113,8 @@ def train(
 
     An epoch is a random order cut into batches whose sizes differ by at most one, so that no image is left out and no
     batch is too small to normalise. ``keep_weights`` copies the state dict before the first and after each epoch (for
-    the loss landscape). ``progress`` counts batches. Raises BadInput for unusable images or labels and for a loss that
-    is no longer finite.
+    the loss landscape). ``progress`` counts batches. Raises InvalidInput for unusable images or labels and for a loss
+    that is no longer finite.
     """
     check_patches(images, labels)
     place = torch.device(device) if device else best_device()
@@ -146,7 +146,7 @@ def train(
                 progress(epoch * batches + batch + 1, total)
             mean_loss = float(loss_sum) / len(images)
             if not np.isfinite(mean_loss):
-                raise BadInput(f"The loss is {mean_loss} in epoch {epoch + 1}. Lower the learning rate.")
+                raise InvalidInput(f"The loss is {mean_loss} in epoch {epoch + 1}. Lower the learning rate.")
             history.append({"epoch": epoch + 1, "loss": mean_loss, "accuracy": float(right) / len(images)})
             if keep_weights:
                 trajectory.append(_copy(network))
@@ -215,16 +215,18 @@ def best_device() -> torch.device:
 
 
 def check_patches(images: NDArray[Any], labels: NDArray[Any]) -> None:
-    """Raise BadInput unless ``images`` are uint8 (n, h, w, 3) and ``labels`` (n,) hold 0 and 1, both and only."""
+    """Raise InvalidInput unless ``images`` are uint8 (n, h, w, 3) and ``labels`` (n,) hold 0 and 1, both and only."""
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
-        raise BadInput(f"images: uint8 (n, h, w, 3) expected, got {images.dtype} {images.shape}.")
+        raise InvalidInput(f"uint8 (n, h, w, 3) expected, got {images.dtype} {images.shape}.", field="images")
     if len(images) != len(labels):
-        raise BadInput(f"{len(images)} images but {len(labels)} labels.")
+        raise InvalidInput(f"{len(images)} images but {len(labels)} labels.")
     found = set(np.unique(np.asarray(labels)).tolist())
     if not found <= {0, 1}:
-        raise BadInput(f"labels: 0 (no tumour) and 1 (tumour) expected, got {sorted(found)[:5]}.")
+        raise InvalidInput(f"0 (no tumour) and 1 (tumour) expected, got {sorted(found)[:5]}.", field="labels")
     if found != {0, 1}:
-        raise BadInput(f"labels: {'all' if len(labels) else 'none'} of one class; training needs both classes.")
+        raise InvalidInput(
+            f"{'all' if len(labels) else 'none'} of one class; training needs both classes.", field="labels"
+        )
 
 
 # --- Parts of the loop ----------------------------------------------------------------------------------------------

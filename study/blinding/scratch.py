@@ -24,9 +24,10 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core import serializers
 from django.utils import timezone
 
-from core.errors import BadInput
+from core.errors import InvalidInput
+from core.models import User
 from study.blinding.plants import IN_THE_ROWS, plant_rows
-from study.models import Assignment, Case, GuideImage, Presentation, ReadingSet, Stimulus, Study, User
+from study.models import Assignment, Case, GuideImage, Presentation, ReadingSet, Stimulus, Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +138,10 @@ def scratch(study: Study, seats: list[Assignment], *, plant: str = "", seed: int
     """The copy, served while the block runs, with one leak planted where ``plant`` names it.
 
     Raises:
-        BadInput: nobody has a schedule yet.
+        InvalidInput: nobody has a schedule yet.
     """
     if not Presentation.objects.filter(reading_set__assignment__in=seats).exists():
-        raise BadInput(f"Study '{study.slug}' has no schedules yet: seat a reader and freeze it before the audit.")
+        raise InvalidInput(f"Study '{study.slug}' has no schedules yet: seat a reader and freeze it before the audit.")
     password = secrets.token_urlsafe(12)
     with tempfile.TemporaryDirectory(prefix="blindspot-audit-") as name:
         folder = Path(name)

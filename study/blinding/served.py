@@ -7,10 +7,12 @@ import os
 from itertools import groupby
 from pathlib import Path
 
-from study.wsgi import application as clean
+from django.core.wsgi import get_wsgi_application
 
 ROWS = os.environ["BLINDSPOT_AUDIT_ROWS"]
 PLANT = os.environ["BLINDSPOT_AUDIT_PLANT"]
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+clean = get_wsgi_application()
 
 
 class _NoMigrations(dict):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from study.design.crossed import Claims, Components, SimulatedStudies
 from study.design.paper_design import paper_design
 from study.design.power import LARGEST_N, Discordance, correlated, margin_power, mcnemar_power, smallest_n
@@ -42,7 +42,7 @@ class Assumptions:
     seed: int = 0
 
     def check(self) -> None:
-        """Raises BadInput naming the field."""
+        """Raises InvalidInput naming the field."""
         ranges: dict[str, tuple[float, float, float]] = {
             "patches": (self.patches, 4, LARGEST_N),
             "readers": (self.readers, 1, 50),
@@ -57,18 +57,20 @@ class Assumptions:
         }
         for name, (value, low, high) in ranges.items():
             if not low <= value <= high:
-                raise BadInput(f"{name}: {value:g} is out of range; choose from {low:g} to {high:g}.")
+                raise InvalidInput(f"{value:g} is out of range; choose from {low:g} to {high:g}.", field=name)
         for name, change in (("difference", self.difference), ("margin", -self.margin)):
             if not 0.005 <= self.tpf + change <= 0.995:
-                raise BadInput(
-                    f"{name}: a true positive fraction of {self.tpf:g} changed by {change:+g} is not between 0.005 and "
-                    f"0.995; choose a smaller {name} or another tpf."
+                raise InvalidInput(
+                    f"a true positive fraction of {self.tpf:g} changed by {change:+g} is not between 0.005 and "
+                    f"0.995; choose a smaller {name} or another tpf.",
+                    field=name,
                 )
         answers = self.studies * 2 * self.readers * max(self.largest, self.patches) * self.sets
         if answers > 400_000_000:
-            raise BadInput(
-                f"studies: {answers:,} answers would have to be simulated; ask for fewer studies, readers, sets or "
-                "patches (400 million at most)."
+            raise InvalidInput(
+                f"{answers:,} answers would have to be simulated; ask for fewer studies, readers, sets or "
+                "patches (400 million at most).",
+                field="studies",
             )
 
     def cells(self, difference: float) -> Discordance:

@@ -17,7 +17,7 @@ from math import ceil, sqrt
 import numpy as np
 from scipy import special, stats
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 
 PowerOf = Callable[[int], float]
 LARGEST_N = 2000
@@ -32,18 +32,19 @@ class Discordance:
 
     @classmethod
     def of(cls, *, tpf: float, difference: float, discordance: float) -> "Discordance":
-        """From the marginals. Raises BadInput if no 2x2 table of probabilities has them."""
+        """From the marginals. Raises InvalidInput if no 2x2 table of probabilities has them."""
         other = tpf + difference
         if not (0 <= tpf <= 1 and -1e-12 <= other <= 1 + 1e-12):
-            raise BadInput(
-                f"difference: a fraction of {tpf:g} changed by {difference:+g} is not between 0 and 1; choose a "
-                "smaller change."
+            raise InvalidInput(
+                f"a fraction of {tpf:g} changed by {difference:+g} is not between 0 and 1; choose a smaller change.",
+                field="difference",
             )
         low, high = abs(difference), min(tpf + other, 2 - tpf - other)
         if not low - 1e-12 <= discordance <= high + 1e-12:
-            raise BadInput(
-                f"discordance: {discordance:g} is impossible with fractions {tpf:g} and {other:g}; it lies between "
-                f"{low:g} and {high:g}."
+            raise InvalidInput(
+                f"{discordance:g} is impossible with fractions {tpf:g} and {other:g}; it lies between "
+                f"{low:g} and {high:g}.",
+                field="discordance",
             )
         return cls(max((discordance - difference) / 2, 0.0), max((discordance + difference) / 2, 0.0))
 

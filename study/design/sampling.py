@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from study.design.draws import Draws
 
 Stratify = Literal["group", "tumour_cells", "margin"]
@@ -32,38 +32,44 @@ def draw_cases(
         The drawn rows, positives first, each part in the order of ``patch_id``, with a new index.
 
     Raises:
-        BadInput: a missing column, a patch twice, a truth that is not 0 or 1, a missing value in the stratum, or a pool
+        InvalidInput: a missing column, a patch twice, a truth that is not 0 or 1, a missing value in the stratum, or a
+            pool
             that is too small.
     """
     needed = ["patch_id", "truth"] + ([stratify] if stratify else [])
     if stratify is not None and stratify not in STRATIFY_BY:
-        raise BadInput(f"stratify is {stratify!r}; use one of {', '.join(STRATIFY_BY)} or none.")
+        raise InvalidInput(f"stratify is {stratify!r}; use one of {', '.join(STRATIFY_BY)} or none.")
     missing = [column for column in needed if column not in pool.columns]
     if missing:
-        raise BadInput(f"The pool of {len(pool)} patches has no column {', '.join(missing)}; add it.")
+        raise InvalidInput(f"The pool of {len(pool)} patches has no column {', '.join(missing)}; add it.")
     for name, number in (("n_positive", n_positive), ("n_negative", n_negative)):
         if number < 0:
-            raise BadInput(f"{name} is {number}; ask for 0 or more.")
+            raise InvalidInput(f"{name} is {number}; ask for 0 or more.")
     if n_positive + n_negative == 0:
-        raise BadInput("n_positive and n_negative are both 0; ask for at least one case.")
+        raise InvalidInput("n_positive and n_negative are both 0; ask for at least one case.")
     twice = pool["patch_id"][pool["patch_id"].duplicated()]
     if len(twice):
-        raise BadInput(f"The pool holds patch {twice.iloc[0]!r} twice; each patch may be drawn once, so list it once.")
+        raise InvalidInput(
+            f"The pool holds patch {twice.iloc[0]!r} twice; each patch may be drawn once, so list it once."
+        )
     wrong = pool.loc[~pool["truth"].isin([0, 1]), ["patch_id", "truth"]]
     if len(wrong):
-        raise BadInput(f"Patch {wrong.iloc[0, 0]!r} has truth {wrong.iloc[0, 1]}; it must be 1 (tumour) or 0.")
+        raise InvalidInput(f"Patch {wrong.iloc[0, 0]!r} has truth {wrong.iloc[0, 1]}; it must be 1 (tumour) or 0.")
     if stratify is not None:
         gaps = pool.loc[pool[stratify].isna(), "patch_id"]
         if len(gaps):
-            raise BadInput(f"Patch {gaps.iloc[0]!r} has no {stratify}; fill it in or draw without stratifying by it.")
+            raise InvalidInput(
+                f"Patch {gaps.iloc[0]!r} has no {stratify}; fill it in or draw without stratifying by it."
+            )
 
     drawn = []
     for truth, wanted, name in ((1, n_positive, "positives"), (0, n_negative, "negatives")):
         part = pool[pool["truth"] == truth].sort_values("patch_id", kind="stable")
         if len(part) < wanted:
-            raise BadInput(
-                f"cases: the pool has {len(part)} eligible {name}, but {wanted} are needed; ask for {len(part)} or "
-                "fewer, or attack more patches (a larger budget, more steps, a larger test split)."
+            raise InvalidInput(
+                f"the pool has {len(part)} eligible {name}, but {wanted} are needed; ask for {len(part)} or "
+                "fewer, or attack more patches (a larger budget, more steps, a larger test split).",
+                field="cases",
             )
         # Each truth has its own stream, so that asking for more negatives leaves the positives as they were.
         draws = Draws(2 * seed + truth)

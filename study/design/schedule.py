@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from study.design.draws import Draws
 
 GROUPS_PER_BLOCK = (4, 5, 6)
@@ -99,18 +99,19 @@ def build_schedule(
             their boundary. With a wash-out between the sets it need not.
 
     Raises:
-        BadInput: no stimuli, a stimulus twice, fewer than one copy, a gap below 1, or a gap that cannot be kept; the
+        InvalidInput: no stimuli, a stimulus twice, fewer than one copy, a gap below 1, or a gap that cannot be kept;
+            the
             message then names the largest feasible one.
     """
     if copies < 1:
-        raise BadInput(f"copies is {copies}: every stimulus must be read at least once; ask for 1 or more.")
+        raise InvalidInput(f"copies is {copies}: every stimulus must be read at least once; ask for 1 or more.")
     if min_gap < 1:
-        raise BadInput(f"min_gap is {min_gap}: positions differ by at least 1; ask for 1 or more.")
+        raise InvalidInput(f"min_gap is {min_gap}: positions differ by at least 1; ask for 1 or more.")
     cases = _cases(stimuli)
     most = max(len(members) for members in cases.values())
     feasible = largest_gap(stimuli, copies=copies, adjacent_sets=adjacent_sets)
     if feasible is not None and min_gap > feasible:
-        raise BadInput(
+        raise InvalidInput(
             f"min_gap is {min_gap}, but with {len(stimuli)} stimuli and up to {most} of one case the largest feasible "
             f"gap is {feasible}; ask for {feasible} or less, or add cases."
         )
@@ -147,13 +148,13 @@ def smallest_gap(schedule: Schedule, stimuli: Sequence[StimulusKey]) -> int | No
 def _cases(stimuli: Sequence[StimulusKey]) -> dict[str | int, list[int]]:
     """Indices of the stimuli of each case, in the order of the list."""
     if not stimuli:
-        raise BadInput("There are no stimuli to schedule; add cases to the study first.")
+        raise InvalidInput("There are no stimuli to schedule; add cases to the study first.")
     cases: dict[str | int, list[int]] = defaultdict(list)
     seen: dict[StimulusKey, int] = {}
     for index, stimulus in enumerate(stimuli):
         key = StimulusKey(*stimulus)
         if key in seen:
-            raise BadInput(
+            raise InvalidInput(
                 f"stimuli {seen[key]} and {index} are both case {key.case_id!r} in arm {key.arm!r}; remove one "
                 f"(a second reading is a copy, not a second stimulus)."
             )

@@ -15,7 +15,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 
 SURE = 1e-9
 """Rates of 0 and 1 have no probit; they are taken as this close to them."""
@@ -36,15 +36,17 @@ class SimulatedReader:
     sd_log_rt: float = 0.45
 
     def __post_init__(self) -> None:
-        """Raises BadInput naming the field."""
+        """Raises InvalidInput naming the field."""
         for name in ("sensitivity", "sensitivity_altered", "specificity", "detection", "lapse"):
             if not 0 <= getattr(self, name) <= 1:
-                raise BadInput(f"{name}: {getattr(self, name):g} is not a fraction; choose from 0 to 1.")
+                raise InvalidInput(f"{getattr(self, name):g} is not a fraction; choose from 0 to 1.", field=name)
         for name in ("patch_sd", "reader_sd", "sd_log_rt"):
             if not 0 <= getattr(self, name) <= 10:
-                raise BadInput(f"{name}: {getattr(self, name):g} is no standard deviation; choose from 0 to 10.")
+                raise InvalidInput(
+                    f"{getattr(self, name):g} is no standard deviation; choose from 0 to 10.", field=name
+                )
         if not self.median_rt_ms > 0:
-            raise BadInput(f"median_rt_ms: {self.median_rt_ms:g} is no time; choose more than 0 ms.")
+            raise InvalidInput(f"{self.median_rt_ms:g} is no time; choose more than 0 ms.", field="median_rt_ms")
 
 
 @dataclass(frozen=True, slots=True)

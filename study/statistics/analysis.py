@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from study.statistics import published, secondary
 from study.statistics.agreement import Agreement
 from study.statistics.endpoint import Endpoint, endpoint
@@ -113,12 +113,12 @@ def analyse(
     ``noticed``: yes, no or unsure). The primary analysis is by intention to read: every answer counts,
     flagged or not.
 
-    Raises :class:`BadInput` naming ``source``, row and column, or the choice that has to be made.
+    Raises :class:`InvalidInput` naming ``source``, row and column, or the choice that has to be made.
     """
     if margin is not None and not 0 < margin < 1:
-        raise BadInput(f"margin {margin:g}: must be a fraction between 0 and 1, such as 0.10 for 10 points")
+        raise InvalidInput(f"margin {margin:g}: must be a fraction between 0 and 1, such as 0.10 for 10 points")
     if not 0 < alpha < 0.5:
-        raise BadInput(f"alpha {alpha:g}: must lie between 0 and 0.5 (one-sided)")
+        raise InvalidInput(f"alpha {alpha:g}: must lie between 0 and 0.5 (one-sided)")
     table = check(table, source)
     whole, (table, warnings) = table, _started(table, source)
     arm = _choose(table, perturbed_arm, source)
@@ -183,7 +183,7 @@ def _started(table: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[str]]
     """The rows of readers who answered anything; the others are named in a warning and stand in the flow alone."""
     started = table["label"].notna().groupby(table["reader_id"]).transform("any")
     if not started.any():
-        raise BadInput(f"{source}: none of {len(table)} presentations has an answer; there is nothing to analyse")
+        raise InvalidInput(f"{source}: none of {len(table)} presentations has an answer; there is nothing to analyse")
     silent = sorted(set(table.loc[~started, "reader_id"]))
     said = [f"Reader {reader} answered nothing and stands in the flow alone." for reader in silent]
     return table[started], said
@@ -194,13 +194,15 @@ def _choose(table: pd.DataFrame, wanted: str | None, source: str) -> str:
     arms = sorted(set(table["arm"]))
     if wanted is not None:
         if wanted not in arms:
-            raise BadInput(f"{source}: no rows of arm {wanted!r}; there are {', '.join(arms)}")
+            raise InvalidInput(f"{source}: no rows of arm {wanted!r}; there are {', '.join(arms)}")
         return wanted
     family = [arm for arm in arms if arm_family(arm) == "perturbed"]
     if "perturbed" in family or not family:
         return "perturbed"
     if len(family) > 1:
-        raise BadInput(f"{source}: several perturbed arms ({', '.join(family)}); name the one to compare with original")
+        raise InvalidInput(
+            f"{source}: several perturbed arms ({', '.join(family)}); name the one to compare with original"
+        )
     return family[0]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from study.statistics.schema import BY_NAME, REQUIRED, arm_family
 
 _TRUE_FALSE = {"true": 1, "false": 0, "yes": 1, "no": 0}
@@ -28,13 +28,13 @@ class _Where:
         shown = ["" if pd.isna(values.iloc[row]) else f" {str(values.iloc[row])!r}" for row in rows[:_NAMED]]
         named = "; ".join(f"row {self.lines[row]}: {name}{value}" for row, value in zip(rows, shown))
         more = f" (and {len(rows) - _NAMED} more)" if len(rows) > _NAMED else ""
-        raise BadInput(f"{self.source}: {named}{more} {what}")
+        raise InvalidInput(f"{self.source}: {named}{more} {what}")
 
 
 def read_csv(path: Path | str) -> pd.DataFrame:
     """The tidy table in a CSV file (comma or semicolon, UTF-8 with or without mark), checked by :func:`check`.
 
-    Raises :class:`BadInput` naming file, row and column. Row numbers are the file's own lines (header = 1).
+    Raises :class:`InvalidInput` naming file, row and column. Row numbers are the file's own lines (header = 1).
     """
     path = Path(path)
     try:
@@ -50,15 +50,17 @@ def read_csv(path: Path | str) -> pd.DataFrame:
             skip_blank_lines=False,
         )
     except FileNotFoundError:
-        raise BadInput(f"{path}: no such file") from None
+        raise InvalidInput(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise BadInput(f"{path}: is a folder; name a CSV file") from None
+        raise InvalidInput(f"{path}: is a folder; name a CSV file") from None
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as CSV UTF-8") from None
+        raise InvalidInput(
+            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as CSV UTF-8"
+        ) from None
     except pd.errors.EmptyDataError:
-        raise BadInput(f"{path}: empty; expected a header with {', '.join(REQUIRED)}") from None
+        raise InvalidInput(f"{path}: empty; expected a header with {', '.join(REQUIRED)}") from None
     except pd.errors.ParserError as error:
-        raise BadInput(f"{path}: not a readable CSV: {str(error).strip()}") from None
+        raise InvalidInput(f"{path}: not a readable CSV: {str(error).strip()}") from None
     blank = (frame.fillna("") == "").all(axis=1)  # blank lines, as at the end of many files, still count as lines
     return check(frame[~blank], source=str(path), lines=np.flatnonzero(~blank) + 2)
 
@@ -68,24 +70,24 @@ def check(frame: pd.DataFrame, source: str = "table", lines: np.ndarray | None =
 
     After it: ``reader_id``, ``patch_id``, ``arm`` are text, ``set`` int, ``truth`` int 0/1, ``label`` and ``correct``
     float with NaN where unanswered, ``excluded`` bool; no reader sees an arm of a patch twice in one set; a patch has
-    one truth. Raises :class:`BadInput` naming ``source``, row and column; ``lines`` are the rows' line numbers there,
-    2, 3, ... unless told.
+    one truth. Raises :class:`InvalidInput` naming ``source``, row and column; ``lines`` are the rows' line numbers
+    there, 2, 3, ... unless told.
     """
     table = frame.reset_index(drop=True)
     table.columns = [str(name).strip() for name in table.columns]
     twice = table.columns[table.columns.duplicated()]
     if len(twice):
-        raise BadInput(f"{source}: column {twice[0]} stands in the header twice; keep one")
+        raise InvalidInput(f"{source}: column {twice[0]} stands in the header twice; keep one")
     if "set" not in table and "copy" in table:
         table = table.rename(columns={"copy": "set"})
     missing = [name for name in REQUIRED if name not in table]
     if missing:
-        raise BadInput(
+        raise InvalidInput(
             f"{source}: column {', '.join(missing)} missing ({len(table)} rows read; "
             f"columns found: {', '.join(table.columns) or 'none'}); required are {', '.join(REQUIRED)}"
         )
     if table.empty:
-        raise BadInput(f"{source}: 0 rows; there is nothing to analyse")
+        raise InvalidInput(f"{source}: 0 rows; there is nothing to analyse")
     where = _Where(source, np.arange(2, len(table) + 2) if lines is None else lines)
     for name in table.columns:
         if name in BY_NAME:
@@ -146,7 +148,7 @@ def _refuse_duplicates(table: pd.DataFrame, where: _Where) -> None:
         return
     first = table.loc[repeated, key].iloc[0]
     rows = where.lines[(table[key] == first).all(axis=1)]
-    raise BadInput(
+    raise InvalidInput(
         f"{where.source}: rows {', '.join(map(str, rows))} are the same presentation (reader {first['reader_id']}, "
         f"set {first['set']}, patch {first['patch_id']}, arm {first['arm']}); {int(repeated.sum())} rows are "
         "repeated in all. Keep one row each (the latest revision), or number the sets"
@@ -159,7 +161,7 @@ def _refuse_two_truths(table: pd.DataFrame, where: _Where) -> None:
     both = truths.index[truths > 1]
     if len(both):
         rows = where.lines[table["patch_id"] == both[0]]
-        raise BadInput(
+        raise InvalidInput(
             f"{where.source}: patch {both[0]} has truth 0 and 1 (rows {', '.join(map(str, rows[:_NAMED]))}); "
             "a patch has one reference label"
         )

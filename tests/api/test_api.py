@@ -5,9 +5,10 @@ import json
 import pytest
 from rest_framework.authtoken.models import Token
 
-from model.jobs.running import run_attempt
-from model.models import Job
-from study.models import AuditEvent, Stimulus, Study, User
+from core.models import User
+from jobs.models import Job
+from jobs.running import run_attempt
+from study.models import AuditEvent, Stimulus, Study
 from tests import factories
 from tests.pool import attacked_pool
 

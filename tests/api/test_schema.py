@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from rest_framework.authtoken.models import Token
 from schemathesis import checks
 
-from study.wsgi import application
+from config.wsgi import application
 from tests import factories
 from tests.pool import attacked_pool
 

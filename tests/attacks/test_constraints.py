@@ -15,7 +15,7 @@ from attacks.engine.constraints import (
     project,
     size,
 )
-from core.errors import BadInput
+from core.errors import InvalidInput
 
 
 def by_hand(*pixels):
@@ -119,12 +119,12 @@ def test_each_image_can_have_a_budget_of_its_own():
     [("l0", 0.0), ("l0", 1.01), ("l2", -1.0), ("linf", 256.0), ("l1", float("nan")), ("l2", None), ("none", 1.0)],
 )
 def test_budget_out_of_range_is_refused(norm, budget):
-    with pytest.raises(BadInput, match=r"udget"):
+    with pytest.raises(InvalidInput, match=r"udget"):
         check_budget(norm, budget)
 
 
 def test_unknown_norm_is_refused():
-    with pytest.raises(BadInput, match="not one of none, l0"):
+    with pytest.raises(InvalidInput, match="not one of none, l0"):
         check_budget("l3", 1.0)
 
 

@@ -12,8 +12,8 @@ from attacks import gallery
 from attacks.models import Attack
 from attacks.selectors import displayed_pixels
 from attacks.services import run_attack
-from core.errors import BadInput
-from model import figure_store
+from core import figure_store
+from core.errors import InvalidInput
 from model import figures as of_models
 from model.models import Classifier
 from model.training_services import cross_validate, train_classifier
@@ -84,7 +84,7 @@ def test_the_loss_landscape_of_a_recorded_training(classifier):
     assert sum(line.startswith("path") for line in table) == 5
     del classifier.settings["trajectory"]
     assert "landscape" not in {recipe.name for recipe in gallery.figures_of(classifier)}
-    with pytest.raises(BadInput, match="--trajectory"):
+    with pytest.raises(InvalidInput, match="--trajectory"):
         gallery.make("landscape", classifier, steps=4)
 
 
@@ -143,7 +143,7 @@ def test_what_cannot_be_drawn_is_said(classifier, attack):
         ("saliency", attack, {"method": "lime"}, "lime|not one of"),
         ("universal", attack, {}, "not universal"),
     ):
-        with pytest.raises(BadInput, match=message):
+        with pytest.raises(InvalidInput, match=message):
             gallery.make(name, subject, **options)
     assert list(figure_store.folder().iterdir()) == []
 

@@ -9,7 +9,7 @@ from attacks.engine import attack
 from attacks.engine.constraints import displayed_norms
 from attacks.engine.curves import check_budgets, plot, success_at, success_curve
 from attacks.engine.minimal import minimal
-from core.errors import BadInput
+from core.errors import InvalidInput
 from tests.attacks.networks import patches, trained
 from tests.attacks.test_pgd import answer
 
@@ -115,9 +115,9 @@ class Deaf(nn.Module):
 
 def test_norms_and_forms_that_there_are_not_are_refused():
     images, labels = patches(2)
-    with pytest.raises(BadInput, match="'none' is none of them"):
+    with pytest.raises(InvalidInput, match="'none' is none of them"):
         minimal(trained(), images, labels, norm="none")
-    with pytest.raises(BadInput, match="Only L1"):
+    with pytest.raises(InvalidInput, match="Only L1"):
         minimal(trained(), images, labels, norm="linf", rescaled=True)
 
 

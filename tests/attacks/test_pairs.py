@@ -15,7 +15,7 @@ from attacks.engine.controls import shuffled_noise, visible_catch
 from attacks.engine.display import chw
 from attacks.engine.pairs import PairFolder, norms_of, variant_name
 from attacks.models import PairSet
-from core.errors import BadInput
+from core.errors import InvalidInput
 from tests.attacks.pair_files import HEADER, pair_folder, pixels
 
 
@@ -64,14 +64,14 @@ def test_what_cannot_be_used_is_named_with_its_line(folder, rows, message):
     Image.fromarray(pixels(8, (30, 30))).save(folder / "small2.png")
     Image.fromarray(pixels(9)).convert("L").save(folder / "grey.png")
     rewrite(folder, *rows)
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(InvalidInput) as refused:
         list(PairFolder(folder))
     assert message in str(refused.value) and "pairs.csv" in str(refused.value)
 
 
 def test_a_missing_column_is_named(folder):
     rewrite(folder, "o0.png,1", header="original,label")
-    with pytest.raises(BadInput, match="one column 'perturbed' is needed; found: original, label"):
+    with pytest.raises(InvalidInput, match="one column 'perturbed' is needed; found: original, label"):
         PairFolder(folder)
 
 

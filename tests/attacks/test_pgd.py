@@ -12,7 +12,7 @@ from attacks.engine.display import hwc
 from attacks.engine.passes import Passes, folded, gap_of_label, reached
 from attacks.engine.pgd import pgd
 from attacks.engine.recipe import recipe
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.images import decode_png, encode_png
 from tests.attacks.networks import SmallNet, patches, trained
 
@@ -207,18 +207,18 @@ def test_gradient_points_to_where_the_label_is_lost():
     ],
 )
 def test_images_and_labels_of_the_wrong_kind_are_refused(images, labels, says):
-    with pytest.raises(BadInput, match=says):
+    with pytest.raises(InvalidInput, match=says):
         attack(trained(), images, labels, norm="linf", budget=8)
 
 
 def test_network_that_cannot_answer_is_refused():
     images, labels = patches(2)
-    with pytest.raises(BadInput, match="two classes"):
+    with pytest.raises(InvalidInput, match="two classes"):
         attack(SmallNet(classes=1).eval(), images, labels, norm="linf", budget=8)
     broken = SmallNet()
     with torch.no_grad():
         broken.leave.weight[0, 0] = float("nan")
-    with pytest.raises(BadInput, match=r"leave\.weight holds values that are not finite"):
+    with pytest.raises(InvalidInput, match=r"leave\.weight holds values that are not finite"):
         attack(broken, images, labels, norm="linf", budget=8)
 
 

@@ -12,7 +12,7 @@ from attacks import services
 from attacks.models import Attack, Perturbation
 from attacks.selectors import displayed_pixels, flipped_positives, perturbation_table
 from attacks.services import delete_attack, run_attack
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.images import read_pixels
 from model.learning.network import load_weights
 
@@ -100,7 +100,7 @@ def test_shares_done_apart_are_the_whole(make_classifier):
 
 
 def test_a_chunk_is_at_least_one_patch(make_classifier):
-    with pytest.raises(BadInput, match="chunk: 0 is too small"):
+    with pytest.raises(InvalidInput, match="chunk: 0 is too small"):
         run_attack(classifier=make_classifier(), norm="linf", budget=8, chunk=0)
     assert not Attack.objects.exists()
 
@@ -110,7 +110,7 @@ def test_same_attack_again_changes_nothing_and_a_taken_name_is_refused(make_clas
     attack = run_attack(classifier=classifier, norm="linf", budget=8, name="a")
     again = run_attack(classifier=classifier, norm="linf", budget=8, name="a")
     assert again.pk == attack.pk and again.completed_at == attack.completed_at
-    with pytest.raises(BadInput, match="Another attack is called 'a'"):
+    with pytest.raises(InvalidInput, match="Another attack is called 'a'"):
         run_attack(classifier=classifier, norm="linf", budget=4, name="a")
 
 
@@ -147,7 +147,7 @@ def test_weights_that_were_exchanged_are_refused(make_classifier):
     classifier = make_classifier()
     with Path(classifier.weights.path).open("ab") as file:
         file.write(b"x")
-    with pytest.raises(BadInput, match="SHA-256"):
+    with pytest.raises(InvalidInput, match="SHA-256"):
         run_attack(classifier=classifier, norm="linf", budget=8)
     assert not Perturbation.objects.exists()
 
@@ -158,7 +158,7 @@ def test_stored_picture_that_was_changed_is_not_shown(make_classifier):
     assert displayed_pixels(row).shape == (32, 32, 3)
     with Path(row.image.path).open("ab") as file:
         file.write(b"x")
-    with pytest.raises(BadInput, match="has changed"):
+    with pytest.raises(InvalidInput, match="has changed"):
         displayed_pixels(row)
 
 

@@ -12,7 +12,7 @@ from attacks.models import Attack
 from attacks.selectors import curves_of, displayed_pixels, flip_norms
 from attacks.services import delete_attack, run_attack
 from attacks.sweeps import load_universal, run_corruptions, run_minimal, run_universal
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.images import read_pixels
 
 
@@ -165,5 +165,5 @@ def test_settings_out_of_range_are_refused_before_anything_is_written(make_class
 
 
 def test_unknown_change_is_refused(make_classifier):
-    with pytest.raises(BadInput, match="no natural change 'fog'"):
+    with pytest.raises(InvalidInput, match="no natural change 'fog'"):
         run_corruptions(classifier=make_classifier(), kinds=["fog"])

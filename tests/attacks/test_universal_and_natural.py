@@ -18,7 +18,7 @@ from attacks.engine.universal import (
     universal,
     universal_recipe,
 )
-from core.errors import BadInput
+from core.errors import InvalidInput
 from tests.attacks.networks import patches, trained
 from tests.attacks.test_pgd import answer
 
@@ -79,7 +79,7 @@ def test_success_by_training_size_learns_on_that_many(positives):
     recipe = universal_recipe(budget=16, passes=2)
     rows = by_training_size(passes, *positives, recipe, [1, 16])
     assert [row["training"] for row in rows] == [1, 16] and all(row["linf"] <= 16 for row in rows)
-    with pytest.raises(BadInput, match="training size of 49"):
+    with pytest.raises(InvalidInput, match="training size of 49"):
         by_training_size(passes, *positives, recipe, [49])
 
 
@@ -92,7 +92,7 @@ def test_wilson_interval_of_the_published_counts():
 
 def test_images_that_are_wrong_already_teach_nothing(positives):
     images, labels = positives[0]
-    with pytest.raises(BadInput, match="none to learn"):
+    with pytest.raises(InvalidInput, match="none to learn"):
         universal(trained(), images, 1 - labels, budget=8)
 
 
@@ -153,5 +153,5 @@ def test_every_change_gives_bytes_of_the_same_shape():
         changed = change(images, 0)
         assert changed.dtype == torch.uint8 and changed.shape == images.shape, change
     assert len({(change.name, change.strength) for change in changes()}) == len(changes()) > 20
-    with pytest.raises(BadInput, match="fog"):
+    with pytest.raises(InvalidInput, match="fog"):
         changes(["fog"])

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 
 from attacks.models import Attack, PairSet
-from study.models import User
+from core.models import User
 from tests import factories
 from tests.attacks.pair_files import pair_folder
 from tests.browser.conftest import no_fault, sign_in
@@ -33,11 +33,11 @@ def test_every_picture_is_painted_and_axe_finds_nothing(window, transactional_db
     page = window(width=width)
     sign_in(page, "ora")
     for address, pictures in (
-        (f"/office/figures/classifier/{classifier.pk}/", 4),
-        (f"/office/figures/cross-validation/{validation.pk}/", 5),
-        (f"/office/figures/attack/{attack.pk}/", 1),
-        ("/office/pairs/new/", 0),
-        (f"/office/pairs/{PairSet.objects.get().pk}/", 6),
+        (f"/figures/classifier/{classifier.pk}/", 4),
+        (f"/figures/cross-validation/{validation.pk}/", 5),
+        (f"/figures/attack/{attack.pk}/", 1),
+        ("/pairs/new/", 0),
+        (f"/pairs/{PairSet.objects.get().pk}/", 6),
     ):
         assert page.goto(address).status == 200, address
         for image in page.locator("main img").all():

@@ -11,8 +11,9 @@ from PIL import Image
 
 from attacks.models import Attack
 from attacks.selectors import summarise
-from model.models import Job
-from study.models import Response, Study, User
+from core.models import User
+from jobs.models import Job
+from study.models import Response, Study
 from tests import factories
 from tests.browser.conftest import no_fault, sign_in, wait_ready
 from tests.jobs.conftest import crew  # noqa: F401
@@ -116,16 +117,16 @@ def test_from_an_uploaded_zip_to_a_study_that_two_readers_read(crew, window, tmp
 
     links = []
     for name in ("ann", "ben"):
-        page.goto("/office/studies/mini-study/readers/")
+        page.goto("/studies/mini-study/readers/")
         page.fill("input[name=username]", name)
         page.click("text=Make a link")
         links.append(page.input_value("#link"))
         no_fault(page)
-    page.goto("/office/studies/mini-study/")
+    page.goto("/studies/mini-study/")
     page.click("button:has-text('Freeze')")
     assert Study.objects.get().protocol_sha256 in page.text_content("main")
     no_fault(page)
-    page.goto("/office/studies/mini-study/")
+    page.goto("/studies/mini-study/")
     page.click("text=Open to readers")
     worker.terminate()
 
@@ -144,7 +145,7 @@ def test_from_an_uploaded_zip_to_a_study_that_two_readers_read(crew, window, tmp
         reader.keyboard.press("n")
         wait_ready(reader)
     assert Response.objects.count() == 2
-    page.goto("/office/studies/mini-study/readers/")
+    page.goto("/studies/mini-study/readers/")
     assert page.text_content(".seats").count("1 of 8") == 2
     no_fault(page)
 
@@ -161,14 +162,14 @@ def test_no_page_is_cut_off_and_axe_finds_nothing(window, transactional_db, widt
     sign_in(page, "ada")
     classifier = f"{searched.classifier_id}/"
     for address in (
-        "/office/", "/office/datasets/", f"/office/datasets/{attack.classifier.dataset_id}/",
-        "/office/datasets/new/pannuke/", "/office/classifiers/", f"/office/classifiers/{classifier}",
-        "/office/attacks/", "/office/attacks/new/", f"/office/attacks/{attack.pk}/", "/office/jobs/",
-        *(f"/office/jobs/{job.pk}/" for job in jobs),
-        "/office/studies/", "/office/new-study/", "/office/studies/small/", "/office/studies/small/readers/",
-        "/office/studies/small/protocol/", "/office/studies/draft/", "/office/preview/study/draft/", "/office/pairs/",
-        "/office/token/", f"/attacks/{attack.pk}/", f"/attacks/{searched.pk}/",
-        f"/attacks/classifiers/{classifier}curves/", f"/attacks/compare/?classifier={searched.classifier_id}",
+        "/dashboard/", "/datasets/", f"/datasets/{attack.classifier.dataset_id}/",
+        "/datasets/new/pannuke/", "/classifiers/", f"/classifiers/{classifier}",
+        "/attacks/", "/attacks/new/", f"/attacks/{attack.pk}/", "/jobs/",
+        *(f"/jobs/{job.pk}/" for job in jobs),
+        "/studies/", "/new-study/", "/studies/small/", "/studies/small/readers/",
+        "/studies/small/protocol/", "/studies/draft/", "/preview/study/draft/", "/pairs/",
+        "/token/", f"/attacks/{attack.pk}/", f"/attacks/{searched.pk}/",
+        f"/classifiers/{classifier}curves/", f"/attacks/compare/?classifier={searched.classifier_id}",
     ):  # fmt: skip
         assert page.goto(address).status == 200, address
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address

@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.models import User
+from core.models import User
 from tests import factories
 from tests.browser.conftest import no_fault, sign_in
 

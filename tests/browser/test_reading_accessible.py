@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.invitations import invite
+from study.protocol.readers import invite
 from tests import factories
 from tests.browser.conftest import at_position, enter_room, no_fault, sign_in
 

@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from study import services
 from study.models import Presentation, Response, Study
+from study.protocol import life as services
 from tests import factories
 from tests.browser.conftest import at_position, enter_room, sign_in, wait_ready
 

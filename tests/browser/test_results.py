@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.models import User
+from core.models import User
 from tests import factories
 from tests.browser.conftest import no_fault
 from tests.study.answered import answer_all, open_study_of, unblinded
@@ -19,7 +19,7 @@ def test_the_results_are_painted_whole_and_axe_finds_nothing(window, transaction
     page.fill("input[name=username]", "rita")
     page.fill("input[name=password]", factories.PASSWORD)
     page.click("form button[type=submit] >> nth=-1")
-    page.goto(f"/results/{study.slug}/")
+    page.goto(f"/studies/{study.slug}/results/")
     painted = page.eval_on_selector_all("main img", "images => images.map(i => i.complete && i.naturalWidth > 100)")
     assert painted == [True, True]
     assert page.evaluate("document.querySelector('#main').scrollWidth") <= width

@@ -13,7 +13,7 @@ from django.conf import settings as project
 from django.db import connection
 
 import tests.jobs.kinds  # noqa: F401  (registers them here, too)
-from model.models import Job
+from jobs.models import Job
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WORKER = (str(ROOT / "tests/jobs/worker.py"),)

@@ -7,8 +7,8 @@ import numpy as np
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from core.errors import BadInput
-from model.jobs.registry import job
+from core.errors import InvalidInput
+from jobs.registry import job
 
 
 def chunk_bytes(seed: int, chunk: int) -> bytes:
@@ -40,7 +40,7 @@ def chunks(context, *, folder: str, count: int, seconds: float = 0.0, seed: int 
 
 @job("test-bad-input", title="Bad input")
 def bad_input(context, *, message: str) -> dict:
-    raise BadInput(message)
+    raise InvalidInput(message)
 
 
 @job("test-broken", title="Broken")

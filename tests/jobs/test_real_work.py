@@ -5,8 +5,8 @@ import signal
 import pytest
 
 from attacks.models import Attack, Perturbation
-from model.jobs import services
-from model.models import Job
+from jobs import services
+from jobs.models import Job
 from tests.attacks.conftest import home, learned, make_classifier  # noqa: F401
 from tests.jobs.conftest import seen, wait_for
 

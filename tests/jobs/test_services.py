@@ -7,11 +7,11 @@ from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 
 import tests.jobs.kinds  # noqa: F401
-from core.errors import BadInput
-from model.jobs import services
-from model.jobs.registry import job as register
-from model.jobs.running import run_attempt
-from model.models import Job
+from core.errors import InvalidInput
+from jobs import services
+from jobs.models import Job
+from jobs.registry import job as register
+from jobs.running import run_attempt
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -109,10 +109,10 @@ def test_a_queued_job_is_cancelled_at_once_and_never_runs():
 
 def test_only_what_failed_or_was_cancelled_is_tried_again():
     job = services.submit(kind="test-chunks", arguments={"folder": "test/f", "count": 2})
-    with pytest.raises(BadInput, match="queued"):
+    with pytest.raises(InvalidInput, match="queued"):
         services.retry(job=job)
     run(job)
-    with pytest.raises(BadInput, match="done"):
+    with pytest.raises(InvalidInput, match="done"):
         services.retry(job=job)
 
 
@@ -142,8 +142,8 @@ def test_cancelling_the_whole_cancels_its_parts():
 
 
 def test_unknown_kinds_and_parts_that_cannot_be_are_refused():
-    with pytest.raises(BadInput, match="no kind of job 'nonsense'"):
+    with pytest.raises(InvalidInput, match="no kind of job 'nonsense'"):
         services.submit(kind="nonsense", arguments={})
-    with pytest.raises(BadInput, match="cannot be divided"):
+    with pytest.raises(InvalidInput, match="cannot be divided"):
         services.submit(kind="test-broken", arguments={}, parts=2)
     assert not Job.objects.exists()

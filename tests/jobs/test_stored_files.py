@@ -10,7 +10,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
-from model.models import Job
+from jobs.models import Job
 from tests.pool import attacked_pool
 
 pytestmark = pytest.mark.django_db

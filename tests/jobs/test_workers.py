@@ -8,9 +8,9 @@ import sys
 from django.conf import settings as project
 from django.core.files.storage import default_storage
 
-from model.jobs import services
-from model.models import Job, JobWorker
-from model.version import code_version
+from core.version import code_version
+from jobs import services
+from jobs.models import Job, JobWorker
 from tests.jobs.conftest import seen, wait_for
 from tests.jobs.kinds import chunk_bytes
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from model.learning.embedding import Projection, company, features
 from tests.model.test_training import dots, tiny
 
@@ -59,9 +59,9 @@ def test_adversarial_negatives_among_true_negatives_are_counted():
 
 
 def test_without_flips_or_patches_there_is_nothing_to_map():
-    with pytest.raises(BadInput, match="no adversarial negative"):
+    with pytest.raises(InvalidInput, match="no adversarial negative"):
         company(np.empty((0, 8), np.float32), clouds(), np.arange(60) >= 30)
-    with pytest.raises(BadInput, match="too few"):
+    with pytest.raises(InvalidInput, match="too few"):
         Projection(clouds()[:3])
-    with pytest.raises(BadInput, match="umap, pca"):
+    with pytest.raises(InvalidInput, match="umap, pca"):
         Projection(clouds(), method="tsne")

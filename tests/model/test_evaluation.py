@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from model.learning import baseline, crossval, evaluation
 from model.learning.crossval import Plan, run_fold, spread_of_folds
 from model.learning.training import TrainSettings
@@ -28,7 +28,7 @@ def test_a_probability_of_one_half_is_called_tumour():
 
 
 def test_one_class_alone_has_no_auc():
-    with pytest.raises(BadInput, match="one class"):
+    with pytest.raises(InvalidInput, match="one class"):
         evaluation.metrics(np.ones(3), np.ones(3))
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from model.learning.folder import PatchFolder, Summary, _read_table, read_image
 
 
@@ -133,13 +133,13 @@ def test_a_wrong_table_is_refused_with_its_line(folder, case):
     lines, message = BAD_TABLES[case]
     save(folder.parent / "x.png")
     table(folder, *lines)
-    with pytest.raises(BadInput, match=message):
+    with pytest.raises(InvalidInput, match=message):
         PatchFolder(folder, size=64)
 
 
 def test_all_problems_of_a_table_come_together_up_to_ten(folder):
     table(folder, "file,tumour", *[f"no{k}.png,1" for k in range(13)])
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InvalidInput) as caught:
         PatchFolder(folder)
     message = str(caught.value)
     assert [f"line {k}: " in message for k in (2, 11, 12)] == [True, True, False]
@@ -150,24 +150,24 @@ def test_a_link_out_of_the_folder_is_refused(folder):
     secret = save(folder.parent / "outside" / "x.png")
     (folder / "link.png").symlink_to(secret)
     table(folder, "file,tumour", "link.png,1", "a.png,0")
-    with pytest.raises(BadInput, match=r"line 2: link\.png lies outside"):
+    with pytest.raises(InvalidInput, match=r"line 2: link\.png lies outside"):
         PatchFolder(folder)
 
 
 def test_no_folder_no_table_and_another_encoding_are_named(tmp_path):
-    with pytest.raises(BadInput, match="no such folder"):
+    with pytest.raises(InvalidInput, match="no such folder"):
         PatchFolder(tmp_path / "nowhere")
-    with pytest.raises(BadInput, match=r"labels\.csv: no such file"):
+    with pytest.raises(InvalidInput, match=r"labels\.csv: no such file"):
         PatchFolder(tmp_path)
     table(tmp_path, "file,tumour", "ä.png,1", encoding="latin-1")
-    with pytest.raises(BadInput, match="not UTF-8"):
+    with pytest.raises(InvalidInput, match="not UTF-8"):
         PatchFolder(tmp_path)
 
 
 def test_two_files_with_the_same_pixels_are_refused_whatever_their_format(folder):
     Image.fromarray(pixels(0)).save(folder / "copy.bmp")
     table(folder, "file,tumour", "a.png,1", "sub/b.png,0", "copy.bmp,0")
-    with pytest.raises(BadInput, match=r"line 4: copy\.bmp shows the same pixels as a\.png \(line 2\)"):
+    with pytest.raises(InvalidInput, match=r"line 4: copy\.bmp shows the same pixels as a\.png \(line 2\)"):
         read(folder)
 
 
@@ -204,13 +204,13 @@ def _small(path: Path) -> None:
 )
 def test_an_unusable_image_is_named_with_its_line(folder, spoil, message):
     spoil(folder / "c.png")
-    with pytest.raises(BadInput, match=rf"labels\.csv, line 4: c\.png.*{message}"):
+    with pytest.raises(InvalidInput, match=rf"labels\.csv, line 4: c\.png.*{message}"):
         read(folder)
 
 
 def test_a_picture_too_large_to_be_a_patch_is_refused(folder, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 64 * 63)
-    with pytest.raises(BadInput, match=r"line 2: a\.png.*too large"):
+    with pytest.raises(InvalidInput, match=r"line 2: a\.png.*too large"):
         read(folder)
 
 
@@ -220,7 +220,7 @@ def test_any_text_is_a_table_or_bad_input(tmp_path_factory, content):
     folder = tmp_path_factory.getbasetemp() / "any"
     folder.mkdir(exist_ok=True)
     (folder / "labels.csv").write_text("file,tumour\n" + content, encoding="utf-8")
-    with pytest.raises(BadInput):  # no such files exist, so nothing can be right
+    with pytest.raises(InvalidInput):  # no such files exist, so nothing can be right
         _read_table(folder)
 
 

@@ -14,7 +14,7 @@ from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.management import CommandError, call_command
 from PIL import Image
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from core.images import read_pixels
 from model import selectors
 from model.learning.pannuke import PanNuke
@@ -167,9 +167,9 @@ def test_arrays_come_in_the_order_of_the_ids(tmp_path):
     dataset = import_folder(name="x", folder=labelled_folder(tmp_path / "data"))
     everything, ids = selectors.dataset_arrays(dataset), selectors.patch_table(dataset).index.tolist()
     np.testing.assert_array_equal(selectors.dataset_arrays(dataset, [ids[3], ids[0]]), everything[[3, 0]])
-    with pytest.raises(BadInput, match="not of data set x"):
+    with pytest.raises(InvalidInput, match="not of data set x"):
         selectors.dataset_arrays(dataset, [ids[0], 10**9])
-    with pytest.raises(BadInput, match=r"0\.png of x has no mask"):
+    with pytest.raises(InvalidInput, match=r"0\.png of x has no mask"):
         selectors.tumour_masks(dataset)
 
 
@@ -177,18 +177,18 @@ def test_a_changed_or_missing_file_is_noticed(tmp_path, store):
     dataset = import_folder(name="x", folder=labelled_folder(tmp_path / "data"))
     first = dataset.patches.order_by("index").first()
     Image.fromarray(picture(99, np.uint8)[:224, :224]).save(store / first.image.name)
-    with pytest.raises(BadInput, match="has changed since it was stored"):
+    with pytest.raises(InvalidInput, match="has changed since it was stored"):
         selectors.dataset_arrays(dataset)
-    with pytest.raises(BadInput, match="has changed"):
+    with pytest.raises(InvalidInput, match="has changed"):
         read_pixels(first.image.name, sha256=first.sha256)
     (store / first.image.name).unlink()
-    with pytest.raises(BadInput, match="is missing from the file store"):
+    with pytest.raises(InvalidInput, match="is missing from the file store"):
         selectors.dataset_arrays(dataset)
 
 
 def test_an_unknown_data_set_is_answered_with_those_there_are(tmp_path):
     import_folder(name="mine", folder=labelled_folder(tmp_path / "data"))
-    with pytest.raises(BadInput, match=r"'other'\. There are: mine"):
+    with pytest.raises(InvalidInput, match=r"'other'\. There are: mine"):
         selectors.dataset_named("other")
 
 
@@ -218,7 +218,7 @@ def test_a_name_in_use_is_refused_and_another_one_taken(tmp_path, store):
     folder = labelled_folder(tmp_path / "data")
     import_folder(name="x", folder=folder)
     before = files(store)
-    with pytest.raises(BadInput, match="'x' exists"):
+    with pytest.raises(InvalidInput, match="'x' exists"):
         import_folder(name="x", folder=folder)
     assert files(store) == before
     assert import_folder(name="y", folder=folder).patches.count() == 4
@@ -226,7 +226,7 @@ def test_a_name_in_use_is_refused_and_another_one_taken(tmp_path, store):
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 101])
 def test_a_name_that_cannot_be_is_refused(tmp_path, name):
-    with pytest.raises(BadInput, match="1 to 100 characters"):
+    with pytest.raises(InvalidInput, match="1 to 100 characters"):
         import_folder(name=name, folder=tmp_path)
 
 
@@ -237,7 +237,7 @@ def spoiled_fold(folder: Path) -> Path:
 
 
 def test_a_bad_last_patch_leaves_neither_rows_nor_files(tmp_path, store):
-    with pytest.raises(BadInput, match="patch 2: NaN"):
+    with pytest.raises(InvalidInput, match="patch 2: NaN"):
         import_pannuke(name="x", folds=[spoiled_fold(tmp_path / "data")])
     assert not Dataset.objects.exists()
     assert not Patch.objects.exists()
@@ -248,7 +248,7 @@ def test_a_bad_last_patch_leaves_neither_rows_nor_files(tmp_path, store):
 def test_an_unreadable_image_leaves_neither_rows_nor_files(tmp_path, store):
     folder = labelled_folder(tmp_path / "data")
     (folder / "3.png").write_text("not an image")
-    with pytest.raises(BadInput, match=r"line 5: 3\.png"):
+    with pytest.raises(InvalidInput, match=r"line 5: 3\.png"):
         import_folder(name="x", folder=folder)
     assert not Dataset.objects.exists()
     assert not files(store)
@@ -283,7 +283,7 @@ def test_a_name_taken_while_importing_is_refused_in_the_end(tmp_path, store):
                 name="x", kind="folder", size=1, positives=0, negatives=0, sha256="", code_version=""
             )
 
-    with pytest.raises(BadInput, match="'x' exists"):
+    with pytest.raises(InvalidInput, match="'x' exists"):
         import_pannuke(name="x", folds=[small_fold(tmp_path / "data")], progress=overtake)
     assert Dataset.objects.get().kind == "folder"
     assert not files(store)
@@ -291,7 +291,7 @@ def test_a_name_taken_while_importing_is_refused_in_the_end(tmp_path, store):
 
 def test_a_fold_without_a_class_is_refused_with_its_counts(tmp_path, store):
     fold = write_fold(tmp_path / "data", [picture(1), picture(2)], [NEGATIVE, NEGATIVE])
-    with pytest.raises(BadInput, match=r"No positive patch among the 2 .*0 positives, 2 negatives"):
+    with pytest.raises(InvalidInput, match=r"No positive patch among the 2 .*0 positives, 2 negatives"):
         import_pannuke(name="x", folds=[fold])
     assert not files(store)
 
@@ -307,7 +307,7 @@ def test_a_fold_without_a_class_is_refused_with_its_counts(tmp_path, store):
 def test_patches_that_do_not_go_together_are_refused(store, second, message):
     one = {"name": "a", "pixels": np.zeros((64, 64, 3), np.uint8), "tumour": True}
     two = {"name": "b", "pixels": np.ones((64, 64, 3), np.uint8), "tumour": False}
-    with pytest.raises(BadInput, match=message):
+    with pytest.raises(InvalidInput, match=message):
         import_dataset(name="x", kind="folder", patches=[ReadPatch(**one), ReadPatch(**(two | second))], source={})
     assert not files(store)
 
@@ -348,7 +348,7 @@ def test_a_fold_of_the_real_size_is_imported_in_less_than_a_gigabyte(tmp_path):
     assert (fold / "masks.npy").stat().st_size > 8.3e9
     assert (fold / "masks.npy").stat().st_blocks * 512 < 1e8
 
-    environment = os.environ | {"BLINDSPOT_HOME": str(tmp_path / "home"), "DJANGO_SETTINGS_MODULE": "study.settings"}
+    environment = os.environ | {"BLINDSPOT_HOME": str(tmp_path / "home"), "DJANGO_SETTINGS_MODULE": "config.settings"}
     done = subprocess.run(
         [sys.executable, "-c", _MEASURED, str(fold)], cwd=ROOT, env=environment, capture_output=True, text=True,
         timeout=300,

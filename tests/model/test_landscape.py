@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from model.learning import landscape as land
 from model.learning.evaluation import full_precision
 from tests.model.test_training import dots, tiny
@@ -56,7 +56,7 @@ def test_the_plane_comes_back_from_its_file():
 
 @pytest.mark.parametrize("path", [torch.rand(2, 10), torch.outer(torch.arange(5.0), torch.ones(10))])
 def test_a_path_that_spans_no_plane_is_refused(path):
-    with pytest.raises(BadInput, match="plane"):
+    with pytest.raises(InvalidInput, match="plane"):
         land.plane_of(path)
 
 

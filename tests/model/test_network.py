@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torchvision.models import VisionTransformer
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from model.learning import network as net
 from model.learning.network import build_network, load_weights, read_state, save_weights
 
@@ -77,7 +77,7 @@ def test_a_changed_file_is_refused(tmp_path):
     with torch.no_grad():
         network.head.bias += 1
     save_weights(network, file)
-    with pytest.raises(BadInput, match="SHA-256"):
+    with pytest.raises(InvalidInput, match="SHA-256"):
         load_weights(SMALL, file, sha256=sha256)
 
 
@@ -86,13 +86,13 @@ def test_weights_with_nan_are_refused_naming_the_layer(tmp_path):
     with torch.no_grad():
         network.head.weight[0, 0] = torch.nan
     save_weights(network, tmp_path / "nan.pt")
-    with pytest.raises(BadInput, match=r"nan\.pt: fc\.weight holds values that are not finite"):
+    with pytest.raises(InvalidInput, match=r"nan\.pt: fc\.weight holds values that are not finite"):
         load_weights(SMALL, tmp_path / "nan.pt")
 
 
 def test_a_file_that_would_run_code_is_refused(tmp_path):
     torch.save(nn.Linear(2, 2), tmp_path / "module.pt")  # a pickled object, not a state dict
-    with pytest.raises(BadInput, match="read safely"):
+    with pytest.raises(InvalidInput, match="read safely"):
         read_state(tmp_path / "module.pt")
 
 
@@ -113,14 +113,14 @@ def test_a_head_of_a_thousand_classes_is_replaced_for_training_and_refused_for_j
     assert start.head.out_features == 2
     assert record.kind == "weights" and record.head == "new" and len(record.sha256) == 64
     assert torch.equal(start.body.conv1[0].weight, network.body.conv1[0].weight)
-    with pytest.raises(BadInput, match="1000 output"):
+    with pytest.raises(InvalidInput, match="1000 output"):
         load_weights(SMALL, tmp_path / "imagenet-like.pt")
 
 
 def test_weights_of_another_architecture_are_refused(tmp_path):
     network, _ = small()
     save_weights(network, tmp_path / "weights.pt")
-    with pytest.raises(BadInput, match="does not fit resnet18"):
+    with pytest.raises(InvalidInput, match="does not fit resnet18"):
         load_weights("resnet18", tmp_path / "weights.pt")
 
 
@@ -133,7 +133,7 @@ def test_weights_of_another_architecture_are_refused(tmp_path):
     ],
 )
 def test_an_architecture_that_cannot_be_used_is_named(arch, message):
-    with pytest.raises(BadInput, match=message):
+    with pytest.raises(InvalidInput, match=message):
         build_network(arch, init="random", seed=0)
 
 
@@ -157,7 +157,7 @@ def test_offline_auto_starts_at_random_and_says_so_loudly(offline):
 
 
 def test_offline_imagenet_insists(offline):
-    with pytest.raises(BadInput, match="could not be downloaded"):
+    with pytest.raises(InvalidInput, match="could not be downloaded"):
         build_network("resnet18", init="imagenet", seed=0)
 
 

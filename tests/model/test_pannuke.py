@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from model.learning.pannuke import PAPER, PanNuke, Summary
 from tests.model.folds import CENTRAL, NEGATIVE, POSITIVE, nuclei, picture, small_fold, write_fold
 
@@ -90,7 +90,7 @@ def test_a_tissue_is_chosen_in_any_case_and_all_takes_every_one(tmp_path):
 
 def test_an_unknown_tissue_is_answered_with_those_present(tmp_path):
     fold = write_fold(tmp_path, [picture(1), picture(2)], [POSITIVE, NEGATIVE], ["Colon", "Bladder"])
-    with pytest.raises(BadInput, match=r"'Breast'.*Bladder, Colon"):
+    with pytest.raises(InvalidInput, match=r"'Breast'.*Bladder, Colon"):
         PanNuke([fold])
 
 
@@ -129,7 +129,7 @@ BAD_VALUES = {
 @pytest.mark.parametrize("case", BAD_VALUES)
 def test_wrong_values_are_refused_with_file_and_patch(tmp_path, case):
     image, mask, message = BAD_VALUES[case]
-    with pytest.raises(BadInput, match=message):
+    with pytest.raises(InvalidInput, match=message):
         list(PanNuke([write_fold(tmp_path, [image], [mask])]))
 
 
@@ -150,7 +150,7 @@ def _wrong_files():
 @pytest.mark.parametrize("case", _wrong_files())
 def test_wrong_shapes_and_types_are_refused_before_reading(tmp_path, case):
     images, masks, types, message = _wrong_files()[case]
-    with pytest.raises(BadInput, match=message):
+    with pytest.raises(InvalidInput, match=message):
         PanNuke([write_fold(tmp_path, images, masks, types)])
 
 
@@ -159,20 +159,20 @@ def test_wrong_shapes_and_types_are_refused_before_reading(tmp_path, case):
 def test_a_missing_file_is_named(tmp_path, missing, nested):
     small_fold(tmp_path, nested=nested)
     next(tmp_path.rglob(missing)).unlink()
-    with pytest.raises(BadInput, match=missing):
+    with pytest.raises(InvalidInput, match=missing):
         PanNuke([tmp_path])
 
 
 def test_a_file_cut_short_is_refused(tmp_path):
     images = small_fold(tmp_path) / "images.npy"
     images.write_bytes(images.read_bytes()[:-1000])
-    with pytest.raises(BadInput, match=r"images\.npy: .*cut short"):
+    with pytest.raises(InvalidInput, match=r"images\.npy: .*cut short"):
         PanNuke([tmp_path])
 
 
 def test_pickled_objects_are_never_loaded(tmp_path):
     np.save(small_fold(tmp_path) / "types.npy", np.array(["Breast"] * 4, dtype=object), allow_pickle=True)
-    with pytest.raises(BadInput, match=r"types\.npy"):
+    with pytest.raises(InvalidInput, match=r"types\.npy"):
         PanNuke([tmp_path])
 
 
@@ -187,13 +187,13 @@ def test_no_folder_an_empty_one_a_fold_twice_and_two_of_one_name_are_refused(tmp
         ([tmp_path / "a", tmp_path / "a"], "given twice"),
         ([tmp_path / "a", tmp_path / "b"], "also the name of"),
     ):
-        with pytest.raises(BadInput, match=message):
+        with pytest.raises(InvalidInput, match=message):
             PanNuke(paths)
 
 
 @pytest.mark.parametrize("size", [0, 31, 257])
 def test_a_crop_that_cannot_be_cut_is_refused(tmp_path, size):
-    with pytest.raises(BadInput, match=f"size {size}: .* from 32 to 256"):
+    with pytest.raises(InvalidInput, match=f"size {size}: .* from 32 to 256"):
         PanNuke([small_fold(tmp_path)], size=size)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from model.learning.plots.interpretation import short
 from model.learning.saliency import mass_inside, mass_shift, saliency
 from tests.model.test_training import dots, tiny
@@ -85,9 +85,9 @@ def test_grad_cam_points_to_where_the_feature_is_and_not_against_it():
 
 
 def test_grad_cam_needs_a_feature_map_and_methods_have_names():
-    with pytest.raises(BadInput, match="feature map"):
+    with pytest.raises(InvalidInput, match="feature map"):
         saliency(Linear(), IMAGES, method="gradcam")
-    with pytest.raises(BadInput, match="not one of"):
+    with pytest.raises(InvalidInput, match="not one of"):
         saliency(Linear(), IMAGES, method="lime")
 
 
@@ -117,7 +117,7 @@ def test_the_shift_of_mass_and_its_interval():
 
 
 def test_without_nuclei_nothing_is_claimed():
-    with pytest.raises(BadInput, match="nothing can be said"):
+    with pytest.raises(InvalidInput, match="nothing can be said"):
         mass_shift(np.ones((1, 4, 4), np.float32), np.ones((1, 4, 4), np.float32), np.zeros((1, 4, 4), bool))
 
 

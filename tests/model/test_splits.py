@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from model.learning import splits
 
 
@@ -64,19 +64,19 @@ def test_runs_divide_the_patches_anew():
 
 
 def test_patches_partly_without_a_slide_are_refused():
-    with pytest.raises(BadInput, match="1 of 3 patches have no group"):
+    with pytest.raises(InvalidInput, match="1 of 3 patches have no group"):
         splits.grouped(np.array(["a", "", "b"]))
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -1])
 def test_a_share_that_is_none_is_refused(share):
-    with pytest.raises(BadInput, match="test_share"):
+    with pytest.raises(InvalidInput, match="test_share"):
         splits.split(np.array([0, 1, 0, 1]), None, test_share=share, seed=0)
 
 
 def test_too_few_slides_of_a_class_are_refused():
     labels, groups = np.array([0, 0, 0, 1, 1]), np.array(["a", "b", "c", "d", "d"])
-    with pytest.raises(BadInput, match="too few groups"):
+    with pytest.raises(InvalidInput, match="too few groups"):
         splits.split(labels, groups, test_share=0.4, seed=0)
-    with pytest.raises(BadInput, match="1 groups with tumour"):
+    with pytest.raises(InvalidInput, match="1 groups with tumour"):
         splits.folds(labels, groups, count=2, seed=0)

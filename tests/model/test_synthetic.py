@@ -11,7 +11,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from model.learning.pannuke import PanNuke
 from model.learning.synthetic import plan, synthesise
 
@@ -119,20 +119,20 @@ def test_colour_alone_is_a_weak_cue(fold):
 
 @pytest.mark.parametrize(("wrong", "message"), [({"patches": 9}, "patches 9"), ({"seed": -1}, "seed -1")])
 def test_settings_that_cannot_be_are_refused(tmp_path, wrong, message):
-    with pytest.raises(BadInput, match=message):
+    with pytest.raises(InvalidInput, match=message):
         synthesise(tmp_path, **wrong)
     assert not list(tmp_path.iterdir())
 
 
 def test_what_is_there_is_not_overwritten(tmp_path):
     (tmp_path / "Fold 1").mkdir()
-    with pytest.raises(BadInput, match="Fold 1 exists"):
+    with pytest.raises(InvalidInput, match="Fold 1 exists"):
         synthesise(tmp_path, patches=10)
 
 
 def test_a_folder_that_cannot_be_made_is_bad_input(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(BadInput, match="cannot be written"):
+    with pytest.raises(InvalidInput, match="cannot be written"):
         synthesise(tmp_path / "file", patches=10)
 
 

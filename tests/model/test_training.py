@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from model.learning import evaluation
 from model.learning.network import Network
 from model.learning.training import PRESETS, TrainSettings, preset, settle, train, window
@@ -168,7 +168,7 @@ def test_settling_measures_the_statistics_of_whole_patches():
     ],
 )
 def test_unusable_patches_are_refused(images, labels, message):
-    with pytest.raises(BadInput, match=message):
+    with pytest.raises(InvalidInput, match=message):
         train(tiny(), images, np.array(labels), FAST, seed=0)
 
 
@@ -177,14 +177,14 @@ def test_a_loss_that_leaves_the_numbers_is_reported():
     network = tiny()
     with torch.no_grad():
         network.head.weight.fill_(torch.inf)
-    with pytest.raises(BadInput, match="learning rate"):
+    with pytest.raises(InvalidInput, match="learning rate"):
         train(network, images, labels, replace(FAST, epochs=1), seed=0)
 
 
 def test_a_preset_can_be_changed_field_by_field_and_bad_fields_are_named():
     assert preset("quick", epochs=3, crop=None).epochs == 3
     assert preset("quick", crop=None).crop == PRESETS["quick"].crop
-    with pytest.raises(BadInput, match="epochs"):
+    with pytest.raises(InvalidInput, match="epochs"):
         preset("quick", epochs=0)
-    with pytest.raises(BadInput, match="preset"):
+    with pytest.raises(InvalidInput, match="preset"):
         preset("slow")

@@ -9,7 +9,7 @@ import torch
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
-from core.errors import BadInput
+from core.errors import InvalidInput
 from model import training_services
 from model.evaluation_selectors import table_1a
 from model.figures import plane_of_classifier
@@ -84,7 +84,7 @@ def test_a_taken_name_and_bad_settings_change_nothing():
         ({"seed": -1}, "seed"),
         ({"weights": "nowhere.pt"}, "nowhere.pt cannot be read"),
     ):
-        with pytest.raises(BadInput, match=message):
+        with pytest.raises(InvalidInput, match=message):
             train_classifier(dataset=dataset, **(SMALL | {"name": "other"} | wrong))
     assert Classifier.objects.count() == 1 and stored_weights() == before
 
@@ -107,7 +107,7 @@ def test_the_trajectory_gives_a_plane_through_the_trained_weights():
     assert plane.coordinates.shape == (4, 2)
     trained = torch.cat([value.detach().reshape(-1) for value in stored_network(made).body.parameters()])
     assert torch.equal(plane.final, trained)
-    with pytest.raises(BadInput, match="two epochs"):
+    with pytest.raises(InvalidInput, match="two epochs"):
         train_classifier(dataset=made.dataset, name="short", trajectory=True, **SMALL)
 
 
@@ -122,7 +122,7 @@ def test_weights_can_be_brought_along_and_are_judged_on_every_patch(tmp_path):
     assert brought.test_probabilities[str(made.split["test"][0])] == pytest.approx(
         made.test_probabilities[str(made.split["test"][0])], abs=1e-6
     )
-    with pytest.raises(BadInput, match="does not fit resnet18"):
+    with pytest.raises(InvalidInput, match="does not fit resnet18"):
         import_classifier(dataset=dataset, arch="resnet18", weights=file, name="wrong")
 
 
@@ -168,7 +168,7 @@ def test_parts_share_the_folds_and_the_last_one_completes():
     assert first.pk == second.pk and first.results.count() == 3 and first.completed_at is not None
     finished = first.completed_at
     assert cross_validate(dataset=dataset, **settings).completed_at == finished
-    with pytest.raises(BadInput, match="part"):
+    with pytest.raises(InvalidInput, match="part"):
         cross_validate(dataset=dataset, part=(2, 2), **settings)
 
 

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from study.building import StudySettings, build_study
-from study.models import Presentation, Response, Study, User
-from study.services import close_study, unblind_study
+from core.models import User
+from study.models import Presentation, Response, Study
+from study.protocol.building import StudySettings, build_study
+from study.protocol.life import close_study, unblind_study
 from tests.pool import attacked_pool
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -6,7 +6,7 @@ from attacks.engine.passes import LOSSES
 from attacks.engine.recipe import STEP_RULES
 from attacks.selectors import classifier_named
 from attacks.services import CHUNK, run_attack
-from model.management.base import JsonCommand
+from core.commands import JsonCommand
 
 
 class Command(JsonCommand):

@@ -4,7 +4,7 @@ from attacks.engine.natural import LADDER
 from attacks.management.commands.attack import attack_report
 from attacks.selectors import classifier_named
 from attacks.sweeps import run_corruptions
-from model.management.base import JsonCommand
+from core.commands import JsonCommand
 
 
 class Command(JsonCommand):

@@ -6,10 +6,10 @@ from typing import Any
 
 from attacks import gallery
 from attacks.selectors import attack_named, classifier_named
-from core.errors import BadInput
+from core.commands import JsonCommand
+from core.errors import InvalidInput
 from model.evaluation_selectors import latest_cross_validation
 from model.figures import KINDS
-from model.management.base import JsonCommand
 from model.selectors import dataset_named
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -52,10 +52,10 @@ class Command(JsonCommand):
     ) -> dict[str, Any]:
         kind = "png" if out is None else out.suffix.lstrip(".").lower()
         if kind not in KINDS:
-            raise BadInput(f"--out {out}: the file's name must end in {', '.join(f'.{kind}' for kind in KINDS)}.")
+            raise InvalidInput(f"--out {out}: the file's name must end in {', '.join(f'.{kind}' for kind in KINDS)}.")
         for path in (out, data):
             if path is not None and not path.resolve().parent.is_dir():
-                raise BadInput(f"{path}: there is no folder {path.parent}.")
+                raise InvalidInput(f"{path}: there is no folder {path.parent}.")
         subject = _subject(attack, classifier, dataset)
         chosen = {option: options[option] for option in OPTIONS}
         made = gallery.make(name, subject, progress=self.progress(name), **chosen)
@@ -74,7 +74,7 @@ class Command(JsonCommand):
 
 def _subject(attack: str | None, classifier: str | None, dataset: str | None) -> Any:
     if sum(value is not None for value in (attack, classifier, dataset)) != 1:
-        raise BadInput("Name what the figure is about: one of --attack, --classifier, --dataset.")
+        raise InvalidInput("Name what the figure is about: one of --attack, --classifier, --dataset.")
     if attack is not None:
         return attack_named(attack)
     if classifier is not None:

@@ -2,7 +2,7 @@
 
 from attacks.pair_services import import_pairs
 from attacks.selectors import classifier_named
-from model.management.base import JsonCommand
+from core.commands import JsonCommand
 
 
 class Command(JsonCommand):

@@ -4,7 +4,7 @@ from attacks.engine.norms import MEASURED
 from attacks.management.commands.attack import attack_report
 from attacks.selectors import classifier_named
 from attacks.sweeps import run_minimal
-from model.management.base import JsonCommand
+from core.commands import JsonCommand
 
 
 class Command(JsonCommand):

@@ -2,7 +2,7 @@
 
 from attacks.selectors import classifier_named
 from attacks.sweeps import rounding_table
-from model.management.base import JsonCommand
+from core.commands import JsonCommand
 
 
 class Command(JsonCommand):

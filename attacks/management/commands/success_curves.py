@@ -8,9 +8,9 @@ from django.conf import settings
 from attacks.engine.curves import plot
 from attacks.selectors import classifier_named, curves_of
 from attacks.sweeps import SEARCHES, run_success_curves
-from model.learning.spreadsheet import csv_of
-from model.management.base import JsonCommand
-from model.version import code_version
+from core.commands import JsonCommand
+from core.spreadsheet import csv_of
+from core.version import code_version
 
 
 class Command(JsonCommand):

@@ -5,7 +5,7 @@ from attacks.engine.passes import LOSSES
 from attacks.management.commands.attack import attack_report
 from attacks.selectors import classifier_named
 from attacks.sweeps import run_universal
-from model.management.base import JsonCommand
+from core.commands import JsonCommand
 
 
 class Command(JsonCommand):

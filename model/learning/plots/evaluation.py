@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from core.plot_style import BLACK, BLUE, GREY, ORANGE, look, new, unit_square
 from model.learning import evaluation
-from model.learning.plots.style import BLACK, BLUE, GREY, ORANGE, look, new, unit_square
 
 Answers = tuple[NDArray[Any], NDArray[Any]]
 """Labels (n,) and P(tumour) (n,) of one held-out fold."""

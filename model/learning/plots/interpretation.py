@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from core.errors import BadInput
-from model.learning.plots.style import look, new, picture
+from core.errors import InvalidInput
+from core.plot_style import look, new, picture
 
 Pixels = NDArray[np.uint8]
 
@@ -150,4 +150,4 @@ def _rms(pair: Pair) -> float:
 
 def _some(pairs: Sequence[Pair]) -> None:
     if not pairs:
-        raise BadInput("There is no pair to show: no patch was flipped.")
+        raise InvalidInput("There is no pair to show: no patch was flipped.")

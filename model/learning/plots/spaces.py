@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from core.plot_style import BLACK, BLUE, GREY, ORANGE, SKY, VERMILION, look, new
 from model.learning.landscape import Landscape, Plane
-from model.learning.plots.style import BLACK, BLUE, GREY, ORANGE, SKY, VERMILION, look, new
 
 MARKS: dict[str, dict[str, Any]] = {
     "true positive": {"color": VERMILION, "marker": "o", "s": 14, "alpha": 0.6, "linewidths": 0},

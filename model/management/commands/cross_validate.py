@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from core.errors import BadInput
-from model import figure_store
+from core import figure_store
+from core.commands import JsonCommand
+from core.errors import InvalidInput
+from core.plot_style import render
 from model.evaluation_selectors import fold_answers, table_1a
 from model.learning.plots import evaluation as plots
-from model.learning.plots.style import render
-from model.management.base import JsonCommand
 from model.management.training import add_training_options, training_arguments
 from model.selectors import dataset_named
 from model.training_services import cross_validate
@@ -86,5 +86,5 @@ def _part(text: str | None) -> tuple[int, int] | None:
         return None
     first, _, second = text.partition("/")
     if not (first.isdigit() and second.isdigit()):
-        raise BadInput(f"--part {text}: two numbers with a slash expected, such as 0/2.")
+        raise InvalidInput(f"--part {text}: two numbers with a slash expected, such as 0/2.")
     return int(first), int(second)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from core.errors import BadInput
-from model.management.base import JsonCommand
+from core.commands import JsonCommand
+from core.errors import InvalidInput
 from model.management.commands.train import classifier_report
 from model.models import Dataset
 from model.selectors import dataset_named
@@ -60,5 +60,5 @@ def _only_dataset() -> Dataset:
     datasets = list(Dataset.objects.all()[:20])
     if len(datasets) != 1:
         names = ", ".join(dataset.name for dataset in datasets) or "none yet; import one first"
-        raise BadInput(f"DATASET: name the patches to judge the network on. There are: {names}.")
+        raise InvalidInput(f"DATASET: name the patches to judge the network on. There are: {names}.")
     return datasets[0]

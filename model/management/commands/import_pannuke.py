@@ -2,8 +2,8 @@
 
 import time
 
+from core.commands import JsonCommand
 from model.learning.pannuke import PAPER
-from model.management.base import JsonCommand
 from model.services import import_pannuke
 
 

@@ -2,7 +2,7 @@
 
 import time
 
-from model.management.base import JsonCommand
+from core.commands import JsonCommand
 from model.management.commands.import_pannuke import dataset_report
 from model.services import import_folder
 

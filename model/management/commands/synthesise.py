@@ -2,8 +2,8 @@
 
 import time
 
+from core.commands import JsonCommand
 from model.learning.synthetic import synthesise
-from model.management.base import JsonCommand
 from model.management.commands.import_pannuke import dataset_report
 from model.models import Dataset
 from model.services import check_name, import_pannuke

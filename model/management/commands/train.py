@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from model.management.base import JsonCommand
+from core.commands import JsonCommand
 from model.management.training import add_training_options, training_arguments
 from model.models import Classifier
 from model.selectors import dataset_named

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from core.errors import BadInput
-from model.management.base import JsonCommand
-from study import selectors
-from study.exports.tables import as_text
-from study.results import analysis_of
+from core.commands import JsonCommand
+from core.errors import InvalidInput
+from study import blinds as selectors
+from study.results.analysis import analysis_of
+from study.results.exports.tables import as_text
 from study.statistics.analysis import analyse
 from study.statistics.table import read_csv
 from study.statistics.verdict import ALPHA
@@ -34,7 +34,7 @@ class Command(JsonCommand):
         **options: Any,
     ) -> dict[str, Any]:
         if (study is None) == (csv is None):
-            raise BadInput("Name a study, or a file with --csv FILE: one of the two.")
+            raise InvalidInput("Name a study, or a file with --csv FILE: one of the two.")
         if csv is not None:
             table = read_csv(csv)
             found = analyse(
@@ -47,7 +47,7 @@ class Command(JsonCommand):
             return {"source": str(csv), **found.to_json()}
         chosen = selectors.get_study(str(study))
         if alpha is not None or arm is not None or (margin is not None and margin != chosen.margin):
-            raise BadInput(
+            raise InvalidInput(
                 f"Study '{chosen.slug}' was frozen with margin {chosen.margin} and alpha {chosen.alpha}; --margin, "
                 "--alpha and --arm are for --csv. `export_study` writes its presentations.csv."
             )

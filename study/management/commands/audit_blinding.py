@@ -4,10 +4,10 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from model.management.base import JsonCommand
-from study import selectors
-from study.auditing import REDRAWS, audit_study
+from core.commands import JsonCommand
+from study import blinds as selectors
 from study.blinding.audit import LEAK, as_text
+from study.blinding.auditing import REDRAWS, audit_study
 from study.blinding.plants import PLANTS
 
 

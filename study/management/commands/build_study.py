@@ -3,11 +3,12 @@
 from typing import Any
 
 from attacks.models import Attack
-from core.errors import BadInput
-from model.management.base import JsonCommand
-from study.building import QUESTIONS, StudySettings, build_study
-from study.models import Study, User
-from study.verdicts import judge_again
+from core.commands import JsonCommand
+from core.errors import InvalidInput
+from core.models import User
+from study.models import Study
+from study.protocol.building import QUESTIONS, StudySettings, build_study
+from study.protocol.verdicts import judge_again
 
 
 class Command(JsonCommand):
@@ -39,7 +40,7 @@ class Command(JsonCommand):
             attack = Attack.objects.select_related("classifier__dataset").get(name=options["attack"])
         except Attack.DoesNotExist:
             known = ", ".join(Attack.objects.values_list("name", flat=True)[:20]) or "none yet"
-            raise BadInput(f"--attack: there is no attack '{options['attack']}'. Attacks: {known}.") from None
+            raise InvalidInput(f"--attack: there is no attack '{options['attack']}'. Attacks: {known}.") from None
         study = build_study(
             name=options["name"],
             attack=attack,
@@ -87,4 +88,4 @@ def _reader(name: str) -> User:
     try:
         return User.objects.get(username=name)
     except User.DoesNotExist:
-        raise BadInput(f"--reader: there is no user '{name}'; `manage.py invite_reader` makes one.") from None
+        raise InvalidInput(f"--reader: there is no user '{name}'; `manage.py invite_reader` makes one.") from None

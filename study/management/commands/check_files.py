@@ -5,10 +5,10 @@ For a restored backup, and for a timer. Exits non-zero when something is missing
 
 from typing import Any
 
-from core.errors import BadInput
-from model import stored_files
-from model.management.base import JsonCommand
-from study import audit_log
+from core.commands import JsonCommand
+from core.errors import InvalidInput
+from jobs import stored_files
+from study.protocol import audit_log
 
 
 class Command(JsonCommand):
@@ -28,7 +28,7 @@ class Command(JsonCommand):
             stored_files.remove(found.orphans)
         if found.missing or found.changed or broken:
             first = ", ".join([*found.missing, *found.changed][:5]) or "none"
-            raise BadInput(
+            raise InvalidInput(
                 f"{len(found.missing)} files are missing and {len(found.changed)} have changed (the first: {first}); "
                 f"the log's chain {'is broken at event ' + str(broken.pk) if broken else 'holds'}. "
                 "Restore the files and the database from one backup."

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from model.management.base import JsonCommand
+from core.commands import JsonCommand
+from study.blinds import get_study, progress_counts
 from study.models import Study
-from study.selectors import get_study, progress_counts
-from study.services import close_study, unblind_study
+from study.protocol.life import close_study, unblind_study
 
 
 class Command(JsonCommand):

@@ -15,10 +15,11 @@ from typing import Any
 
 from django.core.management import call_command
 
-from core.errors import BadInput
-from model.management.base import JsonCommand
+from core.commands import JsonCommand
+from core.errors import InvalidInput
+from core.models import User
 from model.models import Dataset
-from study.models import Study, User
+from study.models import Study
 
 PEOPLE = {
     "reader1": User.Role.READER,
@@ -44,13 +45,15 @@ class Command(JsonCommand):
         address = f"http://127.0.0.1:{port}"
         made["logins"] = [
             {"name": name, "password": _password(name), "address": address + path}
-            for name, path in (("reader2", "/reading/"), ("researcher", "/"), ("admin", "/office/"))
+            for name, path in (("reader2", "/reading/"), ("researcher", "/"), ("admin", "/dashboard/"))
         ]
         return made
 
     def _compute(self, made: dict[str, Any], patches: int, seed: int) -> None:
         if Dataset.objects.filter(name="demo").exists():
-            raise BadInput("A data set 'demo' is left from an interrupted demo: remove var/ (or BLINDSPOT_HOME) first.")
+            raise InvalidInput(
+                "A data set 'demo' is left from an interrupted demo: remove var/ (or BLINDSPOT_HOME) first."
+            )
         for name, role in PEOPLE.items():
             office = role == User.Role.ADMIN
             User.objects.get_or_create(

@@ -6,10 +6,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from core.errors import BadInput
-from model.management.base import JsonCommand
-from study import selectors
-from study.exports.registry import Export, Source, exports
+from core.commands import JsonCommand
+from core.errors import InvalidInput
+from study import blinds as selectors
+from study.results.exports.registry import Export, Source, exports
 
 
 class Command(JsonCommand):
@@ -22,7 +22,7 @@ class Command(JsonCommand):
     def run(self, *, study: str, directory: Path, **options: Any) -> dict[str, Any]:
         source = Source(selectors.get_study(study))
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-            raise BadInput(f"{directory}: there is something already; name a new or an empty folder.")
+            raise InvalidInput(f"{directory}: there is something already; name a new or an empty folder.")
         files = exports(source.study)
         update = self.progress("exporting", "file")
         written, left_out = {}, {}
@@ -33,7 +33,7 @@ class Command(JsonCommand):
             for number, export in enumerate(files, start=1):
                 try:
                     written[export.filename] = _write(export, source, aside)
-                except BadInput as error:
+                except InvalidInput as error:
                     left_out[export.filename] = str(error)
                 update(number, len(files))
             sums = "".join(f"{digest['sha256']}  {name}\n" for name, digest in sorted(written.items()))

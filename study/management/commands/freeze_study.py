@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from model.management.base import JsonCommand
-from study.selectors import get_study
-from study.services import freeze_study, open_study
-from study.verdicts import judge_again
+from core.commands import JsonCommand
+from study.blinds import get_study
+from study.protocol.life import freeze_study, open_study
+from study.protocol.verdicts import judge_again
 
 
 class Command(JsonCommand):

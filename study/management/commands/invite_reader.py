@@ -4,9 +4,9 @@ from typing import Any
 
 from django.urls import reverse
 
-from model.management.base import JsonCommand
-from study import selectors
-from study.invitations import VALID_DAYS, invite
+from core.commands import JsonCommand
+from study import blinds as selectors
+from study.protocol.readers import VALID_DAYS, invite
 
 
 class Command(JsonCommand):

@@ -3,7 +3,7 @@
 from dataclasses import fields
 from typing import Any
 
-from model.management.base import JsonCommand
+from core.commands import JsonCommand
 from study.design.crossed import Components
 from study.design.planning import Assumptions, plan
 

@@ -3,11 +3,11 @@
 from contextlib import nullcontext
 from typing import Any
 
-from model.management.base import JsonCommand
-from study.page_client import own_server
-from study.rehearsal import rehearse, seat_simulated_readers
-from study.selectors import get_study
-from study.services import close_study, unblind_study
+from core.commands import JsonCommand
+from study.blinding.browser import own_server
+from study.blinding.rehearsal import rehearse, seat_simulated_readers
+from study.blinds import get_study
+from study.protocol.life import close_study, unblind_study
 
 
 class Command(JsonCommand):

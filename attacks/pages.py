@@ -1,0 +1,209 @@
+"""Researchers' pages: every perturbation of an attack in a table, and success against budget."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pandas as pd
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from attacks import requests, selectors
+from attacks.comparison import MOST, compared, plot_compared, searched_classifiers
+from attacks.engine.curves import AXES, plot, success_curve
+from attacks.engine.norms import MEASURED
+from attacks.forms import AttackForm
+from attacks.models import Attack, Perturbation
+from attacks.selectors import curves_of, flip_norms, latest_minimal, perturbation_table
+from attacks.tables import headings, sorted_table
+from core.access import researcher_page
+from core.pages import form_methods, image_response, in_words, paged
+from core.spreadsheet import csv_of
+from jobs.requests import request_page
+from model.models import Classifier
+
+ROWS = 50
+
+
+def researcher_only(view):
+    return require_safe(researcher_page(view))
+
+
+@researcher_only
+def attack_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """Counts, the curve of success against the norm reached, and the table, sorted by any column."""
+    attack = get_object_or_404(Attack.objects.select_related("classifier"), pk=pk)
+    sort = request.GET.get("sort", "")
+    table = sorted_table(attack, sort)
+    context = {
+        "attack": attack,
+        "summary": attack.summary,
+        "columns": headings(sort),
+        "sort": sort,
+        "page": Paginator(table.to_dict("records"), ROWS).get_page(request.GET.get("page")),
+        "has_curve": bool(len(table)) and attack.norm in MEASURED,
+    }
+    return render(request, "attacks/perturbations.html", context)
+
+
+@researcher_only
+def table_csv(request: HttpRequest, pk: int) -> HttpResponse:
+    """Every perturbation of the attack."""
+    attack = get_object_or_404(Attack, pk=pk)
+    return _csv(perturbation_table(attack), f"attack-{attack.pk}.csv")
+
+
+@researcher_only
+def curve_svg(request: HttpRequest, pk: int) -> HttpResponse:
+    """Share flipped by at most so much: a minimal attack's success curve, or what another attack made do with."""
+    attack = get_object_or_404(Attack, pk=pk)
+    if attack.norm not in MEASURED or not attack.perturbations.exists():
+        raise Http404("This attack has no curve.")
+    search = attack.settings.get("search", attack.norm)
+    return _svg(plot(success_curve(flip_norms(attack), search=search), pd.DataFrame()))
+
+
+@researcher_only
+def curves_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """Fig. 4 of a classifier: success against budget for every norm that has been searched."""
+    classifier = get_object_or_404(Classifier, pk=pk)
+    rows = _searches(classifier)
+    found = {row["search"] for row in rows}
+    context = {"classifier": classifier, "rows": rows, "missing": [name for name in AXES if name not in found]}
+    return render(request, "attacks/curves.html", context)
+
+
+def _searches(classifier: Classifier) -> list[dict[str, Any]]:
+    """One row per norm that was searched: the attack, its counts, the median of the smallest perturbations."""
+    searched = latest_minimal(classifier)
+    return [
+        {
+            "classifier": classifier,
+            "search": name,
+            "axis": AXES[name],
+            "attack": searched[name],
+            "summary": searched[name].summary,
+            "median": searched[name].summary["norms_of_flipped"][searched[name].norm]["median"],
+        }
+        for name in AXES
+        if name in searched
+    ]
+
+
+@researcher_only
+def curves_svg(request: HttpRequest, pk: int) -> HttpResponse:
+    """The picture on the page above."""
+    classifier = get_object_or_404(Classifier, pk=pk)
+    curves = curves_of(classifier)
+    if not len(curves):
+        raise Http404("No curve yet.")
+    return _svg(plot(curves, pd.DataFrame()))
+
+
+@researcher_only
+def curves_csv(request: HttpRequest, pk: int) -> HttpResponse:
+    """The numbers on the page above, with their 95 % bands."""
+    classifier = get_object_or_404(Classifier, pk=pk)
+    return _csv(curves_of(classifier), f"curves-{classifier.pk}.csv")
+
+
+def _chosen(request: HttpRequest) -> tuple[list[Classifier], list[Classifier]]:
+    """All that can be compared, and those that ``?classifier=1&classifier=2`` names among them, at most ``MOST``."""
+    candidates = searched_classifiers()
+    asked = {value for value in request.GET.getlist("classifier") if value.isdecimal()}
+    return candidates, [one for one in candidates if str(one.pk) in asked]
+
+
+@researcher_only
+def compare_page(request: HttpRequest) -> HttpResponse:
+    """Success curves of several classifiers on one plot."""
+    candidates, chosen = _chosen(request)
+    context = {
+        "choices": [(one, one in chosen) for one in candidates],
+        "rows": [row for one in chosen[:MOST] for row in _searches(one)],
+        "query": urlencode([("classifier", one.pk) for one in chosen]),
+        "most": MOST,
+        "too_many": len(chosen) > MOST,
+    }
+    return render(request, "attacks/compare.html", context)
+
+
+def _compared(request: HttpRequest) -> pd.DataFrame:
+    curves = compared(_chosen(request)[1][:MOST])
+    if not len(curves):
+        raise Http404("Nothing to compare.")
+    return curves
+
+
+@researcher_only
+def compare_svg(request: HttpRequest) -> HttpResponse:
+    """The picture on the page above."""
+    return _svg(plot_compared(_compared(request)))
+
+
+@researcher_only
+def compare_csv(request: HttpRequest) -> HttpResponse:
+    """The numbers on the page above, with their 95 % bands."""
+    return _csv(_compared(request), "curves.csv")
+
+
+def _csv(table: pd.DataFrame, name: str) -> HttpResponse:
+    response = HttpResponse(csv_of(table), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _svg(data: bytes) -> HttpResponse:
+    return HttpResponse(data, content_type="image/svg+xml")
+
+
+@require_safe
+@researcher_page
+def attacks(request: HttpRequest) -> HttpResponse:
+    page = paged(request, selectors.attacks())
+    return render(request, "attacks/attacks.html", {"page": page})
+
+
+@form_methods
+@researcher_page
+def new_attack(request: HttpRequest) -> HttpResponse:
+    return request_page(
+        request,
+        AttackForm,
+        requests.attack,
+        title="Attack a classifier",
+        back="attacks:attacks",
+        lead="Its test patches are changed until the answer to the displayed 8-bit image is wrong.",
+        submit="Attack",
+    )
+
+
+@require_POST
+@researcher_page
+def request_curves(request: HttpRequest, pk: int) -> HttpResponse:
+    """Fig. 4 of a classifier, as a job."""
+    return redirect(
+        "jobs:job", pk=requests.success_curves(classifier=get_object_or_404(Classifier, pk=pk), by=request.user).pk
+    )
+
+
+@require_safe
+@researcher_page
+def attack(request: HttpRequest, pk: int) -> HttpResponse:
+    """What came of an attack, and a gallery of the flipped patches with their norms."""
+    found = get_object_or_404(selectors.attacks(), pk=pk)
+    flipped = found.perturbations.filter(flipped=True).select_related("patch").order_by("l2")
+    context = {
+        "attack": found,
+        "page": paged(request, flipped),
+        "settings": in_words(found.settings),
+    }
+    return render(request, "attacks/attack.html", context)
+
+
+@require_safe
+@researcher_page
+def perturbed_image(request: HttpRequest, pk: int) -> HttpResponse:
+    perturbation = get_object_or_404(Perturbation.objects.exclude(image=""), pk=pk)
+    return image_response(perturbation.image.name, perturbation.sha256)

@@ -1,0 +1,160 @@
+"""What the attacks wing does as jobs."""
+
+from typing import Any
+
+from attacks.models import Attack, PairSet
+from core import uploads
+from jobs.registry import Link, job
+from jobs.selectors import made_before
+from model.models import Classifier
+
+
+def _attack(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
+    rows = Attack.objects.filter(name=result.get("attack")).only("pk", "name")
+    return [Link(f"attack {row.name}", "attacks:attack", (row.pk,)) for row in rows]
+
+
+def _curves(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
+    rows = Classifier.objects.filter(name=result.get("classifier")).only("pk", "name")
+    return [Link(f"success curves of {row.name}", "attacks:curves", (row.pk,)) for row in rows]
+
+
+def _pairs(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
+    rows = PairSet.objects.filter(name=result.get("pairs")).only("pk", "name")
+    return [Link(f"pairs {row.name}", "attacks:pair_set", (row.pk,)) for row in rows]
+
+
+def _figures(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
+    return [Link("figures", "attacks:gallery", (arguments["of"], arguments["pk"]))]
+
+
+@job("attack", title="Attack", unit="patches", divisible=True, links=_attack)
+def attack(context, *, name: str, classifier: str, part: tuple[int, int] | None = None, **settings: Any) -> dict:
+    """``settings`` are those of ``attacks.services.run_attack``; its ``chunk`` is what is dealt to workers."""
+    from attacks.selectors import classifier_named
+    from attacks.services import run_attack
+
+    found = run_attack(
+        name=name,
+        classifier=classifier_named(classifier),
+        created_by=context.job.requested_by,
+        part=part,
+        progress=context.progress,
+        **settings,
+    )
+    shown = ("images", "attacked", "flipped", "flipped_positives", "seconds")
+    return {"attack": found.name} | {key: found.summary[key] for key in shown if key in found.summary}
+
+
+@job("minimal", title="Minimal perturbations", unit="patches", divisible=True, links=_attack)
+def minimal(context, *, name: str, classifier: str, part: tuple[int, int] | None = None, **settings: Any) -> dict:
+    """``settings`` are those of ``attacks.sweeps.run_minimal``; its ``chunk`` is what is dealt to workers."""
+    from attacks.selectors import classifier_named
+    from attacks.sweeps import run_minimal
+
+    found = run_minimal(
+        name=name,
+        classifier=classifier_named(classifier),
+        created_by=context.job.requested_by,
+        part=part,
+        progress=context.progress,
+        **settings,
+    )
+    return {"attack": found.name, "flipped": found.summary.get("flipped")}
+
+
+@job("universal", title="Universal perturbation", unit="steps", links=_attack)
+def universal(context, *, name: str, classifier: str, **settings: Any) -> dict:
+    """``settings`` are those of ``attacks.sweeps.run_universal``: learned once, then judged chunk by chunk."""
+    from attacks.selectors import classifier_named
+    from attacks.sweeps import run_universal
+
+    found = run_universal(
+        name=name,
+        classifier=classifier_named(classifier),
+        created_by=context.job.requested_by,
+        progress=context.progress,
+        **settings,
+    )
+    return {"attack": found.name, "unseen": found.summary.get("unseen"), "published": found.summary.get("published")}
+
+
+@job("success_curves", title="Success curves", unit="patches", links=_curves)
+def success_curves(context, *, classifier: str, **settings: Any) -> dict:
+    """Fig. 4: a minimal search per norm; those that are there already are used again."""
+    from attacks.selectors import classifier_named
+    from attacks.sweeps import run_success_curves
+
+    found = run_success_curves(
+        classifier=classifier_named(classifier),
+        created_by=context.job.requested_by,
+        progress=context.progress,
+        **settings,
+    )
+    return {"classifier": classifier, "attacks": {key: one.name for key, one in found["attacks"].items()}}
+
+
+@job("corruptions", title="Natural changes", unit="images", links=_attack)
+def corruptions(context, *, name: str, classifier: str, **settings: Any) -> dict:
+    """Blur, JPEG, stain and the like, in steps of strength: how often each flips the classifier."""
+    from attacks.selectors import classifier_named
+    from attacks.sweeps import run_corruptions
+
+    found = run_corruptions(
+        name=name,
+        classifier=classifier_named(classifier),
+        created_by=context.job.requested_by,
+        progress=context.progress,
+        **settings,
+    )
+    return {"attack": found.name}
+
+
+@job(
+    "import_pairs",
+    title="Import pairs",
+    unit="pairs",
+    links=_pairs,
+    cleanup=lambda **arguments: uploads.forget(arguments.get("upload", "")),
+)
+def import_pairs(
+    context, *, name: str, upload: str = "", called: str = "", folder: str = "", classifier: str = ""
+) -> dict[str, Any]:
+    """A folder with ``pairs.csv``: uploaded as a zip file, or on the server."""
+    from attacks import pair_services
+    from attacks.engine.pairs import PAIRS
+    from attacks.selectors import classifier_named
+
+    def take(path: Any, source: dict[str, Any]) -> PairSet:
+        return pair_services.import_pairs(
+            name=name,
+            folder=path,
+            classifier=classifier_named(classifier) if classifier else None,
+            source=source,
+            created_by=context.job.requested_by,
+            progress=context.progress,
+        )
+
+    found = made_before(PairSet, name, context.job)
+    if found is None and upload:
+        with uploads.unpacked(upload, marker=PAIRS, called=called) as path:
+            found = take(path, {"folder": called})
+    elif found is None:
+        found = take(uploads.allowed_path(folder, field="folder"), {"folder": folder})
+    return {"pairs": found.name, "count": found.pairs.count(), "variants": found.variants, "sha256": found.sha256}
+
+
+@job("figure", title="Draw a figure", unit="steps", links=_figures)
+def figure(context, *, name: str, of: str, pk: int, **options: Any) -> dict[str, Any]:
+    """A figure of the classifier, attack or cross-validation ``pk``; found again, not drawn again, if it is there."""
+    from attacks import gallery
+    from attacks.models import Attack
+    from core.errors import InvalidInput
+    from model.models import Classifier, CrossValidation
+
+    subjects = {"classifier": Classifier, "attack": Attack, "cross-validation": CrossValidation}
+    subject = subjects[of].objects.filter(pk=pk).first() if of in subjects else None
+    if subject is None:
+        raise InvalidInput(f"There is no {of} with number {pk} any more.")
+    made = gallery.make(name, subject, progress=context.progress, **options)
+    return {"figure": name, "of": str(subject), "caption": made.caption}

@@ -1,0 +1,24 @@
+"""The whole map. Readers live under /reading/; everything else asks for a researcher or an admin."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from core.api import ApiDocs
+from study.conduct import front
+
+admin.site.site_header = admin.site.site_title = "Blindspot administration"
+
+urlpatterns = [
+    path("", front.home, name="home"),
+    path("", include("core.urls")),
+    path("", include("model.urls")),
+    path("", include("attacks.urls")),
+    path("", include("study.conduct.urls")),
+    path("studies/<slug:slug>/results/", include("study.results.urls")),
+    path("jobs/", include("jobs.urls")),
+    path("reading/", include("study.reading.urls")),
+    path("preview/", include("study.reading.preview_urls", namespace="preview")),
+    path("api/v1/", include("config.api_urls")),
+    path("api/", ApiDocs.as_view(url_name="api:schema"), name="api-docs"),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,73 @@
+"""Who may come in: one predicate per role, and of each a guard for pages and one for the interface for programs.
+
+A superuser counts as an admin. A person either reads or sees what was made, and never both: a reader gets 403 from
+every page that could show what was done to a patch.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from rest_framework import permissions
+from rest_framework.request import Request
+
+from core.models import User
+
+View = Callable[..., HttpResponse]
+
+
+def is_reader(user: Any) -> bool:
+    """A reader sees reading pages alone."""
+    return user.is_authenticated and not user.is_superuser and user.role == User.Role.READER
+
+
+def is_researcher(user: Any) -> bool:
+    """May see what was done to a patch: researchers and admins."""
+    return user.is_authenticated and (user.is_superuser or user.role in User.SEES_ARMS)
+
+
+def is_admin(user: Any) -> bool:
+    """May build studies, invite readers and unblind."""
+    return user.is_authenticated and (user.is_superuser or user.role == User.Role.ADMIN)
+
+
+def _guard(allowed: Callable[[Any], bool], view: View) -> View:
+    @never_cache
+    @login_required
+    @functools.wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not allowed(request.user):
+            raise PermissionDenied
+        return view(request, *args, **kwargs)
+
+    return wrapped
+
+
+def researcher_page(view: View) -> View:
+    """For researchers and admins."""
+    return _guard(is_researcher, view)
+
+
+def admin_page(view: View) -> View:
+    """For admins: studies and readers."""
+    return _guard(is_admin, view)
+
+
+class IsResearcher(permissions.BasePermission):
+    message = "Only researchers and admins may use this interface; readers read in the browser."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return is_researcher(request.user)
+
+
+class IsAdminOrReads(permissions.BasePermission):
+    """Researchers may look; admins may do."""
+
+    message = "Studies and readers are the admins'."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return is_researcher(request.user) if request.method in permissions.SAFE_METHODS else is_admin(request.user)

@@ -1,0 +1,50 @@
+"""Signing in and out, tokens for programs, and whether the server is well."""
+
+from django.contrib import messages
+from django.contrib.auth.views import LoginView, LogoutView
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+from rest_framework.authtoken.models import Token
+
+from core.access import researcher_page
+from core.version import code_version
+
+
+class SignIn(LoginView):
+    template_name = "core/sign_in.html"
+    redirect_authenticated_user = True
+
+
+class SignOut(LogoutView):
+    http_method_names = ["post", "options"]
+
+
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> JsonResponse:
+    """200 when the database answers, 503 when it does not."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError as error:
+        return JsonResponse({"status": "failing", "database": type(error).__name__}, status=503)
+    return JsonResponse({"status": "ok", "database": connection.vendor, "version": code_version()})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@researcher_page
+def token(request: HttpRequest) -> HttpResponse:
+    """One token per person; a new one ends the one before. It is shown when it is made."""
+    made = None
+    if request.method == "POST":
+        Token.objects.filter(user=request.user).delete()
+        if request.POST.get("what") == "new":
+            made = Token.objects.create(user=request.user)
+        else:
+            messages.success(request, "The token was taken back.")
+            return redirect("token")
+    context = {"made": made, "has_one": Token.objects.filter(user=request.user).exists()}
+    return render(request, "core/token.html", context)

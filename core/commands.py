@@ -1,0 +1,65 @@
+"""What every command shares: one JSON document on stdout, everything else on stderr."""
+
+import json
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from core.errors import InvalidInput, Progress
+
+
+class JsonCommand(BaseCommand):
+    """A command whose ``run(**options)`` returns a dict.
+
+    ``--json`` prints it as one document on stdout; without it, the same as aligned text. ``InvalidInput`` becomes
+    an error message and a non-zero exit.
+    """
+
+    def create_parser(self, prog_name, subcommand, **kwargs):
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        parser.add_argument("--json", action="store_true", help="print one JSON document on stdout")
+        return parser
+
+    def handle(self, *args, **options):
+        as_json = options.pop("json")
+        try:
+            result = self.run(**options)
+        except InvalidInput as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(json.dumps(result, indent=2, default=str) if as_json else self.as_text(result))
+
+    def run(self, **options: Any) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def as_text(self, result: dict[str, Any]) -> str:
+        width = max((len(key) for key in result), default=0)
+        return "\n".join(f"{key:<{width}}  {_plain(value)}" for key, value in result.items())
+
+    def say(self, message: str) -> None:
+        self.stderr.write(message)
+
+    def progress(self, description: str, unit: str = "it") -> Progress:
+        """A ``Progress`` that draws a bar on stderr; it closes itself at the end."""
+        bar: tqdm | None = None
+
+        def update(done: int, total: int) -> None:
+            nonlocal bar
+            if bar is None:
+                bar = tqdm(total=total, desc=description, unit=unit, file=sys.stderr, mininterval=0.5)
+            bar.total = total
+            bar.update(done - bar.n)
+            if done >= total:
+                bar.close()
+                bar = None
+
+        return update
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict | list):
+        return json.dumps(value, default=str)
+    return str(value)

@@ -1,0 +1,35 @@
+"""People and their roles."""
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils import timezone
+
+
+class User(AbstractUser):
+    class Role(models.TextChoices):
+        ADMIN = "admin", "admin"
+        RESEARCHER = "researcher", "researcher"
+        READER = "reader", "reader"
+
+    SEES_ARMS = (Role.ADMIN, Role.RESEARCHER)
+
+    role = models.CharField(max_length=20, choices=Role.choices, default=Role.READER)
+    arms_seen_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When they last had a role that sees arms."
+    )
+
+    @classmethod
+    def from_db(cls, db, field_names, values):
+        user = super().from_db(db, field_names, values)
+        user._could_see_arms = user.__dict__.get("role") in cls.SEES_ARMS or bool(user.__dict__.get("is_superuser"))
+        return user
+
+    def save(self, *args, **kwargs):
+        """Whoever leaves the office is remembered: what they saw there, they cannot read."""
+        in_office = self.role in self.SEES_ARMS or self.is_superuser
+        if getattr(self, "_could_see_arms", False) and not in_office:
+            self.arms_seen_until = timezone.now()
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], "arms_seen_until"}
+        self._could_see_arms = in_office
+        super().save(*args, **kwargs)

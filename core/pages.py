@@ -1,0 +1,70 @@
+"""What pages share: how an error finds its field, pages of a list, settings in words, stored images."""
+
+import logging
+from typing import Any
+
+from django import forms
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_http_methods
+
+from core.errors import InvalidInput
+from core.images import read_bytes
+
+log = logging.getLogger(__name__)
+
+PAGE = 50
+form_methods = require_http_methods(["GET", "HEAD", "POST"])
+"""What a page with a form answers to."""
+
+
+def actor(request: HttpRequest) -> str:
+    """The name under which something is logged."""
+    return request.user.get_full_name() or request.user.get_username()
+
+
+def show_error(form: forms.Form, error: InvalidInput) -> None:
+    """Beside its field where the form has that; else above the form."""
+    field = error.field if error.field in form.fields else None
+    text = error.message if field else str(error)
+    form.add_error(field, text[:1].upper() + text[1:])
+
+
+def paged(request: HttpRequest, rows: QuerySet | list) -> Page:
+    return Paginator(rows, PAGE).get_page(request.GET.get("page"))
+
+
+def in_words(settings: dict[str, Any]) -> dict[str, str]:
+    """Settings as a person reads them: nested ones in rows of their own, nothing that was left open."""
+    words: dict[str, str] = {}
+    for name, value in settings.items():
+        name = str(name).replace("_", " ")
+        if isinstance(value, dict):
+            words |= {f"{name}: {inner}": text for inner, text in in_words(value).items()}
+        elif value not in (None, "", [], ()):
+            words[name] = _in_words(value)
+    return words
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}" if abs(value) < 1e6 else str(value)
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_in_words(item) for item in value)
+    if isinstance(value, dict):
+        return "; ".join(f"{name} {text}" for name, text in in_words(value).items())
+    return str(value)
+
+
+def image_response(name: str, sha256: str) -> HttpResponse:
+    """A stored image; its bytes never change, so a browser may keep them for itself. Changed or gone: 404, logged."""
+    try:
+        content = read_bytes(name, sha256=sha256)
+    except InvalidInput as error:
+        log.error("an image is not shown: %s", error)
+        raise Http404 from None
+    headers = {"Cache-Control": "private, max-age=86400, immutable"}
+    return HttpResponse(content, content_type="image/png", headers=headers)

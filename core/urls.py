@@ -1,0 +1,12 @@
+"""Addresses of signing in and out, and of the state of the server."""
+
+from django.urls import path
+
+from core import accounts
+
+urlpatterns = [
+    path("sign-in/", accounts.SignIn.as_view(), name="sign_in"),
+    path("sign-out/", accounts.SignOut.as_view(), name="sign_out"),
+    path("healthz", accounts.healthz, name="healthz"),
+    path("token/", accounts.token, name="token"),
+]

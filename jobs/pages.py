@@ -1,0 +1,74 @@
+"""Watching, stopping and retrying work."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from core.access import researcher_page
+from core.errors import InvalidInput
+from core.pages import in_words, paged
+from jobs import selectors, services
+from jobs.models import Job
+from jobs.registry import kind_named
+
+
+@require_safe
+@researcher_page
+def jobs(request: HttpRequest) -> HttpResponse:
+    page = paged(request, selectors.jobs())
+    rows = [{"job": job} | selectors.progress_of(job) for job in page]
+    context = {"rows": rows, "page": page, "workers": selectors.workers()}
+    return render(request, "jobs/jobs.html", context)
+
+
+@require_safe
+@researcher_page
+def job(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(Job.objects.select_related("parent"), pk=pk)
+    context = {
+        "job": found,
+        "progress": selectors.state_of(found),
+        "parts": [{"job": part} | selectors.progress_of(part) for part in found.parts.order_by("part")],
+        "workers": selectors.workers(),
+        "made": made_by(found),
+        # Without the file store's own name of an uploaded file.
+        "arguments": in_words({key: value for key, value in found.arguments.items() if key != "upload"}),
+        "result": in_words(found.result or {}),
+        "can_retry": found.state in (Job.State.FAILED, Job.State.CANCELLED),
+        "can_cancel": found.is_active and found.state != Job.State.CANCELLING,
+    }
+    return render(request, "jobs/job.html", context)
+
+
+@require_safe
+@researcher_page
+def job_state(request: HttpRequest, pk: int) -> JsonResponse:
+    return JsonResponse(selectors.state_of(get_object_or_404(Job, pk=pk)))
+
+
+@require_POST
+@researcher_page
+def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    services.cancel(job=get_object_or_404(Job, pk=pk))
+    return redirect(reverse("jobs:job", args=[pk]))
+
+
+@require_POST
+@researcher_page
+def retry(request: HttpRequest, pk: int) -> HttpResponse:
+    try:
+        services.retry(job=get_object_or_404(Job, pk=pk))
+    except InvalidInput as error:
+        messages.error(request, str(error))
+    return redirect(reverse("jobs:job", args=[pk]))
+
+
+def made_by(job: Job) -> list[dict[str, str]]:
+    """Links to what a finished job made, as far as it still exists."""
+    links = kind_named(job.kind).links
+    if not job.result or links is None:
+        return []
+    made = links(job.arguments, job.result)
+    return [{"text": link.text, "url": reverse(link.address, args=link.args)} for link in made]

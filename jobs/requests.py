@@ -1,0 +1,37 @@
+"""What every request for work shares: a name that is free, and a page whose form asks for a job."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from core.errors import InvalidInput
+from core.pages import show_error
+from jobs.models import Job
+
+
+def free_name(kind: str, model: type, name: str, word: str) -> str:
+    """``name`` without surrounding spaces, if neither a row nor an active job has it; else InvalidInput."""
+    name = name.strip()
+    if not 1 <= len(name) <= 100:
+        raise InvalidInput(f"the {word} needs a name of 1 to 100 characters.", field="name")
+    if model.objects.filter(name=name).exists():
+        raise InvalidInput(f"there is a {word} '{name}' already; choose another name.", field="name")
+    for job in Job.objects.filter(kind=kind, state__in=Job.ACTIVE):
+        if job.arguments.get("name") == name:
+            raise InvalidInput(f"job {job.pk} is making a {word} '{name}'; choose another name.", field="name")
+    return name
+
+
+def request_page(request: HttpRequest, form_class: type, ask: Any, **page: str) -> HttpResponse:
+    """A form that asks for a job. Choices in the address fill it in."""
+    posted = request.method == "POST"
+    form = form_class(request.POST, request.FILES) if posted else form_class(initial=request.GET.dict())
+    if posted and form.is_valid():
+        try:
+            job = ask(by=request.user, **form.cleaned_data)
+        except InvalidInput as error:
+            show_error(form, error)
+        else:
+            return redirect("jobs:job", pk=job.pk)
+    return render(request, "core/request.html", {"form": form} | page, status=400 if form.errors else 200)

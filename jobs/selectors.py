@@ -1,0 +1,79 @@
+"""Reading jobs: how far they are, and who is working."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from jobs.models import Job, JobWorker
+from jobs.services import stale_after
+
+
+def jobs(*, whole: bool = True) -> QuerySet[Job]:
+    """Newest first; with ``whole``, without the parts of divided jobs."""
+    found = Job.objects.select_related("requested_by").defer("log")
+    return found.filter(parent=None) if whole else found
+
+
+def workers() -> QuerySet[JobWorker]:
+    """Those that have been seen lately."""
+    return JobWorker.objects.filter(seen_at__gte=Now() - stale_after() - timedelta(seconds=2))
+
+
+def progress_of(job: Job) -> dict[str, Any]:
+    """``done``, ``total``, ``fraction``, ``rate`` (units per second) and ``seconds_left``; None where unknown.
+
+    Each part of a divided job counts through the whole, leaping over the others' chunks: the whole is their mean.
+    """
+    done, total, rate = float(job.done), job.total, job.rate
+    if job.state == Job.State.WAITING:
+        parts = list(job.parts.all())
+        total = max((part.total for part in parts), default=0)
+        shares = [part.done / part.total if part.total else 0.0 for part in parts]
+        done = total * sum(shares) / len(shares) if shares else 0.0
+        rates = [part.rate or 0.0 for part in parts]
+        rate = sum(rates) / len(rates) if any(rates) else None
+    left = (total - done) / rate if rate and total and job.is_active else None
+    return {
+        "done": int(done),
+        "total": total,
+        "fraction": done / total if total else None,
+        "rate": rate,
+        "seconds_left": left,
+    }
+
+
+def in_words(seconds: float | None) -> str:
+    """``75`` -> ``1 min 15 s``."""
+    if seconds is None:
+        return ""
+    whole = int(seconds + 0.5)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def state_of(job: Job) -> dict[str, Any]:
+    """What a page that watches a job needs: one JSON object."""
+    how_far = progress_of(job)
+    return how_far | {
+        "id": job.pk,
+        "state": job.state,
+        "state_text": job.get_state_display(),
+        "active": job.is_active,
+        "left_text": in_words(how_far["seconds_left"]),
+        "unit": job.unit,
+        "attempt": job.attempt,
+        "worker": job.worker,
+        "log": job.log,
+        "error": job.error,
+    }
+
+
+def made_before(model: type, name: str, job: Job) -> Any | None:
+    """What an earlier attempt of this job had finished when its worker was lost, before it could say so."""
+    if job.attempt == 1 or job.started_at is None:
+        return None
+    return model.objects.filter(name=name, created_at__gte=job.started_at, created_by=job.requested_by).first()

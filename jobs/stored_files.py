@@ -1,0 +1,105 @@
+"""Whether the file store holds what the database names: after a restore, and from time to time."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.apps import apps
+from django.core.files.storage import default_storage
+from django.db import models
+from django.utils import timezone
+
+from core.errors import Progress, no_progress
+from jobs.models import Job
+
+YOUNG = timedelta(days=1)
+"""A file without a row may belong to work that is under way; after so long it does not."""
+
+
+@dataclass
+class Found:
+    """Names of files: those that are gone, those whose bytes are not what was stored, those that nothing names."""
+
+    checked: int = 0
+    missing: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
+
+
+def named_files() -> Iterator[tuple[str, str]]:
+    """Every file that a row names, with its SHA-256 ("" where none is recorded)."""
+    for model in apps.get_models():
+        for column in model._meta.get_fields():
+            if isinstance(column, models.FileField):
+                digest = _digest_of(model, column.name)
+                columns = [column.name, digest] if digest else [column.name]
+                for row in model._base_manager.exclude(**{column.name: ""}).values_list(*columns).iterator():
+                    yield row[0], row[1] if digest else ""
+
+
+def _digest_of(model: type[models.Model], column: str) -> str:
+    names = {one.name for one in model._meta.get_fields()}
+    for name in (f"{column}_sha256", "sha256" if column == "image" else ""):
+        if name in names:
+            return name
+    return ""
+
+
+def _other_files() -> set[str]:
+    """Files that rows name inside their JSON: uploads of jobs that may still run, weights' trajectories."""
+    waiting = Job.objects.exclude(state=Job.State.DONE).filter(created_at__gte=timezone.now() - 7 * YOUNG)
+    kept = {arguments.get("upload", "") for arguments in waiting.values_list("arguments", flat=True)}
+    for settings in apps.get_model("model", "Classifier").objects.values_list("settings", flat=True):
+        kept.add((settings.get("trajectory") or {}).get("file", ""))
+    return kept
+
+
+def check_files(*, progress: Progress = no_progress) -> Found:
+    """Read every named file and look for files that nothing names."""
+    found = Found()
+    named = dict(named_files())
+    for name, sha256 in named.items():
+        try:
+            with default_storage.open(name) as file:
+                read = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            found.missing.append(name)
+        else:
+            if sha256 and read != sha256:
+                found.changed.append(name)
+        found.checked += 1
+        progress(found.checked, len(named))
+    kept = named.keys() | _other_files()
+    old = timezone.now() - YOUNG
+    found.orphans = [
+        name for name in _all_files("") if name not in kept and default_storage.get_modified_time(name) < old
+    ]
+    return found
+
+
+def _all_files(folder: str) -> Iterator[str]:
+    try:
+        folders, files = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in sorted(files):
+        yield f"{folder}/{name}".lstrip("/")
+    for name in sorted(folders):
+        yield from _all_files(f"{folder}/{name}".lstrip("/"))
+
+
+def remove(names: list[str]) -> None:
+    for name in names:
+        default_storage.delete(name)
+
+
+def as_dict(found: Found, *, removed: int) -> dict[str, Any]:
+    return {
+        "checked": found.checked,
+        "missing": found.missing,
+        "changed": found.changed,
+        "orphans": len(found.orphans),
+        "removed": removed,
+    }

@@ -1,0 +1,135 @@
+"""Run the blinding audit on a study, and keep its report.
+
+This reads arms, as the audit must; it gives out how well they could be told, and none of them.
+"""
+
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from core.errors import InvalidInput, Progress, no_progress
+from study.blinding.audit import audit
+from study.blinding.plants import PLANTS
+from study.blinding.redraw import Drawn, redraw
+from study.blinding.scratch import Copy, scratch
+from study.blinding.seen import Seen
+from study.blinding.walk import Reader, walk
+from study.design.schedule import StimulusKey
+from study.models import Assignment, AuditEvent, Presentation, Stimulus, Study
+from study.protocol import audit_log
+from study.reading.answers import ANSWERS
+
+ACTION = "blinding_audited"
+REDRAWS = 999
+
+
+def _key(stimulus: Stimulus) -> StimulusKey:
+    return StimulusKey(case_id=str(stimulus.case.number), arm=stimulus.arm)
+
+
+def _labelled(row: Presentation) -> tuple[StimulusKey, bool]:
+    """What the schedule put here, and in a pair whether the altered one stands first."""
+    altered_first = row.second is None or row.stimulus.arm != "original"
+    return _key(row.stimulus if altered_first else row.second), altered_first
+
+
+def _keys(study: Study) -> list[StimulusKey]:
+    stimuli = Stimulus.objects.filter(case__study=study).select_related("case").order_by("case__number", "arm")
+    keys = [_key(stimulus) for stimulus in stimuli]
+    return keys if study.task == Study.Task.LABELLING else [key for key in keys if key.arm != "original"]
+
+
+def _readers(copy: Copy, study: Study) -> list[tuple[Reader, list[Presentation]]]:
+    by_code: dict[str, list[Presentation]] = {}
+    for row in copy.presentations:
+        by_code.setdefault(row.reading_set.assignment.code, []).append(row)
+    codes = list(by_code)
+    readers = []
+    for number, (code, rows) in enumerate(by_code.items()):
+        other = by_code[codes[number - 1]] if len(codes) > 1 else []
+        reader = Reader(
+            code=code,
+            username=rows[0].reading_set.assignment.reader.username,
+            password=copy.password,
+            tokens={(row.reading_set.number, row.position): row.token for row in rows},
+            foreign=other[0].token if other else "",
+            questions=tuple(study.questions),
+            answers=tuple(ANSWERS[study.task]),
+        )
+        readers.append((reader, rows))
+    return readers
+
+
+def observe(copy: Copy, study: Study, *, seed: int, progress: Progress = no_progress) -> list[Seen]:
+    """Let every reader of the copy read to the end."""
+    seen: list[Seen] = []
+    total = len(copy.presentations)
+    steps = count(1)
+    for reader, _ in _readers(copy, study):
+        seen += walk(copy.address, study.slug, reader, seed=seed, on_step=lambda: progress(next(steps), total))
+    return seen
+
+
+def draw_labels(copy: Copy, study: Study, *, seed: int, redraws: int) -> Drawn:
+    """The true labels of all presentations beside those of redrawn schedules."""
+    keys, pair = _keys(study), study.task == Study.Task.PAIR
+    drawn = [
+        redraw(
+            [_labelled(row) for row in rows], keys, copies=study.copies, min_gap=study.min_gap, draws=redraws,
+            seed=seed + number, pair=pair, adjacent_sets=study.washout_hours == 0,
+        )
+        for number, (_, rows) in enumerate(_readers(copy, study))
+    ]  # fmt: skip
+    return Drawn(np.concatenate([one.arm for one in drawn]), np.concatenate([one.patch for one in drawn]))
+
+
+def audit_copy(
+    copy: Copy, study: Study, *, seed: int = 0, redraws: int = REDRAWS, progress: Progress = no_progress
+) -> dict[str, Any]:
+    """Walk what is served at ``copy`` and judge every channel."""
+    seen = observe(copy, study, seed=seed, progress=progress)
+    return audit(seen, draw_labels(copy, study, seed=seed, redraws=redraws), seed=seed)
+
+
+def audit_study(
+    *,
+    study: Study,
+    actor: str,
+    plant: str = "",
+    readers: int = 4,
+    redraws: int = REDRAWS,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """Walk a copy of the study as its readers do, and judge every channel. The report of a clean run is logged.
+
+    Args:
+        plant: a leak to add to the copy, one of ``PLANTS``, or nothing.
+        readers: at most this many readers' schedules are walked.
+
+    Raises:
+        InvalidInput: an unknown plant, or no schedules yet.
+    """
+    if plant and plant not in PLANTS:
+        raise InvalidInput(f"'{plant}' is none of {', '.join(PLANTS)}.", field="plant")
+    if redraws < 499:
+        raise InvalidInput(f"{redraws} are too few to reach the threshold; ask for 499 or more.", field="redraws")
+    original = Study.objects.get(pk=study.pk)
+    seats = list(Assignment.objects.filter(study=study, withdrawn_at=None).order_by("code")[:readers])
+    with scratch(Study.objects.get(pk=study.pk), seats, plant=plant, seed=seed) as copy:
+        report = {
+            "study": study.slug,
+            "planted": plant,
+            "seed": seed,
+            **audit_copy(copy, original, seed=seed, redraws=redraws, progress=progress),
+        }
+    if not plant:
+        audit_log.record(study=original, actor=actor, action=ACTION, report=report)
+    return report
+
+
+def latest_report(study: Study) -> dict[str, Any] | None:
+    """The newest report of a clean run, for the study's export."""
+    event = AuditEvent.objects.filter(study=study, action=ACTION).order_by("-pk").first()
+    return event.detail["report"] if event else None

@@ -1,0 +1,121 @@
+"""Readers of a study: invite, watch without arms, remind, withdraw, reopen a set."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST
+
+from core.access import admin_page
+from core.errors import InvalidInput
+from core.pages import show_error
+from study.conduct.forms import InviteForm, WithdrawForm
+from study.conduct.reminders import reminder
+from study.conduct.studies import actor
+from study.models import Assignment, ReadingSet, Study
+from study.protocol import readers
+from study.protocol.readers import invite
+from study.reading import answers as reading
+from study.reading import progress as reading_selectors
+
+
+def _seats(study: Study) -> list[dict]:
+    """Every reader with where they stand: counts and times, no arm."""
+    seats = []
+    for assignment in study.assignments.select_related("reader", "study").order_by("code"):
+        place = reading_selectors.place_of(assignment)
+        sets = reading_selectors.sets_of(assignment)
+        seats.append(
+            {
+                "assignment": assignment,
+                "place": place,
+                "stage": place.stage.replace("_", " "),
+                "sets": sets,
+                "joined": assignment.reader.has_usable_password(),
+                "to_remind": place.stage.value not in ("withdrawn", "not_open", "closed", "finished"),
+            }
+        )
+    return seats
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@admin_page
+def study_readers(request: HttpRequest, slug: str) -> HttpResponse:
+    """The list, and the form by which one more is invited."""
+    study = get_object_or_404(Study.objects.defer("protocol"), slug=slug)
+    form = InviteForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        given = form.cleaned_data
+        try:
+            invitation, secret = invite(study=study, actor=actor(request), **given)
+        except InvalidInput as error:
+            show_error(form, error)
+        else:
+            return _invited(request, invitation.assignment, secret, given["days"])
+    ended = study.state in (Study.State.CLOSED, Study.State.UNBLINDED)
+    context = {"study": study, "form": form, "seats": _seats(study), "ended": ended}
+    return render(request, "study/readers.html", context, status=400 if form.errors else 200)
+
+
+def _invited(request: HttpRequest, assignment: Assignment, secret: str, days: int) -> HttpResponse:
+    """The link is shown this once: only its hash is kept."""
+    link = request.build_absolute_uri(reverse("reading:join", args=[secret]))
+    text = readers.invitation_text(assignment=assignment, link=link, days=days)
+    sent = readers.send(
+        assignment=assignment,
+        subject=f"Invitation: {assignment.study.name}",
+        text=text,
+        actor=actor(request),
+        action="invitation_written",
+    )
+    context = {"study": assignment.study, "assignment": assignment, "link": link, "text": text, "sent": sent}
+    return render(request, "study/invited.html", context)
+
+
+def _seat(slug: str, code: str) -> Assignment:
+    return get_object_or_404(Assignment.objects.select_related("study", "reader"), study__slug=slug, code=code)
+
+
+@require_POST
+@admin_page
+def remind(request: HttpRequest, slug: str, code: str) -> HttpResponse:
+    assignment = _seat(slug, code)
+    try:
+        text = reminder(assignment=assignment, address=request.build_absolute_uri("/"))
+    except InvalidInput as error:
+        messages.error(request, str(error))
+        return redirect("study:readers", slug=slug)
+    sent = readers.send(
+        assignment=assignment,
+        subject=f"Reminder: {assignment.study.name}",
+        text=text,
+        actor=actor(request),
+        action="reminded",
+    )
+    context = {"study": assignment.study, "assignment": assignment, "text": text, "sent": sent, "reminder": True}
+    return render(request, "study/invited.html", context)
+
+
+@require_POST
+@admin_page
+def withdraw(request: HttpRequest, slug: str, code: str) -> HttpResponse:
+    form = WithdrawForm(request.POST)
+    reason = form.cleaned_data["reason"] if form.is_valid() else ""
+    try:
+        readers.withdraw(assignment=_seat(slug, code), reason=reason, actor=actor(request))
+        messages.success(request, f"{code} was withdrawn; what they answered is kept and marked.")
+    except InvalidInput as error:
+        messages.error(request, str(error))
+    return redirect("study:readers", slug=slug)
+
+
+@require_POST
+@admin_page
+def reopen(request: HttpRequest, slug: str, code: str, number: int) -> HttpResponse:
+    reading_set = get_object_or_404(ReadingSet, assignment=_seat(slug, code), number=number)
+    try:
+        reading.reopen_set(reading_set=reading_set, actor=actor(request))
+        messages.success(request, f"Set {number} of {code} is open again.")
+    except InvalidInput as error:
+        messages.error(request, str(error))
+    return redirect("study:readers", slug=slug)

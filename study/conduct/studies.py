@@ -1,0 +1,169 @@
+"""Studies in the office: building, looking, freezing, opening, closing, unblinding, cloning, the protocol."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from core.access import admin_page, is_admin, researcher_page
+from core.errors import InvalidInput
+from core.pages import show_error
+from study import blinds as selectors
+from study.conduct.forms import StudyForm, UnblindForm, cloned
+from study.conduct.power import power_of
+from study.models import Study
+from study.protocol import audit_log
+from study.protocol import documents as protocols
+from study.protocol import life as services
+from study.protocol import requests as orders
+
+form_methods = require_http_methods(["GET", "HEAD", "POST"])
+STEPS: dict[str, Callable[..., Study]] = {
+    "open": services.open_study,
+    "close": services.close_study,
+}
+
+
+def actor(request: HttpRequest) -> str:
+    """The name under which something is logged."""
+    return request.user.get_full_name() or request.user.get_username()
+
+
+@require_safe
+@researcher_page
+def studies(request: HttpRequest) -> HttpResponse:
+    context = {"studies": selectors.studies_with_progress(), "may_build": is_admin(request.user)}
+    return render(request, "study/studies.html", context)
+
+
+@form_methods
+@admin_page
+def new_study(request: HttpRequest) -> HttpResponse:
+    """The builder. ``?clone=`` fills it in like another study, ``?attack=`` with an attack."""
+    if request.method == "POST":
+        form = StudyForm(request.POST)
+        if form.is_valid():
+            names = ("name", "attack", "further_attacks", "pairs", "seed", "readers")
+            try:
+                job = orders.study(
+                    by=request.user, settings=form.settings(), **{name: form.cleaned_data[name] for name in names}
+                )
+            except InvalidInput as error:
+                show_error(form, error)
+            else:
+                return redirect("jobs:job", pk=job.pk)
+    else:
+        initial = {key: request.GET[key] for key in ("attack", "pairs") if key in request.GET}
+        if slug := request.GET.get("clone"):
+            initial = cloned(get_object_or_404(Study.objects.defer("protocol"), slug=slug))
+        form = StudyForm(initial=initial)
+    context = {"form": form, "power": power_of(_chosen(form))}
+    return render(request, "study/study_new.html", context, status=400 if form.errors else 200)
+
+
+def _chosen(form: StudyForm) -> dict[str, Any]:
+    """What the form shows now, as text: for the power beside it."""
+    return {name: form[name].value() for name in ("positives", "copies", "margin", "alpha", "planned_readers")}
+
+
+@require_safe
+@admin_page
+def power(request: HttpRequest) -> JsonResponse:
+    """The power of what is chosen in the builder, while it is being chosen."""
+    return JsonResponse(power_of(request.GET.dict()))
+
+
+@require_safe
+@researcher_page
+def study(request: HttpRequest, slug: str) -> HttpResponse:
+    found = get_object_or_404(Study.objects.defer("protocol"), slug=slug)
+    planned, answered = selectors.progress_counts(found)
+    context = {
+        "study": found,
+        "may_build": is_admin(request.user),
+        "facts": protocols.facts(found),
+        "planned": planned,
+        "answered": answered,
+        "readers": selectors.assignments_of(found).count(),
+        "results_open": selectors.arms_open(found),
+        "events": found.events.order_by("-pk")[:20],
+        "unblind_form": UnblindForm(),
+    }
+    return render(request, "study/study.html", context)
+
+
+@require_POST
+@admin_page
+def step(request: HttpRequest, slug: str, name: str) -> HttpResponse:
+    """One step of a study's life."""
+    found = get_object_or_404(Study, slug=slug)
+    move = STEPS.get(name)
+    if move is None:
+        return HttpResponse(status=404)
+    try:
+        move(study=found, actor=actor(request))
+    except InvalidInput as error:
+        messages.error(request, str(error))
+    return redirect("study:study", slug=slug)
+
+
+@require_POST
+@admin_page
+def freeze(request: HttpRequest, slug: str) -> HttpResponse:
+    """Ask a worker to check every image and fix the protocol."""
+    try:
+        job = orders.freeze(study=get_object_or_404(Study, slug=slug), by=request.user, actor=actor(request))
+    except InvalidInput as error:
+        messages.error(request, str(error))
+        return redirect("study:study", slug=slug)
+    return redirect("jobs:job", pk=job.pk)
+
+
+@require_POST
+@admin_page
+def unblind(request: HttpRequest, slug: str) -> HttpResponse:
+    """One-way, so the short name must be typed."""
+    found = get_object_or_404(Study, slug=slug)
+    if request.POST.get("confirm", "").strip() != found.slug:
+        messages.error(request, f"Nothing was unblinded: type “{found.slug}” to confirm.")
+        return redirect("study:study", slug=slug)
+    try:
+        services.unblind_study(study=found, actor=actor(request))
+    except InvalidInput as error:
+        messages.error(request, str(error))
+        return redirect("study:study", slug=slug)
+    return redirect("results:results", slug=slug)
+
+
+@require_safe
+@researcher_page
+def protocol(request: HttpRequest, slug: str) -> HttpResponse:
+    """The frozen protocol as a page to be printed: everything but which image is which."""
+    found = get_object_or_404(Study, slug=slug)
+    context = {
+        "study": found,
+        "facts": protocols.facts(found),
+        "schedules": protocols.schedule_hashes(found),
+        "sealed": not selectors.arms_open(found),
+        "may_build": is_admin(request.user),
+    }
+    return render(request, "study/protocol.html", context)
+
+
+@form_methods
+@researcher_page
+def protocol_json(request: HttpRequest, slug: str) -> HttpResponse:
+    """The canonical JSON whose SHA-256 was fixed. It names arms: until unblinding an admin asks by POST, logged."""
+    found = get_object_or_404(Study, slug=slug)
+    if not found.protocol_sha256:
+        return JsonResponse({"error": "the study is not frozen"}, status=409)
+    if not selectors.arms_open(found):
+        if request.method != "POST" or not is_admin(request.user):
+            return JsonResponse(protocols.sealed(found))
+        audit_log.record(study=found, actor=actor(request), action="protocol_taken_out")
+    text = audit_log.canonical_json(found.protocol)
+    headers = {"Content-Disposition": f'attachment; filename="{found.slug}-protocol.json"'}
+    return HttpResponse(text, content_type="application/json", headers=headers)

@@ -1,0 +1,26 @@
+"""Addresses of who runs a study: planning, building, its life, its readers."""
+
+from django.urls import path
+
+from study.conduct import front, planning, readers, studies
+
+app_name = "study"
+
+urlpatterns = [
+    path("dashboard/", front.dashboard, name="dashboard"),
+    path("plan/", planning.page, name="plan"),
+    path("plan/plan.json", planning.document, name="plan_json"),
+    path("studies/", studies.studies, name="studies"),
+    path("new-study/", studies.new_study, name="study_new"),
+    path("new-study/power", studies.power, name="power"),
+    path("studies/<slug:slug>/", studies.study, name="study"),
+    path("studies/<slug:slug>/protocol/", studies.protocol, name="protocol"),
+    path("studies/<slug:slug>/protocol.json", studies.protocol_json, name="protocol_json"),
+    path("studies/<slug:slug>/freeze/", studies.freeze, name="study_freeze"),
+    path("studies/<slug:slug>/steps/<str:name>/", studies.step, name="study_step"),
+    path("studies/<slug:slug>/unblind/", studies.unblind, name="study_unblind"),
+    path("studies/<slug:slug>/readers/", readers.study_readers, name="readers"),
+    path("studies/<slug:slug>/readers/<str:code>/remind/", readers.remind, name="reader_remind"),
+    path("studies/<slug:slug>/readers/<str:code>/withdraw/", readers.withdraw, name="reader_withdraw"),
+    path("studies/<slug:slug>/readers/<str:code>/sets/<int:number>/reopen/", readers.reopen, name="reader_reopen"),
+]

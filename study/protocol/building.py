@@ -1,0 +1,240 @@
+"""Building a study: draw cases, write their stimuli, set patches aside for the instructions."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import pandas as pd
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.utils.text import slugify
+
+from attacks.models import Attack, PairSet
+from core.errors import InvalidInput, Progress, no_progress
+from core.images import encode_png, sha256_of
+from core.models import User
+from core.version import code_version
+from study.design.sampling import draw_cases
+from study.models import Case, GuideImage, Stimulus, Study, new_token
+from study.protocol import audit_log
+from study.protocol.case_sources import AttackSource, CaseSource, PairSource, Shown
+from study.protocol.controls import Controls
+from study.protocol.life import Judge, assign_reader, check_gap, derived_seed, freeze_study, open_study
+from study.protocol.settings import QUESTIONS, StudySettings
+
+__all__ = ["QUESTIONS", "StudySettings", "build_study"]
+
+
+def build_study(
+    *,
+    name: str,
+    attack: Attack | None = None,
+    further_attacks: Sequence[Attack] = (),
+    pairs: PairSet | None = None,
+    variants: Sequence[str] = (),
+    seed: int,
+    actor: str,
+    settings: StudySettings | None = None,
+    readers: Sequence[User] = (),
+    freeze: bool = True,
+    open_: bool = True,
+    judge: Judge | None = None,
+    created_by: User | None = None,
+    slug: str = "",
+    progress: Progress = no_progress,
+) -> Study:
+    """Draw cases by ``seed``, write their stimuli, seat readers, freeze and open.
+
+    The cases come from ``attack``'s flipped patches, with an arm more for each of ``further_attacks``; or from
+    ``pairs`` that another program made, with an arm for each of its ``variants``. Nothing is kept when any step fails:
+    one transaction, and the files written are removed. ``judge`` is ``freeze_study``'s.
+
+    Raises:
+        InvalidInput: a setting out of range, a taken name, too few patches, an infeasible minimum gap.
+    """
+    settings = settings or StudySettings()
+    settings.check()
+    slug = slug or slugify(name)[:60]
+    if not slug:
+        raise InvalidInput(f"'{name}' leaves no letters for an address; use letters or digits.", field="name")
+    if Study.objects.filter(slug=slug).exists():
+        raise InvalidInput(f"there is a study '{slug}' already; choose another name.", field="name")
+    if (attack is None) == (pairs is None):
+        raise InvalidInput("a study's cases come from an attack or from pairs; choose one of the two.", field="attack")
+    source: CaseSource
+    source = PairSource(pairs, variants) if pairs is not None else AttackSource([attack, *further_attacks])
+    written: list[str] = []
+    try:
+        plan = _write_images(source, seed, settings, progress, written)
+        with transaction.atomic():
+            study = _store_rows(name, slug, source, seed, settings, created_by, plan)
+            audit_log.record(
+                study=study,
+                actor=actor,
+                action="built",
+                seed=seed,
+                cases=len(plan.cases),
+                attack=study.source["attack"]["name"],
+                pool=len(plan.pool),
+            )
+            for reader in readers:
+                assign_reader(study=study, reader=reader, actor=actor)
+            if freeze:
+                study = freeze_study(study=study, actor=actor, judge=judge)
+                if open_:
+                    study = open_study(study=study, actor=actor)
+            return study
+    except BaseException:
+        for file in written:
+            default_storage.delete(file)
+        raise
+
+
+@dataclass
+class _Plan:
+    """What was drawn and written: rows without their study, each case with its stimuli."""
+
+    pool: pd.DataFrame
+    cases: list[tuple[Case, list[Stimulus]]] = field(default_factory=list)
+    guides: list[GuideImage] = field(default_factory=list)
+
+
+def _write_images(
+    source: CaseSource, seed: int, settings: StudySettings, progress: Progress, written: list[str]
+) -> _Plan:
+    """Draw, and write every image. Before the transaction: readers of other studies do not wait for its lock."""
+    pool = source.pool()
+    drawn = draw_cases(
+        pool, n_positive=settings.positives, n_negative=settings.negatives, seed=seed, stratify=settings.stratify
+    )
+    plan = _Plan(pool)
+    controls = Controls(settings=settings, seed=seed, classifier=source.classifier())
+    folder = secrets.token_hex(16)
+    for number, (_, row) in enumerate(drawn.iterrows(), start=1):
+        arms = source.arms(int(row["key"]))
+        cells = row["tumour_cells"]
+        case = Case(
+            number=number,
+            patch_id=row["patch_id"],
+            group=row["group"],
+            truth=bool(row["truth"]),
+            truth_source=source.truth_source,
+            tumour_cells=None if cells is None or np.isnan(float(cells)) else int(cells),
+        )
+        stimuli = [_stimulus(shown, folder, written) for shown in [*arms, *controls.of(number, arms)]]
+        plan.cases.append((case, stimuli))
+        progress(number, len(drawn) + 1)
+    plan.guides = _guides(source, seed, settings, plan.cases, folder, written)
+    progress(len(drawn) + 1, len(drawn) + 1)
+    return plan
+
+
+def _stimulus(shown: Shown, folder: str, written: list[str]) -> Stimulus:
+    name, digest = _store(f"stimuli/{folder}", shown.pixels, written)
+    probability = shown.probability
+    return Stimulus(
+        arm=shown.arm,
+        image=name,
+        sha256=digest,
+        model_prob=probability,
+        model_label=None if probability is None else probability >= 0.5,
+        **shown.made,
+    )
+
+
+def _store_rows(
+    name: str,
+    slug: str,
+    source: CaseSource,
+    seed: int,
+    settings: StudySettings,
+    created_by: User | None,
+    plan: _Plan,
+) -> Study:
+    study = Study.objects.create(
+        slug=slug,
+        name=name,
+        task=settings.task,
+        pair_display=settings.pair_display,
+        seed=seed,
+        copies=settings.copies,
+        min_gap=settings.min_gap,
+        washout_hours=settings.washout_hours,
+        questions=list(settings.questions),
+        criterion=settings.criterion,
+        consent_text=settings.consent_text,
+        surroundings=settings.surroundings,
+        scale=settings.scale,
+        break_every=settings.break_every,
+        practice_count=sum(guide.kind == GuideImage.Kind.PRACTICE for guide in plan.guides),
+        margin=settings.margin,
+        alpha=settings.alpha,
+        source=source.snapshot(plan.pool) | {"settings": asdict(settings) | {"questions": list(settings.questions)}},
+        code_version=code_version(),
+        created_by=created_by,
+    )
+    for case, _ in plan.cases:
+        case.study = study
+    Case.objects.bulk_create([case for case, _ in plan.cases], batch_size=500)
+    for case, stimuli in plan.cases:
+        for stimulus in stimuli:
+            stimulus.case = case
+    Stimulus.objects.bulk_create([one for _, stimuli in plan.cases for one in stimuli], batch_size=500)
+    for guide in plan.guides:
+        guide.study = study
+    GuideImage.objects.bulk_create(plan.guides)
+    check_gap(study)
+    return study
+
+
+def _store(folder: str, pixels: np.ndarray, written: list[str]) -> tuple[str, str]:
+    """Write displayed bytes under a name that says nothing; returns the name and the SHA-256."""
+    png = encode_png(pixels)
+    name = default_storage.save(f"{folder}/{secrets.token_hex(16)}.png", ContentFile(png))
+    written.append(name)
+    return name, sha256_of(png)
+
+
+def _guides(
+    source: CaseSource,
+    seed: int,
+    settings: StudySettings,
+    cases: list[tuple[Case, list[Stimulus]]],
+    folder: str,
+    written: list[str],
+) -> list[GuideImage]:
+    """Example and practice patches from outside the study (and from other groups, where enough are left)."""
+    chosen = {case.patch_id for case, _ in cases}
+    groups = {case.group for case, _ in cases} - {""}
+    outside = [patch for patch in source.outside() if patch.patch_id not in chosen]
+    apart = [patch for patch in outside if patch.group not in groups]
+    rng = np.random.default_rng(derived_seed(seed, 1_000_001))
+    taken: set[str] = set()
+    guides = []
+    for kind, count in ((GuideImage.Kind.EXAMPLE, settings.examples), (GuideImage.Kind.PRACTICE, settings.practice)):
+        truths = rng.permutation(np.arange(count) % 2 == 0)
+        for number, truth in enumerate(truths, start=1):
+            fitting = [
+                [patch for patch in where if patch.truth == truth and patch.patch_id not in taken]
+                for where in (apart, outside)
+            ]
+            left = fitting[0] or fitting[1]
+            if not left:
+                continue
+            patch = left[int(rng.integers(len(left)))]
+            taken.add(patch.patch_id)
+            name, digest = _store(f"guides/{folder}", source.pixels_outside(patch.key), written)
+            guides.append(
+                GuideImage(
+                    kind=kind,
+                    number=number,
+                    patch_id=patch.patch_id,
+                    token=new_token(),
+                    image=name,
+                    sha256=digest,
+                    truth=patch.truth,
+                )
+            )
+    return guides

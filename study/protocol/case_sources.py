@@ -1,0 +1,297 @@
+"""Where a study's cases come from: the flipped patches of attacks, or pairs that another program made.
+
+A source offers a pool to draw from, the arms of what was drawn, and patches outside it for the instructions. The study
+keeps the bytes; how they came about is only recorded.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import fmean, stdev
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from attacks.models import Attack, Pair, PairSet, Perturbation
+from core.errors import InvalidInput
+from core.images import read_pixels
+from model.models import Classifier, CrossValidation, Dataset, Patch
+
+NORMS = ("l0", "l1", "l2", "linf")
+TRUTH_SOURCES = {
+    "pannuke": "PanNuke nuclei: 5 or more neoplastic, or none",
+    "synthetic": "generated: tumour cells drawn, 5 or more or none",
+    "folder": "labels.csv of the data set",
+}
+POOL_COLUMNS = ["key", "patch_id", "truth", "group", "tumour_cells", "prob_before"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One arm of a case: displayed pixels, uint8 (h, w, 3), the model's answer to them, and how they differ."""
+
+    arm: str
+    pixels: np.ndarray
+    probability: float | None
+    made: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(NORMS, 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """A patch that may stand in the instructions."""
+
+    patch_id: str
+    truth: bool
+    group: str
+    key: int
+
+
+class CaseSource(Protocol):
+    truth_source: str
+
+    def pool(self) -> pd.DataFrame:
+        """One row per candidate: ``POOL_COLUMNS`` and ``margin``, the classifier's distance from 0.5."""
+
+    def arms(self, key: int) -> list[Shown]:
+        """The original and every altered version of one candidate, without controls."""
+
+    def outside(self) -> list[Outside]:
+        """Patches of the same kind, in a fixed order; those that were drawn among them."""
+
+    def pixels_outside(self, key: int) -> np.ndarray: ...
+
+    def classifier(self) -> Classifier | None: ...
+
+    def snapshot(self, pool: pd.DataFrame) -> dict[str, Any]:
+        """What lets every number be traced: data set, weights hash, settings, code version."""
+
+
+def _table(rows: list[tuple]) -> pd.DataFrame:
+    pool = pd.DataFrame(rows, columns=POOL_COLUMNS)
+    pool["margin"] = (pool["prob_before"].astype(float) - 0.5).abs()
+    return pool
+
+
+class AttackSource:
+    """Patches that the classifier judged correctly and the first attack flipped on displayed bytes.
+
+    The first attack is the arm ``perturbed``; each further one (another norm or budget, a universal perturbation)
+    is an arm of its own, whether or not it flipped the patch.
+    """
+
+    def __init__(self, attacks: Sequence[Attack]) -> None:
+        self.attacks = list(attacks)
+        first = self.attacks[0]
+        for attack in self.attacks:
+            if attack.classifier_id != first.classifier_id:
+                raise InvalidInput(
+                    f"'{attack.name}' is of another classifier than '{first.name}'; one study has one.",
+                    field="attacks",
+                )
+            if attack.completed_at is None:
+                raise InvalidInput(f"'{attack.name}' is not finished; run it to its end first.", field="attacks")
+        if len({attack.pk for attack in self.attacks}) < len(self.attacks):
+            raise InvalidInput("one attack stands twice.", field="attacks")
+        self.names = dict(zip((attack.pk for attack in self.attacks), _arm_names(self.attacks)))
+        self.truth_source = TRUTH_SOURCES.get(self.dataset.kind, "labels of the data set")
+
+    @property
+    def dataset(self) -> Dataset:
+        return self.attacks[0].classifier.dataset
+
+    def pool(self) -> pd.DataFrame:
+        found = Perturbation.objects.filter(attack=self.attacks[0], flipped=True, already_wrong=False)
+        for other in self.attacks[1:]:
+            found = found.filter(patch__perturbations__in=other.perturbations.exclude(image=""))
+        return _table(
+            list(
+                found.values_list(
+                    "patch_id", "patch__name", "patch__tumour", "patch__group", "patch__tumour_cells", "prob_before"
+                )
+            )
+        )
+
+    def arms(self, key: int) -> list[Shown]:
+        rows = Perturbation.objects.filter(patch_id=key, attack__in=self.attacks).select_related("patch", "attack")
+        by_attack = {row.attack_id: row for row in rows}
+        first = by_attack[self.attacks[0].pk]
+        # The original is decoded and encoded again, so that all arms have gone the same way.
+        shown = [Shown("original", read_pixels(first.patch.image.name, sha256=first.patch.sha256), first.prob_before)]
+        for attack in self.attacks:
+            row = by_attack[attack.pk]
+            made = {"attack": attack.name, "norm": attack.norm, "budget": attack.budget}
+            made |= {norm: getattr(row, norm) for norm in NORMS}
+            shown.append(
+                Shown(self.names[attack.pk], read_pixels(row.image.name, sha256=row.sha256), row.prob_after, made)
+            )
+        return shown
+
+    def outside(self) -> list[Outside]:
+        rows = Patch.objects.filter(dataset=self.dataset).order_by("index").values_list("name", "tumour", "group", "pk")
+        return [Outside(*row) for row in rows]
+
+    def pixels_outside(self, key: int) -> np.ndarray:
+        patch = Patch.objects.get(pk=key)
+        return read_pixels(patch.image.name, sha256=patch.sha256)
+
+    def classifier(self) -> Classifier:
+        return self.attacks[0].classifier
+
+    def snapshot(self, pool: pd.DataFrame) -> dict[str, Any]:
+        classifier, dataset = self.classifier(), self.dataset
+        described = [_attack(attack) | {"arm": self.names[attack.pk]} for attack in self.attacks]
+        return {
+            "dataset": {
+                "name": dataset.name,
+                "kind": dataset.kind,
+                "sha256": dataset.sha256,
+                "patch_size": dataset.size,
+            },
+            "classifier": _classifier(classifier),
+            "attack": described[0],
+            "further_attacks": described[1:],
+            "table_1a": _table_1a(classifier),
+            "pool": _counts(pool),
+        }
+
+
+class PairSource:
+    """Pairs that another program made. The first variant is the arm ``perturbed``, further ones arms of their own."""
+
+    def __init__(self, pair_set: PairSet, variants: Sequence[str] = ()) -> None:
+        self.pair_set = pair_set
+        self.variants = list(variants) or list(pair_set.variants)
+        unknown = [variant for variant in self.variants if variant not in pair_set.variants]
+        if unknown:
+            known = ", ".join(variant or "(unnamed)" for variant in pair_set.variants)
+            raise InvalidInput(
+                f"'{unknown[0]}' is not in the pairs '{pair_set.name}'; there are {known}.", field="variants"
+            )
+        self.truth_source = f"pairs.csv of '{pair_set.name}'"[:200]
+
+    @cached_property
+    def _by_name(self) -> dict[str, dict[str, Pair]]:
+        """Pairs by original and variant."""
+        found: dict[str, dict[str, Pair]] = {}
+        for pair in self.pair_set.pairs.all():
+            found.setdefault(pair.name, {})[pair.variant] = pair
+        return found
+
+    def pool(self) -> pd.DataFrame:
+        rows = []
+        for name, pairs in self._by_name.items():
+            if all(variant in pairs for variant in self.variants):
+                pair = pairs[self.variants[0]]
+                rows.append((pair.pk, name, pair.label, pair.group, None, pair.prob_before))
+        return _table(rows)
+
+    def arms(self, key: int) -> list[Shown]:
+        first = self.pair_set.pairs.get(pk=key)
+        pairs = self._by_name[first.name]
+        shown = [Shown("original", read_pixels(first.original.name, sha256=first.original_sha256), first.prob_before)]
+        for number, variant in enumerate(self.variants):
+            pair = pairs[variant]
+            made = {"attack": pair.attack, "budget": pair.budget} | {norm: getattr(pair, norm) for norm in NORMS}
+            arm = f"perturbed-{variant}" if number else "perturbed"
+            shown.append(Shown(arm, read_pixels(pair.image.name, sha256=pair.sha256), pair.prob_after, made))
+        return shown
+
+    def outside(self) -> list[Outside]:
+        firsts = [next(iter(pairs.values())) for pairs in self._by_name.values()]
+        return [Outside(pair.name, pair.label, pair.group, pair.pk) for pair in firsts]
+
+    def pixels_outside(self, key: int) -> np.ndarray:
+        pair = self.pair_set.pairs.get(pk=key)
+        return read_pixels(pair.original.name, sha256=pair.original_sha256)
+
+    def classifier(self) -> Classifier | None:
+        return self.pair_set.classifier
+
+    def snapshot(self, pool: pd.DataFrame) -> dict[str, Any]:
+        pair_set, classifier = self.pair_set, self.pair_set.classifier
+        return {
+            "dataset": {
+                "name": pair_set.name,
+                "kind": "pairs",
+                "sha256": pair_set.sha256,
+                "patch_size": [pair_set.width, pair_set.height],
+            },
+            "classifier": _classifier(classifier) if classifier else None,
+            "attack": {
+                "name": pair_set.name,
+                "kind": "pairs",
+                "norm": "",
+                "budget": None,
+                "settings": pair_set.source,
+                "seed": None,
+                "summary": {"variants": self.variants},
+                "code_version": pair_set.code_version,
+                "arm": "perturbed",
+            },
+            "further_attacks": [],
+            "table_1a": _table_1a(classifier) if classifier else None,
+            "pool": _counts(pool),
+        }
+
+
+def _arm_names(attacks: list[Attack]) -> Iterator[str]:
+    """``perturbed`` for the first; ``universal`` and ``perturbed-l2-4`` for others; a number where two would agree."""
+    taken: set[str] = set()
+    for place, attack in enumerate(attacks):
+        name = "perturbed"
+        if place:
+            family = "universal" if attack.kind == Attack.Kind.UNIVERSAL else "perturbed"
+            budget = "" if attack.budget is None else f"-{attack.budget:g}"
+            name = "universal" if family == "universal" else f"perturbed-{attack.norm}{budget}"
+            if name in taken:
+                name = f"{name}-{place + 1}"
+        taken.add(name)
+        yield name
+
+
+def _classifier(classifier: Classifier) -> dict[str, Any]:
+    return {
+        "id": classifier.pk,
+        "name": classifier.name,
+        "arch": classifier.arch,
+        "initialisation": classifier.initialisation,
+        "weights_sha256": classifier.weights_sha256,
+        "settings": classifier.settings,
+        "seed": classifier.seed,
+        "metrics": classifier.metrics,
+        "code_version": classifier.code_version,
+    }
+
+
+def _attack(attack: Attack) -> dict[str, Any]:
+    return {
+        "name": attack.name,
+        "kind": attack.kind,
+        "norm": attack.norm,
+        "budget": attack.budget,
+        "settings": attack.settings,
+        "seed": attack.seed,
+        "summary": attack.summary,
+        "code_version": attack.code_version,
+    }
+
+
+def _counts(pool: pd.DataFrame) -> dict[str, int]:
+    truth = pool["truth"].astype(bool)
+    return {"positives": int(truth.sum()), "negatives": int((~truth).sum())}
+
+
+def _table_1a(classifier: Classifier) -> dict[str, Any] | None:
+    """Mean and SD over runs and folds of the data set's latest finished cross-validation."""
+    finished = CrossValidation.objects.filter(dataset=classifier.dataset, completed_at__isnull=False)
+    latest = finished.order_by("-completed_at").first()
+    if latest is None:
+        return None
+    folds = list(latest.results.values("accuracy", "auc"))
+    spread = {
+        name: {"mean": fmean(values), "sd": stdev(values) if len(values) > 1 else None}
+        for name in ("accuracy", "auc")
+        if (values := [fold[name] for fold in folds])
+    }
+    return {"runs": latest.runs, "folds": latest.folds, "grouped": latest.grouped, "seed": latest.seed, **spread}

@@ -1,0 +1,268 @@
+"""A study's life: draft -> frozen -> open -> closed -> unblinded. Every step is one transaction and one event."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from django.db import transaction
+from django.utils import timezone
+
+from core.errors import InvalidInput, Progress, no_progress
+from core.images import read_bytes
+from core.models import User
+from study import blinds as selectors
+from study.design.draws import Draws
+from study.design.schedule import Schedule, StimulusKey, build_schedule
+from study.models import Assignment, Presentation, ReadingSet, Stimulus, Study
+from study.protocol import audit_log
+
+Judge = Callable[..., str]
+"""``judge(study, progress=...)`` says what became of the stored verdicts, or raises InvalidInput."""
+
+PRIMARY_ESTIMAND = "TPF(perturbed) - TPF(original), averaged over sets and readers, on positive cases"
+EXCLUSIONS = "Cases marked excluded before unblinding; presentations without an answer are counted as missing."
+
+
+def derived_seed(*parts: int) -> int:
+    """A seed that follows from recorded ones; fits a signed 64-bit column."""
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def demand_state(study: Study, *allowed: str) -> None:
+    """Raises InvalidInput unless the study stands where this step begins."""
+    if study.state not in allowed:
+        raise InvalidInput(
+            f"Study '{study.slug}' is {study.get_state_display()}; this needs a study that is {' or '.join(allowed)}."
+        )
+
+
+@transaction.atomic
+def assign_reader(*, study: Study, reader: User, actor: str, simulated: bool = False) -> Assignment:
+    """Give a reader a seat, a pseudonym and a seed. After freezing, their schedule is made at once and logged.
+
+    Raises:
+        InvalidInput: the study is closed, the reader has a seat already, is not a reader, or may have seen its arms.
+    """
+    study = _held(study)
+    demand_state(study, Study.State.DRAFT, Study.State.FROZEN, Study.State.OPEN)
+    if reader.is_superuser or reader.role != User.Role.READER:
+        raise InvalidInput(f"'{reader.username}' is not a reader: only people with the reader role read studies.")
+    if selectors.has_seen_arms(reader, study):
+        raise InvalidInput(
+            f"'{reader.username}' worked in the office after this study's images were made and may have seen which are "
+            "altered: they cannot read it."
+        )
+    if study.assignments.filter(reader=reader).exists():
+        raise InvalidInput(f"'{reader.username}' has a seat in study '{study.slug}' already.")
+    number = study.assignments.count() + 1
+    assignment = Assignment.objects.create(
+        study=study,
+        reader=reader,
+        code=f"R{number:02d}",
+        seed=derived_seed(study.seed, number),
+        simulated=simulated,
+    )
+    detail: dict[str, Any] = {"reader": assignment.code, "seed": assignment.seed, "simulated": simulated}
+    if study.state != Study.State.DRAFT:
+        detail["schedule_sha256"] = audit_log.sha256_of(_make_schedule(assignment))
+    audit_log.record(study=study, actor=actor, action="reader_assigned", **detail)
+    return assignment
+
+
+def presented(study: Study) -> tuple[list[StimulusKey], dict[StimulusKey, Stimulus], dict[StimulusKey, Stimulus]]:
+    """What is put in order: each stimulus (labelling), or each altered one beside its original (pair comparison)."""
+    stimuli = Stimulus.objects.filter(case__study=study).select_related("case").order_by("case__number", "arm")
+    by_key = {StimulusKey(case_id=str(s.case.number), arm=s.arm): s for s in stimuli}
+    if study.task == Study.Task.LABELLING:
+        return list(by_key), by_key, {}
+    altered = [key for key in by_key if key.arm != "original"]
+    return altered, by_key, {key: by_key[StimulusKey(case_id=key.case_id, arm="original")] for key in altered}
+
+
+def check_gap(study: Study) -> None:
+    """Raises InvalidInput, naming the largest feasible gap, if no reader's order of this study could keep its gap."""
+    keys, _, _ = presented(study)
+    draw_schedule(study, keys, seed=study.seed)
+
+
+def draw_schedule(study: Study, keys: Sequence[StimulusKey], *, seed: int) -> Schedule:
+    """One reader's order. Where a wash-out parts the sets, the gap need not hold from one to the next."""
+    adjacent = study.washout_hours == 0
+    return build_schedule(keys, copies=study.copies, min_gap=study.min_gap, seed=seed, adjacent_sets=adjacent)
+
+
+def _make_schedule(assignment: Assignment) -> dict[str, Any]:
+    """Store one reader's presentations; return the schedule as the protocol records it."""
+    study = assignment.study
+    keys, by_key, originals = presented(study)
+    schedule = draw_schedule(study, keys, seed=assignment.seed)
+    sides = Draws(derived_seed(assignment.seed, 2))
+    rows, recorded = [], []
+    for number, order in enumerate(schedule.sets, start=1):
+        reading_set = ReadingSet.objects.create(assignment=assignment, number=number)
+        # Half of the altered images stand on the left, at random positions.
+        altered_left = sides.shuffled(place % 2 == 0 for place in range(len(order)))
+        shown = []
+        for position, index in enumerate(order, start=1):
+            key = keys[index]
+            first, second = by_key[key], originals.get(key)
+            if second is not None and not altered_left[position - 1]:
+                first, second = second, first
+            rows.append(Presentation(reading_set=reading_set, position=position, stimulus=first, second=second))
+            shown.append([s.sha256 for s in (first, second) if s is not None])
+        recorded.append({"set": number, "order": shown})
+    Presentation.objects.bulk_create(rows, batch_size=500)
+    return {"reader": assignment.code, "seed": assignment.seed, "sets": recorded}
+
+
+NOT_ASKED = "Stored verdicts were not judged again: no classifier was asked."
+
+
+def freeze_study(*, study: Study, actor: str, judge: Judge | None = None, progress: Progress = no_progress) -> Study:
+    """Fix the protocol and store the SHA-256 of its canonical JSON with every reader's full schedule.
+
+    Every stimulus is read from the file store again and its hash compared; ``judge`` (see ``verdicts.judge_again``)
+    asks the classifier about them again, and what it says stands in the protocol and in the log. This happens before
+    the transaction: readers of other studies do not wait for it.
+
+    Raises:
+        InvalidInput: not a draft, no cases, a stimulus that is missing or changed, a case whose arms are the same
+            bytes, a
+            stored verdict that does not hold, stimuli that could be told apart by their length, or an infeasible gap
+            (the message names the largest feasible one). Nothing is changed then.
+    """
+    demand_state(study, Study.State.DRAFT)
+    checked = check_stimuli(study)
+    verdicts = judge(study, progress=progress) if judge else NOT_ASKED
+    return _freeze(study, actor, checked, verdicts)
+
+
+def check_stimuli(study: Study) -> dict[int, str]:
+    """SHA-256 by primary key of every stimulus, each read from the file store and found to be what was stored.
+
+    Raises:
+        InvalidInput: as ``freeze_study``.
+    """
+    cases = list(study.cases.prefetch_related("stimuli"))
+    if not cases:
+        raise InvalidInput(f"Study '{study.slug}' has no cases: build it before freezing it.")
+    lengths: set[int] = set()
+    checked: dict[int, str] = {}
+    for case in cases:
+        arm_of: dict[str, str] = {}
+        for stimulus in case.stimuli.all():
+            lengths.add(len(read_bytes(stimulus.image.name, sha256=stimulus.sha256)))
+            if twin := arm_of.get(stimulus.sha256):
+                raise InvalidInput(
+                    f"Case {case.number} ({case.patch_id}): its arms {twin} and {stimulus.arm} are the same bytes, so "
+                    "there is nothing to see. Build the study again from an attack whose images differ."
+                )
+            arm_of[stimulus.sha256] = stimulus.arm
+            checked[stimulus.pk] = stimulus.sha256
+    if len(lengths) != 1:
+        raise InvalidInput(
+            f"Study '{study.slug}': the stimuli's files have {len(lengths)} different lengths ({sorted(lengths)[:5]}); "
+            "a reader's browser could tell them apart. Use patches of one size."
+        )
+    return checked
+
+
+@transaction.atomic
+def _freeze(study: Study, actor: str, checked: dict[int, str], verdicts: str) -> Study:
+    study = _held(study)
+    demand_state(study, Study.State.DRAFT)
+    cases = list(study.cases.prefetch_related("stimuli"))
+    if checked != {stimulus.pk: stimulus.sha256 for case in cases for stimulus in case.stimuli.all()}:
+        raise InvalidInput(f"Study '{study.slug}' was changed while its images were checked. Freeze it again.")
+    check_gap(study)  # readers may be seated after freezing
+    schedules = [_make_schedule(assignment) for assignment in study.assignments.order_by("code")]
+    protocol = {
+        "protocol_version": study.protocol_version,
+        "study": study.slug,
+        "name": study.name,
+        "task": study.task,
+        "criterion": study.criterion,
+        "questions": study.questions,
+        "copies": study.copies,
+        "min_gap": study.min_gap,
+        "washout_hours": study.washout_hours,
+        "margin": study.margin,
+        "alpha_one_sided": study.alpha,
+        "primary_estimand": PRIMARY_ESTIMAND,
+        "exclusions": EXCLUSIONS,
+        "scale": study.scale,
+        "surroundings": study.surroundings,
+        "seed": study.seed,
+        "source": study.source,
+        "code_version": study.code_version,
+        "arms": sorted({stimulus.arm for case in cases for stimulus in case.stimuli.all()}),
+        "cases": [
+            {
+                "number": case.number,
+                "patch_id": case.patch_id,
+                "group": case.group,
+                "truth": case.truth,
+                "truth_source": case.truth_source,
+                "stimuli": {s.arm: s.sha256 for s in case.stimuli.all()},
+            }
+            for case in cases
+        ],
+        "schedules": schedules,
+        "stimuli_checked": f"{len(checked)} stimuli were read again and have their stored SHA-256.",
+        "verdicts_checked": verdicts,
+    }
+    study.protocol = protocol
+    study.protocol_sha256 = audit_log.sha256_of(protocol)
+    study.state = Study.State.FROZEN
+    study.frozen_at = timezone.now()
+    study.save()
+    audit_log.record(
+        study=study, actor=actor, action="frozen", protocol_sha256=study.protocol_sha256, verdicts=verdicts
+    )
+    return study
+
+
+def _held(study: Study) -> Study:
+    """The study as it is now, and stays until the transaction ends.
+
+    ``no_key``, because whoever writes to the log holds the log's lock while their event refers to the study: who holds
+    the study and waits for the log must not keep them waiting.
+    """
+    return Study.objects.select_for_update(no_key=True).get(pk=study.pk)
+
+
+def _move(*, study: Study, actor: str, from_: str, to: str, stamp: str, **fields: Any) -> Study:
+    with transaction.atomic():
+        study = _held(study)
+        demand_state(study, from_)
+        now: datetime = timezone.now()
+        for name, value in {"state": to, stamp: now, **fields}.items():
+            setattr(study, name, value)
+        study.save()
+        audit_log.record(study=study, actor=actor, action=to)
+    return study
+
+
+def open_study(*, study: Study, actor: str) -> Study:
+    """Let readers in."""
+    return _move(study=study, actor=actor, from_=Study.State.FROZEN, to=Study.State.OPEN, stamp="opened_at")
+
+
+def close_study(*, study: Study, actor: str) -> Study:
+    """End the reading: no answer is taken afterwards."""
+    return _move(study=study, actor=actor, from_=Study.State.OPEN, to=Study.State.CLOSED, stamp="closed_at")
+
+
+def unblind_study(*, study: Study, actor: str) -> Study:
+    """Open the arms to researchers: one-way, named and logged."""
+    if not actor.strip():
+        raise InvalidInput("Unblinding is logged under a name: say who unblinds.")
+    return _move(
+        study=study,
+        actor=actor,
+        from_=Study.State.CLOSED,
+        to=Study.State.UNBLINDED,
+        stamp="unblinded_at",
+        unblinded_by=actor,
+    )

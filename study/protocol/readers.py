@@ -1,0 +1,150 @@
+"""What an admin does with readers: remind, withdraw; invitations are in ``invitations``, reopening in ``reading``."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.mail import send_mail
+from django.db import transaction
+from django.utils import timezone
+
+from core.errors import InvalidInput
+from core.models import User
+from study.models import Assignment, Invitation, Study
+from study.protocol import audit_log
+from study.protocol.life import assign_reader
+
+INVITATION = """You are invited to read images for the study “{study}”.
+
+Open this link, choose a password and begin whenever it suits you. It can be used once, within {days} days:
+{link}
+"""
+
+
+@transaction.atomic
+def withdraw(*, assignment: Assignment, reason: str, actor: str) -> Assignment:
+    """The reader reads no more; what they answered is kept and marked. A second time changes nothing.
+
+    Raises:
+        InvalidInput: the study is closed, or the reason is too long.
+    """
+    row = Assignment.objects.select_for_update(of=("self",)).select_related("study").get(pk=assignment.pk)
+    if row.study.state in (Study.State.CLOSED, Study.State.UNBLINDED):
+        raise InvalidInput(
+            f"'{row.study.slug}' is {row.study.get_state_display()}; nobody leaves it any more.", field="study"
+        )
+    if len(reason) > 200:
+        raise InvalidInput("at most 200 characters.", field="reason")
+    if row.withdrawn_at is None:
+        row.withdrawn_at, row.withdrawal_reason = timezone.now(), reason.strip()
+        row.save(update_fields=["withdrawn_at", "withdrawal_reason"])
+        audit_log.record(
+            study=row.study, actor=actor, action="reader_withdrawn", reader=row.code, reason=reason.strip()
+        )
+    return row
+
+
+def invitation_text(*, assignment: Assignment, link: str, days: int) -> str:
+    return INVITATION.format(study=assignment.study.name, link=link, days=days)
+
+
+def send(*, assignment: Assignment, subject: str, text: str, actor: str, action: str) -> bool:
+    """Mail to the reader, where a mail server is set and their address is known; logged either way.
+
+    Returns:
+        whether a mail was handed to the server. If not, the text is there to be copied.
+    """
+    to = assignment.reader.email
+    sent = bool(settings.EMAIL_CONFIGURED and to and send_mail(subject, text, None, [to], fail_silently=False))
+    audit_log.record(study=assignment.study, actor=actor, action=action, reader=assignment.code, mailed=sent)
+    return sent
+
+
+VALID_DAYS = 14
+
+
+class InvitationGone(LookupError):
+    """No such link, or it has been used, or it has expired. Which of them is not told."""
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+@transaction.atomic
+def invite(
+    *, study: Study, username: str, actor: str, email: str = "", days: int = VALID_DAYS
+) -> tuple[Invitation, str]:
+    """Make a link for a reader, seating them in the study if it is still a draft; older links of theirs end.
+
+    Returns:
+        the invitation and its secret, which cannot be read again.
+
+    Raises:
+        InvalidInput: a user who is no reader, a frozen study without a place for them, or days out of range.
+    """
+    if not 1 <= days <= 365:
+        raise InvalidInput(f"{days} is out of range; 1 to 365.", field="days")
+    reader, created = User.objects.get_or_create(username=username, defaults={"email": email, "role": User.Role.READER})
+    if created:
+        reader.set_unusable_password()
+        reader.full_clean(exclude=["password"])
+        reader.save()
+    elif reader.role != User.Role.READER or reader.is_superuser:
+        raise InvalidInput(f"'{username}' is {reader.role}; only a reader is invited to read.", field="reader")
+    assignment = Assignment.objects.filter(study=study, reader=reader).first()
+    if assignment is None:
+        assignment = assign_reader(study=study, reader=reader, actor=actor)
+    now = timezone.now()
+    assignment.invitations.filter(used_at=None, expires_at__gt=now).update(expires_at=now)
+    secret = secrets.token_urlsafe(32)
+    invitation = Invitation.objects.create(
+        assignment=assignment, secret_sha256=_digest(secret), expires_at=now + timedelta(days=days)
+    )
+    audit_log.record(
+        study=study, actor=actor, action="invited", reader=assignment.code, expires_at=invitation.expires_at
+    )
+    return invitation, secret
+
+
+def open_invitation(secret: str) -> Invitation:
+    """The invitation behind a link.
+
+    Raises:
+        InvitationGone: it cannot be used (any more).
+    """
+    found = (
+        Invitation.objects.filter(secret_sha256=_digest(secret), used_at=None, expires_at__gt=timezone.now())
+        .select_related("assignment__study", "assignment__reader")
+        .first()
+    )
+    if found is None:
+        raise InvitationGone
+    return found
+
+
+@transaction.atomic
+def accept_invitation(*, secret: str, password: str, again: str) -> User:
+    """Set the reader's password and use the link up.
+
+    Raises:
+        InvitationGone: the link cannot be used (any more), also when two browsers use it at once.
+        InvalidInput: the passwords differ or are too weak.
+    """
+    invitation = open_invitation(secret)
+    reader = invitation.assignment.reader
+    if password != again:
+        raise InvalidInput("the two entries differ.", field="password")
+    try:
+        validate_password(password, reader)
+    except ValidationError as error:
+        raise InvalidInput("" + " ".join(error.messages), field="password") from None
+    if not Invitation.objects.filter(pk=invitation.pk, used_at=None).update(used_at=timezone.now()):
+        raise InvitationGone
+    reader.set_password(password)
+    reader.save(update_fields=["password"])
+    audit_log.record(study=invitation.assignment.study, actor=invitation.assignment.code, action="invitation_accepted")
+    return reader

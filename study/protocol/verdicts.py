@@ -1,0 +1,66 @@
+"""Judging a study's stimuli again by the classifier they were made for: are the stored verdicts still true of the
+bytes?
+
+Needs the network, and so torch: jobs and commands judge, pages do not.
+"""
+
+import numpy as np
+
+from core.errors import InvalidInput, Progress, no_progress
+from core.images import read_pixels
+from model.learning.evaluation import predict
+from model.models import Classifier
+from model.stored_network import stored_network
+from study.models import Stimulus, Study
+
+BATCH = 64
+TOLERANCE = 1e-3
+"""Difference in P(tumour) that another machine's arithmetic may make; beyond it another label is another verdict."""
+
+
+def judge_again(study: Study, *, progress: Progress = no_progress) -> str:
+    """One sentence: how many stored verdicts were found to hold, or why they could not be judged.
+
+    Raises:
+        InvalidInput: naming the case whose stored verdict its bytes do not get, or whose perturbed stimulus, drawn
+            from a
+            pool of flipped patches, does not fool the classifier.
+    """
+    source = (study.source or {}).get("classifier") or {}
+    found = Classifier.objects.filter(weights_sha256=source.get("weights_sha256", "")).select_related("dataset").first()
+    if found is None:
+        name = f"classifier '{source['name']}' is not on this installation" if source else "the study records none"
+        return f"Stored verdicts could not be judged again: {name}."
+    try:
+        network = stored_network(found)
+    except InvalidInput as error:
+        return f"Stored verdicts could not be judged again: {error}"
+    flipped_pool = (study.source.get("attack") or {}).get("kind") != "pairs"
+    stimuli = list(
+        Stimulus.objects.filter(case__study=study, model_label__isnull=False)
+        .select_related("case")
+        .order_by("case__number", "arm")
+    )
+    for start in range(0, len(stimuli), BATCH):
+        batch = stimuli[start : start + BATCH]
+        pixels = np.stack([read_pixels(stimulus.image.name, sha256=stimulus.sha256) for stimulus in batch])
+        for stimulus, probability in zip(batch, predict(network, pixels)):
+            _demand_verdict(stimulus, float(probability), flipped_pool)
+        progress(start + len(batch), len(stimuli))
+    return f"{len(stimuli)} stored verdicts were judged again by classifier '{found.name}' and hold."
+
+
+def _demand_verdict(stimulus: Stimulus, probability: float, flipped_pool: bool) -> None:
+    case = stimulus.case
+    where = f"case {case.number} ({case.patch_id}), arm {stimulus.arm}"
+    stored = stimulus.model_prob
+    moved = stored is None or abs(probability - stored) > TOLERANCE
+    if (probability >= 0.5) != stimulus.model_label and moved:
+        raise InvalidInput(
+            f"{where}: the classifier's P(tumour) of these bytes is {probability:.3f}, but {stored} is stored. "
+            "Build the study again from an attack on this very classifier."
+        )
+    if flipped_pool and stimulus.arm == "perturbed" and stimulus.model_label == case.truth:
+        raise InvalidInput(
+            f"{where}: the classifier is right about it, so it does not belong to a pool of flipped patches."
+        )

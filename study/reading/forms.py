@@ -1,0 +1,68 @@
+"""What comes in from the reading pages, as forms: the plain page and the JSON of the page with JavaScript alike."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from core.errors import InvalidInput
+from study.models import Response
+from study.reading.answers import LONGEST_MS, MAX_CELLS, MAX_NOTE, NOTICED, Given
+
+ANSWER_FIELDS: dict[str, forms.Field] = {
+    "token": forms.CharField(max_length=32),
+    "key": forms.CharField(min_length=8, max_length=64),
+    "replaces": forms.IntegerField(min_value=0, required=False),
+    "answer": forms.ChoiceField(choices=Response.Answer.choices),
+    "confidence": forms.IntegerField(min_value=1, max_value=5, required=False),
+    "tumour_cell_count": forms.IntegerField(min_value=0, max_value=MAX_CELLS, required=False),
+    "perturbed_response": forms.NullBooleanField(required=False),
+    "note": forms.CharField(max_length=MAX_NOTE, required=False),
+    "rt_ms": forms.FloatField(min_value=0, max_value=LONGEST_MS, required=False),
+    "focus_lost_ms": forms.FloatField(min_value=0, max_value=LONGEST_MS, required=False),
+    "shown_at": forms.DateTimeField(required=False),
+    "answered_at": forms.DateTimeField(required=False),
+    "viewing": forms.JSONField(required=False),
+}
+"""Fields without a form round them: a form copies them all for each request, which takes longer than to read them."""
+
+
+def require_valid(form: forms.Form) -> dict[str, Any]:
+    """The form's cleaned values.
+
+    Raises:
+        InvalidInput: naming the first field that is wrong.
+    """
+    if form.is_valid():
+        return form.cleaned_data
+    name, errors = next(iter(form.errors.items()))
+    raise InvalidInput(f"{errors[0]}", field=name)
+
+
+def read_answer(data: Any) -> dict[str, Any]:
+    """The arguments of ``reading.record_answer`` from a form's or a JSON document's fields.
+
+    Raises:
+        InvalidInput: naming the field.
+    """
+    values = {}
+    for name, field in ANSWER_FIELDS.items():
+        try:
+            values[name] = field.clean(field.widget.value_from_datadict(data, {}, name))
+        except ValidationError as error:
+            raise InvalidInput(f"{error.messages[0]}", field=name) from None
+        except (TypeError, AttributeError):
+            raise InvalidInput("a value of this kind does not fit here.", field=name) from None
+    named = {name: values.pop(name) for name in ("token", "key")}
+    replaces = values.pop("replaces") or 0
+    viewing = values.pop("viewing")
+    given = Given(viewing=viewing if isinstance(viewing, dict) else {}, **values)
+    return {**named, "replaces": replaces, "given": given}
+
+
+class QuestionnaireForm(forms.Form):
+    noticed = forms.ChoiceField(choices=[(value, value) for value in NOTICED])
+    share = forms.IntegerField(min_value=0, max_value=100, required=False)
+    difference = forms.CharField(max_length=MAX_NOTE, required=False)
+    repeats = forms.ChoiceField(choices=[(value, value) for value in NOTICED])
+    comment = forms.CharField(max_length=MAX_NOTE, required=False)

@@ -1,0 +1,31 @@
+"""``{% say "read.tumour" %}``: a text of the reading pages; ``{{ 7|column:4 }}``: a number of constant length;
+``{{ patch.image|sized }}``: a picture's width and height."""
+
+from typing import Any
+
+from django import template
+from django.db.models.fields.files import FieldFile
+from django.utils.html import format_html
+
+from study.reading import texts
+from study.reading.progress import image_size
+
+register = template.Library()
+
+
+@register.simple_tag
+def say(key: str, **values: Any) -> str:
+    return texts.say(key, **values)
+
+
+@register.filter
+def column(value: Any, width: int) -> str:
+    """Padded with spaces, which a browser folds away: every page of a set has the same length."""
+    return str(value).rjust(width)
+
+
+@register.filter
+def sized(image: FieldFile) -> str:
+    """Attributes that keep a picture's place free while it loads."""
+    size = image_size(image)
+    return format_html(' width="{}" height="{}"', *size) if size else ""

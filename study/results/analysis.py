@@ -1,0 +1,67 @@
+"""The analysis of a study: its tidy table, its frozen margin, its classifier's Table 1a."""
+
+from typing import Any
+
+from django.core.cache import cache
+from django.db.models import Max
+
+from core.errors import InvalidInput
+from study import blinds as selectors
+from study.models import Response, Study
+from study.results.tidy import tidy_table
+from study.statistics.analysis import Analysis, analyse
+
+_KEEP_S = 3600
+
+
+def analysis_of(study: Study) -> Analysis:
+    """Analyse an unblinded study, by its frozen protocol. Kept for an hour, as nothing in it can change.
+
+    Raises:
+        StillBlinded: the arms are not open yet.
+        InvalidInput: the study has no presentations.
+    """
+    selectors.demand_arms_open(study)
+    last = Response.objects.filter(presentation__reading_set__assignment__study=study).aggregate(last=Max("pk"))["last"]
+    key = f"analysis:{study.pk}:{study.protocol_sha256}:{last}"
+    kept = cache.get(key)
+    if kept is not None:
+        return kept
+    table = tidy_table(study)
+    if table.empty:
+        raise InvalidInput(f"Study '{study.slug}' has no presentations: no reader was assigned.")
+    result = analyse(
+        table,
+        margin=study.margin,
+        alpha=study.alpha,
+        model=model_part(study),
+        invited=study.assignments.count(),
+        questionnaire=questionnaires(study),
+        source=f"study {study.slug}",
+    )
+    simulated = list(study.assignments.filter(simulated=True).values_list("code", flat=True))
+    if simulated:
+        result.warnings.insert(0, f"Simulated readers, not people: {', '.join(simulated)}. These are no findings.")
+    cache.set(key, result, _KEEP_S)
+    return result
+
+
+def model_part(study: Study) -> dict[str, Any]:
+    """What the study's snapshot knows of its classifier."""
+    source = study.source or {}
+    classifier = source.get("classifier") or {}
+    return {
+        "table_1a": source.get("table_1a"),
+        "classifier": {}
+        if not classifier
+        else {key: classifier.get(key) for key in ("id", "name", "arch", "initialisation", "weights_sha256")},
+        "test_metrics": classifier.get("metrics"),
+    }
+
+
+def questionnaires(study: Study) -> list[dict[str, Any]]:
+    """Answers to the blinding questionnaire, by pseudonym."""
+    return [
+        {"reader": row.code, **row.questionnaire}
+        for row in study.assignments.exclude(questionnaire=None).order_by("code")
+    ]

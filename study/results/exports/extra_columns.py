@@ -1,0 +1,51 @@
+"""Columns of the exports that are not in the tidy table, for the data dictionary."""
+
+from study.results.tidy import READER_COLUMNS, RESPONSE_COLUMNS, STIMULUS_COLUMNS
+from study.statistics.schema import BY_NAME, Column
+
+_OWN = {
+    "is_current": Column("is_current", "boolean", "1 for the revision that counts.", allowed_values="0; 1"),
+    "answer": Column(
+        "answer", "text", "What was answered.", allowed_values="tumour; no_tumour; first; second",
+        derivation="first and second belong to pair comparison",
+    ),
+    "note": Column("note", "text", "The reader's free note.", missing_code="empty"),
+    "received_at_utc": Column("received_at_utc", "timestamp", "When the server stored the answer.",
+                              units="UTC, server clock"),
+    "viewing": Column("viewing", "text", "Scale, devicePixelRatio and magnifier steps, as JSON.", missing_code="empty"),
+    "simulated": Column("simulated", "boolean", "1: answered by a program, not by a person.", allowed_values="0; 1"),
+    "invited_at_utc": Column("invited_at_utc", "timestamp", "When the reader was given a seat.", units="UTC"),
+    "consented_at_utc": Column("consented_at_utc", "timestamp", "When the reader consented.", units="UTC",
+                               missing_code="empty"),
+    "practised_at_utc": Column("practised_at_utc", "timestamp", "When the practice was finished.", units="UTC",
+                               missing_code="empty"),
+    "withdrawn_at_utc": Column("withdrawn_at_utc", "timestamp", "When the reader was withdrawn.", units="UTC",
+                               missing_code="empty: not withdrawn"),
+    "withdrawal_reason": Column("withdrawal_reason", "text", "Why.", missing_code="empty"),
+    "sets": Column("sets", "integer", "Sets scheduled."),
+    "sets_completed": Column("sets_completed", "integer", "Sets the reader declared finished."),
+    "presentations": Column("presentations", "integer", "Presentations scheduled."),
+    "answered": Column("answered", "integer", "Presentations answered."),
+    "questionnaire_noticed": Column("questionnaire_noticed", "text", "Could you tell that images had been altered?",
+                                    allowed_values="yes; no; unsure", missing_code="empty"),
+    "questionnaire_share": Column("questionnaire_share", "integer", "Share of images thought to be altered.",
+                                  units="per cent", missing_code="empty"),
+    "questionnaire_difference": Column("questionnaire_difference", "text", "What was thought to differ.",
+                                       missing_code="empty"),
+    "questionnaire_repeats": Column("questionnaire_repeats", "text", "Were repeated patches noticed?",
+                                    allowed_values="yes; no; unsure", missing_code="empty"),
+    "questionnaire_comment": Column("questionnaire_comment", "text", "Anything else.", missing_code="empty"),
+    "case_number": Column("case_number", "integer", "Order of drawing, from 1."),
+    "tumour_cells": Column("tumour_cells", "integer", "Tumour cells by the reference.", units="cells",
+                           missing_code="empty"),
+}  # fmt: skip
+
+EXTRA: dict[str, list[Column]] = {
+    file: [_OWN.get(name) or BY_NAME[name] for name in columns]
+    for file, columns in (
+        ("responses.csv", RESPONSE_COLUMNS),
+        ("readers.csv", READER_COLUMNS),
+        ("stimuli.csv", STIMULUS_COLUMNS),
+    )
+}
+"""File name to its columns; columns shared with the tidy table mean the same there."""

@@ -1,0 +1,197 @@
+"""The methods paragraph with the study's own numbers, software versions, and the reporting checklists."""
+
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from core.version import code_version
+from study.results.exports.tables import interval, points
+
+
+def software() -> dict[str, str]:
+    """Versions of everything that took part in a number."""
+    parts = ("numpy", "scipy", "pandas", "statsmodels", "torch", "django")
+    return {"blindspot": code_version(), "python": platform.python_version(), **{name: version(name) for name in parts}}
+
+
+def methods_text(protocol: dict[str, Any] | None, analysis: dict[str, Any]) -> list[str]:
+    """Paragraphs for a paper; what the protocol does not know is left out rather than guessed."""
+    p, pair = protocol or {}, analysis["detection"]["pair_comparison"]
+    design = f"{_design(p, analysis, bool(pair))} {_stimuli(p.get('source') or {})}".strip()
+    shown = analysis["flow"]["presentations"]
+    data = (
+        f"Every answer counted, flagged or not (intention to read): {shown['analysed']} of "
+        f"{shown['scheduled_for_started']} presentations; {shown['amended']} answers had been amended, and the last "
+        "revision counted."
+    )
+    versions = ", ".join(f"{name} {number}" for name, number in software().items())
+    body = [_forced_choice(data)] if pair else _labelling(analysis, data)
+    return [design, *body, f"Software: {versions}."]
+
+
+def _design(p: dict[str, Any], analysis: dict[str, Any], pair: bool) -> str:
+    n = analysis["n"]
+    sets = f"{n['sets']} set{'s' * (n['sets'] != 1)}"
+    readers = f"{n['readers']} reader{'s' * (n['readers'] != 1)}"
+    if pair:
+        text = f"{readers} compared {n['patches']} patches with their altered twins in {sets}, in random order and side"
+    else:
+        text = (
+            f"{readers} read {n['patches']} patches ({n['positives']} with and {n['negatives']} without tumour by the "
+            f"reference) as original and as {analysis['perturbed_arm']} stimulus, each in {sets}, blinded to the arm, "
+            "in random order"
+        )
+    if p:
+        text += (
+            f" with at least {p.get('min_gap')} positions between two stimuli of one patch; sets were separated by a "
+            f"wash-out of {p.get('washout_hours'):g} hours. Case selection and schedules follow from seed "
+            f"{p.get('seed')}"
+        )
+    return text + "."
+
+
+def _stimuli(source: dict[str, Any]) -> str:
+    attack, classifier = source.get("attack") or {}, source.get("classifier") or {}
+    if attack.get("kind") == "pairs":
+        return f"The altered images were made by another program and imported as ‘{attack['name']}’."
+    if not attack or not classifier:
+        return ""
+    budget = "an unconstrained perturbation"
+    if attack.get("budget") is not None:
+        unit = "share of pixels" if attack.get("norm") == "l0" else "0-255 units"
+        budget = f"a perturbation of at most {attack['budget']:g} ({unit}) in {attack.get('norm')}"
+    return (
+        f"Patches were drawn from those whose classification by {classifier.get('arch')} was correct on the original "
+        f"and wrong on the perturbed image as displayed (8 bits per channel), under {budget}."
+    )
+
+
+def _forced_choice(data: str) -> str:
+    return (
+        "The proportion of comparisons in which the altered image was named was tested against one half by the exact "
+        "binomial test, reader by reader, with Clopper-Pearson intervals; over readers the mean is given with its t "
+        f"interval. {data}"
+    )
+
+
+def _labelling(analysis: dict[str, Any], data: str) -> list[str]:
+    primary = analysis["primary"]
+    if analysis["n"]["readers"] > 1:
+        test = (
+            "The difference of the true positive fractions, averaged over sets, was analysed by the method of "
+            "Obuchowski and Rockette with Hillis' degrees of freedom, readers and patches random, covariances "
+            "estimated from the patches by the jackknife; where that interval was narrower than the one for these "
+            "readers alone, the wider one was used."
+        )
+    else:
+        test = (
+            "The difference of the true positive fractions was estimated with Tango's score interval at the effective "
+            "sample size (pairs divided by the variance inflation of repeated readings of a patch) and tested by the "
+            "exact sign-flip test over patches."
+        )
+    margin, level = primary["margin"], f"{100 * primary['level']:g} %"
+    claim = "No margin was fixed in the protocol, so that neither equivalence nor non-inferiority was judged."
+    if margin:
+        claim = (
+            f"Equivalence and non-inferiority were judged by the {level} interval against the margin of "
+            f"{100 * margin:g} points fixed in the protocol (one-sided alpha {analysis['alpha']:g})."
+        )
+    secondary = (
+        "Each set alone was tested by the exact McNemar test; agreement is given as per cent agreement (Wilson "
+        "interval), Gwet's AC1 and Cohen's kappa"
+    )
+    if analysis["response_time"]:
+        secondary += "; response times were compared by the paired t test on patch means of their logarithms"
+    secondary += "."
+    found = "No comparison could be made."
+    if primary["ci"]:
+        found = f"The change was {points(primary['delta'])} points ({level} interval {interval(primary['ci'])})."
+    return [f"{test} {claim} {data} {secondary}", found]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of a checklist. ``answer`` is None where only the authors know."""
+
+    list: str
+    item: str
+    answer: str | None
+
+
+def checklist(protocol: dict[str, Any] | None, analysis: dict[str, Any]) -> list[Item]:
+    """GRRAS (Kottner et al. 2011) and the items a multi-reader multi-case report is asked for, filled where known."""
+    p, n, flow = protocol or {}, analysis["n"], analysis["flow"]
+    source = p.get("source") or {}
+    primary, readers = analysis["primary"], flow["readers"]
+    dataset = source.get("dataset") or {}
+    design = (
+        f"{n['patches']} patches x {', '.join(analysis['arms'])} x {n['sets']} sets, every reader reads all"
+        if p
+        else None
+    )
+    blinding = (
+        f"Random order per reader and set, at least {p['min_gap']} positions between stimuli of a patch, arms free of "
+        "any mark in address, name, length or header; arms opened only after closing, by name and logged"
+        if p
+        else None
+    )
+    crossed = analysis.get("crossed")
+    effect = (
+        f"TPF(perturbed) - TPF(original) = {points(primary['delta'])} points, {100 * primary['level']:g} % interval "
+        f"{interval(primary['ci'])}; {primary['method']}"
+        if primary["ci"]
+        else None
+    )
+    intra, inter = analysis["intra_reader"], analysis["inter_reader"]
+    agreement = (
+        []
+        if intra is None
+        else [
+            f"set against set, {arm}: AC1 {intra[arm]['ac1']:.2f}, "
+            f"agreement {100 * intra[arm]['percent_agreement']:.0f} %"
+            for arm in ("original", "perturbed")
+            if intra.get(arm) and intra[arm]["ac1"] is not None
+        ]
+    )
+    if inter and inter["ac1"] is not None:
+        agreement.append(f"readers: AC1 {inter['ac1']:.2f}")
+    subjects = f"{dataset['name']} ({dataset['kind']}), {n['patches']} patches" if dataset else None
+    raters = f"{readers['started']} of {readers['invited']} invited; their training is for the authors"
+    sampling = f"Patches drawn by seed {p['seed']}; readers by invitation" if p else None
+    components = ", ".join(f"{k} {v:.2g}" for k, v in crossed["components"].items()) if crossed else None
+    items = [
+        ("GRRAS", "1 Title or abstract identifies the agreement studied", None),
+        ("GRRAS", "2 What is measured", p.get("criterion")),
+        ("GRRAS", "3 Subjects (patches)", subjects),
+        ("GRRAS", "4 Raters", raters),
+        ("GRRAS", "5 What is known already and the reason for the study", None),
+        ("GRRAS", "6 How the sample size was chosen", None),
+        ("GRRAS", "7 Sampling of patches and raters", sampling),
+        ("GRRAS", "8 The measurement, time between readings, setting",
+         f"{p['copies']} sets, wash-out {p['washout_hours']:g} h, {p['scale']} device pixels per patch pixel, "
+         f"{p['surroundings']} surroundings" if p else None),
+        ("GRRAS", "9 Independence and blinding of raters", blinding),
+        ("GRRAS", "10 Statistical analysis", primary["method"]),
+        ("GRRAS", "11 Actual numbers of raters, patches and readings",
+         f"{n['readers']} readers, {n['patches']} patches, {flow['presentations']['analysed']} readings"),
+        ("GRRAS", "12 Characteristics of raters and patches", None),
+        ("GRRAS", "13 Estimates with their uncertainty", "; ".join(agreement) or None),
+        ("GRRAS", "14 Practical relevance", None),
+        ("GRRAS", "15 Detailed results available", "presentations.csv with its data dictionary"),
+        ("MRMC", "Study design (crossing of readers, cases, modalities)", design),
+        ("MRMC", "Reference standard", "; ".join(sorted({str(c["truth_source"]) for c in p.get("cases", [])})) or None),
+        ("MRMC", "Endpoint and primary estimand fixed beforehand", p.get("primary_estimand")),
+        ("MRMC", "Margin and alpha fixed beforehand",
+         f"margin {p['margin']}, one-sided alpha {p['alpha_one_sided']}" if p and p.get("margin") else None),
+        ("MRMC", "Readers and cases random or fixed",
+         crossed["method"] if crossed else "One reader: the result speaks of this reader alone"),
+        ("MRMC", "Effect with interval", effect),
+        ("MRMC", "Variance components", components),
+        ("MRMC", "Missing, excluded and amended readings",
+         f"{flow['presentations']['unanswered_of_started']} missing, {flow['presentations']['flagged']} flagged, "
+         f"{flow['presentations']['amended']} amended"),
+        ("MRMC", "Reading order, blinding and wash-out", blinding),
+        ("MRMC", "Software", f"blindspot {code_version()}"),
+    ]  # fmt: skip
+    return [Item(*item) for item in items]

@@ -1,0 +1,153 @@
+"""Every file that can leave a study: its name, what it is, and how it is written."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from core.errors import InvalidInput
+from core.spreadsheet import csv_chunks
+from study import blinds as selectors
+from study.blinding.auditing import latest_report
+from study.models import Study
+from study.results import tidy as rows
+from study.results.analysis import analysis_of
+from study.results.exports import mrmc
+from study.results.exports.extra_columns import EXTRA
+from study.results.exports.report import report_html
+from study.results.exports.rscript import r_script
+from study.results.exports.tables import TABLE_COLUMNS, latex, markdown, table_1_rows
+from study.statistics.schema import COLUMNS, DICTIONARY_COLUMNS, data_dictionary
+from study.statistics.table import check
+
+Chunks = Iterable[str | bytes]
+
+
+@dataclass
+class Source:
+    """A study on its way out; the analysis and the frame are made once, and only when a file needs them."""
+
+    study: Study
+    _kept: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        selectors.demand_arms_open(self.study)
+
+    @cached_property
+    def analysis(self) -> dict[str, Any]:
+        return analysis_of(self.study).to_json()
+
+    @cached_property
+    def readings(self) -> mrmc.Readings:
+        table = check(rows.tidy_table(self.study), f"study {self.study.slug}")
+        return mrmc.readings(table, self.analysis["perturbed_arm"], self.study.name)
+
+
+@dataclass(frozen=True)
+class Export:
+    """One file. ``write`` yields its pieces and raises :class:`InvalidInput` where the study cannot fill it."""
+
+    filename: str
+    content_type: str
+    title: str
+    write: Callable[[Source], Chunks]
+
+    @property
+    def group(self) -> str:
+        """The heading it stands under on the results page."""
+        if self.filename.startswith(("report", "table_1", "analysis", "protocol", "blinding")):
+            return "To read and to publish"
+        if self.filename.endswith(".imrmc") or self.filename.startswith(("mrmc", "rjafroc")):
+            return "For other programs"
+        return "Data"
+
+
+def _json(document: Any) -> Iterator[str]:
+    yield json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n"
+
+
+def _protocol(source: Source) -> Chunks:
+    study = source.study
+    if study.protocol is None:
+        raise InvalidInput(f"Study '{study.slug}' was never frozen and has no protocol.")
+    return _json({"protocol_sha256": study.protocol_sha256, "protocol": study.protocol})
+
+
+def _blinding(source: Source) -> Chunks:
+    report = latest_report(source.study)
+    if report is None:
+        raise InvalidInput(f"the blinding was not audited: `manage.py audit_blinding {source.study.slug}` does it")
+    return _json(report)
+
+
+CSV, TEXT = "text/csv; charset=utf-8", "text/plain; charset=utf-8"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+_FIXED = (
+    Export("presentations.csv", CSV, "The tidy table: one row per presentation",
+           lambda s: csv_chunks(COLUMNS, rows.presentation_rows(s.study))),
+    Export("responses.csv", CSV, "Every revision of every answer",
+           lambda s: csv_chunks(rows.RESPONSE_COLUMNS, rows.response_rows(s.study))),
+    Export("readers.csv", CSV, "Readers by pseudonym, with the closing questionnaire",
+           lambda s: csv_chunks(rows.READER_COLUMNS, rows.reader_rows(s.study))),
+    Export("stimuli.csv", CSV, "Every stimulus with the model's answer and its norms",
+           lambda s: csv_chunks(rows.STIMULUS_COLUMNS, rows.stimulus_rows(s.study))),
+    Export("data_dictionary.csv", CSV, "What every column means",
+           lambda s: csv_chunks((*DICTIONARY_COLUMNS, "file"), _dictionary())),
+    Export("audit_log.csv", CSV, "What was done, by whom, hash by hash",
+           lambda s: csv_chunks(rows.AUDIT_COLUMNS, rows.audit_rows(s.study))),
+    Export("protocol.json", "application/json", "The frozen protocol with its SHA-256", _protocol),
+    Export("blinding_audit.json", "application/json", "The newest report of the blinding audit", _blinding),
+    Export("analysis.json", "application/json", "Every number of the analysis", lambda s: _json(s.analysis)),
+    Export("table_1.csv", CSV, "Table 1b as CSV", lambda s: csv_chunks(TABLE_COLUMNS, table_1_rows(s.analysis))),
+    Export("table_1.md", "text/markdown; charset=utf-8", "Table 1 as Markdown", lambda s: markdown(s.analysis)),
+    Export("table_1.tex", TEXT, "Table 1 as LaTeX", lambda s: latex(s.analysis)),
+    Export("report.html", "text/html; charset=utf-8", "The report: one file to print",
+           lambda s: [report_html(s.study, s.analysis)]),
+    Export("analysis.R", TEXT, "R script: Table 1b, McNemar, glmer, MRMCaov",
+           lambda s: [r_script(s.study.name, s.analysis)]),
+    Export("rjafroc.xlsx", XLSX, "RJafroc workbook", lambda s: [mrmc.rjafroc(s.readings)]),
+    Export("rjafroc_cases.csv", CSV, "Case numbers of the workbook", lambda s: mrmc.cases(s.readings)),
+)  # fmt: skip
+
+
+def _dictionary() -> Iterator[dict[str, str]]:
+    for row in data_dictionary():
+        yield {"file": "presentations.csv", **row}
+    for file, columns in EXTRA.items():
+        for column in columns:
+            yield {"file": file, **column.dictionary_row()}
+
+
+def exports(study: Study) -> list[Export]:
+    """The files of one study: one each of the fixed ones, and the MRMC files, which may come per set."""
+    files = list(_FIXED)
+    copies = range(1, study.copies + 1)
+    suffixes = [""] if study.copies <= 2 else [f"-set{number}" for number in copies]
+    for suffix in suffixes:
+        files.append(Export(f"study{suffix}.imrmc", TEXT, "iMRMC file", _part(mrmc.imrmc, suffix, per_set=False)))
+        files.append(Export(f"mrmcaov{suffix}.csv", CSV, "MRMCaov file", _part(mrmc.mrmcaov, suffix, per_set=False)))
+    for number in copies:
+        suffix = f"-set{number}"
+        files.append(
+            Export(f"mrmcbinary{suffix}.csv", CSV, "MRMCbinary file", _part(mrmc.mrmcbinary, suffix, per_set=True))
+        )
+    return files
+
+
+def _part(write: Callable[[mrmc.Readings], Chunks], suffix: str, *, per_set: bool) -> Callable[[Source], Chunks]:
+    def written(source: Source) -> Chunks:
+        data = source.readings
+        parts = dict(data.per_set() if per_set else data.split())
+        if suffix not in parts and not per_set:  # three sets were planned and fewer read: still one file per set
+            parts = dict(data.per_set())
+        if suffix not in parts:
+            raise InvalidInput(f"nobody answered {suffix.removeprefix('-')}")
+        return write(parts[suffix])
+
+    return written
+
+
+def find(study: Study, filename: str) -> Export | None:
+    return next((export for export in exports(study) if export.filename == filename), None)

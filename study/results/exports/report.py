@@ -1,0 +1,116 @@
+"""The report: one HTML file with its figures inside, to be printed anywhere; and what the page shares with it."""
+
+from base64 import b64encode
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from study.models import Study
+from study.results.exports.figures import FIGURES
+from study.results.exports.methods import checklist, methods_text
+from study.results.exports.model_figures import model_figures
+from study.results.exports.tables import percent, percents, table_1a
+
+VERDICTS = {
+    "equivalent": "Equivalent at the margin",
+    "non_inferior": "Non-inferior at the margin",
+    "different": "A difference was found",
+    "inconclusive": "Inconclusive",
+}
+
+
+def page_context(study: Study, analysis: dict[str, Any]) -> dict[str, Any]:
+    """What the results page and the report show."""
+    primary = analysis["primary"]
+    pair = None if primary["ci"] else analysis["detection"]["pair_comparison"]
+    return {
+        "study": study,
+        "analysis": analysis,
+        "primary": primary,
+        "level": f"{100 * primary['level']:g}",
+        "headline": VERDICTS.get(
+            primary["verdict"] or "", "Pair comparison" if pair else "No comparison could be made"
+        ),
+        "pair_statement": _pair_statement(pair) if pair else None,
+        "table_1a": table_1a(analysis),
+        "table_1b": _table_1b(analysis),
+        "table_1a_source": (analysis.get("model") or {}).get("table_1a"),
+        "two_by_two": [row for row in analysis["per_set"] if row["delta"] is not None],
+        "agreements": _agreements(analysis),
+        "methods": methods_text(study.protocol, analysis),
+        "checklist": checklist(study.protocol, analysis),
+        "simulated": study.assignments.filter(simulated=True).exists(),
+    }
+
+
+def _table_1b(analysis: dict[str, Any]) -> dict[str, Any]:
+    """Table 1b with a pair of columns per set: the model (the same in every set), the readers, the published rows."""
+    published = analysis["published"]["table_1b"]
+    sets = sorted({row["set"] for row in analysis["table_1b"]} | {row["set"] for row in published})
+
+    def row(who: str, by_set: dict[int, dict[str, Any]]) -> dict[str, Any]:
+        empty = {"original": None, "perturbed": None}
+        found = [by_set.get(number, empty) for number in sets]
+        return {"who": who, "cells": [(one["original"], one["perturbed"]) for one in found]}
+
+    def rows(source: list[dict[str, Any]], title: str) -> list[dict[str, Any]]:
+        readers = dict.fromkeys(one["reader"] for one in source)
+        return [
+            row(title.format(reader), {one["set"]: one for one in source if one["reader"] == reader})
+            for reader in readers
+        ]
+
+    groups = [{"kind": "readers", "rows": rows(analysis["table_1b"], "Reader {}")}]
+    groups.append({"kind": "published", "rows": rows(published, "Pathologist")})
+    model = analysis.get("model") or {}
+    if "original" in model and "perturbed" in model:
+        groups.insert(0, {"kind": "model", "rows": [row("Model", dict.fromkeys(sets, model))]})
+    return {"sets": sets, "groups": groups}
+
+
+def _pair_statement(pair: dict[str, Any]) -> str:
+    """What the forced choice shows, over readers."""
+    mean, readers = pair["mean_proportion"], pair["per_reader"]
+    correct, n = (sum(row["value"][key] for row in readers) for key in ("correct", "n"))
+    spread = ""
+    if mean["ci95"]:
+        spread = (
+            f"; mean over {mean['readers']} readers {percent(mean['mean'])} (95 % interval {percents(mean['ci95'])})"
+        )
+    most = max(row["value"]["upper95"] for row in readers)
+    return (
+        f"The altered image was named in {correct} of {n} comparisons{spread}; guessing gives 50 %. "
+        f"The highest one-sided 95 % bound of a reader is {percent(most)}."
+    )
+
+
+def _agreements(analysis: dict[str, Any]) -> list[dict[str, Any]]:
+    """Columns of the agreement table: {title, value}."""
+    intra, inter = analysis["intra_reader"] or {}, analysis["inter_reader"] or {}
+    columns = [
+        {"title": f"Set against set, {arm}", "value": intra[arm]} for arm in ("original", "perturbed") if intra.get(arm)
+    ]
+    columns += [
+        {"title": f"Between readers, {arm}", "value": inter[arm]} for arm in ("original", "perturbed") if inter.get(arm)
+    ]
+    if inter:
+        columns.append({"title": "Between readers, both", "value": inter})
+    return columns
+
+
+def report_html(study: Study, analysis: dict[str, Any]) -> str:
+    """The whole report as text; figures are embedded, nothing is fetched."""
+    figures = {}
+    for name, draw in FIGURES.items():
+        drawn = draw(analysis)
+        if drawn is not None:
+            figures[name] = "data:image/svg+xml;base64," + b64encode(drawn).decode()
+    context = {
+        **page_context(study, analysis),
+        "figures": figures,
+        "model_figures": model_figures(study),
+        "made_at": timezone.now(),
+        "report": True,
+    }
+    return render_to_string("study/report.html", context)

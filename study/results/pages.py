@@ -1,0 +1,79 @@
+"""The researcher's results: the page, its figures, and every file that can leave the study."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from core.access import is_researcher
+from core.errors import InvalidInput
+from study import blinds as selectors
+from study.models import Study
+from study.results.analysis import analysis_of
+from study.results.exports.figures import FIGURES
+from study.results.exports.registry import Export, Source, exports, find
+from study.results.exports.report import page_context
+
+
+def _results_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """``view(request, study, ...)`` for researchers; a closed door, saying why, until the study is unblinded."""
+
+    @require_safe
+    @login_required
+    @functools.wraps(view)
+    def wrapped(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponse:
+        if not is_researcher(request.user):
+            raise PermissionDenied
+        study = get_object_or_404(Study, slug=slug)
+        if not selectors.arms_open(study):
+            progress = selectors.progress_by_reader(study)
+            return render(request, "study/results_closed.html", {"study": study, "progress": progress}, status=403)
+        response = view(request, study, **kwargs)
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+    return wrapped
+
+
+@_results_page
+def results(request: HttpRequest, study: Study) -> HttpResponse:
+    """Tables 1a and 1b side by side, the verdict, and everything behind it."""
+    try:
+        analysis = analysis_of(study).to_json()
+    except InvalidInput as error:
+        return render(request, "study/results_closed.html", {"study": study, "reason": str(error)}, status=409)
+    names = ["forest", "flow"] + (["psychometric"] if analysis["psychometric"] else [])
+    figures = {name: reverse("results:figure", args=[study.slug, name]) for name in names}
+    groups: dict[str, list[Export]] = {}
+    for export in exports(study):
+        groups.setdefault(export.group, []).append(export)
+    context = {**page_context(study, analysis), "figures": figures, "downloads": groups.items()}
+    return render(request, "study/results.html", context)
+
+
+@_results_page
+def figure(request: HttpRequest, study: Study, name: str) -> HttpResponse:
+    drawn = FIGURES[name](analysis_of(study).to_json()) if name in FIGURES else None
+    if drawn is None:
+        raise Http404
+    return HttpResponse(drawn, content_type="image/svg+xml")
+
+
+@_results_page
+def download(request: HttpRequest, study: Study, filename: str) -> HttpResponse:
+    """One file, streamed. 409 with the reason where this study cannot fill it."""
+    export = find(study, filename)
+    if export is None:
+        raise Http404
+    try:
+        chunks = export.write(Source(study))
+    except InvalidInput as error:
+        return render(request, "study/results_closed.html", {"study": study, "reason": str(error)}, status=409)
+    headers = {"Content-Disposition": f'attachment; filename="{study.slug}-{filename}"'}
+    return StreamingHttpResponse(chunks, content_type=export.content_type, headers=headers)

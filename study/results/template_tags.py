@@ -1,0 +1,69 @@
+"""How numbers of the analysis are written on a page."""
+
+from typing import Any
+
+from django import template
+
+from study.results.exports import tables
+
+register = template.Library()
+
+
+@register.filter
+def points(value: float | None) -> str:
+    """0.05 -> +5.0 (percentage points); a dash where undefined."""
+    return tables.points(value)
+
+
+@register.filter
+def points_interval(value: list[float] | None) -> str:
+    return tables.interval(value)
+
+
+@register.filter
+def p(value: float | None) -> str:
+    return tables.p_value(value)
+
+
+@register.filter
+def percent(value: float | None) -> str:
+    return tables.percent(value)
+
+
+@register.filter
+def percent_interval(value: list[float] | None) -> str:
+    return tables.percents(value)
+
+
+@register.filter
+def fixed(value: float | None, digits: int = 2) -> str:
+    """Rounded to ``digits``; a dash where undefined or infinite."""
+    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
+
+
+@register.filter
+def fixed_interval(value: list[float] | None, digits: int = 2) -> str:
+    return "–" if value is None else f"{fixed(value[0], digits)} to {fixed(value[1], digits)}"
+
+
+@register.filter
+def small(value: float | None) -> str:
+    """Three significant digits, for variances."""
+    return "–" if value is None else f"{value:.3g}".replace("-", "−")
+
+
+@register.filter
+def words(value: str | None) -> str:
+    """non_inferior -> non-inferior."""
+    return (value or "").replace("_", "-")
+
+
+@register.filter
+def of(value: dict[str, Any] | None) -> str:
+    """A count {tp, n} as `17 of 20`."""
+    return "–" if not value else f"{value['tp']} of {value['n']}"
+
+
+@register.filter
+def get(value: dict[str, Any] | None, key: str) -> Any:
+    return (value or {}).get(key)

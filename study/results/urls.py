@@ -1,0 +1,13 @@
+"""Addresses of a study's results, which open with its unblinding."""
+
+from django.urls import path
+
+from study.results import pages
+
+app_name = "results"
+
+urlpatterns = [
+    path("", pages.results, name="results"),
+    path("figure/<slug:name>.svg", pages.figure, name="figure"),
+    path("file/<str:filename>", pages.download, name="file"),
+]

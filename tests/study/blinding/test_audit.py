@@ -1,0 +1,156 @@
+"""The audit walks a copy of a study over HTTP: a clean one passes, every planted leak is found."""
+
+import base64
+import io
+import json
+import random
+import socket
+from contextlib import contextmanager
+from threading import Thread
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+from django.test.testcases import LiveServerThread
+
+from core.errors import InvalidInput
+from study.blinding.audit import LEAK, as_text
+from study.blinding.auditing import audit_copy, audit_study, latest_report
+from study.blinding.channels import png_chunks
+from study.blinding.plants import IN_THE_ROWS, PLANTS, Planted, plant_rows
+from study.blinding.scratch import Copy
+from study.blinding.walk import Browser
+from study.models import AuditEvent, Presentation, ReadingSet, Response, Study
+from study.protocol import audit_log
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+# Where each planted leak must show; it may show in further channels, too.
+SHOWS_IN = {
+    "length": {"image length", "embedded in the file"},
+    "etag": {"validators", "image header values"},
+    "id": {"address"},
+    "order": {"order"},
+    "filename": {"file name", "image header values"},
+    "timing": {"timing"},
+    "header": {"image header values"},
+    "cookie": {"cookies"},
+}
+
+
+@pytest.fixture(autouse=True)
+def seeded_tokens(monkeypatch):
+    """The same tokens in every run: among really random ones a few in a thousand tell arm or twins, by chance."""
+    draw = random.Random(0)
+
+    def token_urlsafe(size: int) -> str:
+        return base64.urlsafe_b64encode(draw.randbytes(size)).rstrip(b"=").decode()
+
+    monkeypatch.setattr("study.models.secrets", SimpleNamespace(token_urlsafe=token_urlsafe))
+
+
+def small(**options) -> Study:
+    return factories.open_study(**({"cases": 10, "copies": 2, "size": 16, "guides": 0} | options))
+
+
+def leaks(report) -> set[str]:
+    return {row["channel"] for row in report["channels"] if row["verdict"] == LEAK}
+
+
+def test_the_clean_study_passes_and_is_left_alone():
+    study = small(readers=("reader", "other"), washout_hours=336)
+    before = audit_log.sha256_of(study.protocol), list(ReadingSet.objects.values_list("completed_at", flat=True))
+    out = io.StringIO()
+    call_command("audit_blinding", "small", "--json", stdout=out)
+    report = json.loads(out.getvalue())
+    assert report["passed"], as_text(report)
+    assert (report["presentations"], report["exchanges"], report["probes"]) == (80, 480, 320)
+    study.refresh_from_db()
+    assert before == (
+        audit_log.sha256_of(study.protocol), list(ReadingSet.objects.values_list("completed_at", flat=True))
+    )  # fmt: skip
+    assert not Response.objects.exists()
+    assert latest_report(study) == report
+    assert audit_log.first_broken_event() is None
+
+
+@contextmanager
+def served(study: Study, plant: str = ""):
+    """The test's own rows, served with a leak: what the audit's scratch copy is, without a second process."""
+    rows = list(
+        Presentation.objects.filter(reading_set__assignment__study=study)
+        .select_related("reading_set__assignment__reader", "stimulus__case", "second__case")
+        .order_by("reading_set__assignment__code", "reading_set__number", "position")
+    )
+    if plant in IN_THE_ROWS:
+        plant_rows(plant, rows, random.Random(0))
+        Presentation.objects.bulk_update(rows, ["token", "stimulus", "second"])
+    thread = LiveServerThread("127.0.0.1", lambda app: Planted(app, plant), {})
+    thread.daemon = True
+    thread.start()
+    thread.is_ready.wait()
+    try:
+        yield Copy(f"http://127.0.0.1:{thread.port}", factories.PASSWORD, rows)
+    finally:
+        thread.terminate()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("plant", PLANTS)
+def test_a_planted_leak_is_found(plant):
+    study = small()
+    with served(study, plant) as copy:
+        report = audit_copy(copy, study)
+    assert leaks(report) >= SHOWS_IN[plant], as_text(report)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_pair_comparison_passes():
+    study = small(task="pair", cases=12, copies=3)
+    with served(study) as copy:
+        report = audit_copy(copy, study)
+    assert report["passed"], as_text(report)
+
+
+def test_the_command_fails_on_a_leak():
+    small(cases=4)
+    out = io.StringIO()
+    with pytest.raises(CommandError, match=r"NOT BLIND: .*image header values"):
+        call_command("audit_blinding", "small", "--plant", "header", stdout=out)
+    assert "BROKEN" in out.getvalue()
+    assert not AuditEvent.objects.filter(action="blinding_audited").exists()
+
+
+def test_a_study_without_schedules_cannot_be_audited():
+    with pytest.raises(InvalidInput, match="no schedules"):
+        audit_study(study=factories.draft_study(), actor="test")
+
+
+def test_what_follows_the_end_of_a_png_is_seen():
+    body = factories.fixed_png(factories.tissue(np.random.default_rng(0), 8))
+    assert [name for name, _, _ in png_chunks(body)] == ["IHDR", "IDAT", "IEND"]
+    assert [name for name, _, _ in png_chunks(body + b"note")][-1] == "after the end"
+
+
+def test_a_connection_that_was_closed_while_idle_is_opened_anew():
+    """As a server does that keeps connections for a moment only: each of these answers once and hangs up."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"  # it says nothing of closing
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            for _ in range(2):
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(answer)
+
+        thread = Thread(target=serve, daemon=True)
+        thread.start()
+        browser = Browser(f"http://127.0.0.1:{server.getsockname()[1]}")
+        assert [browser.exchange("state", "/").status for _ in range(2)] == [200, 200]
+        thread.join()
+    with pytest.raises(OSError):  # nobody listens there any more, and that is said
+        browser.exchange("state", "/")
+    browser.close()

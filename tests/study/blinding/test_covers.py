@@ -1,0 +1,93 @@
+"""The audit looks at every answer of the reading room to a reader; the pages that it leaves out know no arm at all."""
+
+import re
+
+import pytest
+from django.test.testcases import LiveServerThread
+from django.urls import resolve
+
+from study.blinding.walk import Reader, walk
+from study.models import Presentation, Stimulus
+from study.protocol.readers import invite
+from study.reading import urls as reading_urls
+from tests import factories
+
+BASE = "/reading/study/small/"
+
+# What a reader may ask for that names no presentation and is not part of an audit's walk, and how it is asked for here.
+APART = {
+    "home": "/reading/",
+    "study": BASE,
+    "consent": BASE + "consent/",
+    "instructions": BASE + "instructions/",
+    "practice": BASE + "practice/1/",
+    "practice_end": BASE + "practice/",
+    "questionnaire": BASE + "questionnaire/",
+    "guide": "/reading/guide/{guide}",
+    "join": "/reading/join/{secret}/",
+    "sign_in": BASE + "sign-in/",
+}
+POSTED = {
+    "practice_end": {},
+    "sign_in": {"username": "reader", "password": factories.PASSWORD, "code": "R01"},
+}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("task", ["labelling", "pair"])
+def test_every_address_of_the_reading_room_is_walked_or_known_to_stand_apart(task):
+    study = factories.open_study(cases=2, copies=1, size=8, min_gap=1, guides=0, task=task)
+    rows = Presentation.objects.select_related("reading_set")
+    tokens = {(row.reading_set.number, row.position): row.token for row in rows}
+    answers = ("tumour", "no_tumour") if task == "labelling" else ("first", "second")
+    thread = LiveServerThread("127.0.0.1", lambda app: app, {})
+    thread.daemon = True
+    thread.start()
+    thread.is_ready.wait()
+    asked = []
+    try:
+        seen = walk(
+            f"http://127.0.0.1:{thread.port}",
+            study.slug,
+            Reader("R01", "reader", factories.PASSWORD, tokens, answers=answers),
+            on_request=asked.append,
+        )
+    finally:
+        thread.terminate()
+    assert len(seen) == len(tokens)
+    walked = {resolve(path).url_name for path in asked if path.startswith("/reading/")}
+    assert walked.isdisjoint(APART)
+    assert walked | set(APART) == {pattern.name for pattern in reading_urls.urlpatterns}
+
+
+def bodies(client, study, **names) -> dict[str, tuple[int, bytes]]:
+    """Every page that stands apart, as the reader gets it now, without what is new at every visit."""
+    found = {}
+    for name, pattern in APART.items():
+        address = pattern.format(**names)
+        if name in POSTED:
+            response = client.post(address, POSTED[name], content_type="application/json")
+        else:
+            response = client.get(address)
+        text = re.sub(rb'(name="csrfmiddlewaretoken" value=")[^"]*', rb"\1", response.content)
+        found[name] = (response.status_code, text)
+    return found
+
+
+@pytest.mark.django_db
+def test_the_pages_that_stand_apart_are_the_same_when_all_arms_are_exchanged(client):
+    study = factories.open_study(cases=4, copies=2, washout_hours=0, consent_text="You agree.")
+    _, secret = invite(study=study, username="newcomer", actor="office")
+    reader = factories.assignment_of(study).reader
+    client.force_login(reader)
+    client.post(BASE + "viewing/", {"viewing": "{}"})
+    names = {"guide": study.guide_images.first().token, "secret": secret}
+    before = bodies(client, study, **names)
+    for stimulus in Stimulus.objects.select_related("case"):
+        other = {"original": "swapped", "perturbed": "original"}[stimulus.arm]
+        Stimulus.objects.filter(pk=stimulus.pk).update(arm=other, model_label=not stimulus.model_label, model_prob=0.5)
+        stimulus.case.truth = False
+        stimulus.case.save()
+    Stimulus.objects.filter(arm="swapped").update(arm="perturbed")
+    assert bodies(client, study, **names) == before
+    assert {status for status, _ in before.values()} <= {200, 302}

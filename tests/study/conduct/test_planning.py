@@ -1,0 +1,82 @@
+"""The planning page and command: who may come in, what is shown, what is refused."""
+
+import json
+import re
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.urls import reverse
+
+from core.models import User
+
+QUICK = {"readers": 2, "patches": 12, "sets": 1, "largest": 100, "difference": -20, "margin": 20}
+
+
+@pytest.fixture
+def researcher(client, db):
+    user = User.objects.create_user("rita", password="x", role=User.Role.RESEARCHER)
+    client.force_login(user)
+    return client
+
+
+def test_the_page_opens_with_the_papers_design_and_a_plan(researcher):
+    page = researcher.get(reverse("study:plan"), QUICK).content.decode()
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    assert text.index("What the paper’s own design could have shown") < text.index("Your design")
+    for shown in ("193 joint patterns", "10.6 to 21.9 points", "13.1 to 26.1 points", "±11.9 points", "0.12"):
+        assert shown in text
+    assert "2 readers, 12 patches, 1 set" in text
+    assert page.count("data:image/svg+xml;base64,") == 2
+    assert "<script>" not in page
+    assert not re.search(r"\s(style|on[a-z]+)=", page)
+
+
+def test_the_page_and_the_command_say_the_same(researcher, capsys):
+    document = researcher.get(reverse("study:plan_json"), QUICK).json()
+    call_command(
+        "plan_study", "--json", readers=2, patches=12, sets=1, largest=100, difference=-0.2, margin=0.2,
+        studies=document["assumptions"]["studies"],
+    )  # fmt: skip
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == document
+
+
+def test_the_commands_text_has_the_same_numbers(capsys):
+    call_command("plan_study", readers=2, patches=12, sets=1, largest=60, studies=200)
+    text = capsys.readouterr().out
+    assert "193" in text
+    assert "10.6 to 21.9 points (90 % Tango); 13.1 to 26.1 (95 %)" in text
+    assert "2 reader(s) x 12 patches x 1 set(s) (200 simulated studies; Obuchowski-Rockette)" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"patches": "many"}, "Enter a whole number."),
+        ({"patches": 4}, "greater than or equal to 5"),
+        ({"tpf": 95, "difference": 10}, "is not between 0.005 and"),
+    ],
+)
+def test_what_cannot_be_planned_is_said_beside_the_form(researcher, change, words):
+    page = researcher.get(reverse("study:plan"), QUICK | change)
+    assert page.status_code == 200
+    assert words in page.content.decode()
+    assert b"Nothing was calculated" in page.content
+    assert researcher.get(reverse("study:plan_json"), QUICK | change).status_code == 400
+
+
+def test_the_command_names_the_field(capsys):
+    with pytest.raises(CommandError, match="readers: 0 is out of range; choose from 1 to 50"):
+        call_command("plan_study", readers=0)
+
+
+@pytest.mark.django_db
+def test_readers_and_strangers_do_not_plan(client):
+    assert client.get(reverse("study:plan")).status_code == 302
+    client.force_login(User.objects.create_user("ann", password="x", role=User.Role.READER))
+    assert client.get(reverse("study:plan")).status_code == 403
+    assert client.get(reverse("study:plan_json")).status_code == 403
+
+
+def test_nothing_is_written_by_asking(researcher):
+    assert researcher.post(reverse("study:plan"), QUICK).status_code == 405

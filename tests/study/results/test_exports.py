@@ -1,0 +1,324 @@
+"""Everything that leaves a study: complete, safe to open, readable by the programs it is made for."""
+
+import csv
+import hashlib
+import io
+import json
+import subprocess
+import tracemalloc
+from itertools import pairwise
+
+import pandas as pd
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from openpyxl import load_workbook
+
+from core.errors import InvalidInput
+from core.spreadsheet import csv_chunks, neutral
+from study.blinds import StillBlinded
+from study.models import Assignment, Response, Study
+from study.results.analysis import analysis_of
+from study.results.exports.mrmc import DUMMIES, Readings, imrmc, mrmcaov, mrmcbinary, rjafroc
+from study.results.exports.registry import Source, exports
+from study.results.exports.tables import tex
+from study.results.tidy import presentation_rows
+from study.statistics.analysis import analyse
+from study.statistics.schema import COLUMNS
+from study.statistics.table import check, read_csv
+from tests.study.answered import answer_all, open_study_of, unblinded
+from tests.study.readings import simulate
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def study(settings, tmp_path) -> Study:
+    """Two readers, one of whom amended three answers and left two open; unblinded."""
+    settings.STORAGES = {**settings.STORAGES, "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "files"},
+    }}  # fmt: skip
+    made = open_study_of(readers=2, negatives=3)
+    answer_all(made, skip=2, amend=3)
+    Assignment.objects.filter(study=made, code="R01").update(
+        questionnaire={
+            "noticed": "no",
+            "share": 10,
+            "difference": "=cmd|' /C calc'!A0",
+            "repeats": "yes",
+            "comment": "",
+        }
+    )
+    return unblinded(made)
+
+
+def exported(study: Study, tmp_path) -> tuple[dict, dict[str, str]]:
+    out = io.StringIO()
+    call_command("export_study", study.slug, str(tmp_path / "out"), json=True, stdout=out, stderr=io.StringIO())
+    found = json.loads(out.getvalue())
+    return found, {name: (tmp_path / "out" / name).read_text() for name in found["files"] if not name.endswith(".xlsx")}
+
+
+def table(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_nothing_leaves_before_unblinding(tmp_path, settings):
+    made = open_study_of(readers=1, name="Closed door")
+    answer_all(made)
+    for command in (["analyse", made.slug], ["export_study", made.slug, str(tmp_path / "out")]):
+        with pytest.raises(CommandError, match="stay closed"):
+            call_command(*command, stdout=io.StringIO(), stderr=io.StringIO())
+    with pytest.raises(StillBlinded):
+        next(presentation_rows(made))
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_file_is_written_with_its_sum(study, tmp_path):
+    found, texts = exported(study, tmp_path)
+    assert {"presentations.csv", "responses.csv", "readers.csv", "stimuli.csv", "data_dictionary.csv", "protocol.json",
+            "analysis.json", "audit_log.csv", "study.imrmc", "mrmcaov.csv", "mrmcbinary-set1.csv",
+            "mrmcbinary-set2.csv", "table_1.csv", "table_1.md", "table_1.tex", "report.html",
+            "analysis.R"} <= set(texts)  # fmt: skip
+    assert set(found["left_out"]) == {"blinding_audit.json"}
+    assert "audit_blinding answered" in found["left_out"]["blinding_audit.json"]
+    sums = dict(line.split("  ")[::-1] for line in (tmp_path / "out" / "SHA256SUMS").read_text().splitlines())
+    for name in found["files"]:
+        assert hashlib.sha256((tmp_path / "out" / name).read_bytes()).hexdigest() == sums[name]
+    with pytest.raises(CommandError, match="there is something already"):
+        exported(study, tmp_path)
+
+
+def test_presentations_are_the_tidy_table_with_the_latest_revision(study, tmp_path):
+    _, texts = exported(study, tmp_path)
+    rows = table(texts["presentations.csv"])
+    assert tuple(rows[0]) == COLUMNS
+    assert len(rows) == 2 * 2 * 9 * 2
+    assert [row["label"] for row in rows].count("") == 2
+    amended = [row for row in rows if row["revision"] == "2"]
+    assert len(amended) == 3
+    for row in amended:
+        answer = Response.objects.get(presentation_id=row["presentation_id"], revision=2).answer
+        assert row["label"] == str(int(answer == "tumour"))
+    assert {row["reader_id"] for row in rows} == {"R01", "R02"}
+    assert len(table(texts["responses.csv"])) == len(rows) - 2 + 3
+    current = [row for row in table(texts["responses.csv"]) if row["is_current"] == "1"]
+    assert len(current) == len(rows) - 2
+
+
+def test_the_csv_analyses_to_the_same_numbers_as_the_study(study, tmp_path):
+    _, texts = exported(study, tmp_path)
+    out = io.StringIO()
+    call_command("analyse", csv=tmp_path / "out" / "presentations.csv", margin=study.margin, json=True, stdout=out)
+    by_csv, by_study = json.loads(out.getvalue()), json.loads(texts["analysis.json"])
+    for key in ("n", "table_1b", "per_set", "per_reader", "crossed", "primary", "specificity", "response_time", "flow",
+                "intra_reader", "inter_reader"):  # fmt: skip
+        assert by_csv[key] == pytest.approx(by_study[key]) if key == "n" else by_csv[key] == by_study[key], key
+    out = io.StringIO()
+    call_command("analyse", study.slug, json=True, stdout=out)
+    assert {key: json.loads(out.getvalue())[key] for key in by_study} == by_study
+
+
+def test_the_frozen_margin_cannot_be_replaced(study):
+    with pytest.raises(CommandError, match="was frozen with margin"):
+        call_command("analyse", study.slug, margin=0.3, stdout=io.StringIO())
+    with pytest.raises(CommandError, match="one of the two"):
+        call_command("analyse", stdout=io.StringIO())
+
+
+def test_names_of_people_stay_inside(study, tmp_path):
+    _, texts = exported(study, tmp_path)
+    for name, text in texts.items():
+        assert "Answered-0" not in text, name  # the reader's login
+
+
+def test_cells_that_a_spreadsheet_would_run_are_neutralised(study, tmp_path):
+    _, texts = exported(study, tmp_path)
+    assert {row["note"] for row in table(texts["responses.csv"])} == {"", "'=1+1"}
+    assert table(texts["readers.csv"])[0]["questionnaire_difference"].startswith("'=cmd")
+    for text in (texts["presentations.csv"], texts["responses.csv"], texts["readers.csv"], texts["audit_log.csv"]):
+        for row in csv.reader(io.StringIO(text)):
+            assert not any(cell.startswith(("=", "+", "@", "\t", "\r")) for cell in row)
+    assert [neutral(value) for value in (-1.5, "-1.5", None, True, "ok")] == [-1.5, "'-1.5", "", 1, "ok"]
+
+
+def test_the_dictionary_knows_every_column_of_every_table(study, tmp_path):
+    _, texts = exported(study, tmp_path)
+    known = {(row["file"], row["name"]) for row in table(texts["data_dictionary.csv"])}
+    for file in ("presentations.csv", "responses.csv", "readers.csv", "stimuli.csv"):
+        header = next(csv.reader(io.StringIO(texts[file])))
+        assert {(file, column) for column in header} <= known
+
+
+def test_the_protocol_is_the_frozen_one(study, tmp_path):
+    _, texts = exported(study, tmp_path)
+    written = json.loads(texts["protocol.json"])
+    canonical = json.dumps(written["protocol"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert hashlib.sha256(canonical.encode()).hexdigest() == written["protocol_sha256"] == study.protocol_sha256
+
+
+def test_the_audit_log_chains(study, tmp_path):
+    _, texts = exported(study, tmp_path)
+    rows = table(texts["audit_log.csv"])
+    assert [row["action"] for row in rows][-2:] == ["closed", "unblinded"]
+    assert all(later["previous_hash"] == earlier["hash"] for earlier, later in pairwise(rows))
+
+
+def test_the_report_stands_alone(study, tmp_path):
+    _, texts = exported(study, tmp_path)
+    report = texts["report.html"]
+    assert report.count("data:image/svg+xml;base64,") == 2
+    assert "<script" not in report
+    assert 'src="http' not in report
+    assert 'href="' not in report
+    for words in (
+        "Table 1a",
+        "Table 1b",
+        "published",
+        "GRRAS",
+        "Methods",
+        "Software: blindspot",
+        study.protocol_sha256,
+    ):
+        assert words in report
+
+
+def test_tables_for_papers(study, tmp_path):
+    _, texts = exported(study, tmp_path)
+    assert "| published: Foote et al. 2021 | pathologist | 1 | 17 of 20 | 18 of 20 |" in texts["table_1.md"]
+    assert texts["table_1.tex"].count("\\begin{tabular}") == texts["table_1.tex"].count("\\end{tabular}") == 2
+    assert tex("50 % & _x_") == r"50 \% \& \_x\_"
+    rows = table(texts["table_1.csv"])
+    assert [row["reader"] for row in rows] == ["R01", "R01", "R02", "R02", "model", "pathologist", "pathologist"]
+
+
+def readings(**kwargs) -> Readings:
+    rows = check(simulate(**kwargs))
+    return Readings(rows[["reader_id", "set", "patch_id", "arm", "correct"]], "A, study")
+
+
+def area(positives: list[float], negatives: list[float]) -> float:
+    wins = [(p > n) + 0.5 * (p == n) for p in positives for n in negatives]
+    return sum(wins) / len(wins)
+
+
+def test_imrmc_holds_what_its_header_says_and_its_areas_are_the_tpf():
+    data = readings(readers=3, patches=7)
+    lines = "".join(imrmc(data)).splitlines()
+    start = lines.index("BEGIN DATA:")
+    header = dict(line.split(": ") for line in lines[2:start])
+    assert header == {"NR": "3", "N0": "5", "N1": "7", "NM": "2"}
+    body = [line.split(",") for line in lines[start + 1 :]]
+    truth = {case: int(value) for reader, case, _, value in body if reader == "-1"}
+    assert sum(truth.values()) == 7
+    assert len(truth) == 7 + DUMMIES
+    scores = [row for row in body if row[0] != "-1"]
+    assert len(scores) == 3 * 2 * (7 + DUMMIES)
+    for (reader, arm), part in data.rows.groupby(["reader_id", "arm"]):
+        own = [(truth[case], float(score)) for r, case, a, score in scores if (r, a) == (reader, arm)]
+        found = area([s for t, s in own if t], [s for t, s in own if not t])
+        assert found == pytest.approx(part["correct"].mean())
+
+
+def test_mrmcaov_and_mrmcbinary_hold_every_reading():
+    data = readings(readers=2, patches=6)
+    aov = table("".join(mrmcaov(data)))
+    assert set(aov[0]) == {"reader", "test", "case", "truth", "rating"}
+    assert len(aov) == 2 * 2 * (6 + DUMMIES)
+    for suffix, part in data.per_set():
+        rows = table("".join(mrmcbinary(part)))
+        assert list(rows[0]) == ["Modality", "Reader", "Case", "D", "Y"]
+        assert len(rows) == 2 * 2 * 6, suffix
+        assert sum(int(row["Y"]) for row in rows) == part.rows["correct"].sum()
+
+
+def test_three_sets_come_one_by_one_because_a_mean_of_three_is_no_tpf():
+    assert [suffix for suffix, _ in readings(sets=3).split()] == ["-set1", "-set2", "-set3"]
+    assert [suffix for suffix, _ in readings(sets=2).split()] == [""]
+
+
+def test_the_rjafroc_workbook_has_its_three_sheets_and_no_holes():
+    data = readings(readers=2, patches=6)
+    book = load_workbook(io.BytesIO(rjafroc(data)))
+    assert book.sheetnames == ["TRUTH", "TP", "FP"]
+    truth = list(book["TRUTH"].values)
+    assert truth[0] == ("CaseID", "LesionID", "Weight", "ReaderID", "ModalityID", "Paradigm")
+    assert truth[1] == (1, 0, 0, "R1, R2", "original, perturbed", "ROC")
+    assert truth[2][5] == "FCTRL"
+    assert len(truth) - 1 == 6 + DUMMIES
+    assert len(list(book["TP"].values)) - 1 == 2 * 2 * 6
+    assert len(list(book["FP"].values)) - 1 == 2 * 2 * DUMMIES
+    holes = Readings(data.rows.iloc[2:], "x")
+    if len(holes.ratings()) < len(data.ratings()):
+        with pytest.raises(InvalidInput, match="lacks"):
+            rjafroc(holes)
+
+
+def test_a_pair_comparison_leaves_as_pairs(settings, tmp_path):
+    made = open_study_of(readers=1, positives=4, name="Pairs", task=Study.Task.PAIR)
+    answer_all(made, right=(1.0, 1.0))
+    made = unblinded(made)
+    rows = list(presentation_rows(made))
+    assert {row["arm"] for row in rows} == {"pair"}
+    assert {row["truth"] for row in rows} == {0, 1}
+    assert all(row["correct"] == 1 for row in rows)
+    found = analysis_of(made).to_json()
+    assert found["detection"]["pair_comparison"]["per_reader"][0]["value"]["correct"] == 8
+    with pytest.raises(InvalidInput, match="no TPF"):
+        next(e for e in exports(made) if e.filename == "study.imrmc").write(Source(made))
+
+
+def test_withdrawn_readers_are_marked_and_kept(study):
+    Assignment.objects.filter(study=study, code="R02").update(
+        withdrawn_at=study.unblinded_at, withdrawal_reason="left the hospital"
+    )
+    rows = [row for row in presentation_rows(study) if row["reader_id"] == "R02"]
+    assert rows
+    assert all(row["excluded"] == 1 and "left the hospital" in row["exclusion_reason"] for row in rows)
+
+
+def test_streaming_takes_the_same_memory_for_ten_times_the_rows():
+    def peak(rows: int) -> int:
+        source = ({"a": number, "b": "x" * 50} for number in range(rows))
+        tracemalloc.start()
+        for chunk in csv_chunks(("a", "b"), source):
+            assert chunk
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    assert peak(50_000) < 1.5 * peak(5_000)
+
+
+def test_presentations_stream_from_the_database_with_flat_memory(study):
+    def peak(times: int) -> int:
+        rows = (row for _ in range(times) for row in presentation_rows(study))
+        tracemalloc.start()
+        size = sum(len(chunk) for chunk in csv_chunks(COLUMNS, rows))
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert size > times * 10_000
+        return most
+
+    peak(12)  # more than one chunk
+    few, many = peak(12), peak(40)
+    remembered = 28 * 20_000 if connection.vendor == "postgresql" else 0  # psycopg keeps the last 128 queries' texts
+    assert many < 1.3 * few + remembered
+
+
+@pytest.mark.slow
+def test_the_r_script_runs(study, tmp_path):
+    """Where R is at hand; the rest of the suite does not need it."""
+    try:
+        subprocess.run(["Rscript", "--version"], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("R is not installed")
+    exported(study, tmp_path)
+    ran = subprocess.run(
+        ["Rscript", "analysis.R"], cwd=tmp_path / "out", capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    expected = analyse(pd.DataFrame(read_csv(tmp_path / "out" / "presentations.csv"))).to_json()
+    for row in expected["per_set"]:
+        line = f"{row['reader']} set {row['set']}: b = {row['b']}, c = {row['c']}, exact McNemar p = "
+        assert f"{line}{row['mcnemar_exact_p']:.4f}" in ran.stdout

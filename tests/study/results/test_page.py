@@ -1,0 +1,127 @@
+"""The researcher's page: who may see it, when, and that it shows what the analysis says."""
+
+import re
+
+import pytest
+from django.urls import reverse
+
+from core.models import User
+from study.models import Study
+from study.results.analysis import analysis_of
+from tests.study.answered import answer_all, open_study_of, unblinded
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def researcher(client):
+    client.force_login(User.objects.create_user("rita", role=User.Role.RESEARCHER))
+    return client
+
+
+@pytest.fixture
+def study() -> Study:
+    made = open_study_of(readers=2, positives=8, negatives=4, questions=["perturbed_response"])
+    answer_all(made)
+    return unblinded(made)
+
+
+def page(client, study, name="results:results", *args):
+    return client.get(reverse(name, args=[study.slug, *args]))
+
+
+def test_results_stay_closed_until_the_arms_are_open(researcher):
+    made = open_study_of(readers=1)
+    answer_all(made)
+    for address in (("results:results",), ("results:figure", "forest"), ("results:file", "presentations.csv")):
+        response = page(researcher, made, *address)
+        assert response.status_code == 403
+        text = response.content.decode()
+        assert "stay closed" in text
+        assert "perturbed" not in text.lower().replace("perturbed patches", "")
+
+
+@pytest.mark.parametrize("role", [User.Role.READER, None])
+def test_readers_and_strangers_see_nothing(client, study, role):
+    if role:
+        client.force_login(User.objects.create_user("rob", role=role))
+    for address in (("results:results",), ("results:figure", "forest"), ("results:file", "presentations.csv")):
+        response = page(client, study, *address)
+        assert response.status_code == (403 if role else 302)
+
+
+def test_the_page_shows_the_tables_side_by_side_with_the_published_rows_marked(researcher, study):
+    response = page(researcher, study)
+    text = re.sub(r"\s+", " ", response.content.decode())
+    assert response.status_code == 200
+    found = analysis_of(study).to_json()
+    for row in found["table_1b"]:
+        for arm in ("original", "perturbed"):
+            assert f"{row[arm]['tp']} of {row[arm]['n']}" in text
+    assert "Table 1a. The model" in text
+    assert "Table 1b. True positives" in text
+    assert re.search(r'Pathologist <span class="tag">published</span></th><td class="number first">17 of 20</td>'
+                     r'<td class="number">18 of 20</td><td class="number first">18 of 20</td>', text)  # fmt: skip
+    assert found["primary"]["statement"] in text
+    assert text.count('class="pair-card"') == 4
+    for heading in ("Pair by pair", "Agreement", "Response time", "Patches without tumour", "Sight or criterion?",
+                    "From invitation to analysis", "Methods", "Downloads"):  # fmt: skip
+        assert heading in text, heading
+
+
+def test_nothing_on_the_page_needs_more_than_the_policy_allows(researcher, study):
+    response = page(researcher, study)
+    text = response.content.decode()
+    assert "style=" not in text
+    assert "<style" not in text
+    assert not re.search(r"<script(?! src=)", text)
+    assert "style-src" not in response["Content-Security-Policy"]  # the default, our own address, holds for styles
+    assert response["Cache-Control"] == "private, no-store"
+
+
+@pytest.mark.parametrize("name", ["forest", "flow"])
+def test_figures_are_svg_and_the_same_every_time(researcher, study, name):
+    first = page(researcher, study, "results:figure", name)
+    assert first["Content-Type"] == "image/svg+xml"
+    assert b"<svg" in first.content
+    assert first.content == page(researcher, study, "results:figure", name).content
+    assert page(researcher, study, "results:figure", "unknown").status_code == 404
+
+
+def test_every_listed_file_can_be_downloaded(researcher, study):
+    addresses = re.findall(r'href="(/studies/[^"]+/results/file/[^"]+)"', page(researcher, study).content.decode())
+    assert len(addresses) >= 17
+    for address in addresses:
+        response = researcher.get(address)
+        if "blinding_audit" in address:
+            assert response.status_code == 409  # nobody audited this study
+            continue
+        assert response.status_code == 200, address
+        assert response.streaming
+        assert len(b"".join(response.streaming_content)) > 50
+        assert "attachment" in response["Content-Disposition"]
+    assert page(researcher, study, "results:file", "passwd").status_code == 404
+
+
+def test_a_file_that_the_study_cannot_fill_says_why(researcher):
+    made = open_study_of(readers=1, positives=4, name="Pairs", task=Study.Task.PAIR)
+    answer_all(made)
+    made = unblinded(made)
+    response = page(researcher, made, "results:file", "study.imrmc")
+    assert response.status_code == 409
+    assert "no TPF to compare" in response.content.decode()
+    text = page(researcher, made).content.decode()
+    assert "which one was altered?" in text
+    assert "Table 1b. True positives" not in text
+
+
+def test_a_study_that_nobody_answered_says_so(researcher):
+    made = unblinded(open_study_of(readers=1))
+    response = page(researcher, made)
+    assert response.status_code == 409
+    assert "has an answer" in response.content.decode()
+
+
+def test_simulated_readers_are_announced(researcher, study):
+    study.assignments.update(simulated=True)
+    assert "are no findings" in page(researcher, study).content.decode()

@@ -13,23 +13,21 @@ from django.utils import timezone
 from torch import Tensor
 
 from attacks.engine import PerturbationSet
-from attacks.engine.constraints import check_budget
 from attacks.engine.curves import check_budgets, share
-from attacks.engine.minimal import MinimalRecipe, minimal_recipe, search
+from attacks.engine.minimal import search
 from attacks.engine.natural import NaturalTable, changes
+from attacks.engine.norms import check_budget
 from attacks.engine.passes import Passes
 from attacks.engine.pgd import pgd
-from attacks.engine.recipe import recipe
+from attacks.engine.recipe import MinimalRecipe, UniversalRecipe, minimal_recipe, recipe, universal_recipe
 from attacks.engine.universal import (
     PUBLISHED,
     Universal,
-    UniversalRecipe,
     by_training_size,
     flipped_share,
     judged,
     learn,
     random_signs,
-    universal_recipe,
 )
 from attacks.models import Attack
 from attacks.selectors import CHUNK, attacked_patches, flip_norms

@@ -36,11 +36,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from attacks.engine.constraints import displayed_norms, size  # noqa: E402
-from attacks.engine.minimal import minimal_recipe, search  # noqa: E402
+from attacks.engine.minimal import search  # noqa: E402
 from attacks.engine.norms import MEASURED  # noqa: E402
 from attacks.engine.passes import Passes, lost  # noqa: E402
 from attacks.engine.pgd import pgd  # noqa: E402
-from attacks.engine.recipe import recipe  # noqa: E402
+from attacks.engine.recipe import minimal_recipe, recipe  # noqa: E402
 from benchmarks.peers import LINF_PEERS, MINIMAL_PEERS, Counted, missing  # noqa: E402
 
 CAP, STEP, STEPS = 8, 2, 10

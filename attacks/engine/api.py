@@ -1,4 +1,4 @@
-"""The engine's front door: ``attack(network, images, labels, norm=..., budget=...)``."""
+"""What the engine offers to callers: ``attack(network, images, labels, norm=..., budget=...)``, and its checks."""
 
 from typing import Any
 
@@ -51,8 +51,8 @@ def attack(
 def check_images(passes: Passes, images: Any, labels: Any) -> Tensor:
     """The labels as int64 (n,) on the CPU, or InvalidInput about the images, the labels or the network's answer."""
     if not isinstance(images, Tensor) or images.dtype != torch.uint8:
-        found = f"a tensor of {images.dtype}" if isinstance(images, Tensor) else type(images).__name__
-        raise InvalidInput(f"Images must be a uint8 tensor (n, 3, h, w) of values 0-255, not {found}.")
+        actual = f"a tensor of {images.dtype}" if isinstance(images, Tensor) else type(images).__name__
+        raise InvalidInput(f"Images must be a uint8 tensor (n, 3, h, w) of values 0-255, not {actual}.")
     if images.ndim != 4 or images.shape[1] != 3 or not images.numel():
         hint = "; channels come second: images.permute(0, 3, 1, 2)" if images.ndim == 4 and images.shape[3] == 3 else ""
         raise InvalidInput(

@@ -8,15 +8,12 @@ Linf  largest absolute difference
 Perturbations are (n, 3, h, w), budgets a number or one number per image, (n,).
 """
 
-import math
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attacks.engine.norms import NORMS, Norm
-from core.errors import InvalidInput
+from attacks.engine.norms import Norm
 
 
 def size(delta: Tensor, norm: Norm) -> Tensor:
@@ -96,20 +93,3 @@ def onto_l1_ball(delta: Tensor, budget: float | Tensor) -> Tensor:
     count = (ordered > excess).sum(1, keepdim=True).clamp_min(1)
     threshold = excess.gather(1, count - 1).clamp_min(0).reshape(-1, 1, 1, 1)
     return delta.sign() * (delta.abs() - threshold).clamp_min(0)
-
-
-def check_budget(norm: str, budget: float | None) -> float:
-    """The budget as a number (infinity for "none"), or InvalidInput saying what range its norm allows."""
-    if norm not in NORMS:
-        raise InvalidInput(f"Norm {norm!r} is not one of {', '.join(NORMS)}.")
-    if norm == "none":
-        if budget is not None and not math.isinf(budget):
-            raise InvalidInput("An attack without a norm has no budget: leave the budget out, or choose a norm.")
-        return math.inf
-    if budget is None:
-        raise InvalidInput(f"The {norm} attack needs a budget in 0-255 units (for l0: a share of pixels).")
-    top = 1.0 if norm == "l0" else 255.0
-    if not 0 < budget <= top:
-        meaning = "a share of pixels, above 0 and at most 1" if norm == "l0" else "in 0-255 units, above 0, at most 255"
-        raise InvalidInput(f"Budget {budget:g} is out of range: a budget for {norm} is {meaning}.")
-    return float(budget)

@@ -26,8 +26,8 @@ def shuffled_noise(original: Pixels, displayed: Pixels, *, seed: int) -> Pixels:
         partners = rng.permutation(len(base))[: len(outside)]
         outside, partners = _disjoint(outside, partners)
         fits = ~_leaves(base[outside], placed[partners]) & ~_leaves(base[partners], placed[outside])
-        one, other = outside[fits], partners[fits]
-        placed[one], placed[other] = placed[other], placed[one]
+        moved, partners = outside[fits], partners[fits]
+        placed[moved], placed[partners] = placed[partners], placed[moved]
     return np.clip(base + placed, 0, 255).astype(np.uint8).reshape(original.shape)
 
 

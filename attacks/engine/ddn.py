@@ -1,9 +1,11 @@
-"""Decoupled direction and norm (Rony et al. 2019), on displayed images: minimal L2, and the paper's rescaled L1.
+"""Decoupled direction and norm (Rony et al. 2019, algorithm 1), on displayed images: minimal L2, and rescaled L1.
 
-    delta <- (1 -+ gamma) eps  x  (delta + alpha g / |g|) / |delta + alpha g / |g||
+    eps    <-  (1 - gamma) eps  where the image is flipped,  (1 + gamma) eps  where it is not
+    delta  <-  delta + alpha g / |g|
+    delta  <-  eps delta / |delta|
 
-The direction follows the gradient at the rounded image; the length eps shrinks while that image is flipped and grows
-while it is not.
+The direction follows the gradient g at the rounded image. "Rescaled" is L1 as Foote et al. 2021 project it
+(section 2.2).
 """
 
 import math
@@ -25,21 +27,21 @@ class DecoupledDirection:
     def __init__(self, x: Tensor, norm: Norm):
         self.x, self.norm = x, norm
         self.delta = torch.zeros_like(x)
-        self.length: Tensor | None = None  # (b,) eps
+        self.eps = torch.zeros(len(x), device=x.device)
 
     def shown(self) -> Tensor:
         return shown(self.x, self.delta, self.norm, math.inf)
 
     def walk(self, gradient: Tensor, gap: Tensor, flipped: Tensor, done: float) -> None:
-        ascent = gradient / per_image(size(gradient, "l2").clamp_min(1e-30))  # unit RMS
-        if self.length is None:
-            self.delta = ascent
-            self.length = distance(gap, gradient, size(ascent, self.norm))
+        ascent = gradient / per_image(size(gradient, "l2").clamp_min(1e-30))  # g / |g|: unit RMS
+        if done == 0:  # the original: start as far along the gradient as a linear network would need
+            self.eps = distance(gap, gradient, size(ascent, self.norm))
+            delta = ascent
         else:
             gamma, alpha = annealed(self.GAMMA, done), annealed(self.ALPHA, done)
-            self.delta = self.delta + per_image(alpha * size(self.delta, "l2")) * ascent
-            self.length = self.length * torch.where(flipped, 1 - gamma, 1 + gamma)
-        delta = self.delta * per_image(self.length / size(self.delta, self.norm).clamp_min(1e-30))
+            self.eps = self.eps * torch.where(flipped, 1 - gamma, 1 + gamma)
+            delta = self.delta + per_image(alpha * size(self.delta, "l2")) * ascent
+        delta = delta * per_image(self.eps / size(delta, self.norm).clamp_min(1e-30))
         self.delta = within_pixels(self.x, delta)
 
 

@@ -11,7 +11,6 @@ All three keep the displayed perturbation within its budget.
 """
 
 import functools
-from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -20,9 +19,8 @@ from torch import Tensor
 
 from attacks.engine.constraints import size
 from attacks.engine.norms import Norm
+from attacks.engine.recipe import Rounding
 
-Rounding = Literal["aware", "nearest", "truncate"]
-ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
 _HALVINGS = 12
 
 

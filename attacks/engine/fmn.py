@@ -1,10 +1,11 @@
-"""Fast minimum norm (Pintor et al. 2021), on displayed images: minimal L1 and L-infinity.
+"""Fast minimum norm (Pintor et al. 2021, algorithm 1), on displayed images: minimal L1 and Linf.
 
-    delta <- project(delta + step(g), eps);  eps <- (1 -+ gamma) eps
+    eps    <-  (1 - gamma) eps  where the image is flipped,  (1 + gamma) eps  where it is not
+    delta  <-  project(delta + step(g), eps)
 
-The projection is the nearest point of the ball. Until an image is flipped for the first time, eps is at least the
-length at which a linear network would flip. L-infinity counts whole grey levels: after a flip the next level below is
-tried.
+g is the gradient at the rounded image, the projection the nearest point of the ball. Until an image is flipped for the
+first time, eps is the length at which a linear network would flip. Linf counts whole grey levels: after a flip the next
+level below is tried.
 """
 
 import torch
@@ -30,16 +31,19 @@ class FewestLevels:
         return shown(self.x, self.delta, "l1", 255.0)
 
     def walk(self, gradient: Tensor, gap: Tensor, flipped: Tensor, done: float) -> None:
+        self.eps = self._next_eps(gradient, gap, flipped, annealed(self.GAMMA, done))
+        ascent = gradient / per_image(size(gradient, "l2").clamp_min(1e-30))  # unit RMS
+        delta = onto_l1_ball(self.delta + annealed(self.ALPHA, done) * ascent, self.eps)
+        self.delta = within_pixels(self.x, delta)
+
+    def _next_eps(self, gradient: Tensor, gap: Tensor, flipped: Tensor, gamma: float) -> Tensor:
+        """(b,): never above the best so far; before the first flip, where a linear network would flip."""
         reach = size(self.shown() - self.x, "l1")
         self.best = torch.where(flipped, torch.minimum(self.best, reach), self.best)
-        gamma = annealed(self.GAMMA, done)
         steepest = gradient.abs().amax((1, 2, 3)) * gradient[0].numel()  # gain per unit of L1 at most
         linear = reach + gap.abs() / steepest.clamp_min(1e-30)
         paced = self.eps * torch.where(flipped, 1 - gamma, 1 + gamma)
-        self.eps = torch.where(self.best < torch.inf, torch.minimum(paced, self.best), linear.clamp_max(255))
-        ascent = gradient / per_image(size(gradient, "l2").clamp_min(1e-30))
-        self.delta = onto_l1_ball(self.delta + annealed(self.ALPHA, done) * ascent, self.eps)
-        self.delta = within_pixels(self.x, self.delta)
+        return torch.where(self.best < torch.inf, torch.minimum(paced, self.best), linear.clamp_max(255))
 
 
 class LowestCap:
@@ -61,13 +65,15 @@ class LowestCap:
         return shown(self.x, self.delta, "linf", self.cap)
 
     def walk(self, gradient: Tensor, gap: Tensor, flipped: Tensor, done: float) -> None:
-        reach = size(self.shown() - self.x, "linf")
-        self.best = torch.where(flipped, torch.minimum(self.best, reach), self.best)
-        linear = gap.abs() / gradient.abs().sum((1, 2, 3)).clamp_min(1e-30)  # levels to go, if the network were linear
-        if done == 0:
-            self.eps = linear.clamp_max(64)
-        else:
-            self.eps = torch.where(flipped, self.best - 1, self.eps * (1 + annealed(self.GAMMA, done)))
+        self.eps = self._next_eps(gradient, gap, flipped, done)
         step = (self.cap / 2).ceil()
         delta = project(self.delta + per_image(step) * gradient.sign(), "linf", self.cap)
         self.delta = within_pixels(self.x, delta)
+
+    def _next_eps(self, gradient: Tensor, gap: Tensor, flipped: Tensor, done: float) -> Tensor:
+        """(b,): one level below a flip; else larger. At first, the levels to go if the network were linear."""
+        reach = size(self.shown() - self.x, "linf")
+        self.best = torch.where(flipped, torch.minimum(self.best, reach), self.best)
+        if done == 0:
+            return (gap.abs() / gradient.abs().sum((1, 2, 3)).clamp_min(1e-30)).clamp_max(64)
+        return torch.where(flipped, self.best - 1, self.eps * (1 + annealed(self.GAMMA, done)))

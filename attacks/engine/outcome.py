@@ -1,4 +1,4 @@
-"""Verdicts: who decides when an image is done, and what is written down about it."""
+"""Verdicts: when an image is done, and what is written down about it."""
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor
 from attacks.engine.constraints import displayed_norms
 from attacks.engine.display import shown, to_bytes
 from attacks.engine.passes import MARGIN, Passes, gap_of_label, lost, reached
-from attacks.engine.pool import Pool, Rows
+from attacks.engine.pool import Batch
 from attacks.engine.recipe import Recipe
 from attacks.engine.results import PerturbationSet
 
@@ -28,46 +28,40 @@ class Outcome:
         self.steps = np.zeros(n, dtype=np.int64)
         self.done = 0
 
-    def still_right(self, pool: Pool, rows: Rows, logits: Tensor) -> NDArray[np.bool_]:
-        """Which rows go on, (b,) bool, after a gradient pass gave these ``logits``; the others wait for a verdict."""
-        y = pool.y[pool.place(rows)]
-        fresh = (pool.steps[rows] == 0) & ~pool.judged[rows]
-        self.before[pool.index[rows[fresh]]] = logits.softmax(1).cpu().numpy()[fresh]
-        near = (gap_of_label(logits, y) > -NEAR).cpu().numpy()
-        over = reached(logits, y, self.recipe.confidence).cpu().numpy()
-        doubtful = np.where(pool.steps[rows] == 0, near, over) & ~pool.judged[rows]
-        pool.suspect[rows[doubtful]] = True
-        return ~doubtful
+    def doubtful(self, batch: Batch, logits: Tensor) -> NDArray[np.bool_]:
+        """Who needs a verdict, (b,) bool, before a step is taken: by the ``logits`` (b, classes) of a gradient pass.
 
-    def judge(self, pool: Pool, rows: Rows) -> None:
-        """A float32 forward pass for these rows: done, or back to wait for a gradient."""
-        place = pool.place(rows)
-        logits = self.passes.logits(pool.seen[place])
-        fresh = pool.steps[rows] == 0
-        wrong = fresh & (logits.argmax(1) != pool.y[place]).cpu().numpy()
-        self.before[pool.index[rows[fresh]]] = logits.softmax(1).cpu().numpy()[fresh]
-        self.already_wrong[pool.index[rows[wrong]]] = True
-        pool.delta[pool.place(rows[wrong])] = 0  # a random start waits there
-        over = reached(logits, pool.y[place], self.recipe.confidence).cpu().numpy()
-        ended = wrong | (~fresh & (over | (pool.steps[rows] >= self.recipe.steps)))
-        self._write(pool, rows[ended], logits[torch.from_numpy(ended).to(logits.device)])
-        pool.suspect[rows] = False
-        pool.judged[rows] = True
+        Another class leads, or the image is an original whose label hardly does.
+        """
+        unseen = batch.fresh & ~batch.judged
+        self.before[batch.index[unseen]] = logits.softmax(1).cpu().numpy()[unseen]
+        near = (gap_of_label(logits, batch.y) > -NEAR).cpu().numpy()
+        over = reached(logits, batch.y, self.recipe.confidence).cpu().numpy()
+        return np.where(batch.fresh, near, over) & ~batch.judged
 
-    def _write(self, pool: Pool, rows: Rows, logits: Tensor) -> None:
-        """Write down rows that ended; ``logits`` (b, classes) are those of the image that the attack looked at.
+    def judge(self, batch: Batch) -> NDArray[np.bool_]:
+        """Whose attack ends, (b,) bool, by a float32 forward pass; what became of them is written down."""
+        logits = self.passes.logits(batch.seen)
+        fresh = batch.fresh
+        wrong = fresh & (logits.argmax(1) != batch.y).cpu().numpy()
+        self.before[batch.index[fresh]] = logits.softmax(1).cpu().numpy()[fresh]
+        self.already_wrong[batch.index[wrong]] = True
+        batch.pool.delta[batch.only(wrong).place] = 0  # a random start waits there
+        over = reached(logits, batch.y, self.recipe.confidence).cpu().numpy()
+        ended = wrong | (~fresh & (over | (batch.steps >= self.recipe.steps)))
+        if ended.any():
+            self._write(batch.only(ended), logits[torch.from_numpy(ended).to(logits.device)])
+        return ended
+
+    def _write(self, batch: Batch, logits: Tensor) -> None:
+        """Write down images that ended; ``logits`` (b, classes) are those of the image that the attack looked at.
 
         The other image - the float one of an attack aware of rounding, the rounded one of an attack that is not - is
         asked about where it differs.
         """
-        if not len(rows):
-            return
-        place, index, aware = pool.place(rows), pool.index[rows], self.recipe.rounding == "aware"
-        x, seen, y = pool.x[place], pool.seen[place], pool.y[place]
-        if aware:
-            other = x + pool.delta[place]
-        else:
-            other = shown(x, pool.delta[place], self.recipe.norm, self.recipe.budget, self.recipe.rounding)
+        x, delta, seen, y, index = batch.x, batch.delta, batch.seen, batch.y, batch.index
+        aware = self.recipe.rounding == "aware"
+        other = x + delta if aware else shown(x, delta, self.recipe.norm, self.recipe.budget, self.recipe.rounding)
         differs = (other != seen).flatten(1).any(1)
         other_logits = logits.clone()
         if differs.any():
@@ -80,9 +74,8 @@ class Outcome:
         self.flipped[index] = lost(on_bytes, y).cpu().numpy() & attacked
         self.reached[index] = reached(on_bytes, y, self.recipe.confidence).cpu().numpy() & attacked
         self.after[index] = on_bytes.softmax(1).cpu().numpy()
-        self.steps[index] = pool.steps[rows]
-        self.done += len(rows)
-        pool.release(rows)
+        self.steps[index] = batch.steps
+        self.done += len(batch)
 
     def result(self, seconds: float) -> PerturbationSet:
         """Everything written down, with the norms measured on the bytes."""

@@ -140,8 +140,8 @@ def _read_table(folder: Path, table: Path) -> list[Row]:
     reader.fieldnames = columns = [name.strip().lower() for name in reader.fieldnames or []]
     for needed in NEEDED:
         if columns.count(needed) != 1:
-            found = ", ".join(columns) or "nothing"
-            raise InvalidInput(f"{table}, line 1: one column {needed!r} is needed; found: {found}.")
+            present = ", ".join(columns) or "nothing"
+            raise InvalidInput(f"{table}, line 1: one column {needed!r} is needed; found: {present}.")
     rows: list[Row] = []
     problems: list[str] = []
     pairs: dict[tuple[str, str], Row] = {}
@@ -173,34 +173,34 @@ def _checked(folder: Path, record: dict, line: int) -> Row:
     """One row, or InvalidInput saying what is wrong with it."""
     if None in record or None in record.values():
         raise InvalidInput("the number of fields differs from the header's.")
-    given = {key: value.strip() for key, value in record.items()}
-    label = given["label"]
+    cells = {key: value.strip() for key, value in record.items()}
+    label = cells["label"]
     if label not in ("0", "1"):
         raise InvalidInput(f"label is {label!r}; it must be 1 (tumour) or 0.")
     budget = None
-    if given.get("budget"):
+    if cells.get("budget"):
         try:
-            budget = float(given["budget"])
+            budget = float(cells["budget"])
         except ValueError:
             budget = math.nan
         if not (math.isfinite(budget) and budget >= 0):
-            raise InvalidInput(f"budget is {given['budget']!r}; it must be a number from 0.")
+            raise InvalidInput(f"budget is {cells['budget']!r}; it must be a number from 0.")
     files = []
     for column in ("original", "perturbed"):
-        name = given[column].replace("\\", "/")
+        name = cells[column].replace("\\", "/")
         path = (folder / name).resolve()
         if not name or not path.is_relative_to(folder.resolve()) or not path.is_file():
             raise InvalidInput(f"{column} {name!r} is not a file in this folder.")
         if len(name) > 255:
             raise InvalidInput(f"{column} has a name of more than 255 characters.")
         files.append(name)
-    attack = given.get("attack", "")[:100]
+    attack = cells.get("attack", "")[:100]
     return Row(
         line=line,
         original=files[0],
         perturbed=files[1],
         label=label == "1",
-        group=given.get("group", "")[:255],
+        group=cells.get("group", "")[:255],
         attack=attack,
         budget=budget,
         variant=variant_name(attack, budget),

@@ -4,15 +4,15 @@ import contextlib
 import copy
 import warnings
 from collections import Counter
-from typing import Literal
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
+from attacks.engine.recipe import Loss
 from core.errors import InvalidInput
 from model.learning.evaluation import full_precision
 
-Loss = Literal["ce", "margin"]
 MARGIN = 1e-3
 """A verdict needs a logit gap of this much: far above what float32 differs by between batch sizes and memory
 formats (about 1e-5), so that no later forward pass of the same bytes can dispute it."""
@@ -87,7 +87,7 @@ class Passes:
         precision = torch.autocast(self.device.type, torch.bfloat16) if self.amp else contextlib.nullcontext()
         with torch.enable_grad(), precision:
             logits = self._fast(_scaled(pixels))
-            (gradient,) = torch.autograd.grad(LOSSES[loss](logits.float(), labels).sum(), pixels)
+            (gradient,) = torch.autograd.grad(LOSS_FUNCTIONS[loss](logits.float(), labels).sum(), pixels)
         return logits.detach().float(), gradient
 
 
@@ -103,7 +103,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return nn.functional.cross_entropy(logits, labels, reduction="none")
 
 
-LOSSES = {"ce": cross_entropy, "margin": gap_of_label}
+LOSS_FUNCTIONS: dict[Loss, Callable[[Tensor, Tensor], Tensor]] = {"ce": cross_entropy, "margin": gap_of_label}
 
 
 def lost(logits: Tensor, labels: Tensor) -> Tensor:

@@ -24,53 +24,104 @@ class Pool:
     device: torch.device
 
     def __post_init__(self) -> None:
-        shape = (min(self.places, len(self.images)), *self.images.shape[1:])
+        self.places = min(self.places, len(self.images))
+        shape = (self.places, *self.images.shape[1:])
         # Channels last, as the gradients come: arithmetic between two memory formats takes three times as long.
         zeros = torch.zeros(shape, device=self.device).contiguous(memory_format=torch.channels_last)
         self.x = zeros  # the original, 0-255 units
         self.delta = zeros.clone()  # the float perturbation
         self.seen = zeros.clone()  # the image that the network is asked about
-        self.y = torch.zeros(shape[0], dtype=torch.int64, device=self.device)
-        self.index = np.full(shape[0], -1)
-        self.steps = np.zeros(shape[0], dtype=np.int64)
-        self.suspect = np.zeros(shape[0], dtype=bool)  # waits for a verdict rather than for a gradient
-        self.judged = np.zeros(shape[0], dtype=bool)  # has had a verdict on the image as it is
+        self.y = torch.zeros(self.places, dtype=torch.int64, device=self.device)
+        self.index = np.full(self.places, -1)
+        self.steps = np.zeros(self.places, dtype=np.int64)
+        self.suspect = np.zeros(self.places, dtype=bool)  # waits for a verdict rather than for a gradient
+        self.judged = np.zeros(self.places, dtype=bool)  # has had a verdict on the image as it is
         self._next = 0
 
     @property
     def busy(self) -> bool:
         return bool((self.index >= 0).any()) or self._next < len(self.images)
 
-    def refill(self) -> Rows:
-        """Put the next images of the queue into the empty places; the rows filled."""
-        rows = np.flatnonzero(self.index < 0)[: len(self.images) - self._next]
-        if len(rows):
-            coming = slice(self._next, self._next + len(rows))
-            place = self.place(rows)
-            self.x[place] = self.images[coming].to(self.device, torch.float32)
-            self.seen[place] = self.x[place]
-            self.delta[place] = 0
-            self.y[place] = self.labels[coming].to(self.device)
-            self.index[rows] = np.arange(coming.start, coming.stop)
-            self.steps[rows] = 0
-            self.suspect[rows] = self.judged[rows] = False
+    def refill(self) -> "Batch":
+        """Put the next images of the queue into the empty places; these images."""
+        batch = Batch(self, np.flatnonzero(self.index < 0)[: len(self.images) - self._next])
+        if batch:
+            coming = slice(self._next, self._next + len(batch))
+            self.x[batch.place] = self.images[coming].to(self.device, torch.float32)
+            self.seen[batch.place] = self.x[batch.place]
+            self.delta[batch.place] = 0
+            self.y[batch.place] = self.labels[coming].to(self.device)
+            self.index[batch.rows] = np.arange(coming.start, coming.stop)
+            self.steps[batch.rows] = 0
+            self.suspect[batch.rows] = self.judged[batch.rows] = False
             self._next = coming.stop
-        return rows
+        return batch
 
-    def place(self, rows: Rows) -> Tensor:
-        """Rows as an index into the tensors."""
-        return torch.from_numpy(rows).to(self.device)
-
-    def suspects(self, enough: int) -> Rows:
-        """Up to ``enough`` rows that wait for a verdict: none before that many do or nobody else is there."""
+    def suspects(self, enough: int) -> "Batch":
+        """Up to ``enough`` that wait for a verdict: none before that many do or nobody else is there."""
         rows = np.flatnonzero((self.index >= 0) & self.suspect)
         others = len(np.flatnonzero(self.index >= 0)) - len(rows)
-        return rows[:enough] if len(rows) >= enough or not others else rows[:0]
+        return Batch(self, rows[:enough] if len(rows) >= enough or not others else rows[:0])
 
-    def waiting(self, most: int) -> Rows:
-        """Up to ``most`` rows that wait for a gradient."""
-        return np.flatnonzero((self.index >= 0) & ~self.suspect)[:most]
+    def waiting(self, most: int) -> "Batch":
+        """Up to ``most`` that wait for a gradient."""
+        return Batch(self, np.flatnonzero((self.index >= 0) & ~self.suspect)[:most])
 
     def release(self, rows: Rows) -> None:
         """These images are done."""
         self.index[rows] = -1
+
+
+class Batch:
+    """Some images of the pool, by their ``rows`` (b,). Its tensors are copies of what the pool holds at the moment."""
+
+    def __init__(self, pool: Pool, rows: Rows):
+        self.pool, self.rows = pool, rows
+        self.place = torch.from_numpy(rows).to(pool.device)  # the rows as an index into the pool's tensors
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def only(self, chosen: NDArray[np.bool_]) -> "Batch":
+        """Those of them that are ``chosen``, (b,) bool."""
+        return Batch(self.pool, self.rows[chosen])
+
+    @property
+    def x(self) -> Tensor:
+        """The originals, (b, 3, h, w), 0-255 units."""
+        return self.pool.x[self.place]
+
+    @property
+    def y(self) -> Tensor:
+        """The reference classes, (b,)."""
+        return self.pool.y[self.place]
+
+    @property
+    def delta(self) -> Tensor:
+        """The float perturbations, (b, 3, h, w)."""
+        return self.pool.delta[self.place]
+
+    @property
+    def seen(self) -> Tensor:
+        """The images that the network is asked about, (b, 3, h, w)."""
+        return self.pool.seen[self.place]
+
+    @property
+    def index(self) -> Rows:
+        """The images' numbers in the queue, (b,)."""
+        return self.pool.index[self.rows]
+
+    @property
+    def steps(self) -> NDArray[np.int64]:
+        """Steps taken, (b,)."""
+        return self.pool.steps[self.rows]
+
+    @property
+    def fresh(self) -> NDArray[np.bool_]:
+        """Still as they came, (b,) bool."""
+        return self.steps == 0
+
+    @property
+    def judged(self) -> NDArray[np.bool_]:
+        """Has had a verdict on the image as it is, (b,) bool."""
+        return self.pool.judged[self.rows]

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacks.engine.constraints import (
-    check_budget,
     displayed_norms,
     largest_pixels,
     onto_l1_ball,
@@ -15,6 +14,7 @@ from attacks.engine.constraints import (
     project,
     size,
 )
+from attacks.engine.norms import check_budget
 from core.errors import InvalidInput
 
 
@@ -69,8 +69,8 @@ def test_l2_and_l1_are_rescaled_and_linf_is_clamped():
 
 
 def test_l0_keeps_the_pixels_changed_most_in_sum_over_channels():
-    kept = project(DELTA, "l0", 0.5)
-    assert torch.equal(kept, by_hand((3, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 6)))
+    projected = project(DELTA, "l0", 0.5)
+    assert torch.equal(projected, by_hand((3, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 6)))
     assert size(project(DELTA, "l0", 0.49), "l0").item() == 0.25
 
 

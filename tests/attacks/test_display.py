@@ -33,11 +33,11 @@ def test_bytes_never_break_the_budget(images, seed, norm, budget, scale, roundin
 def test_weak_perturbation_keeps_its_strongest_components_instead_of_vanishing():
     delta = (0.15 * torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))).clamp(-0.49, 0.49)
     assert not rounded(delta, "l2", 1.0, "nearest").any()
-    kept = rounded(delta, "l2", 1.0, "aware")
-    lengths = size(kept, "l2") / size(delta, "l2")
+    whole = rounded(delta, "l2", 1.0, "aware")
+    lengths = size(whole, "l2") / size(delta, "l2")
     assert (lengths > 0.9).all() and (lengths <= 1).all()
-    assert (kept * delta >= 0).all()
-    assert delta.abs()[kept != 0].min() >= delta.abs()[kept == 0].max() * 0.9
+    assert (whole * delta >= 0).all()
+    assert delta.abs()[whole != 0].min() >= delta.abs()[whole == 0].max() * 0.9
 
 
 def test_half_a_grey_level_is_no_change_and_linf_is_cut_to_whole_levels():

@@ -38,58 +38,58 @@ def plane():
 
 def test_l2_comes_near_the_distance_to_the_plane(plane):
     network, images = plane
-    found = minimal(network, images, [0, 0], norm="l2")
+    result = minimal(network, images, [0, 0], norm="l2")
     known = network.lead / network.weight.norm().item() / np.sqrt(432)
-    assert found.flipped.all() and (found.norms["l2"] >= known * 0.99).all()
-    assert (found.norms["l2"] <= known * 1.05).all()
+    assert result.flipped.all() and (result.norms["l2"] >= known * 0.99).all()
+    assert (result.norms["l2"] <= known * 1.05).all()
 
 
 def test_linf_is_the_smallest_whole_cap(plane):
     network, images = plane
-    found = minimal(network, images, [0, 0], norm="linf")
+    result = minimal(network, images, [0, 0], norm="linf")
     known = np.ceil(network.lead / network.weight.abs().sum().item())
-    assert found.norms["linf"].tolist() == [known, known] == [5.0, 5.0]
+    assert result.norms["linf"].tolist() == [known, known] == [5.0, 5.0]
 
 
 def test_l1_fills_the_steepest_components_and_beats_the_rescaled_one(plane):
     network, images = plane
-    found = minimal(network, images, [0, 0], norm="l1")
+    result = minimal(network, images, [0, 0], norm="l1")
     rescaled = minimal(network, images, [0, 0], norm="l1", rescaled=True)
     steep = network.weight.abs().flatten().sort(descending=True).values
     filled = (127 * steep).cumsum(0)  # each can move by 127 levels
     known = 127 * (filled < network.lead).sum().item() / 432  # without the last, partly filled one
-    assert found.flipped.all() and (found.norms["l1"] >= known).all()
-    assert (found.norms["l1"] <= 1.6 * (known + 127 / 432)).all()
-    assert (found.norms["l1"] < 0.6 * rescaled.norms["l1"]).all()
+    assert result.flipped.all() and (result.norms["l1"] >= known).all()
+    assert (result.norms["l1"] <= 1.6 * (known + 127 / 432)).all()
+    assert (result.norms["l1"] < 0.6 * rescaled.norms["l1"]).all()
 
 
 def test_l0_counts_whole_pixels(plane):
     network, images = plane
-    found = minimal(network, images, [0, 0], norm="l0")
+    result = minimal(network, images, [0, 0], norm="l0")
     steep = (127 * network.weight.abs().sum(0)).flatten().sort(descending=True).values.cumsum(0)
     known = int((steep < network.lead).sum()) + 1
-    assert found.flipped.all() and (found.norms["l0"] * 144 >= known).all()
-    assert (found.norms["l0"] * 144 <= known + 4).all()
+    assert result.flipped.all() and (result.norms["l0"] * 144 >= known).all()
+    assert (result.norms["l0"] * 144 <= known + 4).all()
 
 
 @pytest.mark.parametrize(("norm", "rescaled"), SEARCHES)
 def test_every_flip_is_true_on_the_decoded_bytes(norm, rescaled):
     images, labels = patches(24, seed=11)
-    found = minimal(trained(), images, labels, norm=norm, rescaled=rescaled)
-    assert found.flipped[~found.already_wrong].all()
-    assert np.array_equal(answer(trained(), found.displayed) != labels.numpy(), found.flipped | found.already_wrong)
-    again = displayed_norms(images, found.displayed)
-    assert all(np.array_equal(again[name], found.norms[name]) for name in again)
-    assert (found.flipped_float == found.flipped).all()
+    result = minimal(trained(), images, labels, norm=norm, rescaled=rescaled)
+    assert result.flipped[~result.already_wrong].all()
+    assert np.array_equal(answer(trained(), result.displayed) != labels.numpy(), result.flipped | result.already_wrong)
+    again = displayed_norms(images, result.displayed)
+    assert all(np.array_equal(again[name], result.norms[name]) for name in again)
+    assert (result.flipped_float == result.flipped).all()
 
 
 @pytest.mark.parametrize(("norm", "rescaled"), SEARCHES)
 def test_no_attack_at_half_the_minimum_flips_more_than_a_few(norm, rescaled):
     images, labels = patches(24, seed=11)
-    found = minimal(trained(), images, labels, norm=norm, rescaled=rescaled)
-    half = float(np.median(found.norms[norm])) / 2
+    result = minimal(trained(), images, labels, norm=norm, rescaled=rescaled)
+    half = float(np.median(result.norms[norm])) / 2
     below = attack(trained(), images, labels, norm=norm, budget=half)
-    assert below.flipped.mean() <= (found.norms[norm] <= half).mean() + 0.1
+    assert below.flipped.mean() <= (result.norms[norm] <= half).mean() + 0.1
 
 
 def test_the_same_seed_and_images_give_the_same_bytes():
@@ -100,8 +100,8 @@ def test_the_same_seed_and_images_give_the_same_bytes():
 
 def test_wrong_ones_are_left_alone_and_a_search_that_fails_says_so():
     images, labels = patches(8, seed=2)
-    found = minimal(trained(), images, 1 - labels, norm="l2", steps=3)
-    assert found.already_wrong.all() and torch.equal(found.displayed, images)
+    result = minimal(trained(), images, 1 - labels, norm="l2", steps=3)
+    assert result.already_wrong.all() and torch.equal(result.displayed, images)
     deaf = minimal(Deaf(), images, torch.zeros(8), norm="l2", steps=3)
     assert not deaf.flipped.any() and torch.equal(deaf.displayed, images)
 

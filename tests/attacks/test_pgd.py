@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from attacks.engine import attack
-from attacks.engine.display import hwc
-from attacks.engine.passes import Passes, folded, gap_of_label, reached
-from attacks.engine.pgd import pgd
+from attacks.engine.bookkeeping import start_noise
+from attacks.engine.constraints import project
+from attacks.engine.display import hwc, shown, within_pixels
+from attacks.engine.passes import Passes, folded, gap_of_label, lost, reached
+from attacks.engine.pgd import look, pgd, step
 from attacks.engine.recipe import recipe
 from core.errors import InvalidInput
 from core.images import decode_png, encode_png
@@ -40,25 +42,69 @@ def test_stored_bytes_keep_the_budget_and_no_verdict_can_be_disputed(norm, share
     images, labels = patches(10, seed=seed)
     labels[0] = 1 - labels[0]  # one that the network gets wrong
     budget = {"none": None, "l0": share}.get(norm, share * 255)
-    found = attack(network, images, labels, norm=norm, budget=budget, steps=8, batch_size=4, seed=seed,
+    result = attack(network, images, labels, norm=norm, budget=budget, steps=8, batch_size=4, seed=seed,
                    step_rule=options.pop("rule"), **options)  # fmt: skip
     if budget is not None:
-        assert (found.norms[norm] <= budget).all()
-    wrong = answer(network, found.displayed) != labels.numpy()
-    assert np.array_equal(found.flipped, wrong & ~found.already_wrong)
-    assert found.already_wrong[0] and torch.equal(found.displayed[0], images[0])
-    assert (found.reached <= found.flipped).all()
-    assert (found.after[np.arange(10), 1 - labels][found.reached] >= options["confidence"]).all()
+        assert (result.norms[norm] <= budget).all()
+    wrong = answer(network, result.displayed) != labels.numpy()
+    assert np.array_equal(result.flipped, wrong & ~result.already_wrong)
+    assert result.already_wrong[0] and torch.equal(result.displayed[0], images[0])
+    assert (result.reached <= result.flipped).all()
+    assert (result.after[np.arange(10), 1 - labels][result.reached] >= options["confidence"]).all()
+
+
+def plain_descent(passes, images, labels, settings):
+    """Equation 1 with nothing around it: image by image, a gradient and a verdict in every step; uint8 (n, 3, h, w)."""
+    displayed = images.clone()
+    for number in range(len(images)):
+        x, y = images[[number]].float(), labels[[number]]
+        delta = torch.zeros_like(x)
+        if settings.random_start:
+            delta = torch.from_numpy(start_noise(settings, number, tuple(x.shape[1:])))[None]
+        seen = x
+        for _ in range(settings.steps if lost(passes.logits(x), 1 - y) else 0):
+            _, gradient = passes.ascend(seen, y, settings.loss)
+            delta = project(delta + step(gradient, settings), settings.norm, settings.budget)
+            delta = within_pixels(x, delta)
+            seen = look(x, delta, settings)
+            if reached(passes.logits(seen), y, settings.confidence):
+                break
+        if seen is not x:
+            displayed[number] = shown(x, delta, settings.norm, settings.budget, settings.rounding)[0].to(torch.uint8)
+    return displayed
+
+
+@pytest.mark.parametrize("options", [
+    {"norm": "none", "confidence": 0.99},
+    {"norm": "l0", "budget": 0.05, "random_start": True},
+    {"norm": "l1", "budget": 2, "random_start": True},
+    {"norm": "l2", "budget": 3},
+    {"norm": "l2", "budget": 3, "loss": "ce", "rounding": "truncate", "step_rule": "sign"},
+    {"norm": "linf", "budget": 8, "confidence": 0.9},
+    {"norm": "linf", "budget": 8, "paper": True, "step_size": 3e4},
+    {"norm": "none", "paper": True, "step_size": 3e4},
+])  # fmt: skip
+def test_the_bookkeeping_changes_no_byte_of_the_plain_loop_of_equation_1(options):
+    images, labels = patches(12, seed=8)
+    labels[3] = 1 - labels[3]  # the network gets this image wrong: it is left as it is
+    settings = recipe(steps=10, seed=4, **options)
+    passes = Passes(trained(), device="cpu")
+    passes.batch = 1  # as in the plain loop: another batch size may round a gradient differently
+    result = pgd(passes, images, labels, settings)
+    plain = Passes(trained(), device="cpu")
+    assert torch.equal(result.displayed, plain_descent(plain, images, labels, settings))
+    assert len(set(result.steps.tolist())) > 2  # images end at different steps, so that places are taken again
+    assert passes.count["forward"] < plain.count["forward"]
 
 
 @pytest.mark.parametrize("confidence", [0.0, 0.95])
 def test_without_a_budget_every_image_flips_with_the_confidence_asked_for(confidence):
     images, labels = patches(24, seed=3)
-    found = attack(trained(), images, labels, norm="none", confidence=confidence)
-    attacked = ~found.already_wrong
+    result = attack(trained(), images, labels, norm="none", confidence=confidence)
+    attacked = ~result.already_wrong
     assert attacked.sum() >= 22
-    assert found.reached[attacked].all() and found.flipped[attacked].all()
-    assert (found.after[np.arange(24), 1 - labels][attacked] >= max(confidence, 0.5)).all()
+    assert result.reached[attacked].all() and result.flipped[attacked].all()
+    assert (result.after[np.arange(24), 1 - labels][attacked] >= max(confidence, 0.5)).all()
 
 
 def test_images_end_as_soon_as_they_flip():
@@ -74,8 +120,8 @@ def test_an_image_does_not_depend_on_who_shares_its_batch():
     options = {"norm": "linf", "budget": 12, "random_start": True, "seed": 5}
     together = attack(trained(), images, labels, batch_size=5, **options)
     alone = [attack(trained(), images[[n]], labels[[n]], first=n, **options) for n in range(12)]
-    assert np.array_equal(together.flipped, [bool(one.flipped[0]) for one in alone])
-    same = [torch.equal(together.displayed[n], one.displayed[0]) for n, one in enumerate(alone)]
+    assert np.array_equal(together.flipped, [bool(single.flipped[0]) for single in alone])
+    same = [torch.equal(together.displayed[n], single.displayed[0]) for n, single in enumerate(alone)]
     assert sum(same) >= 11  # a gradient within rounding of zero may take another sign in another batch
 
 
@@ -89,9 +135,9 @@ def test_same_seed_gives_the_same_bytes_and_another_seed_others():
 def test_already_wrong_images_are_reported_and_left_as_they_are():
     images, labels = patches(8, seed=4)
     right = torch.from_numpy(answer(trained(), images))
-    found = attack(trained(), images, 1 - right, norm="linf", budget=8)
-    assert found.already_wrong.all() and not found.flipped.any() and torch.equal(found.displayed, images)
-    assert found.summary()["attacked"] == 0 and found.passes["gradient"] <= 8
+    result = attack(trained(), images, 1 - right, norm="linf", budget=8)
+    assert result.already_wrong.all() and not result.flipped.any() and torch.equal(result.displayed, images)
+    assert result.summary()["attacked"] == 0 and result.passes["gradient"] <= 8
 
 
 class Close(nn.Module):
@@ -129,17 +175,17 @@ def test_cap_of_half_a_grey_level_fools_numbers_but_shows_nothing():
 
 def test_equal_magnitudes_below_one_level_are_shown_in_part_rather_than_not_at_all():
     images, labels = patches(12, seed=6)
-    found = attack(Close(images), images, labels, norm="l2", budget=0.5, step_rule="sign", step_size=0.2, steps=5)
-    reach = found.norms["l2"][~found.already_wrong]
+    result = attack(Close(images), images, labels, norm="l2", budget=0.5, step_rule="sign", step_size=0.2, steps=5)
+    reach = result.norms["l2"][~result.already_wrong]
     assert (reach > 0).all() and (reach <= 0.5).all()
 
 
 def test_more_than_two_classes_the_second_best_counts():
     images, labels = patches(12, seed=7)
     network = trained(classes=4)
-    found = attack(network, images, labels, norm="none")
-    assert found.after.shape == (12, 4) and found.flipped[~found.already_wrong].all()
-    assert (answer(network, found.displayed) != labels.numpy())[found.flipped].all()
+    result = attack(network, images, labels, norm="none")
+    assert result.after.shape == (12, 4) and result.flipped[~result.already_wrong].all()
+    assert (answer(network, result.displayed) != labels.numpy())[result.flipped].all()
 
 
 def test_network_is_left_as_it_was():
@@ -172,8 +218,8 @@ class Branching(nn.Module):
 
 
 def test_networks_that_cannot_be_folded_are_attacked_too():
-    found = attack(Branching(), *patches(6, seed=3), norm="none")
-    assert found.flipped[~found.already_wrong].all()
+    result = attack(Branching(), *patches(6, seed=3), norm="none")
+    assert result.flipped[~result.already_wrong].all()
 
 
 def test_gap_and_confidence_on_numbers():

@@ -9,6 +9,7 @@ from scipy import stats
 
 from attacks.engine.natural import LADDER, NaturalTable, blur, brightness, changes, eosin, haematoxylin, jpeg, noise
 from attacks.engine.passes import Passes
+from attacks.engine.recipe import universal_recipe
 from attacks.engine.universal import (
     by_training_size,
     flipped_share,
@@ -16,7 +17,6 @@ from attacks.engine.universal import (
     random_signs,
     share,
     universal,
-    universal_recipe,
 )
 from core.errors import InvalidInput
 from tests.attacks.networks import patches, trained
@@ -33,32 +33,32 @@ def positives():
 
 def test_one_perturbation_within_its_budget_flips_unseen_images_and_noise_of_its_size_does_not(positives):
     seen, unseen = positives
-    found = universal(trained(), *seen, norm="linf", budget=24)
-    assert found.delta.abs().max() <= 24 and found.delta.dtype == torch.int16
+    learned = universal(trained(), *seen, norm="linf", budget=24)
+    assert learned.delta.abs().max() <= 24 and learned.delta.dtype == torch.int16
     passes = Passes(trained())
-    ours, random = (flipped_share(judged(passes, *unseen, one)) for one in (found, random_signs(found, seed=0)))
+    ours, random = (flipped_share(judged(passes, *unseen, delta)) for delta in (learned, random_signs(learned, seed=0)))
     assert ours["share"] > 0.5 and random["share"] < 0.2
-    result = judged(passes, *unseen, found)
+    result = judged(passes, *unseen, learned)
     assert np.array_equal(
         answer(trained(), result.displayed) != unseen[1].numpy(), result.flipped | result.already_wrong
     )
 
 
 def test_noise_to_compare_with_keeps_every_magnitude(positives):
-    found = universal(trained(), *positives[0], norm="l2", budget=10, passes=2)
-    noise = random_signs(found, seed=1)
-    assert noise.norms() == found.norms()
-    assert sorted(noise.delta.abs().flatten().tolist()) == sorted(found.delta.abs().flatten().tolist())
-    assert not torch.equal(noise.delta, found.delta)
+    learned = universal(trained(), *positives[0], norm="l2", budget=10, passes=2)
+    noise = random_signs(learned, seed=1)
+    assert noise.norms() == learned.norms()
+    assert sorted(noise.delta.abs().flatten().tolist()) == sorted(learned.delta.abs().flatten().tolist())
+    assert not torch.equal(noise.delta, learned.delta)
 
 
 def test_papers_rule_takes_one_example_at_a_time_and_the_raw_gradient(positives):
     seen, _ = positives
     recipe = universal_recipe(norm="none", paper=True)
     assert (recipe.batch, recipe.momentum, recipe.loss, recipe.lead) == (1, 0.0, "ce", math.inf)
-    found = universal(trained(), *seen, norm="none", paper=True, passes=1, step_size=3.0)
+    learned = universal(trained(), *seen, norm="none", paper=True, passes=1, step_size=3.0)
     right = int((Passes(trained()).judge(seen[0]).argmax(1) == seen[1]).sum())
-    assert found.passes["gradient"] == right and len(found.history) == 1
+    assert learned.passes["gradient"] == right and len(learned.history) == 1
     # Two hand-made steps of eq. 2 on two examples give the same.
     two = (seen[0][:2], seen[1][:2])
     short = universal(trained(), *two, norm="none", paper=True, passes=1, step_size=200.0, seed=4)
@@ -70,8 +70,8 @@ def test_papers_rule_takes_one_example_at_a_time_and_the_raw_gradient(positives)
 
 
 def test_same_seed_gives_the_same_perturbation(positives):
-    one, same, other = (universal(trained(), *positives[0], budget=8, passes=1, seed=seed) for seed in (1, 1, 2))
-    assert torch.equal(one.delta, same.delta) and not torch.equal(one.delta, other.delta)
+    first, same, other = (universal(trained(), *positives[0], budget=8, passes=1, seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(first.delta, same.delta) and not torch.equal(first.delta, other.delta)
 
 
 def test_success_by_training_size_learns_on_that_many(positives):
@@ -85,8 +85,8 @@ def test_success_by_training_size_learns_on_that_many(positives):
 
 def test_wilson_interval_of_the_published_counts():
     low, high = stats.binomtest(319, 376).proportion_ci(method="wilson")
-    found = share(319, 376)
-    assert (found["low"], found["high"]) == (low, high) and found["share"] == pytest.approx(0.848, abs=5e-4)
+    published = share(319, 376)
+    assert (published["low"], published["high"]) == (low, high) and published["share"] == pytest.approx(0.848, abs=5e-4)
     assert share(0, 0)["share"] is None
 
 

@@ -1,9 +1,7 @@
 """attack CLASSIFIER --norm none|l0|l1|l2|linf --budget B: projected gradient descent on the test split."""
 
-from attacks.engine.display import ROUNDINGS
 from attacks.engine.norms import NORMS
-from attacks.engine.passes import LOSSES
-from attacks.engine.recipe import STEP_RULES
+from attacks.engine.recipe import LOSSES, ROUNDINGS, STEP_RULES
 from attacks.selectors import classifier_named
 from attacks.services import CHUNK, run_attack
 from core.commands import JsonCommand

@@ -1,7 +1,7 @@
 """universal CLASSIFIER [--norm linf --budget 8]: one perturbation for many patches (section 3.3, eq. 2)."""
 
 from attacks.engine.norms import NORMS
-from attacks.engine.passes import LOSSES
+from attacks.engine.recipe import LOSSES
 from attacks.management.commands.attack import attack_report
 from attacks.selectors import classifier_named
 from attacks.sweeps import run_universal

@@ -1,5 +1,8 @@
 """Projected gradient descent on small real classifiers: verdicts, budgets, early ends, repeatability."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -289,3 +292,9 @@ def test_a_long_attack_is_heard_from_at_every_pass_so_that_it_can_be_stopped():
     with pytest.raises(Stop):
         pgd(passes, *patches(4), endless, progress=stop_at_the_tenth)
     assert heard == [0] * 10 and passes.count["gradient"] <= 4 * 10
+
+
+def test_norms_recipes_curves_and_pairs_need_no_torch():
+    parts = ", ".join(f"attacks.engine.{part}" for part in ("norms", "recipe", "curves", "pairs", "controls"))
+    code = f"import sys, {parts}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

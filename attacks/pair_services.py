@@ -42,7 +42,8 @@ def import_pairs(
         raise InvalidInput(f"there are pairs '{name}' already; choose another name.", field="name")
     pairs = PairFolder(folder)
     network = _network(classifier)
-    place, written = f"pairs/{uuid4().hex}", []
+    place = f"pairs/{uuid4().hex}"
+    written: list[str] = []
     digest = hashlib.sha256()
     rows: list[Pair] = []
     originals: dict[str, tuple[str, str, float | None]] = {}

@@ -32,7 +32,7 @@ from attacks.engine.universal import (
 from attacks.models import Attack
 from attacks.selectors import CHUNK, attacked_patches, flip_norms
 from attacks.services import begin, fill, machine_of, prepared, read
-from core.errors import InvalidInput, Progress, no_progress
+from core.errors import InvalidInput, Progress, no_progress, stage
 from core.version import code_version
 from model.models import Classifier, Patch
 
@@ -207,7 +207,7 @@ def run_success_curves(
             seed=seed,
             device=device,
             created_by=created_by,
-            progress=lambda done, total, place=place: progress(place * total + done, len(searches) * total),
+            progress=stage(progress, place, len(searches)),
         )
     if checks:
         passes = prepared(classifier, device)
@@ -260,7 +260,7 @@ def run_corruptions(
             table.add(
                 images,
                 labels,
-                progress=lambda done, total, number=number: progress(number * total + done, chunks * total),
+                progress=stage(progress, number, chunks),
             )
     right = sum(table.right.values())
     attack.summary = {

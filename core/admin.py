@@ -10,5 +10,5 @@ from core.models import User
 class PersonAdmin(UserAdmin):
     list_display = ["username", "email", "role", "is_active", "last_login"]
     list_filter = ["role", "is_active"]
-    fieldsets = [*UserAdmin.fieldsets, ("Blindspot", {"fields": ["role"]})]
+    fieldsets = [*(UserAdmin.fieldsets or ()), ("Blindspot", {"fields": ["role"]})]
     add_fieldsets = [*UserAdmin.add_fieldsets, ("Blindspot", {"fields": ["role"]})]

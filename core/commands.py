@@ -30,7 +30,7 @@ class JsonCommand(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(result, indent=2, default=str) if as_json else self.as_text(result))
 
-    def run(self, **options: Any) -> dict[str, Any]:
+    def run(self, *args: Any, **options: Any) -> dict[str, Any]:  # a command names those of its own
         raise NotImplementedError
 
     def as_text(self, result: dict[str, Any]) -> str:

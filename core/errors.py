@@ -28,3 +28,8 @@ class NotYet(InvalidInput):
 
 def no_progress(done: int, total: int) -> None:
     """The default ``progress``: say nothing."""
+
+
+def stage(progress: Progress, number: int, count: int) -> Progress:
+    """The progress of the ``number``-th (from 0) of ``count`` stages of equal length, as progress of the whole."""
+    return lambda done, total: progress(number * total + done, count * total)

@@ -39,12 +39,14 @@ def sha256_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def read_bytes(name: str, *, sha256: str) -> bytes:
-    """The bytes of a stored file.
+def read_bytes(name: str | None, *, sha256: str) -> bytes:
+    """The bytes of a stored file; ``name`` is empty where a row has none.
 
     Raises:
-        InvalidInput: the file is missing, or its bytes are not those that were stored.
+        InvalidInput: there is no file, it is missing, or its bytes are not those that were stored.
     """
+    if not name:
+        raise InvalidInput("No file was stored here.")
     try:
         with default_storage.open(name) as file:
             data = file.read()
@@ -55,12 +57,12 @@ def read_bytes(name: str, *, sha256: str) -> bytes:
     return data
 
 
-def read_pixels(name: str, *, sha256: str) -> NDArray[np.uint8]:
+def read_pixels(name: str | None, *, sha256: str) -> NDArray[np.uint8]:
     """The pixels of a stored PNG, uint8 (h, w, 3); raises as ``read_bytes``."""
     return decode_png(read_bytes(name, sha256=sha256))
 
 
-def read_mask(name: str, *, sha256: str) -> NDArray[np.bool_]:
+def read_mask(name: str | None, *, sha256: str) -> NDArray[np.bool_]:
     """A stored mask, bool (h, w); raises as ``read_bytes``."""
     with Image.open(io.BytesIO(read_bytes(name, sha256=sha256))) as image:
         return np.asarray(image.convert("1"))

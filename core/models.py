@@ -19,8 +19,8 @@ class User(AbstractUser):
     )
 
     @classmethod
-    def from_db(cls, db, field_names, values):
-        user = super().from_db(db, field_names, values)
+    def from_db(cls, *args, **kwargs):
+        user = super().from_db(*args, **kwargs)
         user._could_see_arms = user.__dict__.get("role") in cls.SEES_ARMS or bool(user.__dict__.get("is_superuser"))
         return user
 

@@ -21,7 +21,8 @@ form_methods = require_http_methods(["GET", "HEAD", "POST"])
 
 def actor(request: HttpRequest) -> str:
     """The name under which something is logged."""
-    return request.user.get_full_name() or request.user.get_username()
+    full_name = request.user.get_full_name() if request.user.is_authenticated else ""
+    return full_name or request.user.get_username()
 
 
 def show_error(form: forms.Form, error: InvalidInput) -> None:
@@ -59,7 +60,7 @@ def _in_words(value: Any) -> str:
     return str(value)
 
 
-def image_response(name: str, sha256: str) -> HttpResponse:
+def image_response(name: str | None, sha256: str) -> HttpResponse:
     """A stored image; its bytes never change, so a browser may keep them for itself. Changed or gone: 404, logged."""
     try:
         content = read_bytes(name, sha256=sha256)

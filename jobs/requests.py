@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -10,12 +11,12 @@ from core.pages import show_error
 from jobs.models import Job
 
 
-def free_name(kind: str, model: type, name: str, word: str) -> str:
+def free_name(kind: str, model: type[Model], name: str, word: str) -> str:
     """``name`` without surrounding spaces, if neither a row nor an active job has it; else InvalidInput."""
     name = name.strip()
     if not 1 <= len(name) <= 100:
         raise InvalidInput(f"the {word} needs a name of 1 to 100 characters.", field="name")
-    if model.objects.filter(name=name).exists():
+    if model._default_manager.filter(name=name).exists():
         raise InvalidInput(f"there is a {word} '{name}' already; choose another name.", field="name")
     for job in Job.objects.filter(kind=kind, state__in=Job.ACTIVE):
         if job.arguments.get("name") == name:

@@ -65,7 +65,7 @@ class JobContext:
     @property
     def part(self) -> tuple[int, int] | None:
         """``(i, n)`` where this is the i-th of n parts of a job."""
-        if self.job.parent_id is None or self.job.part is None:
+        if self.job.parent is None or self.job.part is None:
             return None
         return self.job.part, self.job.parent.parts.count()
 

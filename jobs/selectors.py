@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.db.models.functions import Now
 
 from jobs.models import Job, JobWorker
@@ -72,8 +72,8 @@ def state_of(job: Job) -> dict[str, Any]:
     }
 
 
-def made_before(model: type, name: str, job: Job) -> Any | None:
+def made_before(model: type[Model], name: str, job: Job) -> Any | None:
     """What an earlier attempt of this job had finished when its worker was lost, before it could say so."""
     if job.attempt == 1 or job.started_at is None:
         return None
-    return model.objects.filter(name=name, created_at__gte=job.started_at, created_by=job.requested_by).first()
+    return model._default_manager.filter(name=name, created_at__gte=job.started_at, created_by=job.requested_by).first()

@@ -132,13 +132,13 @@ def end(job: Job, state: str, *, result: dict[str, Any] | None = None, error: st
     job.save()
     Job.objects.filter(pk=job.pk).update(finished_at=Now())
     if job.parent_id is not None:
-        _after_part(job)
+        _after_part(job, job.parent_id)
     elif state == Job.State.DONE and (cleanup := kind_named(job.kind).cleanup):
         transaction.on_commit(partial(cleanup, **job.arguments), robust=True)
 
 
-def _after_part(part: Job) -> None:
-    parent = Job.objects.select_for_update().get(pk=part.parent_id)
+def _after_part(part: Job, parent_id: int) -> None:
+    parent = Job.objects.select_for_update().get(pk=parent_id)
     if parent.state != Job.State.WAITING:
         return
     if part.state != Job.State.DONE:

@@ -110,6 +110,7 @@ def _work_on_redis(*, burst: bool) -> None:
             stop_requested.set()
             super().request_stop(signum, frame)
 
-    worker = get_worker("default", job_class=RQJob, worker_class=RedisWorker)
+    # django-rq names rq's usual worker here; rq's simple one is its sibling and works as well.
+    worker = get_worker("default", job_class=RQJob, worker_class=RedisWorker)  # type: ignore[arg-type]
     reset_db_connections()
     worker.work(burst=burst, logging_level="WARNING")

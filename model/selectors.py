@@ -95,8 +95,8 @@ def datasets() -> list[Dataset]:
 
 def groups(dataset: Dataset) -> list[dict[str, Any]]:
     """Patches per slide or patient, the largest first; empty where no groups are known."""
-    rows = Counter()
-    positives = Counter()
+    rows: Counter[str] = Counter()
+    positives: Counter[str] = Counter()
     for group, tumour in dataset.patches.exclude(group="").values_list("group", "tumour"):
         rows[group] += 1
         positives[group] += tumour
@@ -108,7 +108,7 @@ def groups(dataset: Dataset) -> list[dict[str, Any]]:
 
 def cell_counts(dataset: Dataset) -> list[dict[str, Any]]:
     """Patches by tumour cells; empty where no nuclei were outlined."""
-    counts = list(dataset.patches.exclude(tumour_cells=None).values_list("tumour_cells", flat=True))
+    counts = [cells for cells in dataset.patches.values_list("tumour_cells", flat=True) if cells is not None]
     if not counts:
         return []
     rows = []

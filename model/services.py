@@ -1,7 +1,7 @@
 """Writing patches: from any source into the database and the file store, whole or not at all."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -90,7 +90,7 @@ def import_dataset(
     passes on what the reader raises.
     """
     check_name(name)
-    total = len(patches) if hasattr(patches, "__len__") else 0
+    total = len(patches) if isinstance(patches, Sized) else 0
     folder = f"patches/{uuid4().hex}"
     files: list[str] = []
     rows: list[Patch] = []
@@ -194,7 +194,8 @@ def _store(patch: ReadPatch, stem: str, files: list[str], *, index: int) -> Patc
 def _fingerprint(patch: ReadPatch) -> bytes:
     """What makes a data set the same: name, label, group and pixels. Fields are length-prefixed, so none can slide."""
     digest = hashlib.sha256()
-    for field in (patch.name.encode(), bytes([patch.tumour]), patch.group.encode(), np.ascontiguousarray(patch.pixels)):
+    pixels = np.ascontiguousarray(patch.pixels).data
+    for field in (patch.name.encode(), bytes([patch.tumour]), patch.group.encode(), pixels):
         digest.update(memoryview(field).nbytes.to_bytes(8, "big"))
         digest.update(field)
     return digest.digest()

@@ -12,6 +12,8 @@ from model.models import Classifier
 def stored_network(classifier: Classifier) -> Network:
     """In evaluation mode on the CPU. Raises InvalidInput if its file is missing or is not the one that was saved."""
     name = classifier.weights.name
+    if not name:
+        raise InvalidInput(f"Classifier {classifier} has no stored weights. Train it again.")
     with tempfile.TemporaryDirectory(prefix="blindspot-weights-") as folder:
         copy = Path(folder) / Path(name).name
         try:

@@ -1,5 +1,6 @@
 """Reads. This is the only place that knows who may see an arm, and when."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
@@ -63,7 +64,7 @@ def has_seen_arms(user: Any, study: Study) -> bool:
 # --- Free of arms ---------------------------------------------------------------------------------------------------
 
 
-def studies_with_progress() -> list[Study]:
+def studies_with_progress() -> Sequence[Study]:
     """Every study with counts that say nothing of an arm."""
     studies = list(
         Study.objects.annotate(
@@ -72,8 +73,9 @@ def studies_with_progress() -> list[Study]:
         )
     )
     for study in studies:
-        study.planned, study.answered = progress_counts(study)
-        study.results_open = arms_open(study)
+        # Set for the template: rows of the list show them beside the study's own fields.
+        study.planned, study.answered = progress_counts(study)  # type: ignore[attr-defined]
+        study.results_open = arms_open(study)  # type: ignore[attr-defined]
     return studies
 
 
@@ -83,7 +85,7 @@ def progress_counts(study: Study) -> tuple[int, int]:
     return planned.count(), planned.filter(responses__revision=1).count()
 
 
-def progress_by_reader(study: Study) -> list[dict[str, Any]]:
+def progress_by_reader(study: Study) -> list[Mapping[str, Any]]:
     """Per reader and set: planned and answered presentations."""
     return list(
         Presentation.objects.filter(reading_set__assignment__study=study)
@@ -137,7 +139,7 @@ def unblinded_stimuli(study: Study) -> QuerySet[Stimulus]:
     return Stimulus.objects.filter(case__study=study).select_related("case").order_by("case__number", "arm")
 
 
-def model_true_positives(study: Study) -> list[dict[str, Any]]:
+def model_true_positives(study: Study) -> list[Mapping[str, Any]]:
     """The classifier's correct answers per arm and truth, on the displayed bytes."""
     demand_arms_open(study)
     return list(

@@ -61,10 +61,13 @@ def build_study(
         raise InvalidInput(f"'{name}' leaves no letters for an address; use letters or digits.", field="name")
     if Study.objects.filter(slug=slug).exists():
         raise InvalidInput(f"there is a study '{slug}' already; choose another name.", field="name")
-    if (attack is None) == (pairs is None):
-        raise InvalidInput("a study's cases come from an attack or from pairs; choose one of the two.", field="attack")
     source: CaseSource
-    source = PairSource(pairs, variants) if pairs is not None else AttackSource([attack, *further_attacks])
+    if pairs is not None and attack is None:
+        source = PairSource(pairs, variants)
+    elif attack is not None and pairs is None:
+        source = AttackSource([attack, *further_attacks])
+    else:
+        raise InvalidInput("a study's cases come from an attack or from pairs; choose one of the two.", field="attack")
     written: list[str] = []
     try:
         plan = _write_images(source, seed, settings, progress, written)

@@ -43,9 +43,13 @@ def study(
     for job in Job.objects.filter(kind="build_study", state__in=Job.ACTIVE):
         if slugify(job.arguments.get("name", ""))[:60] == slug:
             raise InvalidInput(f"job {job.pk} is building a study '{slug}'; choose another name.", field="name")
-    if (attack is None) == (pairs is None):
+    source: CaseSource
+    if pairs is not None and attack is None:
+        source = PairSource(pairs, variants)
+    elif attack is not None and pairs is None:
+        source = AttackSource([attack, *further_attacks])
+    else:
         raise InvalidInput("choose an attack, or imported pairs; one of the two.", field="attack")
-    source = PairSource(pairs, variants) if pairs is not None else AttackSource([attack, *further_attacks])
     _enough(source, settings)
     arguments = {
         "name": name,

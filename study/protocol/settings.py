@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from core.errors import InvalidInput
+from study.design.sampling import Stratify
 from study.models import Study
 
 CRITERION = (
@@ -39,7 +40,7 @@ class StudySettings:
     practice: int = 4
     examples: int = 4
     break_every: int = 40
-    stratify: str | None = None
+    stratify: Stratify | None = None
     noise: bool = False
     catch: int = 0
     criterion: str = CRITERION

@@ -153,7 +153,7 @@ def figure(context, *, name: str, of: str, pk: int, **options: Any) -> dict[str,
     from model.models import Classifier, CrossValidation
 
     subjects = {"classifier": Classifier, "attack": Attack, "cross-validation": CrossValidation}
-    subject = subjects[of]._default_manager.filter(pk=pk).first() if of in subjects else None
+    subject = subjects[of].objects.filter(pk=pk).first() if of in subjects else None
     if subject is None:
         raise InvalidInput(f"There is no {of} with number {pk} any more.")
     made = gallery.make(name, subject, progress=context.progress, **options)

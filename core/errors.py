@@ -6,6 +6,11 @@ Progress = Callable[[int, int], None]
 """Called as ``progress(done, total)``; commands turn it into a bar on stderr, jobs into a bar on the page."""
 
 
+def stage(progress: Progress, number: int, count: int) -> Progress:
+    """The progress of the ``number``-th (from 0) of ``count`` stages of equal length, as progress of the whole."""
+    return lambda done, total: progress(number * total + done, count * total)
+
+
 class InvalidInput(ValueError):
     """Input from outside that cannot be used.
 
@@ -28,8 +33,3 @@ class NotYet(InvalidInput):
 
 def no_progress(done: int, total: int) -> None:
     """The default ``progress``: say nothing."""
-
-
-def stage(progress: Progress, number: int, count: int) -> Progress:
-    """The progress of the ``number``-th (from 0) of ``count`` stages of equal length, as progress of the whole."""
-    return lambda done, total: progress(number * total + done, count * total)

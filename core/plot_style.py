@@ -1,4 +1,4 @@
-"""One look for all figures, and how they become the same bytes every time."""
+"""The style of all figures, and how to save them so that equal figures give equal bytes."""
 
 import io
 from typing import Any

@@ -47,7 +47,7 @@ def when_done(page) -> None:
     """Watch the job's page to its end and open what it made."""
     page.wait_for_selector("#state.done, #state.failed", timeout=MINUTES)
     assert page.text_content("#state") == "done", page.text_content("main")
-    page.click(".made a")
+    page.click(".results-of-job a")
 
 
 @pytest.mark.slow
@@ -146,7 +146,7 @@ def test_from_an_uploaded_zip_to_a_study_that_two_readers_read(crew, window, tmp
         wait_ready(reader)
     assert Response.objects.count() == 2
     page.goto("/studies/mini-study/readers/")
-    assert page.text_content(".seats").count("1 of 8") == 2
+    assert page.text_content(".readers-table").count("1 of 8") == 2
     no_fault(page)
 
 

@@ -372,7 +372,7 @@ def test_jobs_are_cancelled_and_tried_again_from_their_page(as_role, own_files):
 
 def test_a_token_is_shown_once(as_role, own_files):
     client = as_role("researcher")
-    made = client.post("/token/", {"what": "new"}).context["made"].key
+    made = client.post("/token/", {"what": "new"}).context["new_token"].key
     assert made not in client.get("/token/").content.decode()
     client.logout()
     headers = {"Authorization": f"Token {made}"}

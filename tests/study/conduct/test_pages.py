@@ -1,4 +1,4 @@
-"""Every page of the office: who may come in, that it stands, and what it does not tell."""
+"""Every page of researchers and admins: who may see it, that it answers, and what it does not tell."""
 
 import io
 import json
@@ -340,9 +340,9 @@ def test_a_reader_is_reminded_withdrawn_and_a_set_reopened(as_role, own_files):
     client.post("/studies/small/readers/R01/sets/1/reopen/")
     assert study.assignments.get().sets.get(number=1).completed_at is None
     client.post("/studies/small/readers/R01/withdraw/", {"reason": "moved away"})
-    seat = Assignment.objects.get()
-    assert seat.withdrawn_at is not None and seat.withdrawal_reason == "moved away"
-    assert Presentation.objects.filter(reading_set__assignment=seat).exists()
+    assignment = Assignment.objects.get()
+    assert assignment.withdrawn_at is not None and assignment.withdrawal_reason == "moved away"
+    assert Presentation.objects.filter(reading_set__assignment=assignment).exists()
     actions = list(AuditEvent.objects.values_list("action", flat=True))
     assert {"reminded", "set_reopened", "reader_withdrawn"} <= set(actions)
 

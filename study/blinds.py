@@ -96,7 +96,7 @@ def assignments_of(study: Study) -> QuerySet[Assignment]:
     return Assignment.objects.filter(study=study).select_related("reader").order_by("code")
 
 
-# --- With arms: each function raises StillBlinded before unblinding -----------------------------------------------------------
+# --- With arms: each function raises StillBlinded before unblinding -------------------------------------------------
 
 
 def unblinded_presentations(study: Study) -> QuerySet[Presentation]:

@@ -35,23 +35,17 @@ def withdraw(*, assignment: Assignment, reason: str, actor: str) -> Assignment:
         InvalidInput: the study is closed, or the reason is too long.
     """
     assignment = Assignment.objects.select_for_update(of=("self",)).select_related("study").get(pk=assignment.pk)
-    if assignment.study.state in (Study.State.CLOSED, Study.State.UNBLINDED):
+    study, reason = assignment.study, reason.strip()
+    if study.state in (Study.State.CLOSED, Study.State.UNBLINDED):
         raise InvalidInput(
-            f"'{assignment.study.slug}' is {assignment.study.get_state_display()}; nobody can be withdrawn any more.",
-            field="study",
+            f"'{study.slug}' is {study.get_state_display()}; nobody can be withdrawn any more.", field="study"
         )
     if len(reason) > 200:
         raise InvalidInput("at most 200 characters.", field="reason")
     if assignment.withdrawn_at is None:
         assignment.withdrawn_at, assignment.withdrawal_reason = timezone.now(), reason
         assignment.save(update_fields=["withdrawn_at", "withdrawal_reason"])
-        audit_log.record(
-            study=assignment.study,
-            actor=actor,
-            action="reader_withdrawn",
-            reader=assignment.code,
-            reason=reason.strip(),
-        )
+        audit_log.record(study=study, actor=actor, action="reader_withdrawn", reader=assignment.code, reason=reason)
     return assignment
 
 

@@ -1,4 +1,4 @@
-"""The office in Chromium: with nothing but a browser from an uploaded zip to an open study that two readers read."""
+"""In Chromium: from an uploaded zip to an open study that two readers read; the pages of researchers and admins."""
 
 import csv
 import io
@@ -162,7 +162,7 @@ def test_no_page_is_cut_off_and_axe_finds_nothing(window, transactional_db, widt
     sign_in(page, "ada")
     classifier = f"{searched.classifier_id}/"
     for address in (
-        "/dashboard/", "/datasets/", f"/datasets/{attack.classifier.dataset_id}/",
+        "/", "/datasets/", f"/datasets/{attack.classifier.dataset_id}/",
         "/datasets/new/pannuke/", "/classifiers/", f"/classifiers/{classifier}",
         "/attacks/", "/attacks/new/", f"/attacks/{attack.pk}/", "/jobs/",
         *(f"/jobs/{job.pk}/" for job in jobs),

@@ -51,6 +51,7 @@ lint: install-dev
 	$(VENV)/bin/djade --check --target-version 5.2 $$(git ls-files 'templates/*.html')
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/vulture
 	$(PY) manage.py makemigrations --check --dry-run
 
 test: install-dev lint
@@ -62,7 +63,7 @@ test-fast: install-dev
 
 test-services: install-dev
 	@OMP_NUM_THREADS=1 scripts/services.sh run $(PY) -m pytest -p tests.on_services -n 2 --dist worksteal tests/study tests/jobs \
-	  --deselect tests/study/test_blinding_audit.py::test_a_planted_leak_is_found $(PYTEST_ARGS)
+	  --deselect tests/study/blinding/test_audit.py::test_a_planted_leak_is_found $(PYTEST_ARGS)
 
 bench-attacks: install-dev
 	@scripts/bench-peers.sh $(PY) >&2

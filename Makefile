@@ -11,11 +11,11 @@ PY := $(VENV)/bin/python
 SERVE ?= 1
 PORT ?= 8000
 
-.PHONY: help check install install-dev demo serve test test-fast test-services lint bench requirements clean
+.PHONY: help check install install-dev demo serve test test-fast test-services lint bench docs requirements clean
 
 help:
 	@sed -n '1,3p' Makefile | cut -c3-
-	@echo 'make install / serve / lint / requirements / bench-NAME'
+	@echo 'Further targets: docs/development.md'
 
 check:
 	@scripts/check.sh "$(PYTHON)"
@@ -73,6 +73,9 @@ bench: $(patsubst benchmarks/%.py,bench-%,$(wildcard benchmarks/*.py))
 
 bench-%: install-dev
 	@$(PY) benchmarks/$*.py $(BENCH_ARGS)
+
+docs: install
+	$(PY) scripts/reference.py
 
 requirements: install-dev
 	$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.in -o requirements.txt

@@ -14,11 +14,15 @@ from core.version import code_version
 
 
 class SignIn(LoginView):
+    """The sign-in page."""
+
     template_name = "core/sign_in.html"
     redirect_authenticated_user = True
 
 
 class SignOut(LogoutView):
+    """Sign out, by POST."""
+
     http_method_names = ["post", "options"]
 
 

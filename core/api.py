@@ -43,6 +43,6 @@ class Rows(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericVie
 
 
 class ApiDocs(SpectacularSwaggerSplitView):
-    """Swagger UI from the sidecar, within the policy: no inline script or style."""
+    """The API's documentation: Swagger UI without inline script or style, as the CSP demands."""
 
     template_name = "core/api.html"

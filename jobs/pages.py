@@ -17,6 +17,7 @@ from jobs.registry import kind_named
 @require_safe
 @researcher_page
 def jobs(request: HttpRequest) -> HttpResponse:
+    """All jobs and the running workers."""
     page = paged(request, selectors.jobs())
     rows = [{"job": job} | selectors.progress_of(job) for job in page]
     context = {"rows": rows, "page": page, "workers": selectors.workers()}
@@ -26,6 +27,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
 @require_safe
 @researcher_page
 def job(request: HttpRequest, pk: int) -> HttpResponse:
+    """One job: its request, progress, results and log."""
     job = get_object_or_404(Job.objects.select_related("parent"), pk=pk)
     context = {
         "job": job,
@@ -45,12 +47,14 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @researcher_page
 def job_state(request: HttpRequest, pk: int) -> JsonResponse:
+    """The job's state and progress as JSON, for the page that watches it."""
     return JsonResponse(selectors.state_of(get_object_or_404(Job, pk=pk)))
 
 
 @require_POST
 @researcher_page
 def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    """Stop the job within a chunk."""
     services.cancel(job=get_object_or_404(Job, pk=pk))
     return redirect(reverse("jobs:job", args=[pk]))
 
@@ -58,6 +62,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @researcher_page
 def retry(request: HttpRequest, pk: int) -> HttpResponse:
+    """Try a failed or cancelled job again; finished chunks are kept."""
     try:
         services.retry(job=get_object_or_404(Job, pk=pk))
     except InvalidInput as error:

@@ -18,6 +18,7 @@ JOBS_SHOWN = 10
 @require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
+    """The dashboard; readers go on to their studies."""
     return redirect("reading:home") if is_reader(request.user) else dashboard(request)
 
 

@@ -1,10 +1,11 @@
 """The documents name what there is, and nothing that there is not."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
-from django.core.management import get_commands
+from django.core.management import get_commands, load_command_class
 
 from scripts import reference
 
@@ -103,3 +104,12 @@ def test_the_floor_plan_names_every_room():
     for room in rooms:
         if room not in ("study/management", "study/migrations"):
             assert f"{room}/" in text, room
+
+
+@each_document
+def test_the_command_lines_that_it_shows_are_taken(name):
+    blocks = "\n".join(re.findall(r"^```.*?\n(.*?)^```", TEXT[name], re.DOTALL | re.MULTILINE)).replace("\\\n", " ")
+    for line in re.findall(r"^(?:\.venv/bin/python )?manage(?:\.py)? (.+)$", blocks, re.MULTILINE):
+        command, *arguments = shlex.split(line, comments=True)
+        parser = load_command_class(get_commands()[command], command).create_parser("manage.py", command)
+        parser.parse_args(arguments)  # raises CommandError, with what is wrong

@@ -21,7 +21,7 @@ from jobs.registry import kind_named
 
 logger = logging.getLogger(__name__)
 stop_requested = threading.Event()
-"""Set when this process was asked to stop: the running job is then given back within a chunk."""
+"""Set when this process was asked to stop: the running job is then put back within a chunk."""
 
 LOG_LINES = 200
 RATE_WINDOW = 30.0  # seconds
@@ -73,7 +73,7 @@ class JobContext:
         """A ``Progress``: called at least once per chunk; this is where the work is stopped.
 
         Raises:
-            Interrupted: it was cancelled, or given to another worker, or this one is stopping.
+            Interrupted: it was cancelled, or taken over by another worker, or this worker is stopping.
         """
         now = time.monotonic()
         if total != self.total or done < self.done:

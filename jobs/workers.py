@@ -59,7 +59,7 @@ class Watchdog(threading.Thread):
 
 
 def work(*, burst: bool = False, with_parent: bool = False, interval: float = 1.0) -> None:
-    """Work until told to stop (SIGTERM or SIGINT: the running job is given back within a chunk).
+    """Work until told to stop (SIGTERM or SIGINT: the running job is put back within a chunk).
 
     ``burst`` ends when nothing is queued; ``with_parent`` ends when the parent process does.
     """

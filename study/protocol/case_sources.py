@@ -244,14 +244,14 @@ class PairSource:
 def _arm_names(attacks: list[Attack]) -> Iterator[str]:
     """``perturbed`` for the first; ``universal`` and ``perturbed-l2-4`` for others; numbered where two agree."""
     taken: set[str] = set()
-    for place, attack in enumerate(attacks):
+    for position, attack in enumerate(attacks):
         name = "perturbed"
-        if place:
+        if position:
             family = "universal" if attack.kind == Attack.Kind.UNIVERSAL else "perturbed"
             budget = "" if attack.budget is None else f"-{attack.budget:g}"
             name = "universal" if family == "universal" else f"perturbed-{attack.norm}{budget}"
             if name in taken:
-                name = f"{name}-{place + 1}"
+                name = f"{name}-{position + 1}"
         taken.add(name)
         yield name
 

@@ -11,11 +11,11 @@ PY := $(VENV)/bin/python
 SERVE ?= 1
 PORT ?= 8000
 
-.PHONY: help check install install-dev demo serve test test-fast test-services lint bench requirements clean
+.PHONY: help check install install-dev demo serve test test-fast test-services lint bench docs requirements clean
 
 help:
 	@sed -n '1,3p' Makefile | cut -c3-
-	@echo 'make install / serve / lint / requirements / bench-NAME'
+	@echo 'Further targets: docs/development.md'
 
 check:
 	@scripts/check.sh "$(PYTHON)"
@@ -51,6 +51,7 @@ lint: install-dev
 	$(VENV)/bin/djade --check --target-version 5.2 $$(git ls-files 'templates/*.html')
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/vulture
 	$(PY) manage.py makemigrations --check --dry-run
 
 test: install-dev lint
@@ -62,7 +63,7 @@ test-fast: install-dev
 
 test-services: install-dev
 	@OMP_NUM_THREADS=1 scripts/services.sh run $(PY) -m pytest -p tests.on_services -n 2 --dist worksteal tests/study tests/jobs \
-	  --deselect tests/study/test_blinding_audit.py::test_a_planted_leak_is_found $(PYTEST_ARGS)
+	  --deselect tests/study/blinding/test_audit.py::test_a_planted_leak_is_found $(PYTEST_ARGS)
 
 bench-attacks: install-dev
 	@scripts/bench-peers.sh $(PY) >&2
@@ -72,6 +73,9 @@ bench: $(patsubst benchmarks/%.py,bench-%,$(wildcard benchmarks/*.py))
 
 bench-%: install-dev
 	@$(PY) benchmarks/$*.py $(BENCH_ARGS)
+
+docs: install
+	$(PY) scripts/reference.py
 
 requirements: install-dev
 	$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.in -o requirements.txt

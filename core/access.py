@@ -1,6 +1,6 @@
-"""Who may come in: one predicate per role, and of each a guard for pages and one for the interface for programs.
+"""Who may see what: one predicate per role, and for each role a guard for pages and a permission for the API.
 
-A superuser counts as an admin. A person either reads or sees what was made, and never both: a reader gets 403 from
+A superuser counts as an admin. A person either reads a study or sees its arms, never both: a reader gets 403 from
 every page that could show what was done to a patch.
 """
 
@@ -21,12 +21,12 @@ View = Callable[..., HttpResponse]
 
 
 def is_reader(user: Any) -> bool:
-    """A reader sees reading pages alone."""
+    """Sees the reading pages only."""
     return user.is_authenticated and not user.is_superuser and user.role == User.Role.READER
 
 
 def is_researcher(user: Any) -> bool:
-    """May see what was done to a patch: researchers and admins."""
+    """May see arms, that is, what was done to a patch: researchers and admins."""
     return user.is_authenticated and (user.is_superuser or user.role in User.SEES_ARMS)
 
 
@@ -53,7 +53,7 @@ def researcher_page(view: View) -> View:
 
 
 def admin_page(view: View) -> View:
-    """For admins: studies and readers."""
+    """For admins alone: building studies, inviting readers."""
     return _guard(is_admin, view)
 
 
@@ -65,9 +65,9 @@ class IsResearcher(permissions.BasePermission):
 
 
 class IsAdminOrReads(permissions.BasePermission):
-    """Researchers may look; admins may do."""
+    """Researchers may read; admins may also write."""
 
-    message = "Studies and readers are the admins'."
+    message = "Only admins may change studies and readers."
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return is_researcher(request.user) if request.method in permissions.SAFE_METHODS else is_admin(request.user)

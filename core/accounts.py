@@ -1,4 +1,4 @@
-"""Signing in and out, tokens for programs, and whether the server is well."""
+"""Signing in and out, tokens for programs, and the health check."""
 
 from django.contrib import messages
 from django.contrib.auth.views import LoginView, LogoutView
@@ -14,11 +14,15 @@ from core.version import code_version
 
 
 class SignIn(LoginView):
+    """The sign-in page."""
+
     template_name = "core/sign_in.html"
     redirect_authenticated_user = True
 
 
 class SignOut(LogoutView):
+    """Sign out, by POST."""
+
     http_method_names = ["post", "options"]
 
 
@@ -37,14 +41,14 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @researcher_page
 def token(request: HttpRequest) -> HttpResponse:
-    """One token per person; a new one ends the one before. It is shown when it is made."""
-    made = None
+    """One token per person, shown once; a new one replaces it."""
+    new_token = None
     if request.method == "POST":
         Token.objects.filter(user=request.user).delete()
         if request.POST.get("what") == "new":
-            made = Token.objects.create(user=request.user)
+            new_token = Token.objects.create(user=request.user)
         else:
-            messages.success(request, "The token was taken back.")
+            messages.success(request, "The token was revoked.")
             return redirect("token")
-    context = {"made": made, "has_one": Token.objects.filter(user=request.user).exists()}
+    context = {"new_token": new_token, "has_token": Token.objects.filter(user=request.user).exists()}
     return render(request, "core/token.html", context)

@@ -1,4 +1,4 @@
-"""People in the stock admin."""
+"""People in Django's admin."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin

@@ -1,4 +1,4 @@
-"""What every part of the interface for programs shares: reading rows, how an error reads, the served documentation."""
+"""What all API views share: lists and rows, errors, the served documentation."""
 
 from typing import Any
 
@@ -19,13 +19,13 @@ class Conflict(exceptions.APIException):
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
-    """``InvalidInput`` is a 400 that names its field where it has one; what comes too early is a 409."""
+    """``InvalidInput`` becomes a 400 that names its field, if it has one; ``NotYet`` becomes a 409."""
     if isinstance(error, NotYet):
         error = Conflict(str(error))
     elif isinstance(error, InvalidInput):
         error = exceptions.ValidationError({error.field or "detail": [error.message]})
     elif isinstance(error, ProtectedError):
-        error = Conflict("Something else still needs it.")
+        error = Conflict("It is still in use by something else.")
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     return exception_handler(error, context)
@@ -43,6 +43,6 @@ class Rows(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericVie
 
 
 class ApiDocs(SpectacularSwaggerSplitView):
-    """Swagger UI from the sidecar, within the policy: no inline script or style."""
+    """The API's documentation: Swagger UI without inline script or style, as the CSP demands."""
 
     template_name = "core/api.html"

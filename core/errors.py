@@ -1,4 +1,4 @@
-"""What every wing raises when its input is wrong, and how long work tells how far it is."""
+"""The error that every wing raises for wrong input, and the signature by which long work reports progress."""
 
 from collections.abc import Callable
 
@@ -14,9 +14,9 @@ def stage(progress: Progress, number: int, count: int) -> Progress:
 class InvalidInput(ValueError):
     """Input from outside that cannot be used.
 
-    The message names the file or row (``field`` the setting), says what is wrong with it and what to do. Nothing has
+    The message names the file or row (``field`` names the setting), says what is wrong and what to do. Nothing has
     been changed when it is raised. Commands print it and exit non-zero; pages show ``message`` beside ``field``; the
-    interface for programs answers 400 with both.
+    API answers 400 with both.
     """
 
     def __init__(self, message: str, *, field: str = "") -> None:
@@ -28,8 +28,8 @@ class InvalidInput(ValueError):
 
 
 class NotYet(InvalidInput):
-    """A sound request at the wrong time, such as results before unblinding; the interface answers 409."""
+    """A valid request at the wrong time, such as results before unblinding; the API answers 409."""
 
 
 def no_progress(done: int, total: int) -> None:
-    """The default ``progress``: say nothing."""
+    """The default ``progress``: report nothing."""

@@ -1,4 +1,4 @@
-"""Figures under BLINDSPOT_HOME/figures, named by the content they show: a second look does not compute again."""
+"""Figures under BLINDSPOT_HOME/figures. Each is named by the hash of its content, so it is drawn only once."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ def content_key(**content: Any) -> str:
 
 
 def cached(name: str, make: Callable[[], bytes]) -> Path:
-    """The file of that name, made now if it is not there. Written aside and moved: nobody sees half of it."""
+    """The file of that name, made now if it does not exist."""
     path = folder() / name
     if not path.exists():
         write(path, make())
@@ -31,6 +31,7 @@ def cached(name: str, make: Callable[[], bytes]) -> Path:
 
 
 def write(path: Path, data: bytes) -> None:
+    """Write a file in one step: others see the old file or the whole new one."""
     handle, aside = tempfile.mkstemp(dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

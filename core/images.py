@@ -1,6 +1,6 @@
-"""Stored images: the one PNG encoder, and the one decoder, which first checks that these are the stored bytes.
+"""Stored images: the one PNG encoder, and the one decoder, which checks the SHA-256 first.
 
-Every image that this project shows, judges or exports is read here, through its SHA-256.
+Every image that this project shows, judges or exports is read here.
 """
 
 import hashlib
@@ -21,8 +21,8 @@ SMALL_FILE = 1
 def encode_png(pixels: NDArray[Any], *, compress_level: int = 0) -> bytes:
     """PNG of uint8 (h, w, 3), or of bool (h, w) with one bit per pixel; lossless.
 
-    Without compression (the default, for everything a reader is shown) equal size in pixels gives equal length in
-    bytes: a compressed file would be longer for a perturbed picture than for its original, and so tell the arms apart.
+    By default nothing is compressed, so images of equal size in pixels have files of equal length. Compressed, a
+    perturbed image would be longer than its original, and the length would tell the arms apart.
     """
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", compress_level=compress_level)

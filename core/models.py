@@ -25,11 +25,11 @@ class User(AbstractUser):
         return user
 
     def save(self, *args, **kwargs):
-        """Whoever leaves the office is remembered: what they saw there, they cannot read."""
-        in_office = self.role in self.SEES_ARMS or self.is_superuser
-        if getattr(self, "_could_see_arms", False) and not in_office:
+        """Note when somebody loses a role that sees arms: they may not read what they may have seen."""
+        sees_arms = self.role in self.SEES_ARMS or self.is_superuser
+        if getattr(self, "_could_see_arms", False) and not sees_arms:
             self.arms_seen_until = timezone.now()
             if kwargs.get("update_fields") is not None:
                 kwargs["update_fields"] = {*kwargs["update_fields"], "arms_seen_until"}
-        self._could_see_arms = in_office
+        self._could_see_arms = sees_arms
         super().save(*args, **kwargs)

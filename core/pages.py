@@ -1,4 +1,4 @@
-"""What pages share: how an error finds its field, pages of a list, settings in words, stored images."""
+"""What pages share: errors beside their fields, lists in pages, settings in words, stored images."""
 
 import logging
 from typing import Any
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 PAGE = 50
 form_methods = require_http_methods(["GET", "HEAD", "POST"])
-"""What a page with a form answers to."""
+"""The methods of a page with a form."""
 
 
 def actor(request: HttpRequest) -> str:
@@ -26,7 +26,7 @@ def actor(request: HttpRequest) -> str:
 
 
 def show_error(form: forms.Form, error: InvalidInput) -> None:
-    """Beside its field where the form has that; else above the form."""
+    """Show the error beside its field if the form has that field, else above the form."""
     field = error.field if error.field in form.fields else None
     text = error.message if field else str(error)
     form.add_error(field, text[:1].upper() + text[1:])
@@ -37,7 +37,7 @@ def paged(request: HttpRequest, rows: QuerySet | list) -> Page:
 
 
 def in_words(settings: dict[str, Any]) -> dict[str, str]:
-    """Settings as a person reads them: nested ones in rows of their own, nothing that was left open."""
+    """Settings as a person reads them: nested ones in rows of their own, empty ones left out."""
     words: dict[str, str] = {}
     for name, value in settings.items():
         name = str(name).replace("_", " ")
@@ -61,7 +61,10 @@ def _in_words(value: Any) -> str:
 
 
 def image_response(name: str | None, sha256: str) -> HttpResponse:
-    """A stored image; its bytes never change, so a browser may keep them for itself. Changed or gone: 404, logged."""
+    """A stored image, which a browser may cache because its bytes never change.
+
+    A missing or changed file gives 404 and a line in the log.
+    """
     try:
         content = read_bytes(name, sha256=sha256)
     except InvalidInput as error:

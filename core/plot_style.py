@@ -1,4 +1,4 @@
-"""One look for all figures, and how they become the same bytes every time."""
+"""The style of all figures, and how to save them so that equal figures give equal bytes."""
 
 import io
 from typing import Any
@@ -7,14 +7,13 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, BLACK, GREY = (
+# From the palette of Okabe and Ito, which colour-blind people can tell apart.
+BLUE, ORANGE, GREEN, VERMILION, SKY, BLACK, GREY = (
     "#0072B2",
     "#E69F00",
     "#009E73",
     "#D55E00",
-    "#CC79A7",
     "#56B4E9",
-    "#F0E442",
     "#000000",
     "#7F7F7F",
 )

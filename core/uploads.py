@@ -1,4 +1,4 @@
-"""Files that came through the browser: kept in the file store until their job is done, unpacked with care."""
+"""Uploaded zip files: stored until their job is done, then unpacked safely; and folders that pages may import."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ _IGNORED = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
 
 
 def keep(file: Any) -> str:
-    """Store an uploaded zip file under a name of ours; the name.
+    """Store an uploaded zip file under a random name; returns that name.
 
     Raises:
         InvalidInput: it is not a zip file, or larger than ``UPLOAD_MAX_BYTES``.
@@ -45,13 +45,12 @@ def forget(name: str) -> None:
 
 @contextlib.contextmanager
 def unpacked(name: str, *, marker: str, called: str) -> Iterator[Path]:
-    """The folder of a kept zip file that holds ``marker``, unpacked for the time of the block.
+    """Unpack a stored zip file for the time of the block; yields the folder that holds ``marker``.
 
     Raises:
         InvalidInput: the upload has gone, is damaged, encrypted, too large, names files outside itself, or does not
-            hold
-            ``marker`` at its top or in its one folder. What the block raises names the file ``called`` rather than
-            the folder it was unpacked to.
+            hold ``marker`` at its top or in its only folder. An error that the block raises is passed on with the
+            name ``called`` in place of the temporary folder.
     """
     with tempfile.TemporaryDirectory(prefix="blindspot-upload-") as folder:
         try:
@@ -61,13 +60,11 @@ def unpacked(name: str, *, marker: str, called: str) -> Iterator[Path]:
             raise InvalidInput(f"{called}: the upload is no longer there; upload it again.") from None
         except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as error:
             raise InvalidInput(f"{called} could not be unpacked: {error}.") from error
-        found = _holding(Path(folder), marker, called)
+        top = _holding(Path(folder), marker, called)
         try:
-            yield found
+            yield top
         except InvalidInput as error:
-            raise InvalidInput(
-                str(error).replace(f"{found}{os.sep}", f"{called}: ").replace(str(found), called)
-            ) from error
+            raise InvalidInput(str(error).replace(f"{top}{os.sep}", f"{called}: ").replace(str(top), called)) from error
 
 
 def _unpack(archive: zipfile.ZipFile, folder: Path, called: str) -> None:
@@ -96,29 +93,29 @@ def _ignored(name: str) -> bool:
 
 
 def _holding(folder: Path, marker: str, called: str) -> Path:
-    """Where ``marker`` lies: at the top, or in the only folder."""
+    """The folder that holds ``marker``: the top one, or the only one in it."""
     inside = sorted(folder.iterdir())
-    for place in (folder, *(one for one in inside if one.is_dir() and len(inside) == 1)):
-        if (place / marker).is_file():
-            return place
-    found = ", ".join(one.name for one in inside[:5]) or "nothing"
-    raise InvalidInput(f"{called} has no {marker} at its top or in its one folder; it holds {found}.")
+    for candidate in (folder, *(path for path in inside if path.is_dir() and len(inside) == 1)):
+        if (candidate / marker).is_file():
+            return candidate
+    content = ", ".join(path.name for path in inside[:5]) or "nothing"
+    raise InvalidInput(f"{called} has no {marker} at its top or in its one folder; it holds {content}.")
 
 
 def allowed_path(path: str, *, field: str = "path") -> Path:
     """A folder on the server that pages may read: inside one of ``IMPORT_ROOTS``, links followed.
 
     Raises:
-        InvalidInput: outside them (whether or not it exists is not told), or missing.
+        InvalidInput: outside them (without saying whether it exists), or missing.
     """
     roots = [Path(root).resolve() for root in settings.IMPORT_ROOTS]
-    found = (roots[0] / path).resolve() if roots else Path(path).resolve()
-    if not any(found.is_relative_to(root) for root in roots):
+    folder = (roots[0] / path).resolve() if roots else Path(path).resolve()
+    if not any(folder.is_relative_to(root) for root in roots):
         raise InvalidInput(
             f"pages read only folders inside {', '.join(map(str, roots)) or 'no folder at all'}. "
             "Put it there, or name another folder in IMPORT_ROOTS, or use the command line.",
             field=field,
         )
-    if not found.is_dir():
-        raise InvalidInput(f"there is no folder {found}.", field=field)
-    return found
+    if not folder.is_dir():
+        raise InvalidInput(f"there is no folder {folder}.", field=field)
+    return folder

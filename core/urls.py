@@ -1,4 +1,4 @@
-"""Addresses of signing in and out, and of the state of the server."""
+"""Addresses: signing in and out, the token, the health check."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Which code made a row: the version that every result carries."""
+"""The version of the code, which every stored result carries."""
 
 import functools
 import subprocess

@@ -9,10 +9,10 @@ from django.db import models
 
 
 class Job(models.Model):
-    """The truth about a piece of work; a task queue carries nothing but its id and attempt.
+    """All that is known about a piece of work; the task queue carries only its id and attempt.
 
-    ``attempt`` fences: a worker writes only while its own attempt is the current one, so that one which was given up
-    for dead and is not cannot undo what its successor does.
+    ``attempt`` is a fence: a worker writes only while its own attempt is the current one. A slow worker that was taken
+    for lost can therefore not undo what its successor does.
     """
 
     class State(models.TextChoices):

@@ -1,4 +1,4 @@
-"""Watching, stopping and retrying work."""
+"""Pages: the list of jobs, one job with its progress, cancelling and retrying."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -17,6 +17,7 @@ from jobs.registry import kind_named
 @require_safe
 @researcher_page
 def jobs(request: HttpRequest) -> HttpResponse:
+    """All jobs and the running workers."""
     page = paged(request, selectors.jobs())
     rows = [{"job": job} | selectors.progress_of(job) for job in page]
     context = {"rows": rows, "page": page, "workers": selectors.workers()}
@@ -26,18 +27,19 @@ def jobs(request: HttpRequest) -> HttpResponse:
 @require_safe
 @researcher_page
 def job(request: HttpRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(Job.objects.select_related("parent"), pk=pk)
+    """One job: its request, progress, results and log."""
+    job = get_object_or_404(Job.objects.select_related("parent"), pk=pk)
     context = {
-        "job": found,
-        "progress": selectors.state_of(found),
-        "parts": [{"job": part} | selectors.progress_of(part) for part in found.parts.order_by("part")],
+        "job": job,
+        "progress": selectors.state_of(job),
+        "parts": [{"job": part} | selectors.progress_of(part) for part in job.parts.order_by("part")],
         "workers": selectors.workers(),
-        "made": made_by(found),
-        # Without the file store's own name of an uploaded file.
-        "arguments": in_words({key: value for key, value in found.arguments.items() if key != "upload"}),
-        "result": in_words(found.result or {}),
-        "can_retry": found.state in (Job.State.FAILED, Job.State.CANCELLED),
-        "can_cancel": found.is_active and found.state != Job.State.CANCELLING,
+        "links": links_to_results(job),
+        # An uploaded file's name in the file store means nothing to people.
+        "arguments": in_words({key: value for key, value in job.arguments.items() if key != "upload"}),
+        "result": in_words(job.result or {}),
+        "can_retry": job.state in (Job.State.FAILED, Job.State.CANCELLED),
+        "can_cancel": job.is_active and job.state != Job.State.CANCELLING,
     }
     return render(request, "jobs/job.html", context)
 
@@ -45,12 +47,14 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @researcher_page
 def job_state(request: HttpRequest, pk: int) -> JsonResponse:
+    """The job's state and progress as JSON, for the page that watches it."""
     return JsonResponse(selectors.state_of(get_object_or_404(Job, pk=pk)))
 
 
 @require_POST
 @researcher_page
 def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    """Stop the job within a chunk."""
     services.cancel(job=get_object_or_404(Job, pk=pk))
     return redirect(reverse("jobs:job", args=[pk]))
 
@@ -58,6 +62,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @researcher_page
 def retry(request: HttpRequest, pk: int) -> HttpResponse:
+    """Try a failed or cancelled job again; finished chunks are kept."""
     try:
         services.retry(job=get_object_or_404(Job, pk=pk))
     except InvalidInput as error:
@@ -65,10 +70,12 @@ def retry(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect(reverse("jobs:job", args=[pk]))
 
 
-def made_by(job: Job) -> list[dict[str, str]]:
-    """Links to what a finished job made, as far as it still exists."""
-    links = kind_named(job.kind).links
-    if not job.result or links is None:
+def links_to_results(job: Job) -> list[dict[str, str]]:
+    """Links to the results of a finished job, as far as they still exist."""
+    kind = kind_named(job.kind)
+    if not job.result or kind.links is None:
         return []
-    made = links(job.arguments, job.result)
-    return [{"text": link.text, "url": reverse(link.address, args=link.args)} for link in made]
+    return [
+        {"text": link.text, "url": reverse(link.address, args=link.args)}
+        for link in kind.links(job.arguments, job.result)
+    ]

@@ -1,8 +1,9 @@
 """The task queue (django-tasks), and what has to be repaired around it, in one place.
 
-A queue carries nothing but a job's number and attempt; the job's own row holds the truth (docs/decisions/0005). Two
-things are mended here: a message may be lost (``message_waits``), and the database engine leaves the task of a killed
-worker RUNNING for ever (``close_message``). With Django 6 ``django_tasks`` becomes ``django.tasks``.
+The queue carries only a job's id and attempt; everything else stands on the job's own row
+(docs/decisions/0005-jobs-keep-their-state-on-their-own-row.md). Two things are repaired here. A message may be lost:
+``message_waits`` tells ``services.reap``, which sends it again. The database engine leaves the task of a killed worker
+RUNNING for ever: ``close_message`` marks it as failed. With Django 6 ``django_tasks`` becomes ``django.tasks``.
 """
 
 from django.utils.module_loading import import_string
@@ -11,11 +12,11 @@ from django_tasks.base import TaskResultStatus
 from django_tasks.exceptions import TaskResultDoesNotExist
 
 TASK = "jobs.tasks.run_job"
-"""Named, not imported: who puts work into the queue does not depend on what does it."""
+"""Named, not imported: code that submits jobs does not depend on the code that runs them."""
 
 
 def send(job_id: int, attempt: int) -> str:
-    """Put an attempt into the queue; the queue's own name for it."""
+    """Put an attempt into the queue; returns the queue's own id for it."""
     return str(import_string(TASK).enqueue(job_id=job_id, attempt=attempt).id)
 
 
@@ -28,7 +29,7 @@ def message_waits(task_id: str) -> bool:
 
 
 def close_message(task_id: str) -> None:
-    """Say that a killed worker's task failed; RQ tidies up itself."""
+    """Mark a killed worker's task as failed; RQ does so by itself."""
     try:
         row = getattr(default_task_backend.get_result(task_id), "db_result", None) if task_id else None
     except TaskResultDoesNotExist:

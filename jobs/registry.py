@@ -1,4 +1,4 @@
-"""What can be done as a job. Each wing registers its kinds in its ``tasks`` module, found at start."""
+"""The kinds of jobs. Each wing registers its own in its ``tasks`` module, which is imported at start."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ Work = Callable[..., dict[str, Any]]
 class Kind:
     """``work(context, **arguments)`` returns a JSON object. It must be safe to call again after being cut off.
 
-    ``unit`` names what progress counts. ``divisible`` work also takes ``part=(i, n)``: the i-th of n shares of its
-    chunks; after all of them the whole is called once more without ``part``, finds every chunk made, and sums up.
+    ``unit`` names what progress counts. ``divisible`` work also takes ``part=(i, n)``, the i-th of n shares of its
+    chunks. After all parts it is called once more without ``part``, with every chunk in place, and sums up.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a finished job made, as a page names it: its text, and the name and arguments of its address."""
+    """A link to a result of a finished job: its text, and the name and arguments of its address."""
 
     text: str
     address: str
@@ -50,7 +50,7 @@ def job(
     """Register the decorated function as the work of a kind of job.
 
     ``cleanup(**arguments)`` is called when a job of this kind is done; until then it may be retried.
-    ``links(arguments, result)`` names what a finished job made, as far as it still exists.
+    ``links(arguments, result)`` gives links to the results of a finished job, as far as they still exist.
     """
 
     def register(work: Work) -> Work:

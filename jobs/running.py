@@ -1,4 +1,4 @@
-"""One attempt at a job: claim it, keep its heart beating while it works, stop when asked, write how it ended."""
+"""One attempt at a job: claim it, send heartbeats while it works, stop when asked, write how it ended."""
 
 import logging
 import os
@@ -19,9 +19,9 @@ from jobs import services
 from jobs.models import Job
 from jobs.registry import kind_named
 
-logger = logging.getLogger("model.jobs")
+logger = logging.getLogger(__name__)
 stop_requested = threading.Event()
-"""Set when this process was asked to stop: the running job is then given back within a chunk."""
+"""Set when this process was asked to stop: the running job is then put back within a chunk."""
 
 LOG_LINES = 200
 RATE_WINDOW = 30.0  # seconds
@@ -36,7 +36,7 @@ class Cancelled(Interrupted):
 
 
 class Lost(Interrupted):
-    """This attempt was given up for dead, and another has been started."""
+    """This attempt was taken for lost, and another has been started."""
 
 
 class Stopping(Interrupted):
@@ -48,10 +48,10 @@ def worker_name() -> str:
 
 
 class JobContext:
-    """What work may do with its job: say how far it is, say a line, be stopped.
+    """What work may do with its job: report progress, log a line, be stopped.
 
-    The work's own thread writes nothing to the job's row (it may be inside a transaction that is rolled back): the
-    heartbeat's thread does, with a connection of its own.
+    The work's own thread writes nothing to the job's row, because it may be inside a transaction that is rolled back.
+    The heartbeat's thread writes, with a connection of its own.
     """
 
     def __init__(self, job: Job) -> None:
@@ -73,7 +73,7 @@ class JobContext:
         """A ``Progress``: called at least once per chunk; this is where the work is stopped.
 
         Raises:
-            Interrupted: it was cancelled, or given to another worker, or this one is stopping.
+            Interrupted: it was cancelled, or taken over by another worker, or this worker is stopping.
         """
         now = time.monotonic()
         if total != self.total or done < self.done:
@@ -102,7 +102,7 @@ class JobContext:
 
 
 class _LogTail(logging.Handler):
-    """What the program logs while the job runs becomes the job's log; other threads' words stay out."""
+    """Copies what the job's own thread logs to the job's log."""
 
     def __init__(self, context: JobContext) -> None:
         super().__init__(logging.INFO)
@@ -114,11 +114,14 @@ class _LogTail(logging.Handler):
             self.context.log(record.getMessage())
 
 
-class _Heart(threading.Thread):
-    """Beats while the work computes (torch lets go of the interpreter), and hears what was asked of the job."""
+class _Heartbeat(threading.Thread):
+    """Writes the job's heartbeat and progress while the work computes, and sees whether the job was cancelled.
+
+    A thread is enough: torch releases the interpreter while it computes.
+    """
 
     def __init__(self, context: JobContext) -> None:
-        super().__init__(name=f"heart of job {context.job.pk}", daemon=True)
+        super().__init__(name=f"heartbeat of job {context.job.pk}", daemon=True)
         self.context = context
         self.ended = threading.Event()
 
@@ -126,19 +129,19 @@ class _Heart(threading.Thread):
         try:
             while not self.ended.wait(settings.JOBS_HEARTBEAT_SECONDS):
                 try:
-                    self.beat()
-                except DatabaseError as error:  # busy or away: the next beat tries again
+                    self.send()
+                except DatabaseError as error:  # busy or away: the next heartbeat tries again
                     logger.warning("job %s: a heartbeat was missed (%s)", self.context.job.pk, error)
                     connection.close()
         finally:
             connection.close()
 
-    def beat(self) -> None:
+    def send(self) -> None:
         job, context = self.context.job, self.context
-        mine = Job.objects.filter(pk=job.pk, attempt=job.attempt, state__in=Job.HELD)
-        if not mine.update(heartbeat_at=Now(), **context.written()):
+        this_attempt = Job.objects.filter(pk=job.pk, attempt=job.attempt, state__in=Job.HELD)
+        if not this_attempt.update(heartbeat_at=Now(), **context.written()):
             context.interruption = Lost
-        elif mine.filter(state=Job.State.CANCELLING).exists():
+        elif this_attempt.filter(state=Job.State.CANCELLING).exists():
             context.interruption = Cancelled
 
     def stop(self) -> None:
@@ -158,26 +161,26 @@ def _claim(job_id: int, attempt: int) -> Job | None:
 
 
 def run_attempt(job_id: int, attempt: int) -> str:
-    """Do the work of this attempt, unless it is out of date. Returns the state in which the job was left."""
+    """Do the work of this attempt, unless it is out of date. Returns the state in which the job is left."""
     job = _claim(job_id, attempt)
     if job is None:
         return "out of date"
     context = JobContext(job)
     context.log(f"Attempt {attempt} on {job.worker}.")
-    tail, heart = _LogTail(context), _Heart(context)
-    loggers = [logging.getLogger(name) for name in ("model", "attacks", "study")]
-    levels = [one.level for one in loggers]
-    for one in loggers:
-        one.addHandler(tail)
-        one.setLevel(min(one.getEffectiveLevel(), logging.INFO))
-    heart.start()
+    log_tail, heartbeat = _LogTail(context), _Heartbeat(context)
+    loggers = [logging.getLogger(name) for name in ("core", "jobs", "model", "attacks", "study")]
+    levels = [wing.level for wing in loggers]
+    for wing in loggers:
+        wing.addHandler(log_tail)
+        wing.setLevel(min(wing.getEffectiveLevel(), logging.INFO))
+    heartbeat.start()
     try:
         outcome = _work(context)
     finally:
-        for one, level in zip(loggers, levels):
-            one.removeHandler(tail)
-            one.setLevel(level)
-        heart.stop()
+        for wing, level in zip(loggers, levels):
+            wing.removeHandler(log_tail)
+            wing.setLevel(level)
+        heartbeat.stop()
     return _write_end(context, *outcome)
 
 
@@ -206,14 +209,14 @@ def _work(context: JobContext) -> tuple[str, dict[str, Any] | None, str]:
 
 
 def _write_end(context: JobContext, state: str, result: dict[str, Any] | None, error: str) -> str:
-    """Write the end, if this attempt still has the job. A failing database is tried again while there is hope."""
+    """Write the end, if this attempt still has the job. Tries again until the heartbeat would be stale."""
     deadline = time.monotonic() + settings.JOBS_STALE_SECONDS
     while True:
         try:
             return _write_end_once(context, state, result, error)
         except DatabaseError:
             if time.monotonic() > deadline:
-                raise  # the heart has stopped: another attempt will find the work done and write its end
+                raise  # the heartbeat is stale by now: another attempt sees that the work is done and writes its end
             connection.close()
             time.sleep(0.5)
 

@@ -12,8 +12,8 @@ from jobs.services import stale_after
 
 def jobs(*, whole: bool = True) -> QuerySet[Job]:
     """Newest first; with ``whole``, without the parts of divided jobs."""
-    found = Job.objects.select_related("requested_by").defer("log")
-    return found.filter(parent=None) if whole else found
+    rows = Job.objects.select_related("requested_by").defer("log")
+    return rows.filter(parent=None) if whole else rows
 
 
 def workers() -> QuerySet[JobWorker]:
@@ -73,7 +73,7 @@ def state_of(job: Job) -> dict[str, Any]:
 
 
 def made_before(model: type[Model], name: str, job: Job) -> Any | None:
-    """What an earlier attempt of this job had finished when its worker was lost, before it could say so."""
+    """The row that an earlier attempt of this job finished before its worker was lost; None if there is none."""
     if job.attempt == 1 or job.started_at is None:
         return None
     return model._default_manager.filter(name=name, created_at__gte=job.started_at, created_by=job.requested_by).first()

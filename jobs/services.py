@@ -1,4 +1,4 @@
-"""Asking for work, stopping it, trying again, and finding work whose worker has gone."""
+"""Submitting jobs, cancelling and retrying them, and putting back jobs whose worker is lost."""
 
 from datetime import timedelta
 from functools import partial
@@ -19,19 +19,19 @@ MAX_PARTS = 256
 
 
 def stale_after() -> timedelta:
-    """A heart that has not beaten for so long has stopped."""
+    """Heartbeats older than this are stale."""
     return timedelta(seconds=settings.JOBS_STALE_SECONDS)
 
 
 @transaction.atomic
 def submit(*, kind: str, arguments: dict[str, Any], requested_by: Any = None, title: str = "", parts: int = 1) -> Job:
-    """Ask for work; a worker will take it. ``arguments`` are JSON values.
+    """Put a job into the queue, where a worker takes it. ``arguments`` are JSON values.
 
-    With ``parts`` > 1 the chunks of divisible work are dealt to so many jobs, for as many workers; the job returned
-    waits for them and then sums up.
+    With ``parts`` > 1 the chunks of divisible work are shared out among as many jobs, one for each worker. The job
+    returned waits for them and then sums up.
 
     Raises:
-        InvalidInput: an unknown kind, or parts that this kind cannot be dealt into.
+        InvalidInput: an unknown kind, or a number of parts that this kind cannot be divided into.
     """
     what = kind_named(kind)
     if not 1 <= parts <= MAX_PARTS:
@@ -60,7 +60,7 @@ def submit(*, kind: str, arguments: dict[str, Any], requested_by: Any = None, ti
 
 
 def _enqueue(job: Job) -> None:
-    """Hand the current attempt to the task queue once the row can be seen. If that fails, ``reap`` does it later."""
+    """Send the current attempt to the task queue after the commit. If that fails, ``reap`` sends it later."""
     Job.objects.filter(pk=job.pk).update(queued_at=Now())
     transaction.on_commit(partial(_send, job.pk, job.attempt), robust=True)
 
@@ -71,7 +71,7 @@ def _send(job_id: int, attempt: int) -> None:
 
 
 def locked(job: Job) -> Job:
-    """The row, locked; its parent's before it, so that two who each lock both cannot wait for one another."""
+    """The row, locked; its parent's row first. All lock in this order, so that there is no deadlock."""
     if job.parent_id is not None:
         Job.objects.select_for_update().get(pk=job.parent_id)
     return Job.objects.select_for_update().get(pk=job.pk)
@@ -79,7 +79,7 @@ def locked(job: Job) -> Job:
 
 @transaction.atomic
 def cancel(*, job: Job) -> Job:
-    """Stop: at once where no worker has it, within a chunk where one has. A job that has ended stays as it is."""
+    """Stop a job: at once if no worker has it, else within a chunk. A job that has ended stays as it is."""
     job = locked(job)
     if job.state in (Job.State.QUEUED, Job.State.WAITING):
         end(job, Job.State.CANCELLED)
@@ -93,7 +93,7 @@ def cancel(*, job: Job) -> Job:
 
 @transaction.atomic
 def retry(*, job: Job) -> Job:
-    """Try a failed or cancelled job again; what its chunks have made stays and is not made twice.
+    """Try a failed or cancelled job again; finished chunks are kept and not computed again.
 
     Raises:
         InvalidInput: it is active, or done.
@@ -124,7 +124,7 @@ def _requeue(job: Job, *, state: str = Job.State.QUEUED) -> None:
 
 
 def end(job: Job, state: str, *, result: dict[str, Any] | None = None, error: str = "") -> None:
-    """Write how a job ended; its parent goes on when it was the last part. Call inside a transaction."""
+    """Write how a job ended; after the last part, its parent is queued. Call inside a transaction."""
     job.state, job.result, job.error = state, result, error
     job.rate = None
     if state == Job.State.DONE:
@@ -152,7 +152,7 @@ def _after_part(part: Job, parent_id: int) -> None:
 
 
 def release(job: Job, *, reason: str) -> None:
-    """Give a job back unharmed, for the next worker: this one was asked to stop. Call inside a transaction."""
+    """Put a job back for the next worker, because this one was asked to stop. Call inside a transaction."""
     job.log = _with_line(job.log, reason)
     _requeue(job)
 
@@ -162,30 +162,32 @@ def _with_line(log: str, line: str) -> str:
 
 
 def reap() -> list[Job]:
-    """Find work whose heart has stopped, and messages that were lost; put both back. Any worker may call it.
+    """Put back jobs whose heartbeat is stale, and send lost messages again. Any worker may call it.
 
     Returns:
-        the jobs that were taken from a worker that vanished.
+        the jobs that were taken from a lost worker.
     """
-    taken = []
+    taken_back = []
     for candidate in Job.objects.filter(state__in=Job.HELD, heartbeat_at__lt=Now() - stale_after()):
         with transaction.atomic():
-            # Somebody else may have been quicker, or the heart may have beaten again.
+            # Another worker may have been quicker, or a heartbeat may have come after all.
             job = locked(candidate)
-            still = Job.objects.filter(pk=job.pk, state__in=Job.HELD, heartbeat_at__lt=Now() - stale_after())
-            if job.attempt != candidate.attempt or not still.exists():
+            still_stale = Job.objects.filter(pk=job.pk, state__in=Job.HELD, heartbeat_at__lt=Now() - stale_after())
+            if job.attempt != candidate.attempt or not still_stale.exists():
                 continue
-            _bury(job)
-            taken.append(job)
+            _end_lost_attempt(job)
+            taken_back.append(job)
     for job in Job.objects.filter(state=Job.State.QUEUED, queued_at__lt=Now() - stale_after()):
         if not queue.message_waits(job.task_id):
             _send(job.pk, job.attempt)
     JobWorker.objects.filter(seen_at__lt=Now() - timedelta(days=1)).delete()
-    return taken
+    return taken_back
 
 
-def _bury(job: Job) -> None:
-    """One lost attempt: cancelled if that was asked for, else put back, up to ``MAX_LOST`` times."""
+def _end_lost_attempt(job: Job) -> None:
+    """End an attempt whose worker is lost: cancel the job if that was asked for, fail it after ``MAX_LOST`` losses,
+    else put it back.
+    """
     job.lost += 1
     worker, task_id = job.worker or "its worker", job.task_id
     if job.state == Job.State.CANCELLING:

@@ -15,12 +15,12 @@ from core.errors import Progress, no_progress
 from jobs.models import Job
 
 YOUNG = timedelta(days=1)
-"""A file without a row may belong to work that is under way; after so long it does not."""
+"""A younger file without a row may belong to work that is under way; an older one does not."""
 
 
 @dataclass
-class Found:
-    """Names of files: those that are gone, those whose bytes are not what was stored, those that nothing names."""
+class FileCheck:
+    """Names of files: missing ones, ones whose bytes have changed since they were stored, ones that no row names."""
 
     checked: int = 0
     missing: list[str] = field(default_factory=list)
@@ -40,7 +40,7 @@ def named_files() -> Iterator[tuple[str, str]]:
 
 
 def _digest_of(model: type[models.Model], column: str) -> str:
-    names = {one.name for one in model._meta.get_fields()}
+    names = {column.name for column in model._meta.get_fields()}
     for name in (f"{column}_sha256", "sha256" if column == "image" else ""):
         if name in names:
             return name
@@ -50,33 +50,33 @@ def _digest_of(model: type[models.Model], column: str) -> str:
 def _other_files() -> set[str]:
     """Files that rows name inside their JSON: uploads of jobs that may still run, weights' trajectories."""
     waiting = Job.objects.exclude(state=Job.State.DONE).filter(created_at__gte=timezone.now() - 7 * YOUNG)
-    kept = {arguments.get("upload", "") for arguments in waiting.values_list("arguments", flat=True)}
+    names = {arguments.get("upload", "") for arguments in waiting.values_list("arguments", flat=True)}
     for settings in apps.get_model("model", "Classifier").objects.values_list("settings", flat=True):
-        kept.add((settings.get("trajectory") or {}).get("file", ""))
-    return kept
+        names.add((settings.get("trajectory") or {}).get("file", ""))
+    return names
 
 
-def check_files(*, progress: Progress = no_progress) -> Found:
-    """Read every named file and look for files that nothing names."""
-    found = Found()
+def check_files(*, progress: Progress = no_progress) -> FileCheck:
+    """Read every named file, compare its SHA-256, and look for files that no row names."""
+    check = FileCheck()
     named = dict(named_files())
     for name, sha256 in named.items():
         try:
             with default_storage.open(name) as file:
-                read = hashlib.file_digest(file, "sha256").hexdigest()
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
-            found.missing.append(name)
+            check.missing.append(name)
         else:
-            if sha256 and read != sha256:
-                found.changed.append(name)
-        found.checked += 1
-        progress(found.checked, len(named))
-    kept = named.keys() | _other_files()
+            if sha256 and digest != sha256:
+                check.changed.append(name)
+        check.checked += 1
+        progress(check.checked, len(named))
+    named_anywhere = named.keys() | _other_files()
     old = timezone.now() - YOUNG
-    found.orphans = [
-        name for name in _all_files("") if name not in kept and default_storage.get_modified_time(name) < old
+    check.orphans = [
+        name for name in _all_files("") if name not in named_anywhere and default_storage.get_modified_time(name) < old
     ]
-    return found
+    return check
 
 
 def _all_files(folder: str) -> Iterator[str]:
@@ -95,11 +95,11 @@ def remove(names: list[str]) -> None:
         default_storage.delete(name)
 
 
-def as_dict(found: Found, *, removed: int) -> dict[str, Any]:
+def as_dict(check: FileCheck, *, removed: int) -> dict[str, Any]:
     return {
-        "checked": found.checked,
-        "missing": found.missing,
-        "changed": found.changed,
-        "orphans": len(found.orphans),
+        "checked": check.checked,
+        "missing": check.missing,
+        "changed": check.changed,
+        "orphans": len(check.orphans),
         "removed": removed,
     }

@@ -1,4 +1,4 @@
-"""Worker processes: the engine's own worker, with a minder beside it that looks after everybody's jobs."""
+"""Worker processes: the engine's own worker, and beside it a watchdog that puts back the jobs of lost workers."""
 
 import logging
 import os
@@ -16,14 +16,14 @@ from jobs import services
 from jobs.models import JobWorker
 from jobs.running import stop_requested, worker_name
 
-logger = logging.getLogger("model.jobs")
+logger = logging.getLogger(__name__)
 
 
-class Minder(threading.Thread):
-    """Every few seconds: say that this worker is there, put back what others lost, watch the parent process."""
+class Watchdog(threading.Thread):
+    """Every few seconds: note that this worker lives, put back the jobs of lost workers, watch the parent process."""
 
     def __init__(self, *, with_parent: bool = False) -> None:
-        super().__init__(name="minder", daemon=True)
+        super().__init__(name="watchdog", daemon=True)
         self.parent = os.getppid() if with_parent else None
         self.ended = threading.Event()
         self.started_at = timezone.now()
@@ -34,23 +34,23 @@ class Minder(threading.Thread):
                 os.kill(os.getpid(), signal.SIGTERM)
                 break
             try:
-                self.look()
+                self.check()
             except DatabaseError as error:
-                logger.warning("the minder could not look (%s)", error)
+                logger.warning("the watchdog's check failed (%s)", error)
                 connection.close()
-            except Exception:  # a queue that is away must not end the looking
-                logger.exception("the minder could not look")
+            except Exception:  # an unreachable queue must not end the watchdog
+                logger.exception("the watchdog's check failed")
             self.ended.wait(settings.JOBS_HEARTBEAT_SECONDS)
         connection.close()
 
-    def look(self) -> None:
+    def check(self) -> None:
         JobWorker.objects.update_or_create(
             name=worker_name(),
             defaults={"seen_at": Now(), "code_version": code_version()},
             create_defaults={"seen_at": Now(), "code_version": code_version(), "started_at": self.started_at},
         )
         for job in services.reap():
-            logger.warning("job %s was taken from a worker that vanished", job.pk)
+            logger.warning("job %s was taken from a lost worker", job.pk)
 
     def stop(self) -> None:
         self.ended.set()
@@ -59,20 +59,20 @@ class Minder(threading.Thread):
 
 
 def work(*, burst: bool = False, with_parent: bool = False, interval: float = 1.0) -> None:
-    """Work until told to stop (SIGTERM or SIGINT: the running job is given back within a chunk).
+    """Work until told to stop (SIGTERM or SIGINT: the running job is put back within a chunk).
 
     ``burst`` ends when nothing is queued; ``with_parent`` ends when the parent process does.
     """
     stop_requested.clear()
-    minder = Minder(with_parent=with_parent)
-    minder.start()
+    watchdog = Watchdog(with_parent=with_parent)
+    watchdog.start()
     try:
         if settings.TASKS_BACKEND == "rq":
             _work_on_redis(burst=burst)
         else:
             _work_on_database(burst=burst, interval=interval)
     finally:
-        minder.stop()
+        watchdog.stop()
 
 
 def _work_on_database(*, burst: bool, interval: float) -> None:

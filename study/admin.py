@@ -17,7 +17,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
 
 class AssignmentInline(admin.TabularInline):
-    """Readers' seats; made by the services, so that pseudonym, seed and schedule are."""
+    """A study's assignments. Services make them, with pseudonym, seed and schedule, so nothing is added here."""
 
     model = Assignment
     fields = ["code", "reader", "simulated", "invited_at", "consented_at", "withdrawn_at"]

@@ -1,10 +1,9 @@
-"""Reads. This is the only place that knows who may see an arm, and when."""
+"""Reading studies. Only this module knows who may see an arm, and when."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, F, Q, QuerySet
 
 from attacks.models import Attack, PairSet
 from core.access import is_researcher
@@ -28,7 +27,7 @@ def get_study(slug: str) -> Study:
 
 
 def arms_open(study: Study) -> bool:
-    """Whether anybody may see an arm: after the one-way, logged unblinding alone."""
+    """Whether researchers may see arms: only after the one-way, logged unblinding."""
     return study.state == Study.State.UNBLINDED
 
 
@@ -41,10 +40,10 @@ def demand_arms_open(study: Study) -> None:
 
 
 def has_seen_arms(user: Any, study: Study) -> bool:
-    """Whether this person may know an arm of this study, and so may not read it.
+    """Whether this person may have seen an arm of this study, and so may not read it.
 
-    Researchers and admins can look at every perturbed patch; so could anybody who was one at any time since the
-    first of the study's attacks (or its pairs) came to be.
+    Researchers and admins can see every perturbed patch. So could everybody who was one after the first of the study's
+    attacks (or its pairs) was made.
     """
     if is_researcher(user):
         return True
@@ -52,20 +51,20 @@ def has_seen_arms(user: Any, study: Study) -> bool:
         return False
     arms = [study.source.get("attack") or {}, *(study.source.get("further_attacks") or [])]
     names = {arm.get("name", "") for arm in arms}
-    since = [
-        found
+    sources = [
+        source
         for model in (Attack, PairSet)
-        for found in model.objects.filter(name__in=names).values_list("name", "created_at")
+        for source in model.objects.filter(name__in=names).values_list("name", "created_at")
     ]
-    gone = names - {name for name, _ in since}
-    return bool(gone) or user.arms_seen_until >= min(made for _, made in since)
+    deleted = names - {name for name, _ in sources}  # nobody knows any more when they were made
+    return bool(deleted) or user.arms_seen_until >= min(created_at for _, created_at in sources)
 
 
-# --- Free of arms ---------------------------------------------------------------------------------------------------
+# --- Without arms ---------------------------------------------------------------------------------------------------
 
 
 def studies_with_progress() -> Sequence[Study]:
-    """Every study with counts that say nothing of an arm."""
+    """Every study with its counts, which say nothing about arms."""
     studies = list(
         Study.objects.annotate(
             case_count=Count("cases", distinct=True),
@@ -80,7 +79,7 @@ def studies_with_progress() -> Sequence[Study]:
 
 
 def progress_counts(study: Study) -> tuple[int, int]:
-    """Presentations planned and presentations with an answer, over all readers."""
+    """Numbers of planned and of answered presentations, over all readers."""
     planned = Presentation.objects.filter(reading_set__assignment__study=study)
     return planned.count(), planned.filter(responses__revision=1).count()
 
@@ -99,28 +98,21 @@ def assignments_of(study: Study) -> QuerySet[Assignment]:
     return Assignment.objects.filter(study=study).select_related("reader").order_by("code")
 
 
-# --- With arms: each function demands that they are open --------------------------------------------------------------
-
-
-def current_responses() -> QuerySet[Response]:
-    """The latest revision of every presentation's answer."""
-    latest = Response.objects.filter(presentation=OuterRef("presentation")).order_by("-revision")
-    return Response.objects.filter(pk=Subquery(latest.values("pk")[:1]))
+# --- With arms: each function raises StillBlinded before unblinding -------------------------------------------------
 
 
 def unblinded_presentations(study: Study) -> QuerySet[Presentation]:
-    """Every presentation with its stimulus, case, reader and number of revisions, in order of reading."""
+    """Every presentation with its stimulus, case and reader, in order of reading."""
     demand_arms_open(study)
     return (
         Presentation.objects.filter(reading_set__assignment__study=study)
         .select_related("reading_set__assignment", "stimulus__case", "second__case")
-        .annotate(revisions=Coalesce(Count("responses"), 0))
         .order_by("reading_set__assignment__code", "reading_set__number", "position")
     )
 
 
 def unblinded_responses(study: Study) -> QuerySet[Response]:
-    """Every revision of every answer."""
+    """Every revision of every response, in order of reading."""
     demand_arms_open(study)
     return (
         Response.objects.filter(presentation__reading_set__assignment__study=study)
@@ -135,16 +127,6 @@ def unblinded_responses(study: Study) -> QuerySet[Response]:
 
 
 def unblinded_stimuli(study: Study) -> QuerySet[Stimulus]:
+    """Every stimulus with its case and arm."""
     demand_arms_open(study)
     return Stimulus.objects.filter(case__study=study).select_related("case").order_by("case__number", "arm")
-
-
-def model_true_positives(study: Study) -> list[Mapping[str, Any]]:
-    """The classifier's correct answers per arm and truth, on the displayed bytes."""
-    demand_arms_open(study)
-    return list(
-        Stimulus.objects.filter(case__study=study, case__excluded=False, model_label__isnull=False)
-        .values("arm", truth=F("case__truth"))
-        .annotate(n=Count("pk"), correct=Count("pk", filter=Q(model_label=F("case__truth"))))
-        .order_by("arm", "truth")
-    )

@@ -1,4 +1,4 @@
-"""Wing 3: the blinded study.
+"""The blinded study.
 
 Study          cases, arms, copies and questions; draft -> frozen -> open -> closed -> unblinded
 Case           a patch chosen for a study
@@ -6,7 +6,7 @@ Stimulus       a case in one arm, as exact bytes; the study does not know how a 
 Assignment     one reader in one study, under a pseudonymous code
 Presentation   one stimulus, shown to one reader, in one set, at one position; named by an opaque random token
 Response       what the reader answered; append-only, the latest revision counts
-AuditEvent     what was done, by whom; each carries the hash of the one before it
+AuditEvent     what was done and by whom; each event carries the hash of the one before it
 """
 
 import secrets
@@ -16,7 +16,7 @@ from django.db import models
 
 
 def new_token() -> str:
-    """An opaque name: 128 random bits, nothing derived from what it names."""
+    """An opaque name: 128 random bits, not derived from anything."""
     return secrets.token_urlsafe(16)
 
 
@@ -125,7 +125,7 @@ class Case(models.Model):
 
 
 class Stimulus(models.Model):
-    """One case in one arm. ``arm`` may be read through ``study.selectors`` alone."""
+    """One case in one arm. Only ``study.blinds`` may read ``arm`` for a page or an export."""
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="stimuli")
     arm = models.CharField(max_length=32, help_text="original, perturbed, noise, universal, catch, ...")
@@ -151,7 +151,7 @@ class Stimulus(models.Model):
 
 
 class GuideImage(models.Model):
-    """A patch outside the study, for the instructions (example) or practice with feedback."""
+    """A patch that is not in the study, for the instructions (example) or for practice with feedback."""
 
     class Kind(models.TextChoices):
         EXAMPLE = "example", "example"
@@ -272,7 +272,7 @@ class Presentation(models.Model):
 
 
 class AppendOnlyError(TypeError):
-    """Raised where code tries to change or delete what may only be added."""
+    """Raised when code tries to change or delete rows of an append-only table."""
 
 
 class AppendOnlyQuerySet(models.QuerySet):

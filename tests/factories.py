@@ -1,4 +1,4 @@
-"""Small makers of the cast: people, a study with real PNG bytes, and a reader who stands at its door."""
+"""Makers for tests: people, a study with real PNG bytes, and a reader who is ready for the first image."""
 
 import hashlib
 import io

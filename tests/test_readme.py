@@ -11,13 +11,13 @@ PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 def test_the_engine_in_ten_lines_runs_as_it_stands(capsys):
     [code] = [block for block in PYTHON if "attacks.engine" in block]
     assert len(code.splitlines()) <= 10
-    found: dict = {}
-    exec(code, found)
-    assert found["found"].displayed.dtype == found["torch"].uint8
+    names: dict = {}
+    exec(code, names)
+    assert names["result"].displayed.dtype == names["torch"].uint8
     assert capsys.readouterr().out
 
 
-def test_the_interfaces_example_is_the_file_that_is_tested():
+def test_the_example_of_the_api_is_the_file_that_is_tested():
     assert (ROOT / "docs" / "api_example.py").read_text() in PYTHON
 
 

@@ -1,4 +1,4 @@
-"""The first page after signing in: readers go to their studies, researchers and admins see what there is."""
+"""The first page: readers go on to their studies, researchers and admins see the dashboard."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -11,32 +11,31 @@ from jobs import selectors as job_selectors
 from jobs.models import Job
 from model.models import Classifier, Dataset
 from study import blinds as selectors
-from study.models import Study
 
-
-@require_safe
-@researcher_page
-def dashboard(request: HttpRequest) -> HttpResponse:
-    active = [
-        {"job": job} | job_selectors.progress_of(job) for job in job_selectors.jobs().filter(state__in=Job.ACTIVE)
-    ]
-    context = {
-        "counts": {
-            "datasets": Dataset.objects.count(),
-            "classifiers": Classifier.objects.count(),
-            "attacks": Attack.objects.count(),
-            "studies": Study.objects.count(),
-        },
-        "active": active[:10],
-        "workers": job_selectors.workers(),
-    }
-    return render(request, "study/dashboard.html", context)
+JOBS_SHOWN = 10
 
 
 @require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """Readers go to their studies; researchers and admins see every study's state and progress, without arms."""
-    if is_reader(request.user):
-        return redirect("reading:home")
-    return render(request, "study/home.html", {"studies": selectors.studies_with_progress()})
+    """The dashboard; readers go on to their studies."""
+    return redirect("reading:home") if is_reader(request.user) else dashboard(request)
+
+
+@researcher_page
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """How many of everything there are, the jobs at work, the workers, and every study's progress without arms."""
+    studies = selectors.studies_with_progress()
+    active_jobs = job_selectors.jobs().filter(state__in=Job.ACTIVE)[:JOBS_SHOWN]
+    context = {
+        "counts": {
+            "datasets": Dataset.objects.count(),
+            "classifiers": Classifier.objects.count(),
+            "attacks": Attack.objects.count(),
+            "studies": len(studies),
+        },
+        "active_jobs": [{"job": job} | job_selectors.progress_of(job) for job in active_jobs],
+        "workers": job_selectors.workers(),
+        "studies": studies,
+    }
+    return render(request, "study/dashboard.html", context)

@@ -1,20 +1,19 @@
-"""Planning before the study: a form with sliders, the paper's own design, tables and curves."""
+"""The planning page: a form with sliders, the paper's own design, tables and power curves."""
 
 import base64
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from core.access import is_researcher
+from core.access import researcher_page
 from core.errors import InvalidInput
+from core.pages import show_error
 from study.conduct.planning_figures import power_curves
 from study.conduct.planning_form import PlanForm
 from study.design.paper_design import paper_design
-from study.design.planning import plan
+from study.design.planning import plan as compute_plan
 from study.design.power import LARGEST_N
 
 LABELS = {
@@ -27,43 +26,43 @@ LABELS = {
 
 
 @require_safe
-@login_required
+@researcher_page
 def page(request: HttpRequest) -> HttpResponse:
-    """The form, and its plan. Bad values stay in the form with the reason beside them."""
-    form, made = _planned(request)
+    """The form and its plan. Wrong values stay in the form, each with an error beside it."""
+    form, plan = _plan_of(request)
     context: dict[str, Any] = {"form": form, "paper": _paper()}
-    if made is not None:
-        patches = made["assumptions"]["patches"]
+    if plan is not None:
+        patches = plan["assumptions"]["patches"]
         context |= {
-            "plan": made,
-            "one_reading": _rows(made["one_reading"]["power"], made["one_reading"]["smallest_n"], LARGEST_N),
+            "plan": plan,
+            "one_reading": _rows(plan["one_reading"]["power"], plan["one_reading"]["smallest_n"], LARGEST_N),
             "crossed": _rows(
-                made["crossed"]["power"],
-                made["crossed"]["smallest_patches"],
-                made["crossed"]["largest_tried"],
-                made["crossed"]["monte_carlo_error"],
+                plan["crossed"]["power"],
+                plan["crossed"]["smallest_patches"],
+                plan["crossed"]["largest_tried"],
+                plan["crossed"]["monte_carlo_error"],
             ),
-            "one_reading_svg": _address(power_curves(made["one_reading"], patches)),
-            "crossed_svg": _address(power_curves(made["crossed"], patches)),
+            "one_reading_svg": _data_address(power_curves(plan["one_reading"], patches)),
+            "crossed_svg": _data_address(power_curves(plan["crossed"], patches)),
             "query": request.GET.urlencode(),
         }
     return render(request, "study/plan.html", context)
 
 
 @require_safe
-@login_required
+@researcher_page
 def document(request: HttpRequest) -> HttpResponse:
-    """The same plan as one JSON document, as ``plan_study --json`` prints it."""
-    form, made = _planned(request)
-    if made is None:
+    """The same plan as a JSON document, as ``plan_study --json`` prints it."""
+    form, plan = _plan_of(request)
+    if plan is None:
         return JsonResponse({"errors": form.errors}, status=400)
-    response = JsonResponse(made, json_dumps_params={"indent": 2})
+    response = JsonResponse(plan, json_dumps_params={"indent": 2})
     response["Content-Disposition"] = 'attachment; filename="plan.json"'
     return response
 
 
 def _paper() -> dict[str, Any]:
-    """The paper's design in the words and points of the page."""
+    """The paper's design, its numbers formatted for the page."""
     paper = paper_design()
     drop, p = paper["power_of_a_drop"], paper["mcnemar_exact_p"]
     return paper | {
@@ -72,7 +71,9 @@ def _paper() -> dict[str, Any]:
         "margin": {
             name: [f"{100 * value:.1f}" for value in span] for name, span in paper["smallest_claimable_margin"].items()
         },
-        "quiet": {name: f"{100 * paper['one_reading_without_discordance'][name]:.1f}" for name in ("ci90", "ci95")},
+        "without_discordance": {
+            name: f"{100 * paper['one_reading_without_discordance'][name]:.1f}" for name in ("ci90", "ci95")
+        },
         "drop": {
             "points": f"{-100 * drop['difference']:.0f}",
             "tpf": f"{100 * drop['tpf']:.1f}",
@@ -82,17 +83,15 @@ def _paper() -> dict[str, Any]:
     }
 
 
-def _planned(request: HttpRequest) -> tuple[PlanForm, dict[str, Any] | None]:
-    if not is_researcher(request.user):
-        raise PermissionDenied
-    form = PlanForm.of(request.GET.dict())
+def _plan_of(request: HttpRequest) -> tuple[PlanForm, dict[str, Any] | None]:
+    """The form, and its plan if its values can be planned with."""
+    form = PlanForm.filled(request.GET.dict())
     if not form.is_valid():
         return form, None
     try:
-        return form, plan(form.assumptions())
+        return form, compute_plan(form.assumptions())
     except InvalidInput as error:
-        name, _, reason = str(error).partition(": ")
-        form.add_error(name if reason and name in form.fields else None, reason or str(error))
+        show_error(form, error)
         return form, None
 
 
@@ -113,6 +112,6 @@ def _rows(
     ]
 
 
-def _address(svg: bytes) -> str:
-    # In the page itself: the curves were computed for it, and another process would have to compute them again.
+def _data_address(svg: bytes) -> str:
+    # Part of the page: at an address of its own, another process would have to compute the curves again.
     return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"

@@ -4,7 +4,7 @@ from typing import Any
 
 from core import plot_style as style
 
-# Colour and dash both tell the curves apart, so that they can be told in grey and by anybody.
+# Curves differ in colour and in dash, so they can be told apart in grey and by colour-blind people.
 LINES = {
     "mcnemar_exact": ("find the change: exact McNemar", style.BLUE, "-"),
     "mcnemar_midp": ("find the change: mid-p McNemar", style.SKY, "--"),

@@ -1,4 +1,4 @@
-"""The plan's form: what a researcher moves, in per cent and points; and the assumptions it stands for."""
+"""The form of the planning page, in per cent and points, and the assumptions that it stands for."""
 
 from dataclasses import asdict
 from typing import Any
@@ -9,7 +9,7 @@ from study.design.crossed import Components
 from study.design.planning import Assumptions
 
 ANSWERS_PER_PLAN = 4_000_000
-"""Simulated answers per plan of the page: about a second. More readers and sets leave fewer studies, and say so."""
+"""Simulated answers per plan, about a second's work. With more readers and sets fewer studies are simulated."""
 
 
 def _number(label: str, low: float, high: float, step: float, initial: float, help_text: str = "") -> forms.Field:
@@ -24,7 +24,7 @@ def _spread(label: str, initial: float, help_text: str) -> forms.Field:
 
 
 class PlanForm(forms.Form):
-    """A GET form: a plan has an address that can be sent to others."""
+    """A GET form, so that a plan has an address that can be sent to others."""
 
     readers = _number("Readers", 1, 20, 1, 5)
     patches = _number("Positive patches", 5, 400, 1, 20)
@@ -49,11 +49,11 @@ class PlanForm(forms.Form):
     sd_reader_patch = _spread("Readers × patches", Components.reader_patch, "Readers find different patches hard.")
 
     @classmethod
-    def of(cls, given: dict[str, Any]) -> "PlanForm":
-        """Bound to what was given, the rest as it comes."""
+    def filled(cls, values: dict[str, Any]) -> "PlanForm":
+        """A form bound to these values, and to the defaults for the rest."""
         initial = {name: field.initial for name, field in cls.base_fields.items()}
         initial["alpha"] = "0.025"
-        return cls({**initial, **{name: value for name, value in given.items() if name in cls.base_fields}})
+        return cls({**initial, **{name: value for name, value in values.items() if name in cls.base_fields}})
 
     def main_fields(self) -> list[forms.BoundField]:
         return [field for field in self if not field.name.startswith("sd_")]
@@ -62,7 +62,7 @@ class PlanForm(forms.Form):
         return [field for field in self if field.name.startswith("sd_")]
 
     def assumptions(self) -> Assumptions:
-        """Of a valid form."""
+        """The assumptions of a valid form."""
         data = self.cleaned_data
         patches, largest = data["patches"], int(data["largest"])
         per_study = 2 * data["readers"] * data["sets"] * max(patches, largest)

@@ -1,4 +1,4 @@
-"""What a reader is reminded of: what is still to be done, and where."""
+"""The text of a reminder to a reader."""
 
 from django.urls import reverse
 
@@ -19,10 +19,10 @@ WASHOUT = """The next set of the study “{study}”, set {set}, opens for you o
 
 
 def reminder(*, assignment: Assignment, address: str) -> str:
-    """The text of a reminder: what is still to be done, and where.
+    """What is left to do, with a link. ``address`` is the site's.
 
     Raises:
-        InvalidInput: there is nothing that this reader could do now.
+        InvalidInput: there is nothing to do for this reader now.
     """
     place = place_of(assignment)
     name = assignment.study.name

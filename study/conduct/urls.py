@@ -1,13 +1,12 @@
-"""Addresses of who runs a study: planning, building, its life, its readers."""
+"""Addresses for running a study: planning, building, its steps, its readers."""
 
 from django.urls import path
 
-from study.conduct import front, planning, readers, studies
+from study.conduct import planning, readers, studies
 
 app_name = "study"
 
 urlpatterns = [
-    path("dashboard/", front.dashboard, name="dashboard"),
     path("plan/", planning.page, name="plan"),
     path("plan/plan.json", planning.document, name="plan_json"),
     path("studies/", studies.studies, name="studies"),

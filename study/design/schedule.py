@@ -2,7 +2,8 @@
 
 Words: a *case* is a patch, a *stimulus* a case in one arm, a *set* one reading of every stimulus (a *copy* of it),
 and the *gap* of two presentations the difference of their positions. ``N`` is the number of stimuli, ``K`` the largest
-number of stimuli of one case. What every schedule made here keeps, and ``docs/decisions/schedule.md`` proves:
+number of stimuli of one case. Every schedule has these properties; the proofs are in
+``docs/decisions/0008-how-a-schedule-is-constructed.md``:
 
 1. **Gap.** Two stimuli of one case are at least ``min_gap`` positions apart, within a set and, where one set follows
    the other directly, across their boundary.
@@ -20,8 +21,6 @@ order that keeps the gap is equally likely. (c) *Arms*: the places of the bundle
 edge colouring), each bundle having every colour once and each block every colour equally often.
 """
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,17 +49,6 @@ class Schedule:
     seed: int
     adjacent_sets: bool = True
 
-    @property
-    def sha256(self) -> str:
-        """Hash of the orders and of what they were made with, as canonical JSON; stored with the frozen protocol."""
-        content = {
-            "adjacent_sets": self.adjacent_sets,
-            "min_gap": self.min_gap,
-            "seed": self.seed,
-            "sets": [list(order) for order in self.sets],
-        }
-        return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
 
 @dataclass(frozen=True)
 class _Unit:
@@ -68,12 +56,6 @@ class _Unit:
 
     stimuli: tuple[int, ...]
     arms: tuple[str, ...]
-
-
-def reader_seed(study_seed: int, reader_number: int) -> int:
-    """A seed of 63 bits for one reader: SHA-256 of the study's seed and the reader's number (0, 1, ...)."""
-    digest = hashlib.sha256(f"schedule:{study_seed}:{reader_number}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
 
 
 def largest_gap(stimuli: Sequence[StimulusKey], *, copies: int, adjacent_sets: bool = True) -> int | None:

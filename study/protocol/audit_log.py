@@ -1,4 +1,4 @@
-"""What was done, by whom: a chain of events in which each carries the hash of the one before it."""
+"""The audit log: what was done and by whom, each event with the hash of the one before it."""
 
 import hashlib
 import json
@@ -10,11 +10,11 @@ from django.utils import timezone
 from study.models import AuditEvent, Study
 
 GENESIS = "0" * 64
-LOCK = 0x626C696E64  # the number by which PostgreSQL knows the log's lock
+LOCK = 0x626C696E64  # the key of the log's advisory lock in PostgreSQL
 
 
 def canonical_json(value: Any) -> str:
-    """One text for one value: sorted keys, no spaces, UTF-8; what every hash of a document is taken over."""
+    """Equal values give equal text: sorted keys, no spaces. Every hash of a document is taken over it."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
 
 
@@ -36,10 +36,10 @@ def _event_hash(event: AuditEvent) -> str:
 
 
 def hold() -> None:
-    """Until the transaction ends nobody else writes to the log, so that no two events follow the same one.
+    """Lock the log until the transaction ends, so that no two events name the same predecessor.
 
-    The last row would be no lock: who waited for it would go on with it, though another one has followed meanwhile; and
-    the first event of all has none. SQLite has one writer at a time in any case.
+    A row lock on the last event would not do: a transaction that waited for it would go on with that row although a
+    newer event exists, and before the first event there is no row. SQLite has one writer at a time in any case.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Building a study: draw cases, write their stimuli, set patches aside for the instructions."""
+"""Building a study: draw cases, write their stimuli, choose patches for the instructions."""
 
 import secrets
 from collections.abc import Sequence
@@ -45,11 +45,11 @@ def build_study(
     slug: str = "",
     progress: Progress = no_progress,
 ) -> Study:
-    """Draw cases by ``seed``, write their stimuli, seat readers, freeze and open.
+    """Draw cases by ``seed``, write their stimuli, assign readers, freeze and open.
 
-    The cases come from ``attack``'s flipped patches, with an arm more for each of ``further_attacks``; or from
-    ``pairs`` that another program made, with an arm for each of its ``variants``. Nothing is kept when any step fails:
-    one transaction, and the files written are removed. ``judge`` is ``freeze_study``'s.
+    The cases come from the flipped patches of ``attack``, with one more arm for each of ``further_attacks``; or from
+    ``pairs`` that another program made, with an arm for each of ``variants``. If any step fails, the transaction is
+    rolled back and the written files are removed. ``judge`` is passed to ``freeze_study``.
 
     Raises:
         InvalidInput: a setting out of range, a taken name, too few patches, an infeasible minimum gap.
@@ -97,7 +97,7 @@ def build_study(
 
 @dataclass
 class _Plan:
-    """What was drawn and written: rows without their study, each case with its stimuli."""
+    """Rows that are not saved yet: each case with its stimuli, and the images of the instructions."""
 
     pool: pd.DataFrame
     cases: list[tuple[Case, list[Stimulus]]] = field(default_factory=list)
@@ -107,7 +107,7 @@ class _Plan:
 def _write_images(
     source: CaseSource, seed: int, settings: StudySettings, progress: Progress, written: list[str]
 ) -> _Plan:
-    """Draw, and write every image. Before the transaction: readers of other studies do not wait for its lock."""
+    """Draw cases and write every image. Done before the transaction, whose lock readers of other studies wait for."""
     pool = source.pool()
     drawn = draw_cases(
         pool, n_positive=settings.positives, n_negative=settings.negatives, seed=seed, stratify=settings.stratify
@@ -143,7 +143,7 @@ def _stimulus(shown: Shown, folder: str, written: list[str]) -> Stimulus:
         sha256=digest,
         model_prob=probability,
         model_label=None if probability is None else probability >= 0.5,
-        **shown.made,
+        **shown.provenance,
     )
 
 
@@ -184,7 +184,7 @@ def _store_rows(
     for case, stimuli in plan.cases:
         for stimulus in stimuli:
             stimulus.case = case
-    Stimulus.objects.bulk_create([one for _, stimuli in plan.cases for one in stimuli], batch_size=500)
+    Stimulus.objects.bulk_create([stimulus for _, stimuli in plan.cases for stimulus in stimuli], batch_size=500)
     for guide in plan.guides:
         guide.study = study
     GuideImage.objects.bulk_create(plan.guides)
@@ -193,7 +193,7 @@ def _store_rows(
 
 
 def _store(folder: str, pixels: np.ndarray, written: list[str]) -> tuple[str, str]:
-    """Write displayed bytes under a name that says nothing; returns the name and the SHA-256."""
+    """Write displayed pixels as PNG under a random name; returns the name and the SHA-256."""
     png = encode_png(pixels)
     name = default_storage.save(f"{folder}/{secrets.token_hex(16)}.png", ContentFile(png))
     written.append(name)
@@ -208,7 +208,7 @@ def _guides(
     folder: str,
     written: list[str],
 ) -> list[GuideImage]:
-    """Example and practice patches from outside the study (and from other groups, where enough are left)."""
+    """Example and practice patches that are not in the study, from other groups as long as there are enough."""
     chosen = {case.patch_id for case, _ in cases}
     groups = {case.group for case, _ in cases} - {""}
     outside = [patch for patch in source.outside() if patch.patch_id not in chosen]

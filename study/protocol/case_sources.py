@@ -1,7 +1,7 @@
 """Where a study's cases come from: the flipped patches of attacks, or pairs that another program made.
 
-A source offers a pool to draw from, the arms of what was drawn, and patches outside it for the instructions. The study
-keeps the bytes; how they came about is only recorded.
+A source offers a pool of candidates, the arms of each candidate, and further patches for the instructions. The study
+keeps the bytes, and a record of how they were made.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,17 +29,20 @@ POOL_COLUMNS = ["key", "patch_id", "truth", "group", "tumour_cells", "prob_befor
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One arm of a case: displayed pixels, uint8 (h, w, 3), the model's answer to them, and how they differ."""
+    """One arm of a case: displayed pixels, uint8 (h, w, 3), and the model's P(tumour) for them.
+
+    ``provenance`` holds fields of ``Stimulus``: the attack and the norms of the difference from the original.
+    """
 
     arm: str
     pixels: np.ndarray
     probability: float | None
-    made: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(NORMS, 0.0))
+    provenance: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(NORMS, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """A patch that may stand in the instructions."""
+    """A patch that may be shown in the instructions."""
 
     patch_id: str
     truth: bool
@@ -57,14 +60,16 @@ class CaseSource(Protocol):
         """The original and every altered version of one candidate, without controls."""
 
     def outside(self) -> list[Outside]:
-        """Patches of the same kind, in a fixed order; those that were drawn among them."""
+        """Candidates for the instructions, in a fixed order; the drawn ones are among them."""
 
-    def pixels_outside(self, key: int) -> np.ndarray: ...
+    def pixels_outside(self, key: int) -> np.ndarray:
+        """The pixels of one of ``outside``, uint8 (h, w, 3)."""
 
-    def classifier(self) -> Classifier | None: ...
+    def classifier(self) -> Classifier | None:
+        """The classifier that judged the images, where it is known."""
 
     def snapshot(self, pool: pd.DataFrame) -> dict[str, Any]:
-        """What lets every number be traced: data set, weights hash, settings, code version."""
+        """Data set, hash of the weights, settings, code versions: whatever is needed to trace a number."""
 
 
 def _table(rows: list[tuple]) -> pd.DataFrame:
@@ -86,13 +91,13 @@ class AttackSource:
         for attack in self.attacks:
             if attack.classifier_id != first.classifier_id:
                 raise InvalidInput(
-                    f"'{attack.name}' is of another classifier than '{first.name}'; one study has one.",
+                    f"'{attack.name}' is of another classifier than '{first.name}'; a study has one classifier.",
                     field="attacks",
                 )
             if attack.completed_at is None:
                 raise InvalidInput(f"'{attack.name}' is not finished; run it to its end first.", field="attacks")
         if len({attack.pk for attack in self.attacks}) < len(self.attacks):
-            raise InvalidInput("one attack stands twice.", field="attacks")
+            raise InvalidInput("an attack is named twice.", field="attacks")
         self.names = dict(zip((attack.pk for attack in self.attacks), _arm_names(self.attacks)))
         self.truth_source = TRUTH_SOURCES.get(self.dataset.kind, "labels of the data set")
 
@@ -101,12 +106,12 @@ class AttackSource:
         return self.attacks[0].classifier.dataset
 
     def pool(self) -> pd.DataFrame:
-        found = Perturbation.objects.filter(attack=self.attacks[0], flipped=True, already_wrong=False)
+        flipped = Perturbation.objects.filter(attack=self.attacks[0], flipped=True, already_wrong=False)
         for other in self.attacks[1:]:
-            found = found.filter(patch__perturbations__in=other.perturbations.exclude(image=""))
+            flipped = flipped.filter(patch__perturbations__in=other.perturbations.exclude(image=""))
         return _table(
             list(
-                found.values_list(
+                flipped.values_list(
                     "patch_id", "patch__name", "patch__tumour", "patch__group", "patch__tumour_cells", "prob_before"
                 )
             )
@@ -116,14 +121,14 @@ class AttackSource:
         rows = Perturbation.objects.filter(patch_id=key, attack__in=self.attacks).select_related("patch", "attack")
         by_attack = {row.attack_id: row for row in rows}
         first = by_attack[self.attacks[0].pk]
-        # The original is decoded and encoded again, so that all arms have gone the same way.
+        # The original is decoded and encoded again too: the files of all arms come from the same encoder.
         shown = [Shown("original", read_pixels(first.patch.image.name, sha256=first.patch.sha256), first.prob_before)]
         for attack in self.attacks:
             row = by_attack[attack.pk]
-            made = {"attack": attack.name, "norm": attack.norm, "budget": attack.budget}
-            made |= {norm: getattr(row, norm) for norm in NORMS}
+            provenance = {"attack": attack.name, "norm": attack.norm, "budget": attack.budget}
+            provenance |= {norm: getattr(row, norm) for norm in NORMS}
             shown.append(
-                Shown(self.names[attack.pk], read_pixels(row.image.name, sha256=row.sha256), row.prob_after, made)
+                Shown(self.names[attack.pk], read_pixels(row.image.name, sha256=row.sha256), row.prob_after, provenance)
             )
         return shown
 
@@ -157,7 +162,7 @@ class AttackSource:
 
 
 class PairSource:
-    """Pairs that another program made. The first variant is the arm ``perturbed``, further ones arms of their own."""
+    """Pairs that another program made. The first variant is the arm ``perturbed``; each further one is an arm, too."""
 
     def __init__(self, pair_set: PairSet, variants: Sequence[str] = ()) -> None:
         self.pair_set = pair_set
@@ -172,11 +177,11 @@ class PairSource:
 
     @cached_property
     def _by_name(self) -> dict[str, dict[str, Pair]]:
-        """Pairs by original and variant."""
-        found: dict[str, dict[str, Pair]] = {}
+        """Pairs by name of the original and by variant."""
+        pairs: dict[str, dict[str, Pair]] = {}
         for pair in self.pair_set.pairs.all():
-            found.setdefault(pair.name, {})[pair.variant] = pair
-        return found
+            pairs.setdefault(pair.name, {})[pair.variant] = pair
+        return pairs
 
     def pool(self) -> pd.DataFrame:
         rows = []
@@ -192,9 +197,10 @@ class PairSource:
         shown = [Shown("original", read_pixels(first.original.name, sha256=first.original_sha256), first.prob_before)]
         for number, variant in enumerate(self.variants):
             pair = pairs[variant]
-            made = {"attack": pair.attack, "budget": pair.budget} | {norm: getattr(pair, norm) for norm in NORMS}
+            norms = {norm: getattr(pair, norm) for norm in NORMS}
+            provenance = {"attack": pair.attack, "budget": pair.budget} | norms
             arm = f"perturbed-{variant}" if number else "perturbed"
-            shown.append(Shown(arm, read_pixels(pair.image.name, sha256=pair.sha256), pair.prob_after, made))
+            shown.append(Shown(arm, read_pixels(pair.image.name, sha256=pair.sha256), pair.prob_after, provenance))
         return shown
 
     def outside(self) -> list[Outside]:
@@ -236,16 +242,16 @@ class PairSource:
 
 
 def _arm_names(attacks: list[Attack]) -> Iterator[str]:
-    """``perturbed`` for the first; ``universal`` and ``perturbed-l2-4`` for others; a number where two would agree."""
+    """``perturbed`` for the first; ``universal`` and ``perturbed-l2-4`` for others; numbered where two agree."""
     taken: set[str] = set()
-    for place, attack in enumerate(attacks):
+    for position, attack in enumerate(attacks):
         name = "perturbed"
-        if place:
+        if position:
             family = "universal" if attack.kind == Attack.Kind.UNIVERSAL else "perturbed"
             budget = "" if attack.budget is None else f"-{attack.budget:g}"
             name = "universal" if family == "universal" else f"perturbed-{attack.norm}{budget}"
             if name in taken:
-                name = f"{name}-{place + 1}"
+                name = f"{name}-{position + 1}"
         taken.add(name)
         yield name
 
@@ -283,7 +289,7 @@ def _counts(pool: pd.DataFrame) -> dict[str, int]:
 
 
 def _table_1a(classifier: Classifier) -> dict[str, Any] | None:
-    """Mean and SD over runs and folds of the data set's latest finished cross-validation."""
+    """Mean and SD over runs and folds of the latest finished cross-validation of the data set."""
     finished = CrossValidation.objects.filter(dataset=classifier.dataset, completed_at__isnull=False)
     latest = finished.order_by("-completed_at").first()
     if latest is None:

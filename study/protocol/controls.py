@@ -1,4 +1,4 @@
-"""The control arms of a study, made from its cases: energy-matched noise, and catches for the attentive."""
+"""The control arms of a study, made from its cases: energy-matched noise, and visible catches."""
 
 from functools import cached_property
 from typing import Any
@@ -14,25 +14,26 @@ from study.protocol.settings import StudySettings
 
 
 class Controls:
-    """Draws the controls of each case by the study's seed, and asks the classifier about their bytes."""
+    """Makes the controls of each case by the study's seed; the classifier judges their bytes."""
 
     def __init__(self, *, settings: StudySettings, seed: int, classifier: Classifier | None) -> None:
         self.settings = settings
         self.seed = seed
         self.classifier = classifier
         cases = settings.positives + settings.negatives
-        order = np.random.default_rng(derived_seed(seed, 1_000_002)).permutation(cases)
-        self.caught = {int(number) + 1 for number in order[: settings.catch]}
+        shuffled = np.random.default_rng(derived_seed(seed, 1_000_002)).permutation(cases)
+        self.with_catch = {int(number) + 1 for number in shuffled[: settings.catch]}
 
     def of(self, number: int, arms: list[Shown]) -> list[Shown]:
-        """The control arms of case ``number`` (from 1), whose other arms are given, the original first."""
+        """The control arms of case ``number`` (from 1); ``arms`` are its other arms, the original first."""
         original, altered = arms[0].pixels, arms[1].pixels
-        made = []
+        controls = []
         if self.settings.noise:
-            made.append(("noise", shuffled_noise(original, altered, seed=derived_seed(self.seed, 1_000_003, number))))
-        if number in self.caught:
-            made.append(("catch", visible_catch(original, seed=derived_seed(self.seed, 1_000_004, number))))
-        return [Shown(arm, pixels, self._answer(pixels), norms_of(original, pixels)) for arm, pixels in made]
+            noise = shuffled_noise(original, altered, seed=derived_seed(self.seed, 1_000_003, number))
+            controls.append(("noise", noise))
+        if number in self.with_catch:
+            controls.append(("catch", visible_catch(original, seed=derived_seed(self.seed, 1_000_004, number))))
+        return [Shown(arm, pixels, self._answer(pixels), norms_of(original, pixels)) for arm, pixels in controls]
 
     def _answer(self, pixels: np.ndarray) -> float | None:
         from model.learning.evaluation import predict

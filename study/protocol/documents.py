@@ -1,4 +1,4 @@
-"""A study's protocol for people: its facts without any image's arm, and what may be shown while it is blinded."""
+"""A study's protocol as pages show it: its facts, and the part of the document that is open while it is blinded."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from study.protocol.audit_log import sha256_of
 
 
 def facts(study: Study) -> list[dict[str, Any]]:
-    """Sections of (name, value) that say what was chosen. Arms by name and number, never by case."""
+    """Sections of (name, value): what was chosen. Arms are counted, never named with a case."""
     source = study.source or {}
     classifier, attack, dataset = (source.get(key) or {} for key in ("classifier", "attack", "dataset"))
     cases = study.cases.count()
@@ -48,7 +48,7 @@ def facts(study: Study) -> list[dict[str, Any]]:
             "rows": [
                 ("Classifier", _classifier(classifier)),
                 ("Attack", _attack(attack)),
-                *(("Further arm", f"{one['arm']}: {_attack(one)}") for one in source.get("further_attacks", [])),
+                *(("Further arm", f"{arm['arm']}: {_attack(arm)}") for arm in source.get("further_attacks", [])),
             ],
         },
         {
@@ -69,7 +69,7 @@ def facts(study: Study) -> list[dict[str, Any]]:
 
 
 def arm_counts(study: Study) -> dict[str, int]:
-    """Images per arm: part of the design, and no image's arm."""
+    """Number of images per arm. The design says as much; no single image's arm is told."""
     counts: dict[str, int] = {}
     for arm in Stimulus.objects.filter(case__study=study).order_by("arm").values_list("arm", flat=True):
         counts[arm] = counts.get(arm, 0) + 1
@@ -79,11 +79,11 @@ def arm_counts(study: Study) -> dict[str, int]:
 def schedule_hashes(study: Study) -> list[dict[str, Any]]:
     """Each reader's schedule as it was fixed at freezing: its seed and hash, not its order."""
     schedules = (study.protocol or {}).get("schedules", [])
-    return [{"reader": one["reader"], "seed": one["seed"], "sha256": sha256_of(one)} for one in schedules]
+    return [{"reader": entry["reader"], "seed": entry["seed"], "sha256": sha256_of(entry)} for entry in schedules]
 
 
 def sealed(study: Study) -> dict[str, Any]:
-    """The protocol without its cases and orders, with the hash of the whole: what may be seen while it is blinded."""
+    """The protocol without cases and schedules, with the hash of the whole: open while the study is blinded."""
     whole = study.protocol or {}
     return {key: value for key, value in whole.items() if key not in ("cases", "schedules")} | {
         "sealed": "Cases and schedules are left out until unblinding; the hash is that of the whole document.",
@@ -102,15 +102,16 @@ def _strata(source: dict[str, Any]) -> str:
     return f"spread over {how.replace('_', ' ')}" if how else "at random"
 
 
-def _classifier(found: dict[str, Any]) -> str:
-    if not found:
+def _classifier(classifier: dict[str, Any]) -> str:
+    if not classifier:
         return "none recorded"
-    metrics = found.get("metrics") or {}
+    metrics = classifier.get("metrics") or {}
     numbers = [f"{name} {metrics[name]:.3f}" for name in ("accuracy", "auc") if isinstance(metrics.get(name), float)]
-    return ", ".join([f"{found['name']} ({found['arch']})", *numbers, f"weights {found['weights_sha256']}"])
+    name = f"{classifier['name']} ({classifier['arch']})"
+    return ", ".join([name, *numbers, f"weights {classifier['weights_sha256']}"])
 
 
-def _attack(found: dict[str, Any]) -> str:
-    budget = "" if found.get("budget") is None else f", budget {found['budget']:g}"
-    norm = f", norm {found['norm']}" if found.get("norm") else ""
-    return f"{found.get('name', '–')} ({found.get('kind', '–')}{norm}{budget})"
+def _attack(attack: dict[str, Any]) -> str:
+    budget = "" if attack.get("budget") is None else f", budget {attack['budget']:g}"
+    norm = f", norm {attack['norm']}" if attack.get("norm") else ""
+    return f"{attack.get('name', '–')} ({attack.get('kind', '–')}{norm}{budget})"

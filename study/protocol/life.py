@@ -18,19 +18,19 @@ from study.models import Assignment, Presentation, ReadingSet, Stimulus, Study
 from study.protocol import audit_log
 
 Judge = Callable[..., str]
-"""``judge(study, progress=...)`` says what became of the stored verdicts, or raises InvalidInput."""
+"""``judge(study, progress=...)`` returns one sentence about the stored verdicts, or raises InvalidInput."""
 
 PRIMARY_ESTIMAND = "TPF(perturbed) - TPF(original), averaged over sets and readers, on positive cases"
 EXCLUSIONS = "Cases marked excluded before unblinding; presentations without an answer are counted as missing."
 
 
 def derived_seed(*parts: int) -> int:
-    """A seed that follows from recorded ones; fits a signed 64-bit column."""
+    """A seed computed from recorded numbers; fits a signed 64-bit column."""
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def demand_state(study: Study, *allowed: str) -> None:
-    """Raises InvalidInput unless the study stands where this step begins."""
+    """Raises InvalidInput unless the study is in one of these states."""
     if study.state not in allowed:
         raise InvalidInput(
             f"Study '{study.slug}' is {study.get_state_display()}; this needs a study that is {' or '.join(allowed)}."
@@ -39,22 +39,22 @@ def demand_state(study: Study, *allowed: str) -> None:
 
 @transaction.atomic
 def assign_reader(*, study: Study, reader: User, actor: str, simulated: bool = False) -> Assignment:
-    """Give a reader a seat, a pseudonym and a seed. After freezing, their schedule is made at once and logged.
+    """Assign a reader to a study, with a pseudonym and a seed. After freezing, the schedule is made and logged at once.
 
     Raises:
-        InvalidInput: the study is closed, the reader has a seat already, is not a reader, or may have seen its arms.
+        InvalidInput: the study is closed; or the reader is assigned already, is no reader, or may have seen its arms.
     """
-    study = _held(study)
+    study = _locked(study)
     demand_state(study, Study.State.DRAFT, Study.State.FROZEN, Study.State.OPEN)
     if reader.is_superuser or reader.role != User.Role.READER:
         raise InvalidInput(f"'{reader.username}' is not a reader: only people with the reader role read studies.")
     if selectors.has_seen_arms(reader, study):
         raise InvalidInput(
-            f"'{reader.username}' worked in the office after this study's images were made and may have seen which are "
-            "altered: they cannot read it."
+            f"'{reader.username}' was a researcher or admin after this study's images were made and may have seen "
+            "which are altered: they cannot read it."
         )
     if study.assignments.filter(reader=reader).exists():
-        raise InvalidInput(f"'{reader.username}' has a seat in study '{study.slug}' already.")
+        raise InvalidInput(f"'{reader.username}' is assigned to study '{study.slug}' already.")
     number = study.assignments.count() + 1
     assignment = Assignment.objects.create(
         study=study,
@@ -71,7 +71,11 @@ def assign_reader(*, study: Study, reader: User, actor: str, simulated: bool = F
 
 
 def presented(study: Study) -> tuple[list[StimulusKey], dict[StimulusKey, Stimulus], dict[StimulusKey, Stimulus]]:
-    """What is put in order: each stimulus (labelling), or each altered one beside its original (pair comparison)."""
+    """What a schedule arranges: every stimulus (labelling), or every altered one with its original (pair comparison).
+
+    Returns:
+        the keys to be arranged, every stimulus by its key, and for a pair comparison the original of each key.
+    """
     stimuli = Stimulus.objects.filter(case__study=study).select_related("case").order_by("case__number", "arm")
     by_key = {StimulusKey(case_id=str(s.case.number), arm=s.arm): s for s in stimuli}
     if study.task == Study.Task.LABELLING:
@@ -81,13 +85,13 @@ def presented(study: Study) -> tuple[list[StimulusKey], dict[StimulusKey, Stimul
 
 
 def check_gap(study: Study) -> None:
-    """Raises InvalidInput, naming the largest feasible gap, if no reader's order of this study could keep its gap."""
+    """Raises InvalidInput, naming the largest feasible gap, if no schedule of this study can keep its minimum gap."""
     keys, _, _ = presented(study)
     draw_schedule(study, keys, seed=study.seed)
 
 
 def draw_schedule(study: Study, keys: Sequence[StimulusKey], *, seed: int) -> Schedule:
-    """One reader's order. Where a wash-out parts the sets, the gap need not hold from one to the next."""
+    """One reader's schedule. With a wash-out between sets, the gap need not hold from one set to the next."""
     adjacent = study.washout_hours == 0
     return build_schedule(keys, copies=study.copies, min_gap=study.min_gap, seed=seed, adjacent_sets=adjacent)
 
@@ -101,7 +105,7 @@ def _make_schedule(assignment: Assignment) -> dict[str, Any]:
     rows, recorded = [], []
     for number, order in enumerate(schedule.sets, start=1):
         reading_set = ReadingSet.objects.create(assignment=assignment, number=number)
-        # Half of the altered images stand on the left, at random positions.
+        # Half of the altered images are shown on the left, at random positions.
         altered_left = sides.shuffled(place % 2 == 0 for place in range(len(order)))
         shown = []
         for position, index in enumerate(order, start=1):
@@ -116,30 +120,29 @@ def _make_schedule(assignment: Assignment) -> dict[str, Any]:
     return {"reader": assignment.code, "seed": assignment.seed, "sets": recorded}
 
 
-NOT_ASKED = "Stored verdicts were not judged again: no classifier was asked."
+NOT_JUDGED = "Stored verdicts were not judged again: no classifier was asked."
 
 
 def freeze_study(*, study: Study, actor: str, judge: Judge | None = None, progress: Progress = no_progress) -> Study:
     """Fix the protocol and store the SHA-256 of its canonical JSON with every reader's full schedule.
 
-    Every stimulus is read from the file store again and its hash compared; ``judge`` (see ``verdicts.judge_again``)
-    asks the classifier about them again, and what it says stands in the protocol and in the log. This happens before
-    the transaction: readers of other studies do not wait for it.
+    First every stimulus is read from the file store and its hash compared. Then ``judge`` (see
+    ``verdicts.judge_again``) lets the classifier judge the stimuli again; its sentence goes into the protocol and the
+    log. Both happen before the transaction, whose lock readers of other studies wait for.
 
     Raises:
         InvalidInput: not a draft, no cases, a stimulus that is missing or changed, a case whose arms are the same
-            bytes, a
-            stored verdict that does not hold, stimuli that could be told apart by their length, or an infeasible gap
-            (the message names the largest feasible one). Nothing is changed then.
+            bytes, a stored verdict that does not hold, stimuli of different file lengths, or an infeasible gap (the
+            message names the largest feasible one). Nothing is changed then.
     """
     demand_state(study, Study.State.DRAFT)
     checked = check_stimuli(study)
-    verdicts = judge(study, progress=progress) if judge else NOT_ASKED
+    verdicts = judge(study, progress=progress) if judge else NOT_JUDGED
     return _freeze(study, actor, checked, verdicts)
 
 
 def check_stimuli(study: Study) -> dict[int, str]:
-    """SHA-256 by primary key of every stimulus, each read from the file store and found to be what was stored.
+    """Read every stimulus from the file store and compare its hash; returns SHA-256 by primary key.
 
     Raises:
         InvalidInput: as ``freeze_study``.
@@ -170,12 +173,12 @@ def check_stimuli(study: Study) -> dict[int, str]:
 
 @transaction.atomic
 def _freeze(study: Study, actor: str, checked: dict[int, str], verdicts: str) -> Study:
-    study = _held(study)
+    study = _locked(study)
     demand_state(study, Study.State.DRAFT)
     cases = list(study.cases.prefetch_related("stimuli"))
     if checked != {stimulus.pk: stimulus.sha256 for case in cases for stimulus in case.stimuli.all()}:
         raise InvalidInput(f"Study '{study.slug}' was changed while its images were checked. Freeze it again.")
-    check_gap(study)  # readers may be seated after freezing
+    check_gap(study)  # also without readers: they may be assigned after freezing
     schedules = [_make_schedule(assignment) for assignment in study.assignments.order_by("code")]
     protocol = {
         "protocol_version": study.protocol_version,
@@ -223,18 +226,18 @@ def _freeze(study: Study, actor: str, checked: dict[int, str], verdicts: str) ->
     return study
 
 
-def _held(study: Study) -> Study:
-    """The study as it is now, and stays until the transaction ends.
+def _locked(study: Study) -> Study:
+    """The study's row, read again and locked until the transaction ends.
 
-    ``no_key``, because whoever writes to the log holds the log's lock while their event refers to the study: who holds
-    the study and waits for the log must not keep them waiting.
+    ``no_key``: a new event locks the log first and then the key of the study's row (its foreign key). A full row lock
+    here, held while waiting for the log, would be a deadlock.
     """
     return Study.objects.select_for_update(no_key=True).get(pk=study.pk)
 
 
 def _move(*, study: Study, actor: str, from_: str, to: str, stamp: str, **fields: Any) -> Study:
     with transaction.atomic():
-        study = _held(study)
+        study = _locked(study)
         demand_state(study, from_)
         now: datetime = timezone.now()
         for name, value in {"state": to, stamp: now, **fields}.items():
@@ -245,12 +248,12 @@ def _move(*, study: Study, actor: str, from_: str, to: str, stamp: str, **fields
 
 
 def open_study(*, study: Study, actor: str) -> Study:
-    """Let readers in."""
+    """Let readers begin."""
     return _move(study=study, actor=actor, from_=Study.State.FROZEN, to=Study.State.OPEN, stamp="opened_at")
 
 
 def close_study(*, study: Study, actor: str) -> Study:
-    """End the reading: no answer is taken afterwards."""
+    """End the reading: no answer is accepted afterwards."""
     return _move(study=study, actor=actor, from_=Study.State.OPEN, to=Study.State.CLOSED, stamp="closed_at")
 
 

@@ -1,4 +1,7 @@
-"""What an admin does with readers: remind, withdraw; invitations are in ``invitations``, reopening in ``reading``."""
+"""Readers of a study: withdraw them, send them mail, invite them.
+
+Reminders are written in ``study.conduct.reminders``, sets are reopened in ``study.reading``.
+"""
 
 import hashlib
 import secrets
@@ -26,25 +29,24 @@ Open this link, choose a password and begin whenever it suits you. It can be use
 
 @transaction.atomic
 def withdraw(*, assignment: Assignment, reason: str, actor: str) -> Assignment:
-    """The reader reads no more; what they answered is kept and marked. A second time changes nothing.
+    """End a reader's part in the study; their answers are kept and marked. Repeating it changes nothing.
 
     Raises:
         InvalidInput: the study is closed, or the reason is too long.
     """
-    row = Assignment.objects.select_for_update(of=("self",)).select_related("study").get(pk=assignment.pk)
-    if row.study.state in (Study.State.CLOSED, Study.State.UNBLINDED):
+    assignment = Assignment.objects.select_for_update(of=("self",)).select_related("study").get(pk=assignment.pk)
+    study, reason = assignment.study, reason.strip()
+    if study.state in (Study.State.CLOSED, Study.State.UNBLINDED):
         raise InvalidInput(
-            f"'{row.study.slug}' is {row.study.get_state_display()}; nobody leaves it any more.", field="study"
+            f"'{study.slug}' is {study.get_state_display()}; nobody can be withdrawn any more.", field="study"
         )
     if len(reason) > 200:
         raise InvalidInput("at most 200 characters.", field="reason")
-    if row.withdrawn_at is None:
-        row.withdrawn_at, row.withdrawal_reason = timezone.now(), reason.strip()
-        row.save(update_fields=["withdrawn_at", "withdrawal_reason"])
-        audit_log.record(
-            study=row.study, actor=actor, action="reader_withdrawn", reader=row.code, reason=reason.strip()
-        )
-    return row
+    if assignment.withdrawn_at is None:
+        assignment.withdrawn_at, assignment.withdrawal_reason = timezone.now(), reason
+        assignment.save(update_fields=["withdrawn_at", "withdrawal_reason"])
+        audit_log.record(study=study, actor=actor, action="reader_withdrawn", reader=assignment.code, reason=reason)
+    return assignment
 
 
 def invitation_text(*, assignment: Assignment, link: str, days: int) -> str:
@@ -52,10 +54,10 @@ def invitation_text(*, assignment: Assignment, link: str, days: int) -> str:
 
 
 def send(*, assignment: Assignment, subject: str, text: str, actor: str, action: str) -> bool:
-    """Mail to the reader, where a mail server is set and their address is known; logged either way.
+    """Mail a reader, if a mail server is set and their address is known; logged either way.
 
     Returns:
-        whether a mail was handed to the server. If not, the text is there to be copied.
+        whether a mail was handed to the server. If not, pages show the text to be copied.
     """
     to = assignment.reader.email
     sent = bool(settings.EMAIL_CONFIGURED and to and send_mail(subject, text, None, [to], fail_silently=False))
@@ -67,7 +69,7 @@ VALID_DAYS = 14
 
 
 class InvitationGone(LookupError):
-    """No such link, or it has been used, or it has expired. Which of them is not told."""
+    """There is no such link, or it has been used, or it has expired; the message does not say which."""
 
 
 def _digest(secret: str) -> str:
@@ -78,13 +80,13 @@ def _digest(secret: str) -> str:
 def invite(
     *, study: Study, username: str, actor: str, email: str = "", days: int = VALID_DAYS
 ) -> tuple[Invitation, str]:
-    """Make a link for a reader, seating them in the study if it is still a draft; older links of theirs end.
+    """Make a single-use link for a reader, and assign them to the study if they are not yet; their older links expire.
 
     Returns:
         the invitation and its secret, which cannot be read again.
 
     Raises:
-        InvalidInput: a user who is no reader, a frozen study without a place for them, or days out of range.
+        InvalidInput: days out of range, a user who is not a reader, or as ``assign_reader``.
     """
     if not 1 <= days <= 365:
         raise InvalidInput(f"{days} is out of range; 1 to 365.", field="days")
@@ -111,24 +113,24 @@ def invite(
 
 
 def open_invitation(secret: str) -> Invitation:
-    """The invitation behind a link.
+    """The invitation of a link.
 
     Raises:
         InvitationGone: it cannot be used (any more).
     """
-    found = (
+    invitation = (
         Invitation.objects.filter(secret_sha256=_digest(secret), used_at=None, expires_at__gt=timezone.now())
         .select_related("assignment__study", "assignment__reader")
         .first()
     )
-    if found is None:
+    if invitation is None:
         raise InvitationGone
-    return found
+    return invitation
 
 
 @transaction.atomic
 def accept_invitation(*, secret: str, password: str, again: str) -> User:
-    """Set the reader's password and use the link up.
+    """Set the reader's password; the link is used up.
 
     Raises:
         InvitationGone: the link cannot be used (any more), also when two browsers use it at once.
@@ -141,7 +143,7 @@ def accept_invitation(*, secret: str, password: str, again: str) -> User:
     try:
         validate_password(password, reader)
     except ValidationError as error:
-        raise InvalidInput("" + " ".join(error.messages), field="password") from None
+        raise InvalidInput(" ".join(error.messages), field="password") from None
     if not Invitation.objects.filter(pk=invitation.pk, used_at=None).update(used_at=timezone.now()):
         raise InvitationGone
     reader.set_password(password)

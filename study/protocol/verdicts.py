@@ -1,7 +1,6 @@
-"""Judging a study's stimuli again by the classifier they were made for: are the stored verdicts still true of the
-bytes?
+"""Judging a study's stimuli again: does the classifier still give the stored verdicts for the stored bytes?
 
-Needs the network, and so torch: jobs and commands judge, pages do not.
+This needs torch, so jobs and commands do it, and pages do not.
 """
 
 import numpy as np
@@ -15,24 +14,24 @@ from study.models import Stimulus, Study
 
 BATCH = 64
 TOLERANCE = 1e-3
-"""Difference in P(tumour) that another machine's arithmetic may make; beyond it another label is another verdict."""
+"""Another machine's arithmetic may change P(tumour) by this much; a label that changes by more is another verdict."""
 
 
 def judge_again(study: Study, *, progress: Progress = no_progress) -> str:
-    """One sentence: how many stored verdicts were found to hold, or why they could not be judged.
+    """Judge every stimulus again. Returns one sentence: how many verdicts hold, or why none could be judged.
 
     Raises:
-        InvalidInput: naming the case whose stored verdict its bytes do not get, or whose perturbed stimulus, drawn
-            from a
-            pool of flipped patches, does not fool the classifier.
+        InvalidInput: naming the case whose stored verdict does not hold, or whose perturbed stimulus does not fool
+            the classifier although it was drawn from a pool of flipped patches.
     """
     source = (study.source or {}).get("classifier") or {}
-    found = Classifier.objects.filter(weights_sha256=source.get("weights_sha256", "")).select_related("dataset").first()
-    if found is None:
+    same_weights = Classifier.objects.filter(weights_sha256=source.get("weights_sha256", ""))
+    classifier = same_weights.select_related("dataset").first()
+    if classifier is None:
         name = f"classifier '{source['name']}' is not on this installation" if source else "the study records none"
         return f"Stored verdicts could not be judged again: {name}."
     try:
-        network = stored_network(found)
+        network = stored_network(classifier)
     except InvalidInput as error:
         return f"Stored verdicts could not be judged again: {error}"
     flipped_pool = (study.source.get("attack") or {}).get("kind") != "pairs"
@@ -47,7 +46,7 @@ def judge_again(study: Study, *, progress: Progress = no_progress) -> str:
         for stimulus, probability in zip(batch, predict(network, pixels)):
             _demand_verdict(stimulus, float(probability), flipped_pool)
         progress(start + len(batch), len(stimuli))
-    return f"{len(stimuli)} stored verdicts were judged again by classifier '{found.name}' and hold."
+    return f"{len(stimuli)} stored verdicts were judged again by classifier '{classifier.name}' and hold."
 
 
 def _demand_verdict(stimulus: Stimulus, probability: float, flipped_pool: bool) -> None:

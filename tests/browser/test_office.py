@@ -1,4 +1,4 @@
-"""The office in Chromium: with nothing but a browser from an uploaded zip to an open study that two readers read."""
+"""In Chromium: from an uploaded zip to an open study that two readers read; the pages of researchers and admins."""
 
 import csv
 import io
@@ -47,7 +47,7 @@ def when_done(page) -> None:
     """Watch the job's page to its end and open what it made."""
     page.wait_for_selector("#state.done, #state.failed", timeout=MINUTES)
     assert page.text_content("#state") == "done", page.text_content("main")
-    page.click(".made a")
+    page.click(".results-of-job a")
 
 
 @pytest.mark.slow
@@ -146,7 +146,7 @@ def test_from_an_uploaded_zip_to_a_study_that_two_readers_read(crew, window, tmp
         wait_ready(reader)
     assert Response.objects.count() == 2
     page.goto("/studies/mini-study/readers/")
-    assert page.text_content(".seats").count("1 of 8") == 2
+    assert page.text_content(".readers-table").count("1 of 8") == 2
     no_fault(page)
 
 
@@ -162,7 +162,7 @@ def test_no_page_is_cut_off_and_axe_finds_nothing(window, transactional_db, widt
     sign_in(page, "ada")
     classifier = f"{searched.classifier_id}/"
     for address in (
-        "/dashboard/", "/datasets/", f"/datasets/{attack.classifier.dataset_id}/",
+        "/", "/datasets/", f"/datasets/{attack.classifier.dataset_id}/",
         "/datasets/new/pannuke/", "/classifiers/", f"/classifiers/{classifier}",
         "/attacks/", "/attacks/new/", f"/attacks/{attack.pk}/", "/jobs/",
         *(f"/jobs/{job.pk}/" for job in jobs),

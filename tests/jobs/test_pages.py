@@ -1,4 +1,4 @@
-"""Jobs on the office's pages."""
+"""The jobs' pages."""
 
 import pytest
 

@@ -30,8 +30,8 @@ def test_a_killed_attack_goes_on_and_ends_in_the_same_bytes(crew, make_classifie
     wait_for(lambda: len(rows("killed")) >= 16, 100, "two chunks")
     first.send_signal(signal.SIGKILL)
     first.wait()
-    kept = rows("killed")
-    assert 16 <= len(kept) < 48 and seen(killed).state == "running"
+    rows_before = rows("killed")
+    assert 16 <= len(rows_before) < 48 and seen(killed).state == "running"
     crew.start(**worker)
     wait_for(lambda: seen(killed).state in Job.ENDED, 200, "the killed attack")
     assert (killed.state, killed.attempt, killed.lost) == ("done", 2, 1), killed.error + crew.logs()

@@ -32,7 +32,7 @@ def run(job: Job) -> Job:
     return job
 
 
-def stop_heart(job: Job) -> None:
+def make_heartbeat_stale(job: Job) -> None:
     Job.objects.filter(pk=job.pk).update(heartbeat_at=Now() - timedelta(hours=1))
 
 
@@ -78,7 +78,7 @@ def test_a_job_whose_workers_vanish_again_and_again_fails_and_says_so():
     job = services.submit(kind="test-chunks", arguments={"folder": "test/b", "count": 2})
     for lost in range(1, services.MAX_LOST + 1):
         Job.objects.filter(pk=job.pk).update(state="running", worker=f"host:{lost}")
-        stop_heart(job)
+        make_heartbeat_stale(job)
         assert [taken.pk for taken in services.reap()] == [job.pk]
         job.refresh_from_db()
         assert job.lost == lost
@@ -86,7 +86,7 @@ def test_a_job_whose_workers_vanish_again_and_again_fails_and_says_so():
     assert run(services.retry(job=job)).state == "done"
 
 
-def test_a_beating_heart_is_left_alone():
+def test_a_job_with_a_fresh_heartbeat_is_left_alone():
     job = services.submit(kind="test-chunks", arguments={"folder": "test/c", "count": 2})
     Job.objects.filter(pk=job.pk).update(state="running", heartbeat_at=Now())
     assert services.reap() == []
@@ -95,7 +95,7 @@ def test_a_beating_heart_is_left_alone():
 def test_a_cancelled_job_whose_worker_vanished_is_cancelled_and_not_run_again():
     job = services.submit(kind="test-chunks", arguments={"folder": "test/d", "count": 2})
     Job.objects.filter(pk=job.pk).update(state="cancelling")
-    stop_heart(job)
+    make_heartbeat_stale(job)
     services.reap()
     job.refresh_from_db()
     assert (job.state, job.attempt) == ("cancelled", 1)

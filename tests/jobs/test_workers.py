@@ -51,13 +51,13 @@ def test_a_worker_killed_in_the_middle_of_a_chunk_is_noticed_and_the_outcome_is_
     wait_for(lambda: default_storage.exists(f"{arguments['folder']}/0001"), what="the second chunk")
     first.send_signal(signal.SIGKILL)
     first.wait()
-    kept = {name: default_storage.get_modified_time(f"{arguments['folder']}/{name}") for name in ("0000", "0001")}
+    written_at = {name: default_storage.get_modified_time(f"{arguments['folder']}/{name}") for name in ("0000", "0001")}
     assert seen(job).state == "running"  # nobody has noticed yet
     crew.start()
     wait_for(lambda: ended(job), what="the end")
     assert (job.state, job.attempt, job.lost, job.result) == ("done", 2, 1, {"sha256": undisturbed(6)}), crew.logs()
     assert "was lost in attempt 1" in job.log
-    for name, written in kept.items():  # what was finished was not made again
+    for name, written in written_at.items():  # finished chunks were not written again
         assert default_storage.get_modified_time(f"{arguments['folder']}/{name}") == written
     assert len(default_storage.listdir(arguments["folder"])[1]) == 6
     if project.TASKS_BACKEND == "database":

@@ -14,13 +14,13 @@ START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
 def open_study_of(readers: int = 2, positives: int = 6, name: str = "Answered", **kwargs) -> Study:
-    """A frozen, open study of patches with seats for ``readers``."""
+    """A frozen, open study of patches to which ``readers`` are assigned."""
     settings = StudySettings(positives=positives, min_gap=3, washout_hours=0, **kwargs)
-    seats = [
+    users = [
         User.objects.create_user(f"{name}-{number}", password="x", role=User.Role.READER) for number in range(readers)
     ]
     pool = attacked_pool(positives=positives + 2, negatives=kwargs.get("negatives", 0) + 2, name=name)
-    return build_study(name=name, attack=pool, seed=3, actor="test", settings=settings, readers=seats)
+    return build_study(name=name, attack=pool, seed=3, actor="test", settings=settings, readers=users)
 
 
 def answer_all(study: Study, *, right=(0.9, 0.8), seed: int = 0, skip: int = 0, amend: int = 0, silent=()) -> None:

@@ -1,6 +1,6 @@
 """Work on queued jobs until told to stop; as many of these, on as many machines, as are wanted.
 
-SIGTERM or Ctrl-C: the running job is given back within a chunk, and the worker ends.
+SIGTERM or Ctrl-C: the running job is put back within a chunk, and the worker ends.
 """
 
 import logging

@@ -45,7 +45,7 @@ class Command(JsonCommand):
         address = f"http://127.0.0.1:{port}"
         made["logins"] = [
             {"name": name, "password": _password(name), "address": address + path}
-            for name, path in (("reader2", "/reading/"), ("researcher", "/"), ("admin", "/dashboard/"))
+            for name, path in (("reader2", "/reading/"), ("researcher", "/"), ("admin", "/"))
         ]
         return made
 

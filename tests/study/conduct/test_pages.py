@@ -1,4 +1,4 @@
-"""Every page of the office: who may come in, that it stands, and what it does not tell."""
+"""Every page of researchers and admins: who may see it, that it answers, and what it does not tell."""
 
 import io
 import json
@@ -104,7 +104,7 @@ def test_every_page_stands_with_something_to_show(as_role, own_files):
     client = as_role("admin")
     job = Job.objects.create(kind="train", title="Train", code_version="x", arguments={"name": "a"}, log="one line")
     pages = [
-        "", "dashboard/",
+        "",
         "datasets/", "datasets/new/folder/", "datasets/new/pannuke/", f"datasets/{attack.classifier.dataset_id}/",
         "classifiers/", "classifiers/new/", "cross-validations/new/", f"classifiers/{attack.classifier_id}/",
         "attacks/", "attacks/new/", f"attacks/{attack.pk}/", "pairs/", "pairs/new/", "jobs/", f"jobs/{job.pk}/",
@@ -340,9 +340,9 @@ def test_a_reader_is_reminded_withdrawn_and_a_set_reopened(as_role, own_files):
     client.post("/studies/small/readers/R01/sets/1/reopen/")
     assert study.assignments.get().sets.get(number=1).completed_at is None
     client.post("/studies/small/readers/R01/withdraw/", {"reason": "moved away"})
-    seat = Assignment.objects.get()
-    assert seat.withdrawn_at is not None and seat.withdrawal_reason == "moved away"
-    assert Presentation.objects.filter(reading_set__assignment=seat).exists()
+    assignment = Assignment.objects.get()
+    assert assignment.withdrawn_at is not None and assignment.withdrawal_reason == "moved away"
+    assert Presentation.objects.filter(reading_set__assignment=assignment).exists()
     actions = list(AuditEvent.objects.values_list("action", flat=True))
     assert {"reminded", "set_reopened", "reader_withdrawn"} <= set(actions)
 
@@ -372,7 +372,7 @@ def test_jobs_are_cancelled_and_tried_again_from_their_page(as_role, own_files):
 
 def test_a_token_is_shown_once(as_role, own_files):
     client = as_role("researcher")
-    made = client.post("/token/", {"what": "new"}).context["made"].key
+    made = client.post("/token/", {"what": "new"}).context["new_token"].key
     assert made not in client.get("/token/").content.decode()
     client.logout()
     headers = {"Authorization": f"Token {made}"}

@@ -1,4 +1,4 @@
-"""Who has seen arms cannot read: at seating, after a change of role, and at the images."""
+"""Who has seen arms cannot read: at the assignment, after a change of role, and at the images."""
 
 from datetime import timedelta
 
@@ -27,12 +27,12 @@ def open_study(*readers: User) -> Study:
 
 
 @pytest.mark.parametrize("role", [User.Role.RESEARCHER, User.Role.ADMIN])
-def test_the_office_gets_no_seat(role):
+def test_researchers_and_admins_are_not_assigned(role):
     with pytest.raises(InvalidInput, match="not a reader"):
         assign_reader(study=open_study(), reader=person("ora", role), actor="test")
 
 
-def test_who_left_the_office_after_the_images_were_made_gets_no_seat():
+def test_who_was_a_researcher_after_the_images_were_made_is_not_assigned():
     ora = person("ora", User.Role.RESEARCHER)
     study = open_study()
     ora = User.objects.get(pk=ora.pk)
@@ -42,7 +42,7 @@ def test_who_left_the_office_after_the_images_were_made_gets_no_seat():
         assign_reader(study=study, reader=User.objects.get(pk=ora.pk), actor="test")
 
 
-def test_who_left_the_office_before_them_gets_one():
+def test_who_was_one_before_them_is_assigned():
     ora = person("ora")
     ora.arms_seen_until = timezone.now() - timedelta(days=1)
     ora.save()

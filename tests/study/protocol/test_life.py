@@ -1,6 +1,7 @@
 """A study from drawing to unblinding: what is fixed, what is refused, what is logged."""
 
 import hashlib
+from collections import Counter
 
 import pytest
 from django.core.files.storage import default_storage
@@ -13,7 +14,8 @@ from study import blinds as selectors
 from study.models import AppendOnlyError, AuditEvent, Presentation, Response, Stimulus, Study
 from study.protocol import audit_log
 from study.protocol.building import StudySettings, build_study
-from study.protocol.life import assign_reader, close_study, freeze_study, open_study, unblind_study
+from study.protocol.life import assign_reader, close_study, derived_seed, freeze_study, open_study, unblind_study
+from study.results.tidy import stimulus_rows
 from tests.pool import attacked_pool
 
 pytestmark = pytest.mark.django_db
@@ -172,7 +174,7 @@ def test_a_taken_name_is_refused():
         build_study(name="Small", attack=Perturbation.objects.first().attack, seed=0, actor="test", settings=SMALL)
 
 
-def test_only_readers_get_a_seat_and_only_one():
+def test_only_readers_are_assigned_and_only_once():
     study = built()
     with pytest.raises(InvalidInput, match="already"):
         assign_reader(study=study, reader=User.objects.get(username="ann"), actor="test")
@@ -193,6 +195,10 @@ def test_a_reader_who_joins_an_open_study_gets_a_logged_schedule_and_leaves_the_
     assert study.protocol_sha256 == frozen
 
 
+def test_readers_of_one_study_and_of_others_have_different_seeds():
+    assert len({derived_seed(study, reader) for study in range(20) for reader in range(50)}) == 1000
+
+
 def test_arms_open_at_unblinding_alone():
     study = built()
     for step in (None, close_study):
@@ -202,17 +208,14 @@ def test_arms_open_at_unblinding_alone():
             selectors.unblinded_presentations,
             selectors.unblinded_stimuli,
             selectors.unblinded_responses,
-            selectors.model_true_positives,
         ):
             with pytest.raises(selectors.StillBlinded, match="closed"):
                 read(study)
     study = unblind_study(study=study, actor="Dr Grey")
     assert study.unblinded_by == "Dr Grey"
     assert selectors.unblinded_presentations(study).count() == 24
-    assert selectors.model_true_positives(study) == [
-        {"arm": "original", "truth": True, "n": 6, "correct": 6},
-        {"arm": "perturbed", "truth": True, "n": 6, "correct": 0},
-    ]
+    stimuli = [(row["arm"], row["truth"], row["model_label"]) for row in stimulus_rows(study)]
+    assert Counter(stimuli) == {("original", 1, 1): 6, ("perturbed", 1, 0): 6}
 
 
 def test_a_life_cannot_be_lived_backwards():

@@ -119,7 +119,7 @@ def _network(classifier: Classifier | None) -> Any:
 
 
 def _answer(network: Any, pixels: np.ndarray) -> float | None:
-    from model.learning.evaluation import predict
+    from model.learning.prediction import predict
 
     return None if network is None else float(predict(network, np.array(pixels[None]))[0])
 

@@ -21,7 +21,6 @@ from attacks.engine.passes import Passes
 from attacks.engine.pgd import pgd
 from attacks.engine.recipe import recipe
 from attacks.engine.universal import (
-    PUBLISHED,
     Universal,
     UniversalRecipe,
     by_training_size,
@@ -34,6 +33,7 @@ from attacks.engine.universal import (
 from attacks.models import Attack
 from attacks.selectors import CHUNK, attacked_patches, flip_norms
 from attacks.services import begin, fill, machine_of, prepared, read
+from core import published
 from core.errors import InvalidInput, Progress, no_progress
 from core.version import code_version
 from model.models import Classifier, Patch
@@ -178,7 +178,7 @@ def load_universal(attack: Attack) -> Universal:
 
 
 def _published() -> dict[str, Any]:
-    return {name: share(flipped, of) for name, (flipped, of) in PUBLISHED.items()}
+    return {name: share(flipped, of) for name, (flipped, of) in published.UNIVERSAL.items()}
 
 
 def run_success_curves(

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -151,9 +150,3 @@ def least(norm: Norm, x: Tensor) -> float:
     """The norm of one grey level in one component of one image: nothing smaller can be shown."""
     components = x[0].numel()
     return {"l0": 3 / components, "l1": 1 / components, "l2": components**-0.5, "linf": 1.0}[norm] * (1 + 1e-6)
-
-
-def found_norms(found: PerturbationSet, norm: str) -> np.ndarray:
-    """Minimal norms of the attacked images, (attacked,); infinity where none was found."""
-    attacked = ~found.already_wrong
-    return np.where(found.flipped, found.norms[norm], np.inf)[attacked]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import InvalidInput
-from model.learning.evaluation import full_precision
+from model.learning.prediction import full_precision
 
 Loss = Literal["ce", "margin"]
 MARGIN = 1e-3

@@ -118,9 +118,7 @@ def classifier(request: HttpRequest, pk: int) -> HttpResponse:
     confusion = found.metrics.get("confusion")
     context = {
         "classifier": found,
-        "train_count": len(found.split.get("train", [])),
-        "test_count": len(found.split.get("test", [])),
-        "grouped": found.split.get("grouped"),
+        "tab": "overview",
         "confusion": confusion,
         "settings": in_words(found.settings),
         "rows": selectors.table_1a_rows(found.dataset),

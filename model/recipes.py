@@ -6,7 +6,6 @@ the code name its files.
 """
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,11 +80,6 @@ def key_of(recipe: Recipe, content: Mapping[str, Any], chosen: Mapping[str, Any]
 def folder_of(subject: Model) -> Path:
     """Where the figures of a classifier, cross-validation or attack lie; made when the first is written."""
     return figure_store.folder() / f"{subject._meta.model_name}-{subject.pk}"
-
-
-def forget_figures(subject: Model) -> None:
-    """Remove the figures of a row that is deleted: they show its patches."""
-    shutil.rmtree(folder_of(subject), ignore_errors=True)
 
 
 def stored(subject: Model, key: str) -> StoredFigure | None:

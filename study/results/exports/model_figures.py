@@ -12,7 +12,7 @@ WANTED = ("roc", "calibration", "landscape", "pairs", "saliency", "saliency-mass
 
 
 def model_figures(study: Study) -> dict[str, list[dict[str, str]]]:
-    """``drawn``: title, caption and PNG (a data: address) of each figure; ``missing``: title and the command to draw it.
+    """``drawn``: title, caption and PNG (a data: address) of each; ``missing``: title, and the command that draws it.
 
     Nothing is drawn here: a web process does not load the network. The attack is found by name and counts only if its
     classifier still has the weights that the study recorded; without it there is nothing to show, and {} is returned.

@@ -30,10 +30,10 @@ PEOPLE = {
 FIGURES = {
     "classifier": ("demo", ("roc", "precision-recall", "calibration", "confusion")),
     "dataset": ("demo", ("roc", "precision-recall", "calibration", "confusion", "folds")),
-    "attack": ("demo-linf-8", ("pairs", "saliency", "saliency-mass")),
+    "attack": ("demo-linf-8", ("pairs", "saliency")),
 }
-"""What the demo's galleries and report show, by option of ``figure``. The map of the features takes longer than all of
-them together: its gallery has a button for it."""
+"""What the demo's galleries and report show, by option of ``figure``. The slow figures of an attack, which would take
+longer than these together, are left to the buttons of its gallery."""
 
 
 class Command(JsonCommand):

@@ -31,7 +31,7 @@ def _figure(kind: str, subject: Model, row: dict[str, Any]) -> dict[str, Any]:
         }
     if job is not None and job.is_active:
         return row | {"active": {"job": job} | progress_of(job)}
-    return row | {"missing": not row["reason"], "error": job.error if job is not None else ""}
+    return row | {"missing": not row["reason"]}
 
 
 @require_safe

@@ -95,6 +95,8 @@ def test_the_gallery_of_a_cross_validation_shows_its_folds(office, classifier):
     text = office.get(address).content.decode()
     assert "small, 1 of 2 folds so far" in text and "1 run of" not in text.split('class="gallery"')[1]
     last.save(force_insert=True)
+    text = office.get(address).content.decode()
+    assert text.count("Not drawn since its data or the code changed") == 5 and "Draw all 5 figures" in text
     office.post(f"{address}make/")
     assert drawn_by_a_worker() == ["done"] * 5, "with another fold the figures are others"
     text = office.get(address).content.decode()

@@ -16,7 +16,7 @@ class DatasetAdmin(WrittenByJobs):
 @admin.register(Classifier)
 class ClassifierAdmin(WrittenByJobs):
     list_display = ["name", "dataset", "arch", "initialisation", "weights_sha256", "created_at"]
-    exclude = ["test_probabilities", "split"]
+    exclude = ["test_probabilities", "split", "weights"]  # the file is not served; its hash is shown
 
     def delete(self, row: Classifier) -> None:
         deletion.delete_classifier(classifier=row)

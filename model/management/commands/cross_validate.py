@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from core import published
 from core.commands import JsonCommand
 from core.errors import InvalidInput
 from model import figures
@@ -64,7 +65,8 @@ class Command(JsonCommand):
             f"  {row['colour_only']['auc']:>10.3f}  {row['seconds']:>7.1f}"
             for row in result["per_fold"]
         ]
-        lines += ["", "* ResNet-18 on PanNuke breast, 5 runs of 3 folds; mean and SD over folds and runs."]
+        runs, folds = published.TABLE_1A["runs"], published.TABLE_1A["folds"]
+        lines += ["", f"* ResNet-18 on PanNuke breast, {runs} runs of {folds} folds; mean and SD over folds and runs."]
         lines += [f"{kind}: {path}" for kind, path in result.get("figures", {}).items()]
         return "\n".join(line for line in [*lines, result["warning"]] if line is not None)
 

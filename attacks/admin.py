@@ -1,15 +1,22 @@
 from django.contrib import admin
 
-from attacks.models import Attack
+from attacks import deletion
+from attacks.models import Attack, PairSet
+from core.admin import WrittenByJobs
 
 
 @admin.register(Attack)
-class AttackAdmin(admin.ModelAdmin):
+class AttackAdmin(WrittenByJobs):
     list_display = ["name", "classifier", "kind", "norm", "budget", "created_at", "completed_at"]
     list_filter = ["kind", "norm"]
 
-    def has_add_permission(self, request):
-        return False
+    def delete(self, row: Attack) -> None:
+        deletion.delete_attack(attack=row)
 
-    def has_change_permission(self, request, obj=None):
-        return False
+
+@admin.register(PairSet)
+class PairSetAdmin(WrittenByJobs):
+    list_display = ["name", "classifier", "width", "height", "created_at"]
+
+    def delete(self, row: PairSet) -> None:
+        deletion.delete_pairs(pair_set=row)

@@ -1,4 +1,6 @@
-"""Figures of attacks: pairs (Fig. 1), feature map (Fig. 2a), saliency (Fig. 3), universal perturbation (Fig. 5)."""
+"""Drawing the figures of attacks, in jobs and commands only: pairs (Fig. 1), feature map (Fig. 2a), saliency (Fig. 3),
+universal perturbation (Fig. 5).
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,42 +9,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from attacks import gallery
 from attacks.engine import attack as run_attack
 from attacks.engine.display import chw, hwc
 from attacks.models import Attack, Perturbation
-from attacks.selectors import displayed_pixels
-from core.errors import InvalidInput, Progress
-from model.figures import Drawn, Recipe
+from attacks.selectors import displayed_pixels, flipped_rows
+from core.errors import InvalidInput, Progress, no_progress
+from model import figures as of_models
+from model.figures import Draw, Drawn
 from model.learning import embedding, saliency
 from model.learning.plots import interpretation as plots
 from model.learning.plots import spaces
 from model.learning.plots.interpretation import Pair
 from model.models import Patch
+from model.recipes import StoredFigure
 from model.selectors import dataset_arrays, tumour_masks
 from model.stored_network import stored_network
 
 SETTINGS = ("steps", "step_rule", "step_size", "loss", "confidence", "rounding", "random_start")
 LONGEST_TRACK = 40
 """Points of a track: each costs an attack of that many steps, for the engine does not keep what it passes through."""
-
-
-def content_of_attack(attack: Attack) -> dict[str, Any]:
-    rows = attack.perturbations.order_by("patch__index").values_list("patch__sha256", "sha256", "flipped")
-    return {
-        "weights": attack.classifier.weights_sha256,
-        "dataset": attack.classifier.dataset.sha256,
-        "attack": attack.settings_sha256 or attack.settings,
-        "rows": list(rows),
-        "name": attack.name,
-    }
-
-
-def flipped_rows(attack: Attack, tumour: bool | None = None) -> list[Perturbation]:
-    """Flipped on displayed bytes, in the order of reading; positives, negatives or both."""
-    rows = attack.perturbations.filter(flipped=True, already_wrong=False).select_related("patch", "attack")
-    if tumour is not None:
-        rows = rows.filter(patch__tumour=tumour)
-    return list(rows.order_by("patch__index"))
 
 
 def drawn_lots(rows: Sequence[Any], count: int, seed: int) -> list[Any]:
@@ -89,7 +75,7 @@ def _what(attack: Attack) -> str:
 
 def _pairs(attack: Attack, options: Mapping[str, Any], progress: Progress) -> Drawn:
     """Half positives, half negatives where both were flipped."""
-    positive, negative = (flipped_rows(attack, tumour) for tumour in (True, False))
+    positive, negative = (list(flipped_rows(attack, tumour)) for tumour in (True, False))
     some = min(options["count"] // 2, len(negative))
     rows = drawn_lots(positive, options["count"] - some, options["seed"]) + drawn_lots(negative, some, options["seed"])
     title = _what(attack)
@@ -102,9 +88,7 @@ def _pairs(attack: Attack, options: Mapping[str, Any], progress: Progress) -> Dr
 
 
 def _saliency(attack: Attack, options: Mapping[str, Any], progress: Progress) -> Drawn:
-    rows = drawn_lots(flipped_rows(attack, True), options["count"], options["seed"])
-    if not rows:
-        raise InvalidInput(f"Attack {attack} flipped no positive patch; there is nothing to explain.")
+    rows = drawn_lots(list(flipped_rows(attack, True)), options["count"], options["seed"])
     pairs = pairs_of(attack, rows)
     before, after = _maps(attack, pairs, options, progress)
     title = f"{_what(attack)}"
@@ -132,9 +116,7 @@ def _maps(
 
 def _mass(attack: Attack, options: Mapping[str, Any], progress: Progress) -> Drawn:
     """The number beside Fig. 3: does saliency leave the tumour nuclei?"""
-    rows = drawn_lots(flipped_rows(attack, True), options["patches"], options["seed"])
-    if not rows:
-        raise InvalidInput(f"Attack {attack} flipped no positive patch; there is nothing to measure.")
+    rows = drawn_lots(list(flipped_rows(attack, True)), options["patches"], options["seed"])
     masks = tumour_masks(attack.classifier.dataset, [row.patch_id for row in rows])
     before, after = _maps(attack, pairs_of(attack, rows), options, progress)
     summary = saliency.mass_shift(before, after, masks, seed=options["seed"])
@@ -164,9 +146,7 @@ def _embedding(attack: Attack, options: Mapping[str, Any], progress: Progress) -
     dataset, ids = attack.classifier.dataset, attack.classifier.split["test"]
     truth = dict(Patch.objects.filter(pk__in=ids).values_list("id", "tumour"))
     positive = np.array([truth[patch] for patch in ids])
-    rows = flipped_rows(attack)
-    if not rows:
-        raise InvalidInput(f"Attack {attack} flipped no patch; there is no adversarial point to show.")
+    rows = list(flipped_rows(attack))
     moved_positive = np.array([row.patch.tumour for row in rows])
     images = np.concatenate([dataset_arrays(dataset, ids), np.stack([displayed_pixels(row) for row in rows])])
     vectors = embedding.features(network, images, progress=progress)
@@ -271,9 +251,9 @@ def universal_delta(pairs: Sequence[Pair]) -> NDArray[np.int16]:
 def _universal(attack: Attack, options: Mapping[str, Any], progress: Progress) -> Drawn:
     if attack.kind != Attack.Kind.UNIVERSAL:
         raise InvalidInput(f"Attack {attack} is not universal. Make one with: universal {attack.classifier}")
-    rows = flipped_rows(attack)
+    rows = list(flipped_rows(attack))
     delta = universal_delta(pairs_of(attack, rows[:64]))
-    shown = drawn_lots(flipped_rows(attack, True), options["count"], options["seed"])
+    shown = drawn_lots(list(flipped_rows(attack, True)), options["count"], options["seed"])
     title = _what(attack)
     figure = plots.universal_figure(delta, pairs_of(attack, shown), title)
     numbers = {"max": int(np.abs(delta).max()), "rms": float(np.sqrt(np.mean(np.square(delta, dtype=float))))}
@@ -281,31 +261,23 @@ def _universal(attack: Attack, options: Mapping[str, Any], progress: Progress) -
     return Drawn(figure, _row_table(shown), numbers, caption)
 
 
-RECIPES = [
-    Recipe("pairs", "Pairs with probabilities (Fig. 1)", "attack", _pairs, {"count": 2, "seed": 0}),
-    Recipe(
-        "embedding",
-        "Map of the features (Fig. 2a)",
-        "attack",
-        _embedding,
-        {"method": "umap", "neighbours": 15, "k": 10, "tracks": 2, "seed": 0},
-        slow=True,
-    ),
-    Recipe(
-        "saliency",
-        "Saliency before and after (Fig. 3)",
-        "attack",
-        _saliency,
-        {"method": "gradient", "count": 4, "seed": 0},
-        slow=True,
-    ),
-    Recipe(
-        "saliency-mass",
-        "Saliency on tumour nuclei",
-        "attack",
-        _mass,
-        {"method": "gradient", "patches": 200, "seed": 0},
-        slow=True,
-    ),
-    Recipe("universal", "Universal perturbation (Fig. 5)", "attack", _universal, {"count": 3, "seed": 0}),
-]
+DRAW: dict[str, Draw] = {
+    "pairs": _pairs,
+    "embedding": _embedding,
+    "saliency": _saliency,
+    "saliency-mass": _mass,
+    "universal": _universal,
+}
+"""How each figure of ``attacks.gallery.OF_ATTACKS`` is drawn."""
+
+
+def make(name: str, subject: Any, *, progress: Progress = no_progress, **options: Any) -> StoredFigure:
+    """The files of any figure, as they are stored or drawn now; InvalidInput if it cannot be drawn of this."""
+    recipe = gallery.recipe_fitting(name, subject)
+    reason = gallery.lacking(recipe, subject)
+    if reason:
+        raise InvalidInput(reason)
+    if isinstance(subject, Attack):
+        content = gallery.content_of(subject)
+        return of_models.stored_or_drawn(recipe, DRAW[recipe.name], subject, content, progress=progress, **options)
+    return of_models.make(recipe.name, subject, progress=progress, **options)

@@ -1,4 +1,4 @@
-"""Researchers' pages: every perturbation of an attack in a table, and success against budget."""
+"""Researchers' pages: attacks with their flipped patches, their tables and curves, and success against budget."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -16,7 +16,6 @@ from attacks.engine.norms import MEASURED
 from attacks.forms import AttackForm
 from attacks.models import Attack, Perturbation
 from attacks.selectors import curves_of, flip_norms, latest_minimal, perturbation_table
-from attacks.tables import headings, sorted_table
 from core.access import researcher_page
 from core.pages import form_methods, image_response, in_words, paged
 from core.spreadsheet import csv_of
@@ -26,20 +25,46 @@ from model.models import Classifier
 ROWS = 50
 
 
-def researcher_only(view):
-    return require_safe(researcher_page(view))
+COLUMNS = {
+    "patch": "Patch",
+    "tumour": "Tumour",
+    "flipped": "Flipped",
+    "prob_before": "P before",
+    "prob_after": "P after",
+    "steps": "Steps",
+    "l0": "L0",
+    "l1": "L1",
+    "l2": "L2",
+    "linf": "Linf",
+}
+"""Columns of the table of an attack's perturbations, with their headings; numbers from the fourth on."""
 
 
-@researcher_only
-def attack_page(request: HttpRequest, pk: int) -> HttpResponse:
+def _headings(sort: str) -> list[dict[str, Any]]:
+    """Title, whether numbers stand under it, ``?sort=`` of its link, and ``aria-sort`` of each column."""
+    return [
+        {
+            "title": title,
+            "number": place >= 3,
+            "link": f"-{name}" if sort == name else name,
+            "order": {name: "ascending", f"-{name}": "descending"}.get(sort, ""),
+        }
+        for place, (name, title) in enumerate(COLUMNS.items())
+    ]
+
+
+@require_safe
+@researcher_page
+def perturbations(request: HttpRequest, pk: int) -> HttpResponse:
     """Counts, the curve of success against the norm reached, and the table, sorted by any column."""
     attack = get_object_or_404(Attack.objects.select_related("classifier"), pk=pk)
     sort = request.GET.get("sort", "")
-    table = sorted_table(attack, sort)
+    table = perturbation_table(attack, sort=sort)
     context = {
         "attack": attack,
+        "tab": "patches",
         "summary": attack.summary,
-        "columns": headings(sort),
+        "columns": _headings(sort),
         "sort": sort,
         "page": Paginator(table.to_dict("records"), ROWS).get_page(request.GET.get("page")),
         "has_curve": bool(len(table)) and attack.norm in MEASURED,
@@ -47,14 +72,16 @@ def attack_page(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "attacks/perturbations.html", context)
 
 
-@researcher_only
+@require_safe
+@researcher_page
 def table_csv(request: HttpRequest, pk: int) -> HttpResponse:
     """Every perturbation of the attack."""
     attack = get_object_or_404(Attack, pk=pk)
     return _csv(perturbation_table(attack), f"attack-{attack.pk}.csv")
 
 
-@researcher_only
+@require_safe
+@researcher_page
 def curve_svg(request: HttpRequest, pk: int) -> HttpResponse:
     """Share flipped by at most so much: a minimal attack's success curve, or what another attack made do with."""
     attack = get_object_or_404(Attack, pk=pk)
@@ -64,13 +91,15 @@ def curve_svg(request: HttpRequest, pk: int) -> HttpResponse:
     return _svg(plot(success_curve(flip_norms(attack), search=search), pd.DataFrame()))
 
 
-@researcher_only
+@require_safe
+@researcher_page
 def curves_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Fig. 4 of a classifier: success against budget for every norm that has been searched."""
     classifier = get_object_or_404(Classifier, pk=pk)
     rows = _searches(classifier)
-    found = {row["search"] for row in rows}
-    context = {"classifier": classifier, "rows": rows, "missing": [name for name in AXES if name not in found]}
+    searched = {row["search"] for row in rows}
+    missing = [name for name in AXES if name not in searched]
+    context = {"classifier": classifier, "tab": "curves", "rows": rows, "missing": missing}
     return render(request, "attacks/curves.html", context)
 
 
@@ -91,7 +120,8 @@ def _searches(classifier: Classifier) -> list[dict[str, Any]]:
     ]
 
 
-@researcher_only
+@require_safe
+@researcher_page
 def curves_svg(request: HttpRequest, pk: int) -> HttpResponse:
     """The picture on the page above."""
     classifier = get_object_or_404(Classifier, pk=pk)
@@ -101,7 +131,8 @@ def curves_svg(request: HttpRequest, pk: int) -> HttpResponse:
     return _svg(plot(curves, pd.DataFrame()))
 
 
-@researcher_only
+@require_safe
+@researcher_page
 def curves_csv(request: HttpRequest, pk: int) -> HttpResponse:
     """The numbers on the page above, with their 95 % bands."""
     classifier = get_object_or_404(Classifier, pk=pk)
@@ -115,7 +146,8 @@ def _chosen(request: HttpRequest) -> tuple[list[Classifier], list[Classifier]]:
     return candidates, [one for one in candidates if str(one.pk) in asked]
 
 
-@researcher_only
+@require_safe
+@researcher_page
 def compare_page(request: HttpRequest) -> HttpResponse:
     """Success curves of several classifiers on one plot."""
     candidates, chosen = _chosen(request)
@@ -136,13 +168,15 @@ def _compared(request: HttpRequest) -> pd.DataFrame:
     return curves
 
 
-@researcher_only
+@require_safe
+@researcher_page
 def compare_svg(request: HttpRequest) -> HttpResponse:
     """The picture on the page above."""
     return _svg(plot_compared(_compared(request)))
 
 
-@researcher_only
+@require_safe
+@researcher_page
 def compare_csv(request: HttpRequest) -> HttpResponse:
     """The numbers on the page above, with their 95 % bands."""
     return _csv(_compared(request), "curves.csv")
@@ -190,14 +224,15 @@ def request_curves(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 @researcher_page
-def attack(request: HttpRequest, pk: int) -> HttpResponse:
+def overview(request: HttpRequest, pk: int) -> HttpResponse:
     """What came of an attack, and a gallery of the flipped patches with their norms."""
-    found = get_object_or_404(selectors.attacks(), pk=pk)
-    flipped = found.perturbations.filter(flipped=True).select_related("patch").order_by("l2")
+    attack = get_object_or_404(selectors.attacks(), pk=pk)
+    flipped = attack.perturbations.filter(flipped=True).select_related("patch").order_by("l2")
     context = {
-        "attack": found,
+        "attack": attack,
+        "tab": "overview",
         "page": paged(request, flipped),
-        "settings": in_words(found.settings),
+        "settings": in_words(attack.settings),
     }
     return render(request, "attacks/attack.html", context)
 

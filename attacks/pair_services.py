@@ -120,7 +120,7 @@ def _network(classifier: Classifier | None) -> Any:
 
 
 def _answer(network: Any, pixels: np.ndarray) -> float | None:
-    from model.learning.evaluation import predict
+    from model.learning.prediction import predict
 
     return None if network is None else float(predict(network, np.array(pixels[None]))[0])
 
@@ -129,11 +129,3 @@ def _fingerprint(pair: ReadPair) -> bytes:
     """Row and pixels; the line in the table is no part of what a pair is."""
     row = json.dumps(asdict(pair.row) | {"line": 0}, sort_keys=True).encode()
     return hashlib.sha256(row + pair.original.tobytes() + pair.perturbed.tobytes()).digest()
-
-
-def delete_pairs(*, pair_set: PairSet) -> None:
-    """Remove the pairs and their files. Studies built from them keep their own copies."""
-    files = {file for pair in pair_set.pairs.values_list("original", "image") for file in pair}
-    with transaction.atomic():
-        pair_set.delete()
-        transaction.on_commit(lambda: [default_storage.delete(file) for file in files])

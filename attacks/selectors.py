@@ -58,13 +58,17 @@ def attacked_patches(classifier: Classifier, *, part: str = "test", positives_on
     return chosen
 
 
+def flipped_rows(attack: Attack, tumour: bool | None = None) -> QuerySet[Perturbation]:
+    """Judged correctly before and flipped on displayed bytes, in the order of reading; of one class, or of both."""
+    rows = attack.perturbations.filter(flipped=True, already_wrong=False)
+    if tumour is not None:
+        rows = rows.filter(patch__tumour=tumour)
+    return rows.select_related("patch", "attack").order_by("patch__index")
+
+
 def flipped_positives(attack: Attack) -> QuerySet[Perturbation]:
-    """The pool from which a study draws: positives classified correctly and now, on displayed bytes, wrongly."""
-    return (
-        attack.perturbations.filter(patch__tumour=True, already_wrong=False, flipped=True)
-        .select_related("patch")
-        .order_by("patch__index")
-    )
+    """The pool from which a study draws."""
+    return flipped_rows(attack, tumour=True)
 
 
 def summarise(attack: Attack) -> dict[str, Any]:
@@ -113,8 +117,11 @@ def curves_of(classifier: Classifier) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def perturbation_table(attack: Attack) -> pd.DataFrame:
-    """One row per patch, in the order of reading: verdicts, P(tumour) before and after, steps, norms."""
+def perturbation_table(attack: Attack, *, sort: str = "") -> pd.DataFrame:
+    """One row per patch: verdicts, P(tumour) before and after, steps, norms.
+
+    By the column that ``sort`` names, falling after a minus; in the order of reading where it names none.
+    """
     columns = {
         "patch__index": "index",
         "patch__name": "patch",
@@ -125,7 +132,8 @@ def perturbation_table(attack: Attack) -> pd.DataFrame:
         for name in ("already_wrong", "flipped_float", "flipped", "prob_before", "prob_after", "steps", *MEASURED)
     }
     rows = attack.perturbations.order_by("patch__index").values_list(*columns)
-    return pd.DataFrame.from_records(rows, columns=list(columns.values()))
+    table, by = pd.DataFrame.from_records(rows, columns=list(columns.values())), sort.removeprefix("-")
+    return table.sort_values(by, ascending=by == sort, kind="stable") if by in table else table
 
 
 def displayed_pixels(perturbation: Perturbation) -> NDArray[np.uint8]:

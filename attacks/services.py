@@ -34,8 +34,6 @@ from model.stored_network import stored_network
 Work = Callable[[Passes, Tensor, Tensor, int, Progress], PerturbationSet]
 """What makes a chunk's perturbations: of passes, images uint8 (n, 3, h, w), labels (n,), the first one's number."""
 
-"""Patches per transaction: what a killed run repeats, and what memory holds."""
-
 
 def run_attack(
     *,
@@ -268,15 +266,6 @@ def complete(*, attack: Attack) -> None:
     attack.summary = attack.summary | summarise(attack)
     attack.completed_at = timezone.now()
     attack.save(update_fields=["summary", "completed_at"])
-
-
-def delete_attack(*, attack: Attack) -> None:
-    """Remove an attack, its rows and its pictures."""
-    files = list(attack.perturbations.exclude(image="").values_list("image", flat=True))
-    files += [attack.summary["delta"]] if attack.summary.get("delta") else []
-    with transaction.atomic():
-        attack.delete()
-        transaction.on_commit(lambda: [default_storage.delete(file) for file in files])
 
 
 def best_device() -> str:

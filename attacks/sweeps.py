@@ -21,7 +21,6 @@ from attacks.engine.passes import Passes
 from attacks.engine.pgd import pgd
 from attacks.engine.recipe import MinimalRecipe, UniversalRecipe, minimal_recipe, recipe, universal_recipe
 from attacks.engine.universal import (
-    PUBLISHED,
     Universal,
     by_training_size,
     flipped_share,
@@ -32,6 +31,7 @@ from attacks.engine.universal import (
 from attacks.models import Attack
 from attacks.selectors import CHUNK, attacked_patches, flip_norms
 from attacks.services import begin, fill, machine_of, prepared, read
+from core import published
 from core.errors import InvalidInput, Progress, no_progress, stage
 from core.version import code_version
 from model.models import Classifier, Patch
@@ -176,7 +176,7 @@ def load_universal(attack: Attack) -> Universal:
 
 
 def _published() -> dict[str, Any]:
-    return {name: share(flipped, of) for name, (flipped, of) in PUBLISHED.items()}
+    return {name: share(flipped, of) for name, (flipped, of) in published.UNIVERSAL.items()}
 
 
 def run_success_curves(

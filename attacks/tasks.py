@@ -147,14 +147,11 @@ def import_pairs(
 @job("figure", title="Draw a figure", unit="steps", links=_figures)
 def figure(context, *, name: str, of: str, pk: int, **options: Any) -> dict[str, Any]:
     """A figure of the classifier, attack or cross-validation ``pk``; found again, not drawn again, if it is there."""
-    from attacks import gallery
-    from attacks.models import Attack
+    from attacks import figures, gallery
     from core.errors import InvalidInput
-    from model.models import Classifier, CrossValidation
 
-    subjects = {"classifier": Classifier, "attack": Attack, "cross-validation": CrossValidation}
-    subject = subjects[of].objects.filter(pk=pk).first() if of in subjects else None
+    subject = gallery.SUBJECTS[of].objects.filter(pk=pk).first() if of in gallery.SUBJECTS else None
     if subject is None:
         raise InvalidInput(f"There is no {of} with number {pk} any more.")
-    made = gallery.make(name, subject, progress=context.progress, **options)
-    return {"figure": name, "of": str(subject), "caption": made.caption}
+    drawn = figures.make(name, subject, progress=context.progress, **options)
+    return {"figure": name, "of": str(subject), "caption": drawn.caption}

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,8 @@ from django.conf import settings
 
 
 def folder() -> Path:
-    path = Path(settings.HOME) / "figures"
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+    """Where they lie; made when the first is written."""
+    return Path(settings.HOME) / "figures"
 
 
 def content_key(**content: Any) -> str:
@@ -22,16 +20,9 @@ def content_key(**content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:20]
 
 
-def cached(name: str, make: Callable[[], bytes]) -> Path:
-    """The file of that name, made now if it does not exist."""
-    path = folder() / name
-    if not path.exists():
-        write(path, make())
-    return path
-
-
 def write(path: Path, data: bytes) -> None:
     """Write a file in one step: others see the old file or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, aside = tempfile.mkstemp(dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

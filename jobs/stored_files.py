@@ -48,11 +48,16 @@ def _digest_of(model: type[models.Model], column: str) -> str:
 
 
 def _other_files() -> set[str]:
-    """Files that rows name inside their JSON: uploads of jobs that may still run, weights' trajectories."""
+    """Files that rows name inside their JSON: uploads of jobs that may still run, weights' trajectories, universal
+    perturbations.
+    """
     waiting = Job.objects.exclude(state=Job.State.DONE).filter(created_at__gte=timezone.now() - 7 * YOUNG)
     names = {arguments.get("upload", "") for arguments in waiting.values_list("arguments", flat=True)}
     for settings in apps.get_model("model", "Classifier").objects.values_list("settings", flat=True):
         names.add((settings.get("trajectory") or {}).get("file", ""))
+    universal = apps.get_model("attacks", "Attack").objects.filter(kind="universal")
+    for summary in universal.values_list("summary", flat=True):
+        names.add(summary.get("delta", ""))
     return names
 
 

@@ -1,25 +1,30 @@
 from django.contrib import admin
 
+from core.admin import WrittenByJobs
+from model import deletion
 from model.models import Classifier, CrossValidation, Dataset
 
 
 @admin.register(Dataset)
-class DatasetAdmin(admin.ModelAdmin):
+class DatasetAdmin(WrittenByJobs):
     list_display = ["name", "kind", "positives", "negatives", "excluded", "size", "created_at"]
 
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
+    def delete(self, row: Dataset) -> None:
+        deletion.delete_dataset(dataset=row)
 
 
 @admin.register(Classifier)
-class ClassifierAdmin(DatasetAdmin):
+class ClassifierAdmin(WrittenByJobs):
     list_display = ["name", "dataset", "arch", "initialisation", "weights_sha256", "created_at"]
-    exclude = ["test_probabilities", "split"]
+    exclude = ["test_probabilities", "split", "weights"]  # the file is not served; its hash is shown
+
+    def delete(self, row: Classifier) -> None:
+        deletion.delete_classifier(classifier=row)
 
 
 @admin.register(CrossValidation)
-class CrossValidationAdmin(DatasetAdmin):
+class CrossValidationAdmin(WrittenByJobs):
     list_display = ["dataset", "runs", "folds", "seed", "created_at", "completed_at"]
+
+    def delete(self, row: CrossValidation) -> None:
+        deletion.delete_cross_validation(validation=row)

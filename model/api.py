@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from jobs.api import REQUESTED, RequestedRows
 from model import requests
 from model.models import Classifier, CrossValidation, Dataset
-from model.selectors import spread_of
+from model.selectors import accuracy_and_auc, cross_validations
 
 SEED = {"min_value": 0, "max_value": 2**32 - 1, "default": 0}
 
@@ -50,7 +50,7 @@ class CrossValidationSerializer(serializers.ModelSerializer):
         )  # fmt: skip
 
     def get_table_1a(self, row: CrossValidation) -> dict[str, Any]:
-        return spread_of(row)
+        return accuracy_and_auc(row)
 
 
 class FolderOrder(serializers.Serializer):
@@ -127,7 +127,7 @@ class Classifiers(RequestedRows):
 class CrossValidations(RequestedRows):
     """Table 1a, one row per run of runs and folds."""
 
-    queryset = CrossValidation.objects.select_related("dataset").prefetch_related("results").order_by("pk")
+    queryset = cross_validations().order_by("pk")
     serializer_class = CrossValidationSerializer
     filterset_fields = ["dataset__name"]
 

@@ -5,20 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import InvalidInput
+from core import published
 from model.learning import evaluation
-from model.learning.crossval import spread_of_folds
+from model.learning.spread import spread_of_folds
 from model.models import Classifier, CrossValidation, Patch
-
-
-def latest_cross_validation(dataset: Any) -> CrossValidation:
-    """The data set's cross-validation that was finished last, or InvalidInput."""
-    found = (
-        CrossValidation.objects.filter(dataset=dataset, completed_at__isnull=False).order_by("-completed_at").first()
-    )
-    if found is None:
-        raise InvalidInput(f"No cross-validation of {dataset} is finished. Run: cross_validate {dataset}")
-    return found
+from model.selectors import NO_GROUPS, accuracy_and_auc
 
 
 def fold_answers(validation: CrossValidation) -> list[tuple[NDArray[Any], NDArray[Any]]]:
@@ -75,23 +66,16 @@ def table_1a(validation: CrossValidation) -> dict[str, Any]:
     answers = fold_answers(validation)
     labels, given = (np.concatenate(parts) for parts in zip(*answers, strict=True))
     calibration = evaluation.calibration(labels, given)
-    for metric in ("accuracy", "auc"):
-        table[metric] = spread_of_folds((row["run"], row[metric]) for row in rows)
+    table |= accuracy_and_auc(validation)
     ap = [evaluation.metrics(*answer)["average_precision"] for answer in answers]
     table["average_precision"] = spread_of_folds((row["run"], value) for row, value in zip(rows, ap, strict=True))
     table["colour_only"] = {
         metric: spread_of_folds((row["run"], row["colour_only"][metric]) for row in rows if row["colour_only"])
         for metric in ("accuracy", "auc")
     }
-    table["paper"] = evaluation.PAPER
+    table["paper"] = {metric: published.TABLE_1A[metric] for metric in ("accuracy", "auc")}
     table["confusion"] = np.sum([row["confusion"] for row in rows], axis=0).tolist()
     table["calibration"] = calibration
     table["seconds"] = round(sum(row["seconds"] for row in rows), 1)
     table["per_fold"] = rows
     return table
-
-
-NO_GROUPS = (
-    "No slide or patient is known for these patches: patches of one slide may stand on both sides of the split, "
-    "so the figures are likely to be too good."
-)

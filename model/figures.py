@@ -1,12 +1,11 @@
-"""Figures of classifiers and cross-validations: what each is called, how it is drawn, and the data behind it.
+"""Drawing the figures of classifiers and cross-validations, with the data behind them: in jobs and commands only.
 
-A figure is computed once. What it shows (hashes of weights, patches and perturbations, options, seed) names its files.
+``model.recipes`` lists the figures and finds those that have been drawn.
 """
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,15 +18,15 @@ from core.errors import InvalidInput, Progress, no_progress
 from core.plot_style import render
 from core.spreadsheet import csv_of
 from core.version import code_version
+from model import recipes
 from model.evaluation_selectors import fold_answers, table_1a, test_answers
 from model.learning import evaluation, landscape
 from model.learning.plots import evaluation as plots
 from model.learning.plots import spaces
 from model.models import Classifier, CrossValidation, Patch
+from model.recipes import KINDS, RECIPES, Recipe, StoredFigure
 from model.selectors import dataset_arrays
 from model.stored_network import stored_network
-
-KINDS = ("svg", "png", "pdf")
 
 
 @dataclass(frozen=True)
@@ -40,109 +39,60 @@ class Drawn:
     caption: str = ""
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How a figure is made: ``draw(subject, options, progress)``.
-
-    ``options`` are the defaults of its options; ``slow`` says that it is too long for a page to wait for.
-    """
-
-    name: str
-    title: str
-    of: str
-    draw: Callable[[Any, Mapping[str, Any], Progress], Drawn]
-    options: Mapping[str, Any] = field(default_factory=dict)
-    slow: bool = False
-
-
-@dataclass(frozen=True)
-class Made:
-    """The files of a figure: ``files`` by kind (svg, png, pdf, csv), the numbers and the caption."""
-
-    key: str
-    files: dict[str, Path]
-    numbers: dict[str, Any]
-    caption: str
-    fresh: bool
+Draw = Callable[[Any, Mapping[str, Any], Progress], Drawn]
+"""``draw(subject, options, progress)``"""
 
 
 def make(
-    recipe: Recipe, subject: Any, content: Mapping[str, Any], *, progress: Progress = no_progress, **options: Any
-) -> Made:
-    """The figure's files, from the cache or drawn now. ``content`` is what identifies the subject.
+    name: str, subject: Classifier | CrossValidation, *, progress: Progress = no_progress, **options: Any
+) -> StoredFigure:
+    """The files of a classifier's or cross-validation's figure, as they are stored or drawn now.
 
-    Raises InvalidInput for an option the figure does not have, and where the subject lacks what it needs.
+    Raises InvalidInput for an option that the figure does not have, and where the subject lacks what it needs.
     """
-    chosen = settle_options(recipe, options)
-    key = key_of(recipe, content, chosen)
-    found = stored(key)
+    reason = recipes.lacking(subject)
+    if reason:
+        raise InvalidInput(reason)
+    return stored_or_drawn(
+        RECIPES[name], DRAW[name], subject, recipes.content_of(subject), progress=progress, **options
+    )
+
+
+def stored_or_drawn(
+    recipe: Recipe,
+    draw: Draw,
+    subject: Any,
+    content: Mapping[str, Any],
+    *,
+    progress: Progress = no_progress,
+    **options: Any,
+) -> StoredFigure:
+    """The figure's files, as they are stored or drawn now. ``content`` is what identifies the subject."""
+    chosen = recipes.settle_options(recipe, options)
+    key = recipes.key_of(recipe, content, chosen)
+    found = recipes.stored(subject, key)
     if found is not None:
         return found
-    drawn = recipe.draw(subject, chosen, progress)
-    folder = figure_store.folder()
+    drawn = draw(subject, chosen, progress)
+    folder = recipes.folder_of(subject)
     for kind in KINDS:
         figure_store.write(folder / f"{key}.{kind}", render(drawn.figure, kind))
     figure_store.write(folder / f"{key}.csv", csv_of(drawn.table).encode())
     about = {"figure": recipe.name, "numbers": drawn.numbers, "caption": drawn.caption, "options": chosen}
     about["code_version"] = code_version()
     figure_store.write(folder / f"{key}.json", json.dumps(about, indent=2, default=_plain).encode())
-    made = stored(key)
-    assert made is not None  # its last file has just been written
-    return Made(made.key, made.files, made.numbers, made.caption, fresh=True)
+    written = recipes.stored(subject, key)
+    assert written is not None  # its last file has just been written
+    return replace(written, fresh=True)
 
 
-def settle_options(recipe: Recipe, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The figure's defaults with the options that are not None in place of its own."""
-    given = {name: value for name, value in options.items() if value is not None}
-    strangers = sorted(set(given) - set(recipe.options))
-    if strangers:
-        known = ", ".join(sorted(recipe.options)) or "none"
-        raise InvalidInput(f"{strangers[0]}: figure {recipe.name} has no such option. It has: {known}.")
-    return dict(recipe.options) | given
-
-
-def key_of(recipe: Recipe, content: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
-    """The name of the figure's files, made of everything that determines it, the code that draws among it."""
-    content = {"code": code_version(), **content}
-    return f"{recipe.name}-{figure_store.content_key(figure=recipe.name, **content, options=chosen)}"
-
-
-def stored(key: str) -> Made | None:
-    """The figure of that key if it has been made. Its numbers are written last: with them it is whole."""
-    folder = figure_store.folder()
-    about = folder / f"{key}.json"
-    if not about.exists():
-        return None
-    read = json.loads(about.read_text())
-    files = {kind: folder / f"{key}.{kind}" for kind in (*KINDS, "csv")}
-    return Made(key, files, read["numbers"], read["caption"], fresh=False)
-
-
-# --- Figures of a classifier ------------------------------------------------------------------------------------------
-
-
-def content_of_classifier(classifier: Classifier) -> dict[str, Any]:
-    return {
-        "weights": classifier.weights_sha256,
-        "dataset": classifier.dataset.sha256,
-        "test": classifier.split.get("test", []),
-        "trajectory": classifier.settings.get("trajectory", {}).get("sha256", ""),
-        "name": classifier.name,
-    }
-
-
-def content_of_cross_validation(validation: CrossValidation) -> dict[str, Any]:
-    rows = validation.results.order_by("run", "fold").values_list("run", "fold", "auc", "accuracy")
-    return {"settings": validation.settings_sha256, "rows": list(rows), "name": validation.dataset.name}
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
 
 
 def _answers(subject: Classifier | CrossValidation) -> tuple[list[plots.Answers], str]:
     if isinstance(subject, CrossValidation):
-        title = _runs_of(subject)
-        answers = fold_answers(subject)
-        if not answers:
-            raise InvalidInput(f"No fold of the cross-validation of {subject.dataset} is finished.")
-        return answers, title
+        return fold_answers(subject), _runs_of(subject)
     return [test_answers(subject)], f"{subject.name}, {len(subject.split['test'])} test patches"
 
 
@@ -189,9 +139,7 @@ def _confusion(subject: Any, options: Mapping[str, Any], progress: Progress) -> 
 
 def _folds(subject: CrossValidation, options: Mapping[str, Any], progress: Progress) -> Drawn:
     table = table_1a(subject)
-    rows = table.get("per_fold", [])
-    if not rows:
-        raise InvalidInput(f"No fold of the cross-validation of {subject.dataset} is finished.")
+    rows = table["per_fold"]
     frame = pd.DataFrame(
         {key: row[key] for key in ("run", "fold", "n", "accuracy", "auc")}
         | {f"colour_only_{key}": (row["colour_only"] or {}).get(key) for key in ("accuracy", "auc")}
@@ -253,21 +201,12 @@ def _landscape(subject: Classifier, options: Mapping[str, Any], progress: Progre
     return Drawn(figure, pd.concat([surface, path, line], ignore_index=True), numbers, f"{title}: {note}.")
 
 
-LANDSCAPE = {"steps": 25, "patches": 256, "edge": None, "buffers": "batch", "seed": 0}
-RECIPES = [
-    Recipe("roc", "ROC curve", "answers", _of_answers(plots.roc_figure, "auc")),
-    Recipe(
-        "precision-recall",
-        "Precision and recall",
-        "answers",
-        _of_answers(plots.precision_recall_figure, "average_precision"),
-    ),
-    Recipe("calibration", "Calibration", "answers", _calibration),
-    Recipe("confusion", "Confusion matrix", "answers", _confusion),
-    Recipe("folds", "Table 1a, fold by fold", "cross-validation", _folds),
-    Recipe("landscape", "Loss landscape (Fig. 2b)", "classifier", _landscape, LANDSCAPE, slow=True),
-]
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
+DRAW: dict[str, Draw] = {
+    "roc": _of_answers(plots.roc_figure, "auc"),
+    "precision-recall": _of_answers(plots.precision_recall_figure, "average_precision"),
+    "calibration": _calibration,
+    "confusion": _confusion,
+    "folds": _folds,
+    "landscape": _landscape,
+}
+"""How each figure of ``RECIPES`` is drawn."""

@@ -6,6 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
+from core import published
 from core.access import researcher_page
 from core.errors import InvalidInput
 from core.pages import form_methods, image_response, in_words, show_error
@@ -65,16 +66,13 @@ def patch_image(request: HttpRequest, pk: int) -> HttpResponse:
     return image_response(patch.image.name, patch.sha256)
 
 
-PAPER_TABLE_1A = {"accuracy": 0.89, "accuracy_sd": 0.014, "auc": 0.96, "auc_sd": 0.004}
-
-
 @require_safe
 @researcher_page
 def classifiers(request: HttpRequest) -> HttpResponse:
     context = {
         "classifiers": selectors.classifiers(),
         "rows": selectors.table_1a_rows(),
-        "paper": PAPER_TABLE_1A,
+        "paper": published.TABLE_1A,
     }
     return render(request, "model/classifiers.html", context)
 
@@ -120,12 +118,10 @@ def classifier(request: HttpRequest, pk: int) -> HttpResponse:
     confusion = found.metrics.get("confusion")
     context = {
         "classifier": found,
-        "train_count": len(found.split.get("train", [])),
-        "test_count": len(found.split.get("test", [])),
-        "grouped": found.split.get("grouped"),
+        "tab": "overview",
         "confusion": confusion,
         "settings": in_words(found.settings),
         "rows": selectors.table_1a_rows(found.dataset),
-        "paper": PAPER_TABLE_1A,
+        "paper": published.TABLE_1A,
     }
     return render(request, "model/classifier.html", context)

@@ -4,17 +4,17 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from django.db.models import Count
+from django.db.models import Count, Prefetch, QuerySet
 from numpy.typing import NDArray
 
 from core import images
 from core.errors import InvalidInput, Progress, no_progress
-from model.models import Classifier, CrossValidation, Dataset, Patch
+from model.learning.spread import spread_of_folds
+from model.models import Classifier, CrossValidation, Dataset, FoldResult, Patch
 
 
 def dataset_named(name: str) -> Dataset:
@@ -130,29 +130,48 @@ def thumbnails(dataset: Dataset, *, each: int = 12) -> list[dict[str, Any]]:
     return found
 
 
+NO_GROUPS = (
+    "No slide or patient is known for these patches: patches of one slide may stand on both sides of the split, "
+    "so the figures are likely to be too good."
+)
+
+
+def cross_validations() -> QuerySet[CrossValidation]:
+    """With their folds, but without the folds' predictions, which are long."""
+    folds = FoldResult.objects.defer("predictions", "details")
+    return CrossValidation.objects.select_related("dataset").prefetch_related(Prefetch("results", folds))
+
+
+def latest_cross_validation(dataset: Dataset) -> CrossValidation | None:
+    """The data set's cross-validation that was finished last."""
+    return cross_validations().filter(dataset=dataset, completed_at__isnull=False).order_by("-completed_at").first()
+
+
+def accuracy_and_auc(validation: CrossValidation) -> dict[str, dict[str, float | None]]:
+    """Table 1a: ``accuracy`` and ``auc``, each with ``mean`` and ``sd`` over the finished folds of all runs and
+    ``sd_of_runs``, the SD of the runs' means. Empty where no fold is finished.
+    """
+    folds = list(validation.results.all())
+    if not folds:
+        return {}
+    return {name: spread_of_folds((fold.run, getattr(fold, name)) for fold in folds) for name in ("accuracy", "auc")}
+
+
 def table_1a_rows(dataset: Dataset | None = None) -> list[dict[str, Any]]:
-    """One row per cross-validation: mean and SD of accuracy and AUC over its folds, as in Table 1a."""
-    found = CrossValidation.objects.select_related("dataset").prefetch_related("results")
+    """One row per cross-validation: how many folds are done, and ``accuracy_and_auc`` over them."""
+    validations = cross_validations()
     if dataset is not None:
-        found = found.filter(dataset=dataset)
-    rows = []
-    for one in found:
-        results = list(one.results.all())
-        row = {"cross_validation": one, "folds_done": len(results), "folds": one.runs * one.folds}
-        row["preset"] = (one.settings.get("settings") or {}).get("preset", "")
-        rows.append(row | spread_of(one))
-    return rows
-
-
-def spread_of(validation: CrossValidation) -> dict[str, float | None]:
-    """``accuracy``, ``accuracy_sd``, ``auc``, ``auc_sd`` over the folds that are done."""
-    results = list(validation.results.all())
-    found: dict[str, float | None] = {}
-    for name in ("accuracy", "auc"):
-        values = [getattr(result, name) for result in results]
-        found[name] = fmean(values) if values else None
-        found[f"{name}_sd"] = stdev(values) if len(values) > 1 else None
-    return found
+        validations = validations.filter(dataset=dataset)
+    return [
+        {
+            "cross_validation": validation,
+            "preset": (validation.settings.get("settings") or {}).get("preset", ""),
+            "folds_done": len(validation.results.all()),
+            "folds": validation.runs * validation.folds,
+            **accuracy_and_auc(validation),
+        }
+        for validation in validations
+    ]
 
 
 def classifiers() -> list[Classifier]:

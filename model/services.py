@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 
 from core import images
 from core.errors import InvalidInput, Progress, no_progress
+from core.files import remove_files
 from core.version import code_version
 from model.learning.folder import PatchFolder
 from model.learning.pannuke import PanNuke
@@ -139,20 +140,12 @@ def import_dataset(
                 row.dataset = dataset
             Patch.objects.bulk_create(rows, batch_size=_CHUNK)
     except BaseException as error:  # an interrupt must not leave files behind either
-        _remove(files, folder)
+        remove_files(files, folder)
         if isinstance(error, IntegrityError) and Dataset.objects.filter(name=name).exists():
             raise _name_taken(name) from error  # somebody else was quicker
         raise
     progress(max(total, len(rows)), max(total, len(rows)))
     return dataset
-
-
-def delete_dataset(*, dataset: Dataset) -> None:
-    """Remove a data set, its rows and its files; refused (ProtectedError) while a classifier was trained on it."""
-    files = [path for pair in dataset.patches.values_list("image", "tumour_mask") for path in pair if path]
-    with transaction.atomic():
-        dataset.delete()
-        transaction.on_commit(lambda: _remove(files, str(Path(files[0]).parent) if files else ""))
 
 
 def check_name(name: str) -> None:
@@ -203,10 +196,3 @@ def _fingerprint(patch: ReadPatch) -> bytes:
 
 def _in_words(summary: dict[str, int]) -> str:
     return ", ".join(f"{count} {key.replace('_', ' ')}" for key, count in summary.items()) or "no summary"
-
-
-def _remove(files: list[str], folder: str) -> None:
-    for file in files:
-        default_storage.delete(file)
-    if folder and default_storage.exists(folder):
-        default_storage.delete(folder)  # the file store removes a folder only if it is empty

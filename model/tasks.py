@@ -6,7 +6,7 @@ from core import uploads
 from jobs.registry import Link, job
 from jobs.selectors import made_before
 from model.models import Classifier, CrossValidation, Dataset
-from model.selectors import dataset_named
+from model.selectors import accuracy_and_auc, dataset_named
 
 
 def _report(dataset: Dataset) -> dict[str, Any]:
@@ -113,6 +113,5 @@ def cross_validate(context, *, dataset: str, part: tuple[int, int] | None = None
     validation = training_services.cross_validate(
         dataset=dataset_named(dataset), part=part, say=context.log, progress=context.progress, **settings
     )
-    folds = list(validation.results.values("accuracy", "auc"))
-    means = {name: sum(fold[name] for fold in folds) / len(folds) for name in ("accuracy", "auc")} if folds else {}
-    return {"dataset": dataset, "cross_validation": validation.pk, "folds": len(folds)} | means
+    means = {name: value["mean"] for name, value in accuracy_and_auc(validation).items()}
+    return {"dataset": dataset, "cross_validation": validation.pk, "folds": validation.results.count()} | means

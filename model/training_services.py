@@ -21,13 +21,13 @@ from django.utils.text import slugify
 
 from core.errors import InvalidInput, Progress, no_progress
 from core.version import code_version
-from model.evaluation_selectors import NO_GROUPS
 from model.learning import baseline, evaluation, landscape, splits
 from model.learning.crossval import FoldOutcome, Plan, derived_seed, run_fold
 from model.learning.network import Init, Initialisation, Network, build_network, load_weights, read_state, weights_bytes
+from model.learning.prediction import predict
 from model.learning.training import best_device, preset, train
 from model.models import Classifier, CrossValidation, Dataset, FoldResult
-from model.selectors import dataset_arrays, patch_table
+from model.selectors import NO_GROUPS, dataset_arrays, patch_table
 
 Say = Callable[[str], None]
 LARGEST_TRAJECTORY = 2_000_000_000
@@ -94,7 +94,7 @@ def train_classifier(
         keep_weights=keep,
         progress=progress,
     )
-    probabilities = evaluation.predict(trained.network, images[held_out])
+    probabilities = predict(trained.network, images[held_out])
     colour = evaluation.metrics(labels[held_out], baseline.colour_probabilities(images, labels, kept, held_out))
     ids = table.index.to_numpy()
     return _store_classifier(
@@ -145,9 +145,7 @@ def import_classifier(
     check_classifier_name(name)
     network = load_weights(arch, weights, image_size=dataset.size, shrink=shrink)
     table = patch_table(dataset)
-    probabilities = evaluation.predict(
-        network, dataset_arrays(dataset), device=device or best_device(), progress=progress
-    )
+    probabilities = predict(network, dataset_arrays(dataset), device=device or best_device(), progress=progress)
     ids = table.index.to_numpy()
     return _store_classifier(
         network,

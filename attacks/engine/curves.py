@@ -5,13 +5,13 @@ where a sweep needs an attack per budget. Attacks at single budgets can be put b
 """
 
 import io
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+
+from core.proportions import wilson
 
 AXES = {
     "l0": "share of pixels changed (L0)",
@@ -26,14 +26,8 @@ def share(flipped: int, of: int, level: float = 0.95) -> dict[str, Any]:
     """A share with its Wilson interval: {"flipped", "of", "share", "low", "high"}; nulls where ``of`` is 0."""
     if not of:
         return {"flipped": 0, "of": 0, "share": None, "low": None, "high": None}
-    interval = binomtest(flipped, of).proportion_ci(level, method="wilson")
-    return {
-        "flipped": int(flipped),
-        "of": int(of),
-        "share": flipped / of,
-        "low": float(interval.low),
-        "high": float(interval.high),
-    }
+    low, high = wilson(flipped, of, level)
+    return {"flipped": int(flipped), "of": int(of), "share": flipped / of, "low": low, "high": high}
 
 
 def success_curve(norms: NDArray[np.float64], *, search: str, points: int = 12) -> pd.DataFrame:
@@ -66,16 +60,6 @@ def check_budgets(norms: NDArray[np.float64], search: str, count: int = 3) -> li
     if search == "linf":
         return [float(level) for level in np.unique(np.ceil(quantiles))]
     return [float(f"{value:.3g}") for value in np.unique(quantiles)]
-
-
-def area_between(curve: pd.DataFrame, checks: Sequence[dict]) -> float | None:
-    """Largest distance in share between the curve and the attacks at single budgets."""
-    found = [
-        abs(float(curve.loc[curve["budget"] <= check["budget"] * (1 + 1e-9), "share"].max()) - check["share"])
-        for check in checks
-        if check["share"] is not None
-    ]
-    return max(found, default=None)
 
 
 def plot(curves: pd.DataFrame, checks: pd.DataFrame, *, kind: str = "svg") -> bytes:

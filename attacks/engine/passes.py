@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from attacks.engine.recipe import Loss
 from core.errors import InvalidInput
-from model.learning.evaluation import full_precision
+from model.learning.prediction import full_precision
 
 MARGIN = 1e-3
 """A verdict needs a logit gap of this much: far above what float32 differs by between batch sizes and memory

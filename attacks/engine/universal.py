@@ -27,9 +27,6 @@ from attacks.engine.recipe import UniversalRecipe, universal_recipe
 from attacks.engine.results import PerturbationSet
 from core.errors import InvalidInput, Progress, no_progress
 
-PUBLISHED = {"training": (619, 702), "unseen": (319, 376)}
-"""Section 3.3: flipped of correctly classified positives, budget and step unstated."""
-
 
 @dataclass(frozen=True)
 class Universal:

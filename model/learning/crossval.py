@@ -4,9 +4,7 @@ A fold knows nothing of the others, so folds can be computed in any order, by an
 """
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from core.errors import InvalidInput, Progress, no_progress
 from model.learning import baseline, evaluation, splits
 from model.learning.network import Init, build_network
+from model.learning.prediction import predict
 from model.learning.training import TrainSettings, train
 
 Floats = NDArray[np.floating[Any]]
@@ -98,7 +97,7 @@ def run_fold(
         shrink=plan.settings.shrink,
     )
     trained = train(network, images[kept], labels[kept], plan.settings, seed=seed, device=device, progress=progress)
-    probabilities = evaluation.predict(trained.network, images[held_out])
+    probabilities = predict(trained.network, images[held_out])
     found = evaluation.metrics(labels[held_out], probabilities)
     colour = evaluation.metrics(labels[held_out], baseline.colour_probabilities(images, labels, kept, held_out))
     return FoldOutcome(
@@ -115,17 +114,3 @@ def run_fold(
         images_per_second=trained.images_per_second,
         initialisation=str(start),
     )
-
-
-def spread(values: Iterable[float]) -> dict[str, float | None]:
-    """Mean and SD (n - 1); the SD of a single value is unknown."""
-    numbers = list(values)
-    return {"mean": fmean(numbers), "sd": stdev(numbers) if len(numbers) > 1 else None}
-
-
-def spread_of_folds(values: Iterable[tuple[int, float]]) -> dict[str, float | None]:
-    """Of (run, value): mean and SD over all folds, and the SD of the runs' means, both named."""
-    pairs = list(values)
-    runs = sorted({run for run, _ in pairs})
-    by_run = [fmean(value for run, value in pairs if run == wanted) for wanted in runs]
-    return spread(value for _, value in pairs) | {"sd_of_runs": spread(by_run)["sd"]}

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from core.errors import InvalidInput, Progress, no_progress
-from model.learning.evaluation import full_precision
 from model.learning.network import Network
+from model.learning.prediction import full_precision
 
 Method = Literal["umap", "pca"]
 Features = NDArray[np.float32]

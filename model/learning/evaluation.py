@@ -1,59 +1,19 @@
-"""How well a classifier does: float32 probabilities, and the numbers and curves that are made of them.
+"""How well a classifier does: the numbers and curves that are made of labels and P(tumour).
 
-Curves are plain arrays; nothing here needs a network except ``predict``.
+Curves are plain arrays; no network is needed here (``model.learning.prediction`` asks one).
 """
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn import metrics as sk
-from torch import nn
 
-from core.errors import InvalidInput, Progress, no_progress
+from core.errors import InvalidInput
+from core.proportions import wilson
 
 Floats = NDArray[np.floating[Any]]
-PAPER = {"accuracy": {"mean": 0.89, "sd": 0.014}, "auc": {"mean": 0.96, "sd": 0.004}}
-"""Table 1a as published: ResNet-18 on PanNuke breast, five runs of three folds."""
-
-
-def predict(
-    network: nn.Module,
-    images: NDArray[np.uint8],
-    *,
-    device: str | torch.device | None = None,
-    batch_size: int = 0,
-    progress: Progress = no_progress,
-) -> NDArray[np.float32]:
-    """P(tumour) of each uint8 image (n, h, w, 3), float32 (n,), by a float32 forward pass in evaluation mode."""
-    where = torch.device(device) if device else next(network.parameters()).device
-    size = batch_size or (256 if where.type == "cuda" else 16)
-    was_training = network.training
-    network.to(where).eval()
-    answers = np.empty(len(images), dtype=np.float32)
-    with torch.inference_mode(), full_precision():
-        for start in range(0, len(images), size):
-            batch = torch.from_numpy(np.ascontiguousarray(images[start : start + size])).to(where)
-            logits = network(batch.permute(0, 3, 1, 2).float() / 255).float()
-            answers[start : start + size] = logits.softmax(1)[:, 1].cpu().numpy()
-            progress(min(start + size, len(images)), len(images))
-    network.train(was_training)
-    return answers
-
-
-@contextlib.contextmanager
-def full_precision() -> Iterator[None]:
-    """float32 means float32: no TF32 in CUDA's convolutions and matrix products, deterministic kernels."""
-    matmul = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
-    try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-            yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = matmul
 
 
 def metrics(labels: NDArray[Any], probabilities: Floats) -> dict[str, Any]:
@@ -101,19 +61,11 @@ def calibration(labels: NDArray[Any], probabilities: Floats, bins: int = 10, lea
     error = 0.0
     for part in np.array_split(np.arange(len(truth)), max(1, min(bins, len(truth) // least))):
         predicted, observed = float(given[part].mean()), float(truth[part].mean())
-        low, high = wilson(truth[part].sum(), len(part))
+        low, high = wilson(int(truth[part].sum()), len(part))
         for name, value in zip(columns, (predicted, observed, low, high, len(part)), strict=True):
             columns[name].append(value)
         error += len(part) / len(truth) * abs(predicted - observed)
     return columns | {"ece": [error]}
-
-
-def wilson(successes: float, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share."""
-    share = successes / n
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return float(max(0.0, middle - half)), float(min(1.0, middle + half))
 
 
 def band(curves: Sequence[tuple[Floats, Floats]], grid: Floats) -> tuple[Floats, Floats, Floats]:

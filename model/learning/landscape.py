@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.errors import InvalidInput, Progress, no_progress
-from model.learning.evaluation import full_precision
+from model.learning.prediction import full_precision
 
 Buffers = Literal["batch", "final"]
 

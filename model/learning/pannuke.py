@@ -18,8 +18,6 @@ from core.errors import InvalidInput
 from model.learning.patches import POSITIVE_FROM, Patch, centre, check_size, content_sha256
 
 EDGE, CHANNELS, NEOPLASTIC = 256, 6, 0
-PAPER = {"positives": 1157, "negatives": 878}
-"""What the paper counted in PanNuke's breast patches (section 2.1), printed beside ours."""
 
 _DEPTH = 5  # how far below a given folder folds are looked for: "PanNuke/Fold 1/images/fold1/images.npy" and one more
 _FILES = ("images.npy", "types.npy", "masks.npy")

@@ -21,7 +21,7 @@ def power_of(chosen: dict[str, Any]) -> dict[str, Any]:
         return _power(*_numbers(chosen))
     except InvalidInput as error:
         return {"error": str(error)}
-    except (TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         return {"error": "Fill in cases, sets, margin and level to see the power."}
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from core.published import SOURCE, TABLE_1B
 from study.design.crossed import Components, SimulatedStudies
 from study.statistics.clustered import Clusters, effective, sign_flip
 from study.statistics.paired import Paired, mcnemar_exact, tango
-from study.statistics.published import SOURCE, TABLE_1B
 
 STUDIES = 20_000
 SEED = 2021

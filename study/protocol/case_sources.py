@@ -7,7 +7,6 @@ keeps the bytes, and a record of how they were made.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from statistics import fmean, stdev
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +15,8 @@ import pandas as pd
 from attacks.models import Attack, Pair, PairSet, Perturbation
 from core.errors import InvalidInput
 from core.images import read_pixels
-from model.models import Classifier, CrossValidation, Dataset, Patch
+from model.models import Classifier, Dataset, Patch
+from model.selectors import accuracy_and_auc, latest_cross_validation
 
 NORMS = ("l0", "l1", "l2", "linf")
 TRUTH_SOURCES = {
@@ -289,15 +289,9 @@ def _counts(pool: pd.DataFrame) -> dict[str, int]:
 
 
 def _table_1a(classifier: Classifier) -> dict[str, Any] | None:
-    """Mean and SD over runs and folds of the latest finished cross-validation of the data set."""
-    finished = CrossValidation.objects.filter(dataset=classifier.dataset, completed_at__isnull=False)
-    latest = finished.order_by("-completed_at").first()
+    """Mean and SD over runs and folds of the data set's latest finished cross-validation."""
+    latest = latest_cross_validation(classifier.dataset)
     if latest is None:
         return None
-    folds = list(latest.results.values("accuracy", "auc"))
-    spread = {
-        name: {"mean": fmean(values), "sd": stdev(values) if len(values) > 1 else None}
-        for name in ("accuracy", "auc")
-        if (values := [fold[name] for fold in folds])
-    }
-    return {"runs": latest.runs, "folds": latest.folds, "grouped": latest.grouped, "seed": latest.seed, **spread}
+    described = {"runs": latest.runs, "folds": latest.folds, "grouped": latest.grouped, "seed": latest.seed}
+    return described | accuracy_and_auc(latest)

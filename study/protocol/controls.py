@@ -36,7 +36,7 @@ class Controls:
         return [Shown(arm, pixels, self._answer(pixels), norms_of(original, pixels)) for arm, pixels in controls]
 
     def _answer(self, pixels: np.ndarray) -> float | None:
-        from model.learning.evaluation import predict
+        from model.learning.prediction import predict
 
         return None if self._network is None else float(predict(self._network, np.array(pixels[None]))[0])
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from core.errors import InvalidInput, Progress, no_progress
 from core.images import read_pixels
-from model.learning.evaluation import predict
+from model.learning.prediction import predict
 from model.models import Classifier
 from model.stored_network import stored_network
 from study.models import Stimulus, Study

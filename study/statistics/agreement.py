@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from study.statistics.paired import Interval, wilson
+from core.proportions import wilson
+from study.statistics.paired import Interval
 
 RESAMPLES = 2000
 
@@ -128,7 +129,7 @@ def agreement(ratings: np.ndarray, patch: np.ndarray | None = None, seed: int = 
     return Agreement(
         n=n,
         percent_agreement=percent,
-        wilson_ci95=wilson(percent * n, n) if percent * n < n - 1e-9 else wilson(n, n),
+        wilson_ci95=wilson(percent * n, n),
         kappa=kappa,
         ac1=values["ac1"],
         positive_agreement=positive,

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from core import published
 from core.errors import InvalidInput
-from study.statistics import published, secondary
+from study.statistics import secondary
 from study.statistics.agreement import Agreement
 from study.statistics.endpoint import Endpoint, endpoint
 from study.statistics.gee import Gee, gee

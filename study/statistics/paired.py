@@ -11,6 +11,8 @@ from math import sqrt
 import numpy as np
 from scipy import optimize, stats
 
+from core.proportions import wilson
+
 Interval = tuple[float, float]
 
 
@@ -85,15 +87,6 @@ def tango(b: float, c: float, n: float, level: float = 0.95) -> Interval:
     low = -1.0 if score(-edge) <= z else optimize.brentq(lambda x: score(x) - z, -edge, delta, xtol=1e-13)
     high = 1.0 if score(edge) >= -z else optimize.brentq(lambda x: score(x) + z, delta, edge, xtol=1e-13)
     return float(low), float(high)
-
-
-def wilson(successes: float, n: float, level: float = 0.95) -> Interval:
-    """Wilson's score interval of a proportion."""
-    z = stats.norm.ppf((1 + level) / 2)
-    p, z2 = successes / n, z * z
-    centre, half = p + z2 / (2 * n), z * sqrt(p * (1 - p) / n + z2 / (4 * n * n))
-    low, high = (centre - half) / (1 + z2 / n), (centre + half) / (1 + z2 / n)
-    return (0.0 if successes == 0 else low), (1.0 if successes == n else high)
 
 
 def clopper_pearson(successes: int, n: int, level: float = 0.95) -> Interval:

@@ -84,6 +84,11 @@ def test_a_former_researcher_is_refused_too(client, searched):
     assert client.get(addresses(searched)[0]).status_code == 403
 
 
+def test_the_list_of_attacks_shows_them(office, attack):
+    text = office.get("/attacks/").content.decode()
+    assert f'href="/attacks/{attack.pk}/"' in text and "None yet" not in text
+
+
 def test_the_table_as_csv_holds_every_row_of_the_attack(office, attack):
     answer = office.get(f"/attacks/{attack.pk}/perturbations.csv")
     assert answer["Content-Type"].startswith("text/csv") and "attachment" in answer["Content-Disposition"]

@@ -9,9 +9,10 @@ import torch
 from django.core.management import CommandError, call_command
 
 from attacks import services
+from attacks.deletion import delete_attack
 from attacks.models import Attack, Perturbation
 from attacks.selectors import displayed_pixels, flipped_positives, perturbation_table
-from attacks.services import delete_attack, run_attack
+from attacks.services import run_attack
 from core.errors import InvalidInput
 from core.images import read_pixels
 from model.learning.network import load_weights

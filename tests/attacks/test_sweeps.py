@@ -8,9 +8,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from attacks import sweeps
+from attacks.deletion import delete_attack
 from attacks.models import Attack
 from attacks.selectors import curves_of, displayed_pixels, flip_norms
-from attacks.services import delete_attack, run_attack
+from attacks.services import run_attack
 from attacks.sweeps import load_universal, run_corruptions, run_minimal, run_universal
 from core.errors import InvalidInput
 from core.images import read_pixels

@@ -61,6 +61,18 @@ def test_a_missing_file_and_a_changed_one_are_named(perturbation):
         check()
 
 
+def test_a_universal_perturbation_is_kept_as_long_as_its_attack(perturbation):
+    attack = perturbation.attack
+    name = default_storage.save(f"universal/{attack.pk}.npy", ContentFile(b"delta"))
+    os.utime(default_storage.path(name), (time.time() - 200_000,) * 2)
+    attack.kind, attack.summary = "universal", {"delta": name}
+    attack.save()
+    assert check("--remove-orphans")["removed"] == 0 and default_storage.exists(name)
+    attack.summary = {}
+    attack.save()
+    assert check("--remove-orphans")["removed"] == 1 and not default_storage.exists(name)
+
+
 def test_what_nothing_names_is_removed_when_it_is_old_and_no_job_may_want_it(perturbation):
     old = [default_storage.save(f"{folder}/x.png", ContentFile(b"x")) for folder in ("patches/gone", "uploads")]
     young = default_storage.save("patches/new/x.png", ContentFile(b"x"))

@@ -6,7 +6,9 @@ import torch
 
 from core.errors import InvalidInput
 from model.learning import baseline, crossval, evaluation
-from model.learning.crossval import Plan, run_fold, spread_of_folds
+from model.learning.crossval import Plan, run_fold
+from model.learning.prediction import predict
+from model.learning.spread import spread_of_folds
 from model.learning.training import TrainSettings
 from tests.model.test_training import dots, tiny
 
@@ -60,11 +62,6 @@ def test_calibration_error_of_an_overconfident_forecaster():
     assert table["ece"][0] == pytest.approx(0.5)
 
 
-def test_wilson_agrees_with_the_textbook():
-    assert evaluation.wilson(9, 10) == pytest.approx((0.5958, 0.9821), abs=1e-4)
-    assert evaluation.wilson(0, 10)[0] == 0
-
-
 def test_the_spread_over_folds_and_runs():
     found = spread_of_folds([(0, 0.8), (0, 0.9), (1, 0.9), (1, 1.0)])
     assert found["mean"] == pytest.approx(0.9)
@@ -76,7 +73,7 @@ def test_the_spread_over_folds_and_runs():
 def test_predictions_do_not_depend_on_the_batch_and_leave_the_mode():
     images, _ = dots(n=9)
     network = tiny().train()
-    one, other = (evaluation.predict(network, images, batch_size=size) for size in (2, 9))
+    one, other = (predict(network, images, batch_size=size) for size in (2, 9))
     np.testing.assert_allclose(one, other, atol=1e-6)
     assert one.dtype == np.float32 and network.training
     with torch.inference_mode():

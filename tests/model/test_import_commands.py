@@ -17,10 +17,11 @@ from PIL import Image
 from core.errors import InvalidInput
 from core.images import read_pixels
 from model import selectors
+from model.deletion import delete_dataset
 from model.learning.pannuke import PanNuke
 from model.learning.patches import Patch as ReadPatch
 from model.models import Dataset, Patch
-from model.services import delete_dataset, import_dataset, import_folder, import_pannuke
+from model.services import import_dataset, import_folder, import_pannuke
 from tests.model.folds import NEGATIVE, POSITIVE, picture, small_fold, sparse_array, write_fold
 
 ROOT = Path(__file__).resolve().parent.parent.parent

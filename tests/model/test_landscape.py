@@ -7,7 +7,7 @@ from torch import nn
 
 from core.errors import InvalidInput
 from model.learning import landscape as land
-from model.learning.evaluation import full_precision
+from model.learning.prediction import full_precision
 from tests.model.test_training import dots, tiny
 
 

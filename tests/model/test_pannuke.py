@@ -6,8 +6,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from core import published
 from core.errors import InvalidInput
-from model.learning.pannuke import PAPER, PanNuke, Summary
+from model.learning.pannuke import PanNuke, Summary
 from tests.model.folds import CENTRAL, NEGATIVE, POSITIVE, nuclei, picture, small_fold, write_fold
 
 
@@ -219,4 +220,4 @@ def test_real_breast_patches_keep_their_labels(real_pannuke):
 
 
 def test_the_papers_counts_are_the_published_ones():
-    assert PAPER == {"positives": 1157, "negatives": 878}
+    assert published.PATCHES == {"positives": 1157, "negatives": 878}

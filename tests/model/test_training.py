@@ -10,6 +10,7 @@ from torch import nn
 from core.errors import InvalidInput
 from model.learning import evaluation
 from model.learning.network import Network
+from model.learning.prediction import predict
 from model.learning.training import PRESETS, TrainSettings, preset, settle, train, window
 
 FAST = TrainSettings(preset="test", optimiser="adamw", learning_rate=5e-3, epochs=6, batch_size=8)
@@ -45,7 +46,7 @@ def test_it_learns_what_can_be_learned():
     images, labels = dots()
     trained = train(tiny(), images, labels, replace(FAST, epochs=25), seed=1)
     unseen, truth = dots(seed=9)
-    found = evaluation.metrics(truth, evaluation.predict(trained.network, unseen))
+    found = evaluation.metrics(truth, predict(trained.network, unseen))
     assert found["auc"] > 0.95
     assert trained.history[-1]["loss"] < trained.history[0]["loss"]
     assert [row["epoch"] for row in trained.history] == list(range(1, 26))

@@ -14,6 +14,7 @@ from model import training_services
 from model.evaluation_selectors import table_1a
 from model.figures import plane_of_classifier
 from model.learning import evaluation
+from model.learning.prediction import predict
 from model.models import Classifier, CrossValidation, FoldResult
 from model.selectors import dataset_arrays
 from model.stored_network import stored_network
@@ -51,7 +52,7 @@ def test_a_classifier_keeps_everything_that_made_it():
 def test_the_stored_weights_give_the_stored_probabilities():
     dataset = small_dataset()
     made = train_classifier(dataset=dataset, seed=1, **SMALL)
-    again = evaluation.predict(stored_network(made), dataset_arrays(dataset, made.split["test"]))
+    again = predict(stored_network(made), dataset_arrays(dataset, made.split["test"]))
     stored = [made.test_probabilities[str(patch)] for patch in made.split["test"]]
     np.testing.assert_allclose(again, stored, atol=1e-5)  # float32 in batches of another size
     truth = dict(dataset.patches.values_list("id", "tumour"))

@@ -4,13 +4,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from attacks import gallery
+from attacks import figures, gallery
 from attacks.selectors import attack_named, classifier_named
 from core.commands import JsonCommand
 from core.errors import InvalidInput
-from model.evaluation_selectors import latest_cross_validation
-from model.figures import KINDS
-from model.selectors import dataset_named
+from model.recipes import KINDS
+from model.selectors import dataset_named, latest_cross_validation
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "method": {"help": "saliency: gradient, smoothgrad, gradcam; embedding: umap, pca"},
@@ -58,17 +57,17 @@ class Command(JsonCommand):
                 raise InvalidInput(f"{path}: there is no folder {path.parent}.")
         subject = _subject(attack, classifier, dataset)
         chosen = {option: options[option] for option in OPTIONS}
-        made = gallery.make(name, subject, progress=self.progress(name), **chosen)
+        drawn = figures.make(name, subject, progress=self.progress(name), **chosen)
         for target, source in ((out, kind), (data, "csv")):
             if target is not None:
-                shutil.copyfile(made.files[source], target)
+                shutil.copyfile(drawn.files[source], target)
         return {
             "figure": gallery.recipe_named(name).name,
-            "out": str(out or made.files[kind]),
-            "data": str(data or made.files["csv"]),
-            "cached": not made.fresh,
-            "caption": made.caption,
-            "numbers": made.numbers,
+            "out": str(out or drawn.files[kind]),
+            "data": str(data or drawn.files["csv"]),
+            "cached": not drawn.fresh,
+            "caption": drawn.caption,
+            "numbers": drawn.numbers,
         }
 
 
@@ -79,4 +78,7 @@ def _subject(attack: str | None, classifier: str | None, dataset: str | None) ->
         return attack_named(attack)
     if classifier is not None:
         return classifier_named(classifier)
-    return latest_cross_validation(dataset_named(str(dataset)))
+    validation = latest_cross_validation(dataset_named(str(dataset)))
+    if validation is None:
+        raise InvalidInput(f"No cross-validation of {dataset} is finished. Run: cross_validate {dataset}")
+    return validation

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from core import published
 from core.plot_style import BLACK, BLUE, GREY, ORANGE, look, new, unit_square
 from model.learning import evaluation
 
@@ -119,7 +120,7 @@ def folds_figure(rows: Sequence[dict[str, Any]], title: str = "") -> Figure:
             _dots(axes, 0, network, BLUE)
             if colour:
                 _dots(axes, 1, colour, ORANGE)
-            paper = evaluation.PAPER[metric]
+            paper = published.TABLE_1A[metric]
             axes.errorbar(2, paper["mean"], yerr=paper["sd"], fmt="s", color=GREY, capsize=5)
             axes.set(
                 xticks=[0, 1, 2],

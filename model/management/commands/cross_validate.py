@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from core import figure_store
+from core import published
 from core.commands import JsonCommand
 from core.errors import InvalidInput
-from core.plot_style import render
-from model.evaluation_selectors import fold_answers, table_1a
-from model.learning.plots import evaluation as plots
+from model import figures
+from model.evaluation_selectors import table_1a
 from model.management.training import add_training_options, training_arguments
 from model.selectors import dataset_named
 from model.training_services import cross_validate
@@ -36,14 +35,8 @@ class Command(JsonCommand):
         )
         table = table_1a(validation)
         if table["complete"]:
-            answers, name = fold_answers(validation), f"{validation.dataset.name}, {runs} runs of {folds} folds"
-            table["figures"] = {
-                kind: str(figure_store.cached(f"{kind}-{validation.settings_sha256[:20]}.png", make))
-                for kind, make in {
-                    "roc": lambda: render(plots.roc_figure(answers, name), "png"),
-                    "confusion": lambda: render(plots.confusion_figure(table["confusion"], name), "png"),
-                }.items()
-            }
+            drawn = {name: figures.make(name, validation) for name in ("roc", "confusion")}
+            table["figures"] = {name: str(figure.files["png"]) for name, figure in drawn.items()}
         return table
 
     def as_text(self, result: dict[str, Any]) -> str:
@@ -72,7 +65,8 @@ class Command(JsonCommand):
             f"  {row['colour_only']['auc']:>10.3f}  {row['seconds']:>7.1f}"
             for row in result["per_fold"]
         ]
-        lines += ["", "* ResNet-18 on PanNuke breast, 5 runs of 3 folds; mean and SD over folds and runs."]
+        runs, folds = published.TABLE_1A["runs"], published.TABLE_1A["folds"]
+        lines += ["", f"* ResNet-18 on PanNuke breast, {runs} runs of {folds} folds; mean and SD over folds and runs."]
         lines += [f"{kind}: {path}" for kind, path in result.get("figures", {}).items()]
         return "\n".join(line for line in [*lines, result["warning"]] if line is not None)
 

@@ -2,8 +2,8 @@
 
 import time
 
+from core import published
 from core.commands import JsonCommand
-from model.learning.pannuke import PAPER
 from model.services import import_pannuke
 
 
@@ -21,7 +21,7 @@ class Command(JsonCommand):
         dataset = import_pannuke(
             name=name, folds=folds, tissue=tissue, size=size, progress=self.progress("import", "patch")
         )
-        return dataset_report(dataset) | {"paper": PAPER, "seconds": round(time.perf_counter() - begun, 2)}
+        return dataset_report(dataset) | {"paper": published.PATCHES, "seconds": round(time.perf_counter() - begun, 2)}
 
     def as_text(self, result):
         paper = result.pop("paper")

@@ -415,3 +415,8 @@ def test_pairs_of_another_program_become_a_study(as_role, own_files):
     client.post(f"/studies/{study.slug}/freeze/")
     assert run_attempt(Job.objects.get(kind="freeze_study").pk, 1) == "done"
     assert not Attack.objects.exists()
+
+
+def test_the_power_of_nothing_chosen_is_a_hint_and_no_fault(as_role):
+    answer = as_role("admin").get("/new-study/power")
+    assert answer.status_code == 200 and answer.json()["error"].startswith("Fill in cases")

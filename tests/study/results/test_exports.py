@@ -6,21 +6,27 @@ import io
 import json
 import subprocess
 import tracemalloc
+from base64 import b64encode
 from itertools import pairwise
 
 import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils.html import escape
 from openpyxl import load_workbook
 
+from attacks import figures
+from attacks.models import Attack
 from core.errors import InvalidInput
 from core.spreadsheet import csv_chunks, neutral
+from model.models import Classifier
 from study.blinds import StillBlinded
 from study.models import Assignment, Response, Study
 from study.results.analysis import analysis_of
 from study.results.exports.mrmc import DUMMIES, Readings, imrmc, mrmcaov, mrmcbinary, rjafroc
 from study.results.exports.registry import Source, exports
+from study.results.exports.report import report_html
 from study.results.exports.tables import tex
 from study.results.tidy import presentation_rows
 from study.statistics.analysis import analyse
@@ -162,6 +168,27 @@ def test_the_audit_log_chains(study, tmp_path):
     rows = table(texts["audit_log.csv"])
     assert [row["action"] for row in rows][-2:] == ["closed", "unblinded"]
     assert all(later["previous_hash"] == earlier["hash"] for earlier, later in pairwise(rows))
+
+
+def test_the_report_shows_the_models_figures_that_were_drawn_and_names_the_others(study, settings, tmp_path):
+    settings.HOME = tmp_path
+
+    def report() -> str:
+        return report_html(study, Source(study).analysis)
+
+    before = report()
+    assert "Not drawn yet, so not in this report" in before and "data:image/png" not in before
+    assert "manage.py figure pairs --attack Answered" in before and "figure roc --classifier Answered" in before
+    assert not (tmp_path / "figures").exists(), "a report draws nothing"
+    attack = Attack.objects.get(name="Answered")
+    drawn = figures.make("pairs", attack)
+    after = report()
+    picture = b64encode(drawn.files["png"].read_bytes()).decode()
+    assert after.count("data:image/png") == 1 and picture in after and escape(drawn.caption) in after
+    assert "figure pairs" not in after and "figure roc --classifier Answered" in after
+    Classifier.objects.filter(pk=attack.classifier_id).update(weights_sha256="2" * 64)
+    other = report()
+    assert "data:image/png" not in other and "manage.py figure" not in other, "another classifier than the study's"
 
 
 def test_the_report_stands_alone(study, tmp_path):

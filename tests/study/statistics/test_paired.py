@@ -8,6 +8,7 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
+from core.proportions import wilson
 from study.statistics.paired import (
     Paired,
     clopper_pearson,
@@ -15,7 +16,6 @@ from study.statistics.paired import (
     mcnemar_midp,
     newcombe,
     tango,
-    wilson,
 )
 
 counts = st.integers(0, 30)

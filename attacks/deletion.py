@@ -1,0 +1,21 @@
+"""Deleting attacks and imported pairs with their files. Needs no learning libraries: for the admin.
+
+Studies built from them keep their own copies of the images.
+"""
+
+from attacks.models import Attack, PairSet
+from core.files import delete_with_files, folder_of_files
+from model.recipes import folder_of
+
+
+def delete_attack(*, attack: Attack) -> None:
+    """An attack, its perturbations and their pictures, a universal perturbation, and its figures."""
+    files = list(attack.perturbations.exclude(image="").values_list("image", flat=True))
+    universal = attack.summary.get("delta", "")
+    delete_with_files(attack, [*files, universal], folder=f"perturbed/{attack.pk}", figures=folder_of(attack))
+
+
+def delete_pairs(*, pair_set: PairSet) -> None:
+    """A set of pairs and the images of both sides."""
+    files = [file for pair in pair_set.pairs.values_list("original", "image") for file in pair]
+    delete_with_files(pair_set, files, folder=folder_of_files(files))

@@ -16,6 +16,7 @@ from core.models import User
 from study.models import Assignment, Invitation, Study
 from study.protocol import audit_log
 from study.protocol.life import assign_reader
+from study.protocol.locks import hold_assignment
 
 INVITATION = """You are invited to read images for the study “{study}”.
 
@@ -31,20 +32,26 @@ def withdraw(*, assignment: Assignment, reason: str, actor: str) -> Assignment:
     Raises:
         InvalidInput: the study is closed, or the reason is too long.
     """
-    row = Assignment.objects.select_for_update(of=("self",)).select_related("study").get(pk=assignment.pk)
-    if row.study.state in (Study.State.CLOSED, Study.State.UNBLINDED):
+    hold_assignment(assignment)
+    study = assignment.study
+    if study.state in (Study.State.CLOSED, Study.State.UNBLINDED):
         raise InvalidInput(
-            f"'{row.study.slug}' is {row.study.get_state_display()}; nobody leaves it any more.", field="study"
+            f"'{study.slug}' is {study.get_state_display()}; nobody leaves it any more.",
+            field="study",
         )
     if len(reason) > 200:
         raise InvalidInput("at most 200 characters.", field="reason")
-    if row.withdrawn_at is None:
-        row.withdrawn_at, row.withdrawal_reason = timezone.now(), reason.strip()
-        row.save(update_fields=["withdrawn_at", "withdrawal_reason"])
+    if assignment.withdrawn_at is None:
+        assignment.withdrawn_at, assignment.withdrawal_reason = timezone.now(), reason.strip()
+        assignment.save(update_fields=["withdrawn_at", "withdrawal_reason"])
         audit_log.record(
-            study=row.study, actor=actor, action="reader_withdrawn", reader=row.code, reason=reason.strip()
+            study=study,
+            actor=actor,
+            action="reader_withdrawn",
+            reader=assignment.code,
+            reason=reason.strip(),
         )
-    return row
+    return assignment
 
 
 def invitation_text(*, assignment: Assignment, link: str, days: int) -> str:

@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from core.api import ApiDocs
 from study.conduct import front
+from study.reading import urls as reading
 
 admin.site.site_header = admin.site.site_title = "Blindspot administration"
 
@@ -17,7 +18,7 @@ urlpatterns = [
     path("studies/<slug:slug>/results/", include("study.results.urls")),
     path("jobs/", include("jobs.urls")),
     path("reading/", include("study.reading.urls")),
-    path("preview/", include("study.reading.preview_urls", namespace="preview")),
+    path("preview/", include((reading.preview, reading.app_name), namespace="preview")),
     path("api/v1/", include("config.api_urls")),
     path("api/", ApiDocs.as_view(url_name="api:schema"), name="api-docs"),
     path("admin/", admin.site.urls),

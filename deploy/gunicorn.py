@@ -1,8 +1,8 @@
 """How gunicorn serves the pages: ``gunicorn --config deploy/gunicorn.py --bind ADDRESS``, in the checkout."""
 
 wsgi_app = "config.wsgi"
-worker_class = "study.reading.fair_worker.FairWorker"
+worker_class = "gthread"
 workers = 2  # one per core
-threads = 2  # so that a page of the office that computes for seconds does not stop the readers of its process
+threads = 4  # so that a page that computes for seconds does not stop the readers of its process
 preload_app = True  # the application is loaded once, and its memory shared
 keepalive = 75  # a reader's connection stays while they look at an image

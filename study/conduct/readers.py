@@ -23,16 +23,16 @@ def _seats(study: Study) -> list[dict]:
     """Every reader with where they stand: counts and times, no arm."""
     seats = []
     for assignment in study.assignments.select_related("reader", "study").order_by("code"):
-        place = reading_selectors.place_of(assignment)
+        progress = reading_selectors.progress_of(assignment, ahead=0)
         sets = reading_selectors.sets_of(assignment)
         seats.append(
             {
                 "assignment": assignment,
-                "place": place,
-                "stage": place.stage.replace("_", " "),
+                "progress": progress,
+                "stage": progress.stage.replace("_", " "),
                 "sets": sets,
                 "joined": assignment.reader.has_usable_password(),
-                "to_remind": place.stage.value not in ("withdrawn", "not_open", "closed", "finished"),
+                "to_remind": progress.stage.value not in ("withdrawn", "not_open", "closed", "finished"),
             }
         )
     return seats

@@ -4,7 +4,7 @@ from django.urls import reverse
 
 from core.errors import InvalidInput
 from study.models import Assignment
-from study.reading.progress import Stage, place_of
+from study.reading.progress import Stage, progress_of
 
 REMINDER = """There are {left} images left for you in the current set of the study “{study}”.
 
@@ -24,15 +24,15 @@ def reminder(*, assignment: Assignment, address: str) -> str:
     Raises:
         InvalidInput: there is nothing to do for this reader now.
     """
-    place = place_of(assignment)
+    progress = progress_of(assignment, ahead=0)
     name = assignment.study.name
-    if place.stage in (Stage.WITHDRAWN, Stage.NOT_OPEN, Stage.CLOSED, Stage.FINISHED):
+    if progress.stage in (Stage.WITHDRAWN, Stage.NOT_OPEN, Stage.CLOSED, Stage.FINISHED):
         raise InvalidInput(
-            f"{assignment.code} has nothing to do now ({place.stage.replace('_', ' ')}).", field="reader"
+            f"{assignment.code} has nothing to do now ({progress.stage.replace('_', ' ')}).", field="reader"
         )
     link = address.rstrip("/") + reverse("reading:study", args=[assignment.study.slug])
-    if place.stage is Stage.WASHOUT and place.opens_at is not None:
-        opens = f"{place.opens_at:%d %B %Y, %H:%M} UTC"
-        return WASHOUT.format(study=name, set=place.reading_set.number, opens=opens, link=link)
-    left = place.count - place.answered if place.reading_set else 0
+    if progress.stage is Stage.WASHOUT and progress.opens_at is not None:
+        opens = f"{progress.opens_at:%d %B %Y, %H:%M} UTC"
+        return WASHOUT.format(study=name, set=progress.reading_set.number, opens=opens, link=link)
+    left = progress.count - progress.answered if progress.reading_set else 0
     return REMINDER.format(study=name, left=left, link=link)

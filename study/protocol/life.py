@@ -16,6 +16,7 @@ from study.design.draws import Draws
 from study.design.schedule import Schedule, StimulusKey, build_schedule
 from study.models import Assignment, Presentation, ReadingSet, Stimulus, Study
 from study.protocol import audit_log
+from study.protocol.locks import hold_assignments
 
 Judge = Callable[..., str]
 """``judge(study, progress=...)`` returns one sentence about the stored verdicts, or raises InvalidInput."""
@@ -252,8 +253,11 @@ def open_study(*, study: Study, actor: str) -> Study:
     return _move(study=study, actor=actor, from_=Study.State.FROZEN, to=Study.State.OPEN, stamp="opened_at")
 
 
+@transaction.atomic
 def close_study(*, study: Study, actor: str) -> Study:
-    """End the reading: no answer is accepted afterwards."""
+    """End the reading: answers under way are stored first, and none is taken afterwards."""
+    study = _held(study)
+    hold_assignments(study)
     return _move(study=study, actor=actor, from_=Study.State.OPEN, to=Study.State.CLOSED, stamp="closed_at")
 
 

@@ -19,6 +19,7 @@ from core.models import User
 from study.models import Assignment, Invitation, Study
 from study.protocol import audit_log
 from study.protocol.life import assign_reader
+from study.protocol.locks import hold_assignment
 
 INVITATION = """You are invited to read images for the study “{study}”.
 
@@ -34,7 +35,7 @@ def withdraw(*, assignment: Assignment, reason: str, actor: str) -> Assignment:
     Raises:
         InvalidInput: the study is closed, or the reason is too long.
     """
-    assignment = Assignment.objects.select_for_update(of=("self",)).select_related("study").get(pk=assignment.pk)
+    hold_assignment(assignment)
     study, reason = assignment.study, reason.strip()
     if study.state in (Study.State.CLOSED, Study.State.UNBLINDED):
         raise InvalidInput(

@@ -1,73 +1,92 @@
-"""What every page of the reading room shares: whose study it is, and that nothing is kept in a cache."""
+"""What every reading page shares: who comes in, to which assignment, and that nothing is kept in a cache.
+
+The addresses are mounted twice. Under /reading/ they serve readers; in the instance named ``preview`` they serve
+admins, who see the same pages on an assignment that is not saved.
+"""
 
 import functools
 from collections.abc import Callable
 from typing import Any
 
-from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.utils.crypto import constant_time_compare
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 
-from core.models import User
-from study.models import Assignment, GuideImage
-from study.reading import progress as selectors
+from core.access import admin_page
+from study.models import Study
+from study.reading.preview import Preview
+from study.reading.progress import assignment_of
+from study.reading.visit import ReaderVisit, Visit
 
 JSON_LENGTH = 1024
+PREVIEW = "preview"
+View = Callable[..., HttpResponse]
 
 
-def _uncached(response: HttpResponse) -> HttpResponse:
+def is_preview(request: HttpRequest) -> bool:
+    return request.resolver_match.namespace == PREVIEW
+
+
+def uncached(response: HttpResponse) -> HttpResponse:
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def claimed_user(request: HttpRequest) -> int | None:
-    """The primary key of whom the session names; whether it may, ``recognised`` says."""
-    session = request.session
-    if session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
-        return None
-    return int(session[SESSION_KEY]) if SESSION_KEY in session else None
+def for_readers_or_preview(view: View, guard: Callable[[View], View]) -> View:
+    """``guard``'s rules for readers; admins alone in the preview."""
+    for_readers, for_admins = guard(view), admin_page(view)
 
-
-def recognised(request: HttpRequest, user: User) -> bool:
-    """Whether this is who is signed in, by Django's own rules; all that is out of order is left to Django."""
-    given = request.session.get(HASH_SESSION_KEY, "")
-    if user.is_active and constant_time_compare(given, user.get_session_auth_hash()):
-        request._cached_user = user  # where the middleware looks before it asks the database
-        return True
-    return bool(request.user.is_authenticated)
-
-
-def reader_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """``view(request, assignment, ...)`` for a signed-in reader of the study ``slug``; 404 for anybody else."""
-
-    @login_required
     @functools.wraps(view)
-    def wrapped(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponse:
-        assignment = selectors.assignment_of(request.user, slug)
-        if assignment is None:
+    def wrapped(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        return (for_admins if is_preview(request) else for_readers)(request, **kwargs)
+
+    return wrapped
+
+
+def visit_of(request: HttpRequest, slug: str) -> Visit | None:
+    """The signed-in reader's own visit, or the admin's preview; None where there is no such study for them."""
+    if is_preview(request):
+        return Preview(request.session, get_object_or_404(Study.objects.defer("protocol"), slug=slug))
+    assignment = assignment_of(request.user, slug)
+    return None if assignment is None else ReaderVisit(request, assignment)
+
+
+def reading_page(view: View) -> View:
+    """``view(request, visit, ...)`` for a signed-in reader of the study ``slug``; 404 for anybody else."""
+
+    @functools.wraps(view)
+    def with_visit(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponse:
+        visit = visit_of(request, slug)
+        if visit is None:
             raise Http404
-        return _uncached(view(request, assignment, **kwargs))
+        return uncached(view(request, visit, **kwargs))
 
-    return wrapped
+    return for_readers_or_preview(with_visit, login_required)
 
 
-def reader_api(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """As ``reader_page``, answering in JSON: 401 when the session has ended, 404 when there is no such study."""
+def reading_api(view: View) -> View:
+    """As ``reading_page``, answering in JSON: 401 when the session has ended, 404 when there is no such study."""
 
     @functools.wraps(view)
-    def wrapped(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponse:
-        claimed = claimed_user(request)
-        assignment = None if claimed is None else selectors.seat_of(claimed, slug)
-        known = recognised(request, assignment.reader) if assignment else request.user.is_authenticated
-        if not known:
-            return padded_json({"error": "signed_out"}, status=401)
-        if assignment is None or not selectors.may_sit(assignment.reader, assignment.study):
-            return padded_json({"error": "not_found"}, status=404)
-        return view(request, assignment, **kwargs)
+    def with_visit(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponse:
+        visit = visit_of(request, slug)
+        return padded_json({"error": "not_found"}, status=404) if visit is None else view(request, visit, **kwargs)
 
-    return wrapped
+    return for_readers_or_preview(with_visit, signed_in_or(lambda: padded_json({"error": "signed_out"}, status=401)))
+
+
+def signed_in_or(otherwise: Callable[[], HttpResponse]) -> Callable[[View], View]:
+    """A guard that answers with ``otherwise()`` where nobody is signed in."""
+
+    def guard(view: View) -> View:
+        @functools.wraps(view)
+        def wrapped(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+            return view(request, **kwargs) if request.user.is_authenticated else otherwise()
+
+        return wrapped
+
+    return guard
 
 
 def padded_json(value: dict[str, Any], status: int = 200) -> HttpResponse:
@@ -75,32 +94,20 @@ def padded_json(value: dict[str, Any], status: int = 200) -> HttpResponse:
     response = JsonResponse(value, status=status)
     short = -len(response.content) % JSON_LENGTH
     response.content += b" " * short
-    return _uncached(response)
+    return uncached(response)
 
 
-def sitting_key(assignment: Assignment) -> str:
-    """Where a browser's session keeps the number of its sitting."""
-    return f"sitting_{assignment.pk}"
+def show(request: HttpRequest, visit: Visit, template: str, status: int = 200, **context: Any) -> HttpResponse:
+    """A page of the visit; the template marks it where it is a preview."""
+    shared = {"visit": visit, "assignment": visit.assignment, "study": visit.study}
+    return render(request, template, shared | context, status=status)
 
 
-def sitting_of(request: HttpRequest, assignment: Assignment) -> int | None:
-    """This browser's sitting; after signing in again, the reader's newest one."""
-    return request.session.get(sitting_key(assignment)) or selectors.latest_sitting(assignment)
-
-
-def practice_patch(request: HttpRequest, assignment: Assignment, number: int) -> dict[str, Any]:
-    """What the page of one practice patch shows; with the feedback, where an answer came with the request."""
-    patches = selectors.guides(assignment.study, GuideImage.Kind.PRACTICE)
-    if not 1 <= number <= len(patches):
-        raise Http404
-    patch, answer = patches[number - 1], request.POST.get("answer")
-    return {
-        "assignment": assignment,
-        "study": assignment.study,
-        "patch": patch,
-        "number": number,
-        "count": len(patches),
-        "answer": answer if answer in ("tumour", "no_tumour") else None,
-        "right": (answer == "tumour") == patch.truth,
-        "next": number + 1 if number < len(patches) else None,
-    }
+def go_to(request: HttpRequest, visit: Visit, name: str, **arguments: Any) -> HttpResponseRedirect:
+    """To another page of the visit: of the reading, or of the preview."""
+    address = reverse(
+        f"reading:{name}",
+        kwargs={"slug": visit.study.slug, **arguments},
+        current_app=request.resolver_match.namespace,
+    )
+    return redirect(address)

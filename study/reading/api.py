@@ -1,4 +1,4 @@
-"""The reading page's JSON: where the reader stands, an answer, an earlier answer, signing in again in place."""
+"""The reading page's JSON: how far the reader is, an answer, an earlier answer, signing in again in progress."""
 
 import json
 from typing import Any
@@ -9,11 +9,12 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_POST, require_safe
 
 from core.errors import InvalidInput
-from study.models import Assignment, Presentation
-from study.reading import answers as reading
-from study.reading import progress as selectors
-from study.reading.access import padded_json, reader_api, sitting_of
+from study.models import Presentation
+from study.reading.access import for_readers_or_preview, is_preview, padded_json, reading_api
+from study.reading.answers import Conflict, NotServed
 from study.reading.forms import read_answer
+from study.reading.progress import Progress, assignment_of
+from study.reading.visit import Visit
 
 
 def _named(presentation: Presentation | None, pair: bool) -> dict[str, str | None] | None:
@@ -22,19 +23,19 @@ def _named(presentation: Presentation | None, pair: bool) -> dict[str, str | Non
     return {"first": presentation.token, "second": presentation.second_token if pair else None}
 
 
-def describe(place: selectors.Place) -> dict[str, Any]:
-    """All that a browser is told of a place: numbers and opaque tokens of one length."""
-    pair = place.assignment.study.task == "pair"
+def describe(progress: Progress) -> dict[str, Any]:
+    """All that a browser is told: numbers and opaque tokens of one length."""
+    pair = progress.assignment.study.task == "pair"
     return {
-        "stage": place.stage,
-        "set": place.reading_set.number if place.reading_set else None,
-        "sets": place.sets,
-        "count": place.count,
-        "answered": place.answered,
-        "opens_at": place.opens_at,
-        "previous": _named(place.previous, pair),
-        "current": _named(place.current, pair),
-        "next": _named(place.next, pair),
+        "stage": progress.stage,
+        "set": progress.reading_set.number if progress.reading_set else None,
+        "sets": progress.sets,
+        "count": progress.count,
+        "answered": progress.answered,
+        "opens_at": progress.opens_at,
+        "previous": _named(progress.previous, pair),
+        "current": _named(progress.current, pair),
+        "next": _named(progress.next, pair),
     }
 
 
@@ -50,44 +51,43 @@ def _document(request: HttpRequest) -> dict[str, Any]:
 
 @require_safe
 @ensure_csrf_cookie
-@reader_api
-def state(request: HttpRequest, assignment: Assignment) -> HttpResponse:
-    return padded_json({"state": describe(selectors.place_of(assignment))})
+@reading_api
+def state(request: HttpRequest, visit: Visit) -> HttpResponse:
+    return padded_json({"state": describe(visit.progress())})
 
 
 @require_POST
-@reader_api
-def answer(request: HttpRequest, assignment: Assignment) -> HttpResponse:
-    """Save one answer; replies with its revision and the place that follows."""
+@reading_api
+def answer(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Save one answer; replies with its revision and the progress that follows."""
     try:
-        saved = reading.record_answer(
-            assignment=assignment, sitting=sitting_of(request, assignment), **read_answer(_document(request))
-        )
+        saved = visit.record_answer(**read_answer(_document(request)))
     except InvalidInput as error:
         return padded_json({"error": "bad_input", "message": str(error)}, status=400)
-    except reading.NotServed:
+    except NotServed:
         return padded_json({"error": "not_found"}, status=404)
-    except reading.Conflict as error:
-        place = describe(selectors.place_of(assignment))
-        return padded_json({"error": "conflict", "message": str(error), "state": place}, status=409)
-    return padded_json({"revision": saved.response.revision, "state": describe(saved.place)})
+    except Conflict as error:
+        state = describe(visit.progress())
+        return padded_json({"error": "conflict", "message": str(error), "state": state}, status=409)
+    return padded_json({"revision": saved.response.revision, "state": describe(saved.progress)})
 
 
 @require_safe
-@reader_api
-def given(request: HttpRequest, assignment: Assignment, token: str) -> HttpResponse:
+@reading_api
+def own_answer(request: HttpRequest, visit: Visit, token: str) -> HttpResponse:
     """The reader's own current answer to the presentation that they may still change."""
-    previous = selectors.place_of(assignment).previous
-    if previous is None or previous.token != token:
+    previous = visit.progress().previous
+    latest = visit.current_response(previous) if previous is not None and previous.token == token else None
+    if latest is None:
         return padded_json({"error": "not_found"}, status=404)
-    latest = selectors.current_response(previous)
     names = ("revision", "answer", "confidence", "tumour_cell_count", "perturbed_response", "note")
     return padded_json({name: getattr(latest, name) for name in names})
 
 
-@require_POST
-def sign_in(request: HttpRequest, slug: str) -> HttpResponse:
+def _sign_in(request: HttpRequest, slug: str) -> HttpResponse:
     """Sign in again without leaving the page: 403 for a wrong password, 409 for another reader."""
+    if is_preview(request):
+        return padded_json({"error": "other_reader"}, status=409)
     try:
         document = _document(request)
     except InvalidInput as error:
@@ -95,8 +95,11 @@ def sign_in(request: HttpRequest, slug: str) -> HttpResponse:
     user = authenticate(request, username=document.get("username"), password=document.get("password"))
     if user is None:
         return padded_json({"error": "wrong"}, status=403)
-    assignment = selectors.assignment_of(user, slug)
+    assignment = assignment_of(user, slug)
     if assignment is None or assignment.code != document.get("code"):
         return padded_json({"error": "other_reader"}, status=409)
     login(request, user)
     return padded_json({"signed_in": True})
+
+
+sign_in = require_POST(for_readers_or_preview(_sign_in, lambda view: view))

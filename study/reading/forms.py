@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 
 from core.errors import InvalidInput
 from study.models import Response
-from study.reading.answers import LONGEST_MS, MAX_CELLS, MAX_NOTE, NOTICED, Given
+from study.reading.answers import LONGEST_MS, MAX_CELLS, MAX_NOTE, NOTICED, SentAnswer
 
 ANSWER_FIELDS: dict[str, forms.Field] = {
     "token": forms.CharField(max_length=32),
@@ -24,7 +24,7 @@ ANSWER_FIELDS: dict[str, forms.Field] = {
     "answered_at": forms.DateTimeField(required=False),
     "viewing": forms.JSONField(required=False),
 }
-"""Fields without a form round them: a form copies them all for each request, which takes longer than to read them."""
+"""Cleaned one by one: a JSON document can hold a value of a kind that no form sends, and its name is to be told."""
 
 
 def require_valid(form: forms.Form) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def require_valid(form: forms.Form) -> dict[str, Any]:
 
 
 def read_answer(data: Any) -> dict[str, Any]:
-    """The arguments of ``reading.record_answer`` from a form's or a JSON document's fields.
+    """The arguments of ``answers.record_answer`` from a form's or a JSON document's fields.
 
     Raises:
         InvalidInput: naming the field.
@@ -53,11 +53,9 @@ def read_answer(data: Any) -> dict[str, Any]:
             raise InvalidInput(f"{error.messages[0]}", field=name) from None
         except (TypeError, AttributeError):
             raise InvalidInput("a value of this kind does not fit here.", field=name) from None
-    named = {name: values.pop(name) for name in ("token", "key")}
-    replaces = values.pop("replaces") or 0
-    viewing = values.pop("viewing")
-    given = Given(viewing=viewing if isinstance(viewing, dict) else {}, **values)
-    return {**named, "replaces": replaces, "given": given}
+    token, key, replaces, viewing = (values.pop(name) for name in ("token", "key", "replaces", "viewing"))
+    sent = SentAnswer(viewing=viewing if isinstance(viewing, dict) else {}, **values)
+    return {"token": token, "key": key, "replaces": replaces or 0, "sent": sent}
 
 
 class QuestionnaireForm(forms.Form):

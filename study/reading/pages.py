@@ -1,21 +1,24 @@
 """The pages around the reading: the reader's studies, consent, instructions, viewing check, practice, questionnaire."""
 
 import json
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from core.access import admin_page
 from core.errors import InvalidInput
-from study.models import Assignment, GuideImage
-from study.reading import answers as reading
+from study.models import GuideImage, Study
 from study.reading import progress as selectors
 from study.reading import texts
-from study.reading.access import practice_patch, reader_page, sitting_key
+from study.reading.access import go_to, reading_page, show
 from study.reading.forms import QuestionnaireForm, require_valid
+from study.reading.preview import Preview
 from study.reading.progress import Stage
+from study.reading.visit import Visit
 
 page_methods = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -23,49 +26,50 @@ page_methods = require_http_methods(["GET", "HEAD", "POST"])
 @require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """The reader's studies; straight on where there is only one."""
-    places = [selectors.place_of(assignment) for assignment in selectors.assignments_of(request.user)]
-    return render(request, "reading/home.html", {"places": places})
+    """The reader's studies."""
+    studies = [selectors.progress_of(assignment) for assignment in selectors.assignments_of(request.user)]
+    return render(request, "reading/home.html", {"studies": studies})
 
 
 @require_safe
-@reader_page
-def study(request: HttpRequest, assignment: Assignment) -> HttpResponse:
-    """Where the reader stands, and one button to what comes next."""
-    context = {
-        "assignment": assignment,
-        "study": assignment.study,
-        "place": selectors.place_of(assignment),
-        "sets": selectors.sets_of(assignment),
-        "checked": sitting_key(assignment) in request.session,
-    }
-    return render(request, "reading/study.html", context)
+@admin_page
+def preview_home(request: HttpRequest) -> HttpResponse:
+    return redirect("study:studies")
+
+
+@require_POST
+@admin_page
+def begin_again(request: HttpRequest, slug: str) -> HttpResponse:
+    """A preview from its beginning."""
+    preview = Preview(request.session, get_object_or_404(Study.objects.defer("protocol"), slug=slug))
+    preview.begin_again()
+    return go_to(request, preview, "consent")
+
+
+@require_safe
+@reading_page
+def study(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """How far the reader is, and one button to what comes next."""
+    return show(request, visit, "reading/study.html", progress=visit.progress(), sets=visit.sets())
 
 
 @page_methods
-@reader_page
-def consent(request: HttpRequest, assignment: Assignment) -> HttpResponse:
+@reading_page
+def consent(request: HttpRequest, visit: Visit) -> HttpResponse:
     missing = False
     if request.method == "POST":
         if request.POST.get("agree"):
-            reading.consent(assignment=assignment)
-            return redirect("reading:instructions", slug=assignment.study.slug)
+            visit.consent()
+            return go_to(request, visit, "instructions")
         missing = True
-    context = {"assignment": assignment, "study": assignment.study, "missing": missing}
-    return render(request, "reading/consent.html", context, status=400 if missing else 200)
+    return show(request, visit, "reading/consent.html", status=400 if missing else 200, missing=missing)
 
 
 @require_safe
-@reader_page
-def instructions(request: HttpRequest, assignment: Assignment) -> HttpResponse:
-    context = {
-        "assignment": assignment,
-        "study": assignment.study,
-        "examples": selectors.guides(assignment.study, GuideImage.Kind.EXAMPLE),
-        "place": selectors.place_of(assignment),
-        "checked": sitting_key(assignment) in request.session,
-    }
-    return render(request, "reading/instructions.html", context)
+@reading_page
+def instructions(request: HttpRequest, visit: Visit) -> HttpResponse:
+    examples = selectors.guides(visit.study, GuideImage.Kind.EXAMPLE)
+    return show(request, visit, "reading/instructions.html", examples=examples, progress=visit.progress())
 
 
 def _measured(request: HttpRequest) -> dict:
@@ -78,48 +82,59 @@ def _measured(request: HttpRequest) -> dict:
 
 
 @page_methods
-@reader_page
-def viewing(request: HttpRequest, assignment: Assignment) -> HttpResponse:
-    """A new sitting begins with the size of its window."""
-    if assignment.consented_at is None:
-        return redirect("reading:consent", slug=assignment.study.slug)
+@reading_page
+def viewing(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """A new session begins with the size of its window."""
+    if visit.assignment.consented_at is None:
+        return go_to(request, visit, "consent")
     if request.method == "POST":
-        agent = request.headers.get("User-Agent", "")
-        session = reading.start_session(assignment=assignment, viewing=_measured(request), user_agent=agent)
-        request.session[sitting_key(assignment)] = session.pk
-        practice = selectors.place_of(assignment).stage is Stage.PRACTICE
-        slug = assignment.study.slug
-        return redirect("reading:practice", slug=slug, number=1) if practice else redirect("reading:read", slug=slug)
-    context = {"assignment": assignment, "study": assignment.study, "page_texts": texts.section("viewing")}
-    return render(request, "reading/viewing.html", context)
+        visit.start_session(viewing=_measured(request), user_agent=request.headers.get("User-Agent", ""))
+        if visit.progress().stage is Stage.PRACTICE:
+            return go_to(request, visit, "practice", number=1)
+        return go_to(request, visit, "read")
+    return show(request, visit, "reading/viewing.html", page_texts=texts.section("viewing"))
 
 
 @page_methods
-@reader_page
-def practice(request: HttpRequest, assignment: Assignment, number: int) -> HttpResponse:
+@reading_page
+def practice(request: HttpRequest, visit: Visit, number: int) -> HttpResponse:
     """One practice patch; an answer brings feedback and is not stored."""
-    context = practice_patch(request, assignment, number)
-    return render(request, "reading/practice.html", context)
+    return show(request, visit, "reading/practice.html", **_practice_patch(visit.study, number, request.POST))
+
+
+def _practice_patch(study: Study, number: int, sent: Any) -> dict[str, Any]:
+    """What the page of one practice patch shows; with the feedback, where an answer was sent."""
+    patches = selectors.guides(study, GuideImage.Kind.PRACTICE)
+    if not 1 <= number <= len(patches):
+        raise Http404
+    patch, answer = patches[number - 1], sent.get("answer")
+    return {
+        "patch": patch,
+        "number": number,
+        "count": len(patches),
+        "answer": answer if answer in ("tumour", "no_tumour") else None,
+        "right": (answer == "tumour") == patch.truth,
+        "next": number + 1 if number < len(patches) else None,
+    }
 
 
 @require_POST
-@reader_page
-def practice_end(request: HttpRequest, assignment: Assignment) -> HttpResponse:
-    reading.finish_practice(assignment=assignment)
-    return redirect("reading:read", slug=assignment.study.slug)
+@reading_page
+def practice_end(request: HttpRequest, visit: Visit) -> HttpResponse:
+    visit.finish_practice()
+    return go_to(request, visit, "read")
 
 
 @page_methods
-@reader_page
-def questionnaire(request: HttpRequest, assignment: Assignment) -> HttpResponse:
-    if selectors.place_of(assignment).stage is not Stage.QUESTIONNAIRE:
-        return redirect("reading:study", slug=assignment.study.slug)
+@reading_page
+def questionnaire(request: HttpRequest, visit: Visit) -> HttpResponse:
+    if visit.progress().stage is not Stage.QUESTIONNAIRE:
+        return go_to(request, visit, "study")
     form = QuestionnaireForm(request.POST if request.method == "POST" else None)
     if request.method == "POST":
         try:
-            reading.save_questionnaire(assignment=assignment, **require_valid(form))
-            return redirect("reading:study", slug=assignment.study.slug)
+            visit.save_questionnaire(**require_valid(form))
+            return go_to(request, visit, "study")
         except InvalidInput as error:
             messages.error(request, str(error))
-    context = {"assignment": assignment, "study": assignment.study, "form": form}
-    return render(request, "reading/questionnaire.html", context, status=400 if form.errors else 200)
+    return show(request, visit, "reading/questionnaire.html", status=400 if form.errors else 200, form=form)

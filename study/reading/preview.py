@@ -1,72 +1,146 @@
-"""A study as a reader would see it, for those who build it: the same templates and scripts, nothing stored.
+"""A study as a reader would see it, for those who build it: an assignment that is not saved, and nothing is stored.
 
-The order is a schedule of its own (no reader's), the tokens are derived from it, and where the visitor stands is kept
-in their session. No arm is named anywhere; what is seen is what a reader's browser would get.
+The order is a schedule of its own (no reader's), the tokens are derived from it, and how far the visitor is stands in
+their browser's session. No arm is named anywhere; what is seen is what a reader's browser would get.
 """
 
 import base64
 import hashlib
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
+from django.utils import timezone
 
 from study.design.schedule import build_schedule
-from study.models import Assignment, GuideImage, Presentation, ReadingSet, Stimulus, Study
+from study.models import Assignment, GuideImage, Presentation, ReadingSet, Response, Stimulus, Study
 from study.protocol.life import derived_seed, presented
-from study.reading.progress import Place, Stage
+from study.reading import answers
+from study.reading.answers import Conflict, NotServed, Saved, SentAnswer
+from study.reading.progress import Progress, Stage, describe_sets, progress_in
+from study.reading.visit import Visit
 
 SEED_OF_PREVIEW = 1_000_005
+KEY = "preview"
+SHOWN_AGAIN = ("revision", "key", "answer", "confidence", "tumour_cell_count", "perturbed_response", "note")
 
 
-@dataclass(slots=True)
-class Preview:
-    """One visitor's walk through a study: ``answered`` presentations of the first set, and their last answer."""
+class Preview(Visit):
+    """One visitor's way through consent, viewing check, practice, the first set, and the questionnaire."""
 
-    study: Study
-    answered: int = 0
-    last: dict[str, Any] = field(default_factory=dict)
-    presentations: list[Presentation] = field(default_factory=list)
+    preview = True
+
+    def __init__(self, session: SessionBase, study: Study) -> None:
+        """Goes on where ``session`` says; from the beginning if it holds another study's preview or none."""
+        self._browser = session
+        stored = session.get(KEY, {})
+        self._state: dict[str, Any] = stored if stored.get("study") == study.slug else {"study": study.slug}
+        self._study = study
+
+    def _remember(self, **values: Any) -> None:
+        self._browser[KEY] = self._state = self._state | values
+
+    def begin_again(self) -> None:
+        self._browser[KEY] = self._state = {"study": self._study.slug}
 
     @property
     def assignment(self) -> Assignment:
-        return Assignment(study=self.study, code="R00", seed=0)
+        """Not saved. When something was done is not kept: it counts as done now."""
+        done = {name: timezone.now() for name in ("consented_at", "practised_at", "questionnaire_at")
+                if self._state.get(name)}  # fmt: skip
+        return Assignment(study=self._study, code="R00", seed=0, **done)
 
-    def place(self) -> Place:
-        assignment = self.assignment
-        stage = Stage.READING if self.answered < len(self.presentations) else Stage.SET_DONE
-        near = {one.position: one for one in self.presentations if 0 <= one.position - self.answered <= 2}
-        return Place(
-            stage=stage,
-            assignment=assignment,
-            sets=self.study.copies,
-            reading_set=ReadingSet(assignment=assignment, number=1),
-            count=len(self.presentations),
-            answered=self.answered,
-            window=near,
-        )
+    @cached_property
+    def presentations(self) -> list[Presentation]:
+        """Those of the first set, in order, not saved."""
+        study = self._study
+        keys, by_key, originals = presented(study)
+        seed = derived_seed(study.seed, SEED_OF_PREVIEW)
+        order = build_schedule(keys, copies=1, min_gap=1, seed=seed).sets[0] if keys else ()
+        altered_left = np.random.default_rng(seed).permutation(np.arange(len(order)) % 2 == 0)
+        presentations = []
+        for position, index in enumerate(order, start=1):
+            first, second = by_key[keys[index]], originals.get(keys[index])
+            if second is not None and not altered_left[position - 1]:
+                first, second = second, first
+            tokens = {"token": _token(study, position, "first"), "second_token": _token(study, position, "second")}
+            presentations.append(Presentation(position=position, stimulus=first, second=second, **tokens))
+        return presentations
 
-    def answer(self, given: dict[str, Any]) -> bool:
-        """Take an answer to the presentation whose turn it is, or to the one before it; False for any other."""
-        place = self.place()
-        tokens = {one.token: one for one in (place.previous, place.current) if one is not None}
-        presentation = tokens.get(given.get("token", ""))
+    def _sets(self, assignment: Assignment) -> list[ReadingSet]:
+        """The later sets count as finished with the first one: nobody waits for a wash-out here."""
+        completed_at = timezone.now() if self._state.get("completed") else None
+        numbers = range(1, self._study.copies + 1)
+        return [ReadingSet(assignment=assignment, number=number, completed_at=completed_at) for number in numbers]
+
+    @property
+    def _answered(self) -> int:
+        return min(self._state.get("answered", 0), len(self.presentations))
+
+    def progress(self) -> Progress:
+        assignment, answered = self.assignment, self._answered
+        progress = progress_in(assignment, self._sets(assignment), len(self.presentations), answered)
+        near = {row.position: row for row in self.presentations if 0 <= row.position - answered <= 2}
+        return replace(progress, window=near) if progress.in_set else progress
+
+    def sets(self) -> list[dict[str, Any]]:
+        count = len(self.presentations)
+        later = count if self._state.get("completed") else 0
+        counts = [(count, self._answered if number == 0 else later) for number in range(self._study.copies)]
+        return describe_sets(self._sets(self.assignment), counts)
+
+    @property
+    def checked(self) -> bool:
+        return bool(self._state.get("checked"))
+
+    def current_response(self, presentation: Presentation) -> Response | None:
+        last = self._state.get("last")
+        return Response(presentation=presentation, **last) if last and presentation.position == self._answered else None
+
+    def consent(self) -> None:
+        self._remember(consented_at=True)
+
+    def start_session(self, *, viewing: dict[str, Any], user_agent: str) -> None:
+        self._remember(checked=True)
+
+    def finish_practice(self) -> None:
+        self._remember(practised_at=True)
+
+    def record_answer(self, *, token: str, key: str, sent: SentAnswer, replaces: int = 0) -> Saved:
+        progress = self.progress()
+        presentation = next((row for row in progress.window.values() if row.token == token), None)
         if presentation is None:
-            return False
-        self.answered = presentation.position
-        names = ("answer", "confidence", "tumour_cell_count", "perturbed_response", "note")
-        self.last = {name: given.get(name) for name in names} | {"revision": 1}
-        return True
+            raise NotServed(token)
+        latest = self.current_response(presentation)
+        if latest is not None and latest.key == key:
+            return Saved(latest, progress)
+        revision = latest.revision if latest else 0
+        answers.demand_turn(progress, presentation, revision, replaces)
+        answers.check_answer(self._study, sent)
+        response = answers.response_to(presentation, sent, revision=revision + 1, key=key)
+        self._remember(answered=presentation.position, last={name: getattr(response, name) for name in SHOWN_AGAIN})
+        return Saved(response, self.progress())
+
+    def finish_set(self, *, number: int) -> None:
+        if self.progress().stage is not Stage.SET_DONE:
+            raise Conflict(f"Set {number} cannot be finished yet: some images have no answer.")
+        self._remember(completed=True)
+
+    def save_questionnaire(self, **filled: Any) -> None:
+        answers.check_questionnaire(**filled)
+        self._remember(questionnaire_at=True)
 
     def stimulus(self, token: str) -> Stimulus | None:
-        """The picture behind a token, if it lies in the window, as for a reader."""
-        for one in self.place().window.values():
-            if token == one.token:
-                return one.stimulus
-            if token == one.second_token:
-                return one.second
+        """What a token names, while it lies in the window, as for a reader."""
+        for presentation in self.progress().window.values():
+            if token == presentation.token:
+                return presentation.stimulus
+            if token == presentation.second_token:
+                return presentation.second
         return None
 
 
@@ -77,27 +151,12 @@ def _token(study: Study, position: int, side: str) -> str:
     return base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")
 
 
-def preview_of(study: Study, *, answered: int = 0, last: dict[str, Any] | None = None) -> Preview:
-    keys, by_key, originals = presented(study)
-    seed = derived_seed(study.seed, SEED_OF_PREVIEW)
-    order = build_schedule(keys, copies=1, min_gap=1, seed=seed).sets[0] if keys else ()
-    left = np.random.default_rng(seed).permutation(np.arange(len(order)) % 2 == 0)
-    presentations = []
-    for position, index in enumerate(order, start=1):
-        first, second = by_key[keys[index]], originals.get(keys[index])
-        if second is not None and not left[position - 1]:
-            first, second = second, first
-        presentations.append(
-            Presentation(
-                position=position,
-                stimulus=first,
-                second=second,
-                token=_token(study, position, "first"),
-                second_token=_token(study, position, "second"),
-            )
-        )
-    return Preview(study, min(answered, len(presentations)), last or {}, presentations)
+def stimulus_in(session: SessionBase, token: str) -> Stimulus | None:
+    """A stimulus of the study whose preview this browser is in."""
+    slug = session.get(KEY, {}).get("study", "")
+    study = Study.objects.defer("protocol").filter(slug=slug).first()
+    return Preview(session, study).stimulus(token) if study else None
 
 
-def guide(study: Study, token: str) -> GuideImage | None:
-    return study.guide_images.filter(token=token).first()
+def guide(token: str) -> GuideImage | None:
+    return GuideImage.objects.filter(token=token).only("image", "sha256").first()

@@ -1,4 +1,4 @@
-"""What a reader may see: reads for the reading room, and nothing here touches an arm, a truth or a patch's name.
+"""What a reader may see: the reading pages' reads. Nothing here touches an arm, a truth or a patch's name.
 
 The *window* is all that a reader can name: the presentation just answered (its answer may be changed), the one whose
 turn it is, and the one directly after it (so that its bytes can be fetched ahead). Everything else does not exist for
@@ -6,26 +6,23 @@ a browser. An older presentation stays shut so that two twins can never be laid 
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
-from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.fields.files import FieldFile
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from core.access import is_reader
-from core.models import User
 from study.blinds import has_seen_arms
 from study.models import Assignment, GuideImage, Presentation, ReadingSession, ReadingSet, Response, Stimulus, Study
-from study.reading.prepared import Columns, Prepared
 
 
 class Stage(StrEnum):
-    """Where a reader stands in a study; the viewing check comes with every sitting and is no stage."""
+    """Where a reader stands in a study; the viewing check comes with every session and is no stage."""
 
     WITHDRAWN = "withdrawn"
     NOT_OPEN = "not_open"
@@ -40,8 +37,9 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A reader's place in a study. ``reading_set`` is the first set that is not finished; None after the last."""
+class Progress:
+    """How far a reader is. ``reading_set`` is the first set that is not finished, None after the last; ``count`` and
+    ``answered`` are presentations of that set; ``window`` holds presentations by position."""
 
     stage: Stage
     assignment: Assignment
@@ -52,12 +50,17 @@ class Place:
     opens_at: datetime | None = None
     window: dict[int, Presentation] = field(default_factory=dict)
 
+    @property
+    def in_set(self) -> bool:
+        """Whether the reader is in the middle of a set, or at its end."""
+        return self.stage in (Stage.READING, Stage.SET_DONE)
+
     def reaches(self, position: int) -> bool:
         """Whether a presentation of the present set may be named."""
-        return self.stage in (Stage.READING, Stage.SET_DONE) and 0 <= position - self.answered <= 2
+        return self.in_set and 0 <= position - self.answered <= 2
 
-    def after_answer(self) -> "Place":
-        """The place that follows when the current presentation has got its answer."""
+    def after_answer(self) -> "Progress":
+        """The progress when the current presentation has got its answer."""
         answered = self.answered + 1
         return replace(self, answered=answered, stage=Stage.READING if answered < self.count else Stage.SET_DONE)
 
@@ -74,76 +77,32 @@ class Place:
         return self.window.get(self.answered + 2)
 
 
+# --- Whose study it is ------------------------------------------------------------------------------------------------
+
+
 def assignments_of(user: Any) -> QuerySet[Assignment]:
-    """The reader's studies. The protocol and the source name arms and can be large: they are never loaded here.
+    """The reader's studies, without those whose arms they may have seen since they were assigned.
 
-    A seat is worth nothing to somebody who may have seen the arms since they got it.
+    The protocol and the source name arms and can be large: they are never loaded here.
     """
-    seats = Assignment.objects.filter(reader=user).exclude(study__state__in=[Study.State.DRAFT, Study.State.FROZEN])
-    if not is_reader(user) or user.arms_seen_until is not None:
-        seen = [seat.study_id for seat in seats.select_related("study") if has_seen_arms(user, seat.study)]
-        seats = seats.exclude(study__in=seen)
-    return (
-        seats.select_related("study").defer("study__protocol", "study__source", "questionnaire").order_by("-invited_at")
-    )
-
-
-_READER = ("id", "password", "is_superuser", "username", "is_staff", "is_active", "role", "arms_seen_until")
-_SHOWN = ("id", "slug", "name", "state", "task", "questions", "washout_hours", "practice_count")
-_IN_READING = (
-    "id", "study_id", "reader_id", "code", "consented_at", "practised_at", "withdrawn_at", "questionnaire_at",
-)  # fmt: skip
-
-
-class _Seat:
-    """A seat with what a request about an answer or an image needs of its study and its reader."""
-
-    def __init__(self, prefix: str = ""):
-        self.parts = (
-            Columns(Assignment, only=_IN_READING, prefix=prefix),
-            Columns(Study, only=_SHOWN, prefix=f"{prefix}study__"),
-            Columns(User, only=_READER, prefix=f"{prefix}reader__"),
-        )
-        self.names = [name for part in self.parts for name in part]
-
-    def __call__(self, row: list) -> tuple[Assignment, list]:
-        """The seat, and the values that are left."""
-        made = []
-        for part in self.parts:
-            made.append(part(row[: len(part)]))
-            row = row[len(part) :]
-        assignment, assignment.study, assignment.reader = made
-        return assignment, row
-
-
-_seat_columns = _Seat()
-_seat = Prepared(
-    lambda user, slug: (
-        Assignment.objects.filter(reader=user, study__slug=slug)
+    assignments = (
+        Assignment.objects.filter(reader=user)
         .exclude(study__state__in=[Study.State.DRAFT, Study.State.FROZEN])
-        .order_by()
-        .values_list(*_seat_columns.names)
-    ),
-    int,
-    str,
-)
-
-
-def seat_of(user: int, slug: str) -> Assignment | None:
-    """As ``assignment_of``, by the user's primary key, with the reader; whether they may sit there is not asked."""
-    for row in _seat(user, slug):
-        return _seat_columns(row)[0]
-    return None
-
-
-def may_sit(user: Any, study: Study) -> bool:
-    """A seat is worth nothing to somebody who may have seen the arms since they got it."""
-    return (is_reader(user) and user.arms_seen_until is None) or not has_seen_arms(user, study)
+        .select_related("study")
+        .defer("study__protocol", "study__source", "questionnaire")
+        .order_by("-invited_at")
+    )
+    if is_reader(user) and user.arms_seen_until is None:
+        return assignments
+    return assignments.exclude(study__in=[row.study_id for row in assignments if has_seen_arms(user, row.study)])
 
 
 def assignment_of(user: Any, slug: str) -> Assignment | None:
-    """The reader's seat in a study, with the study (but for what names arms); None where they have none."""
+    """The reader's assignment in a study, with the study; None where they have none."""
     return assignments_of(user).filter(study__slug=slug).first()
+
+
+# --- How far the reader is --------------------------------------------------------------------------------------------
 
 
 def opening_time(reading_set: ReadingSet, before: ReadingSet | None) -> datetime | None:
@@ -168,97 +127,83 @@ def _practice_due(assignment: Assignment) -> bool:
     return assignment.practised_at is None and study.practice_count > 0 and study.task == Study.Task.LABELLING
 
 
-_SET = Columns(ReadingSet, without=("reopened_at",))
-_EVERY = ~Q(pk=None)
+def counts_in(reading_set: ReadingSet) -> tuple[int, int]:
+    """Presentations of the set, and how many of them have an answer.
 
-
-def _sets_with_counts(assignment: int, counted: Q) -> QuerySet:
-    """The sets in order, with how many presentations and answers they have where ``counted`` says so, else 0.
-
-    Answers are looked up one by one, at the index of their presentation: a join is planned by the size of the table of
-    answers, which grows while the plan is kept.
+    Answers are looked up one by one, at the index of their presentation: a join would read all answers of all studies
+    while that looks cheap. Presentations are answered in order, so the second number is the last answered position.
     """
-    shown = Presentation.objects.filter(reading_set=OuterRef("pk")).order_by().values("reading_set")
     answer = Response.objects.filter(presentation=OuterRef("pk"), revision=1).order_by().values("revision")[:1]
-
-    def where(number: Count) -> Case:
-        counts = Coalesce(Subquery(shown.annotate(n=number).values("n")), 0)
-        return Case(When(counted, then=counts), default=0)
-
-    return (
-        ReadingSet.objects.filter(assignment=assignment)
-        .annotate(
-            count=where(Count("pk")),
-            # Presentations are answered in order, so this is also the last answered position.
-            answered=where(Count(Subquery(answer))),
-        )
-        .order_by("number")
-        .values_list(*_SET, "count", "answered")
-    )
+    shown = Presentation.objects.filter(reading_set=reading_set)
+    counts = shown.aggregate(count=Count("pk"), answered=Count(Subquery(answer)))
+    return counts["count"], counts["answered"]
 
 
-_unfinished = Prepared(lambda assignment: _sets_with_counts(assignment, Q(completed_at=None)), int)
+def progress_in(assignment: Assignment, sets: Sequence[ReadingSet], count: int, answered: int) -> Progress:
+    """The progress in an open study, without a window.
+
+    Args:
+        sets: in order of their numbers.
+        count, answered: presentations of the first set that is not finished, and those with an answer.
+    """
+    index = next((index for index, row in enumerate(sets) if row.completed_at is None), None)
+    if index is None:
+        stage = Stage.QUESTIONNAIRE if assignment.questionnaire_at is None else Stage.FINISHED
+        return Progress(stage, assignment, len(sets))
+    progress = Progress(Stage.CONSENT, assignment, len(sets), sets[index], count)
+    if assignment.consented_at is None:
+        return progress
+    if _practice_due(assignment):
+        return replace(progress, stage=Stage.PRACTICE)
+    opens_at = opening_time(sets[index], sets[index - 1] if index else None)
+    if opens_at and opens_at > timezone.now():
+        return replace(progress, stage=Stage.WASHOUT, opens_at=opens_at)
+    stage = Stage.READING if answered < count else Stage.SET_DONE
+    return replace(progress, stage=stage, answered=answered, opens_at=opens_at)
 
 
-def _sets(assignment: Assignment, rows: Iterable[Sequence]) -> list[ReadingSet]:
-    """Instances with ``count`` and ``answered`` presentations."""
-    made = []
-    for *values, count, answered in rows:
-        row = _SET(values)
-        row.assignment, row.count, row.answered = assignment, count, answered
-        made.append(row)
-    return made
-
-
-def answered_in(reading_set: ReadingSet) -> int:
-    """Presentations of the set with an answer."""
-    return Response.objects.filter(presentation__reading_set=reading_set, revision=1).count()
-
-
-_PRESENTATION = Columns(Presentation)
-_between = Prepared(
-    lambda reading_set, first, last: (
-        Presentation.objects.filter(reading_set=reading_set, position__gte=first, position__lte=last)
-        .order_by("position")
-        .values_list(*_PRESENTATION)
-    ),
-    int,
-    int,
-    int,
-)
-
-
-def _near(reading_set: ReadingSet, answered: int, ahead: int) -> dict[int, Presentation]:
-    near = [_PRESENTATION(row) for row in _between(reading_set.pk, answered, answered + ahead)]
-    return {presentation.position: presentation for presentation in near}
-
-
-def place_of(assignment: Assignment, *, ahead: int = 2) -> Place:
-    """Where the reader stands now, with the window that they may name.
+def progress_of(assignment: Assignment, *, ahead: int = 2) -> Progress:
+    """How far the reader is now, with the window that they may name.
 
     Args:
         ahead: how many presentations after the last answered one are loaded; 0 for none, where only numbers matter.
     """
-    sets = _sets(assignment, _unfinished(assignment.pk))
-    number = next((index for index, one in enumerate(sets) if one.completed_at is None), None)
-    place = {"assignment": assignment, "sets": len(sets)}
+    sets = list(assignment.sets.order_by("number"))
     if shut := _shut(assignment):
-        return Place(stage=shut, **place)
-    if number is None:
-        done = assignment.questionnaire_at is not None
-        return Place(stage=Stage.FINISHED if done else Stage.QUESTIONNAIRE, **place)
-    current = sets[number]
-    place |= {"reading_set": current, "count": current.count}
-    if assignment.consented_at is None:
-        return Place(stage=Stage.CONSENT, **place)
-    if _practice_due(assignment):
-        return Place(stage=Stage.PRACTICE, **place)
-    opens_at = opening_time(current, sets[number - 1] if number else None)
-    if opens_at and opens_at > timezone.now():
-        return Place(stage=Stage.WASHOUT, opens_at=opens_at, **place)
-    place |= {"answered": current.answered, "opens_at": opens_at}
-    stage = Stage.READING if current.answered < current.count else Stage.SET_DONE
-    return Place(stage=stage, window=_near(current, current.answered, ahead) if ahead else {}, **place)
+        return Progress(shut, assignment, len(sets))
+    unfinished = next((row for row in sets if row.completed_at is None), None)
+    count, answered = counts_in(unfinished) if unfinished else (0, 0)
+    progress = progress_in(assignment, sets, count, answered)
+    if not ahead or not progress.in_set:
+        return progress
+    near = Presentation.objects.filter(reading_set=unfinished, position__range=(answered, answered + ahead)).order_by()
+    return replace(progress, window={presentation.position: presentation for presentation in near})
+
+
+def describe_sets(sets: Sequence[ReadingSet], counts: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
+    """Every set with its counts (presentations, answered) and times, for the study's own page."""
+    described, before = [], None
+    for row, (count, answered) in zip(sets, counts):
+        opens_at = opening_time(row, before)
+        reached = row.completed_at is None and (before is None or before.completed_at is not None)
+        described.append(
+            {
+                "number": row.number,
+                "count": count,
+                "answered": answered,
+                "completed_at": row.completed_at,
+                "opens_at": opens_at,
+                "open": reached and (opens_at is None or opens_at <= timezone.now()),
+            }
+        )
+        before = row
+    return described
+
+
+def sets_of(assignment: Assignment) -> list[dict[str, Any]]:
+    """As ``describe_sets``, for a saved assignment."""
+    sets = list(assignment.sets.order_by("number"))
+    return describe_sets(sets, [counts_in(row) for row in sets])
 
 
 def current_response(presentation: Presentation) -> Response | None:
@@ -266,47 +211,49 @@ def current_response(presentation: Presentation) -> Response | None:
     return presentation.responses.order_by("-revision").first()
 
 
-_named_seat = _Seat("reading_set__assignment__")
-_named = Prepared(
-    lambda token, again, user: Presentation.objects.filter(
-        Q(token=token) | Q(second_token=again), reading_set__assignment__reader=user
-    )
-    .exclude(reading_set__assignment__study__state__in=[Study.State.DRAFT, Study.State.FROZEN])
-    .order_by()
-    .values_list(
-        *_named_seat.names,
-        "reading_set_id", "position", "token", "stimulus__image", "stimulus__sha256", "second__image", "second__sha256",
-    ),
-    str,
-    str,
-    int,
-)  # fmt: skip
+def latest_session(assignment: Assignment) -> int | None:
+    """The reader's newest session, for answers that come after signing in again."""
+    sessions = ReadingSession.objects.filter(assignment=assignment).order_by("-started_at")
+    return sessions.values_list("pk", flat=True).first()
 
 
-class Named(NamedTuple):
-    """A stimulus that a reader's token names, wherever it stands in their schedule; it holds image and hash alone."""
-
-    assignment: Assignment
-    reading_set: int
-    position: int
-    stimulus: Stimulus | None
-
-    def servable(self) -> bool:
-        """Whether it lies in the reader's window."""
-        if not may_sit(self.assignment.reader, self.assignment.study):
-            return False
-        place = place_of(self.assignment, ahead=0)
-        here = place.reading_set is not None and place.reading_set.pk == self.reading_set
-        return self.stimulus is not None and here and place.reaches(self.position)
+# --- Pictures ---------------------------------------------------------------------------------------------------------
 
 
-def stimulus_named(user: int, token: str) -> Named | None:
-    """What an image token names to the user of this primary key; None for a guess or another reader's token."""
-    for row in _named(token, token, user):
-        assignment, (reading_set, position, first_token, *images) = _named_seat(row)
-        image, sha256 = images[:2] if token == first_token else images[2:]
-        return Named(assignment, reading_set, position, Stimulus(image=image, sha256=sha256) if image else None)
-    return None
+def servable_stimulus(user: Any, token: str) -> Stimulus | None:
+    """The stimulus that a token names, while it lies in this reader's window; it holds image and hash alone.
+
+    None for a guess, another reader's token, and one that is over or still to come.
+    """
+    presentation = (
+        Presentation.objects.filter(Q(token=token) | Q(second_token=token), reading_set__assignment__reader=user)
+        .select_related("stimulus", "second", "reading_set__assignment__study")
+        .only(
+            "position", "token", "reading_set__assignment__consented_at", "reading_set__assignment__practised_at",
+            "reading_set__assignment__withdrawn_at", "reading_set__assignment__questionnaire_at",
+            "reading_set__assignment__study__state", "reading_set__assignment__study__task",
+            "reading_set__assignment__study__practice_count", "reading_set__assignment__study__washout_hours",
+            "stimulus__image", "stimulus__sha256", "second__image", "second__sha256",
+        )
+        .order_by("pk")
+        .first()
+    )  # fmt: skip
+    if presentation is None or has_seen_arms(user, presentation.reading_set.assignment.study):
+        return None
+    progress = progress_of(presentation.reading_set.assignment, ahead=0)
+    if progress.reading_set != presentation.reading_set or not progress.reaches(presentation.position):
+        return None
+    return presentation.stimulus if token == presentation.token else presentation.second
+
+
+def servable_guide(user: Any, token: str) -> GuideImage | None:
+    """An example or practice patch of a study that this reader takes part in."""
+    own = GuideImage.objects.filter(token=token, study__assignments__reader=user)
+    return own.only("image", "sha256").first()
+
+
+def guides(study: Study, kind: str) -> list[GuideImage]:
+    return list(study.guide_images.filter(kind=kind).order_by("number"))
 
 
 def image_size(image: FieldFile) -> tuple[int, int] | None:
@@ -320,42 +267,6 @@ def image_size(image: FieldFile) -> tuple[int, int] | None:
 
 
 def size_of(presentation: Presentation) -> tuple[int, int] | None:
-    """The size of what a presentation shows, so that a page can keep its place free."""
+    """The size of what a presentation shows, so that a page can keep its space free."""
     stimulus = Stimulus.objects.filter(pk=presentation.stimulus_id).only("image").first()
     return image_size(stimulus.image) if stimulus else None
-
-
-def servable_guide(user: Any, token: str) -> GuideImage | None:
-    """An example or practice patch of a study that this reader takes part in."""
-    mine = GuideImage.objects.filter(token=token, study__assignments__reader=user)
-    return mine.only("image", "sha256").first()
-
-
-def guides(study: Study, kind: str) -> list[GuideImage]:
-    return list(study.guide_images.filter(kind=kind).order_by("number"))
-
-
-def latest_sitting(assignment: Assignment) -> int | None:
-    """The reader's newest sitting, for answers that come after signing in again."""
-    sittings = ReadingSession.objects.filter(assignment=assignment).order_by("-started_at")
-    return sittings.values_list("pk", flat=True).first()
-
-
-def sets_of(assignment: Assignment) -> list[dict[str, Any]]:
-    """Every set with its counts and times, for the study's own page."""
-    described, before = [], None
-    for row in _sets(assignment, _sets_with_counts(assignment.pk, _EVERY)):
-        opens_at = opening_time(row, before)
-        reached = row.completed_at is None and (before is None or before.completed_at is not None)
-        described.append(
-            {
-                "number": row.number,
-                "count": row.count,
-                "answered": row.answered,
-                "completed_at": row.completed_at,
-                "opens_at": opens_at,
-                "open": reached and (opens_at is None or opens_at <= timezone.now()),
-            }
-        )
-        before = row
-    return described

@@ -4,52 +4,49 @@ import secrets
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.errors import InvalidInput
-from study.models import Assignment, Presentation, Response
-from study.reading import answers as reading
-from study.reading import progress as selectors
+from study.models import Presentation, Response, Study
 from study.reading import texts
-from study.reading.access import reader_page, sitting_key, sitting_of
+from study.reading.access import go_to, reading_page, show
+from study.reading.answers import Conflict, NotServed
 from study.reading.forms import read_answer
-from study.reading.progress import Place, Stage
+from study.reading.progress import Progress, size_of
+from study.reading.visit import Visit
 
 
 def room(
     request: HttpRequest,
-    place: Place,
+    visit: Visit,
+    progress: Progress,
     presentation: Presentation | None,
     latest: Response | None = None,
-    status: int = 200,
 ) -> HttpResponse:
     """The page of one presentation, or of the end of a set."""
-    study = place.assignment.study
+    study = visit.study
     context = {
-        "assignment": place.assignment,
-        "study": study,
-        "place": place,
+        "progress": progress,
         "presentation": presentation,
-        "size": selectors.size_of(presentation) if presentation else None,
+        "size": size_of(presentation) if presentation else None,
         "latest": latest,
         "changing": latest is not None,
-        "position": presentation.position if presentation else place.count,
+        "position": presentation.position if presentation else progress.count,
         "key": secrets.token_urlsafe(16),
         "answers": _answers(study),
         "immediate": not study.questions,
         "page_texts": texts.section("page"),
-        "break_due": bool(study.break_every and place.answered and place.answered % study.break_every == 0),
-        "until_next_set": _until_next_set(place),
+        "break_due": bool(study.break_every and progress.answered and progress.answered % study.break_every == 0),
+        "until_next_set": _until_next_set(progress),
     }
-    return render(request, "reading/read.html", context, status=status)
+    return show(request, visit, "reading/read.html", **context)
 
 
-def _until_next_set(place: Place) -> str:
+def _until_next_set(progress: Progress) -> str:
     """What happens after the end of the set, in words."""
-    if place.reading_set is None or place.reading_set.number == place.sets:
+    if progress.reading_set is None or progress.reading_set.number == progress.sets:
         return texts.say("read.done_last")
-    hours = place.assignment.study.washout_hours
+    hours = progress.assignment.study.washout_hours
     if not hours:
         return texts.say("read.done_next")
     if hours >= 48 and hours % 24 == 0:
@@ -57,7 +54,7 @@ def _until_next_set(place: Place) -> str:
     return texts.say("read.done_washout", hours=f"{hours:g}")
 
 
-def _answers(study) -> list[dict[str, str]]:
+def _answers(study: Study) -> list[dict[str, str]]:
     """The two answers with their texts and keys."""
     ending = "_alternating" if study.pair_display == "alternating" else ""
     if study.task == "labelling":
@@ -73,46 +70,44 @@ def _answers(study) -> list[dict[str, str]]:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@reader_page
-def read(request: HttpRequest, assignment: Assignment) -> HttpResponse:
+@reading_page
+def read(request: HttpRequest, visit: Visit) -> HttpResponse:
     if request.method == "POST":
-        return _save(request, assignment)
-    place = selectors.place_of(assignment)
-    if place.stage not in (Stage.READING, Stage.SET_DONE):
-        return redirect("reading:study", slug=assignment.study.slug)
-    if sitting_key(assignment) not in request.session:
-        return redirect("reading:viewing", slug=assignment.study.slug)
-    return room(request, place, place.current)
+        return _save(request, visit)
+    progress = visit.progress()
+    if not progress.in_set:
+        return go_to(request, visit, "study")
+    if not visit.checked:
+        return go_to(request, visit, "viewing")
+    return room(request, visit, progress, progress.current)
 
 
-def _save(request: HttpRequest, assignment: Assignment) -> HttpResponse:
+def _save(request: HttpRequest, visit: Visit) -> HttpResponse:
     try:
-        reading.record_answer(
-            assignment=assignment, sitting=sitting_of(request, assignment), **read_answer(request.POST)
-        )
+        visit.record_answer(**read_answer(request.POST))
     except InvalidInput as error:
         messages.error(request, texts.say("read.error", message=str(error)))
-    except (reading.Conflict, reading.NotServed):
+    except (Conflict, NotServed):
         messages.warning(request, texts.say("read.stale"))
-    return redirect("reading:read", slug=assignment.study.slug)
+    return go_to(request, visit, "read")
 
 
 @require_safe
-@reader_page
-def change(request: HttpRequest, assignment: Assignment) -> HttpResponse:
+@reading_page
+def change(request: HttpRequest, visit: Visit) -> HttpResponse:
     """The presentation answered last, with its answer, to be answered anew."""
-    place = selectors.place_of(assignment)
-    if place.previous is None or sitting_key(assignment) not in request.session:
-        return redirect("reading:read", slug=assignment.study.slug)
-    return room(request, place, place.previous, selectors.current_response(place.previous))
+    progress = visit.progress()
+    if progress.previous is None or not visit.checked:
+        return go_to(request, visit, "read")
+    return room(request, visit, progress, progress.previous, visit.current_response(progress.previous))
 
 
 @require_POST
-@reader_page
-def finish(request: HttpRequest, assignment: Assignment) -> HttpResponse:
+@reading_page
+def finish(request: HttpRequest, visit: Visit) -> HttpResponse:
     number = request.POST.get("set", "")
     try:
-        reading.finish_set(assignment=assignment, number=int(number) if number.isdecimal() else 0)
-    except (reading.Conflict, reading.NotServed):
+        visit.finish_set(number=int(number) if number.isdecimal() else 0)
+    except (Conflict, NotServed):
         messages.warning(request, texts.say("read.stale"))
-    return redirect("reading:study", slug=assignment.study.slug)
+    return go_to(request, visit, "study")

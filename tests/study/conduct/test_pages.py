@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 import zipfile
 
 import pytest
@@ -19,7 +18,7 @@ from jobs.running import run_attempt
 from model.models import Dataset
 from study.conduct import urls as conduct_urls
 from study.models import Assignment, AuditEvent, Presentation, Stimulus, Study
-from study.reading import preview_urls
+from study.reading import urls as reading_urls
 from study.results import urls as results_urls
 from tests import factories
 from tests.pool import attacked_pool, png
@@ -55,7 +54,7 @@ OFFICE = [
     *addresses(conduct_urls.urlpatterns, "/"),
     *addresses(results_urls.urlpatterns, "/studies/small/results/"),
 ]
-PREVIEW = addresses(preview_urls.urlpatterns, "/preview/")
+PREVIEW = addresses(reading_urls.preview, "/preview/")
 
 
 @pytest.fixture
@@ -294,39 +293,6 @@ def test_unblinding_wants_the_short_name(as_role, own_files):
     assert Study.objects.get().state == "closed"
     assert client.post("/studies/small/unblind/", {"confirm": "small"}).url == "/studies/small/results/"
     assert Study.objects.get().unblinded_by == "the-admin"
-
-
-def test_the_preview_walks_through_every_image_without_a_word_of_arms_and_stores_nothing(as_role, own_files):
-    study = factories.open_study(cases=3)
-    client = as_role("admin")
-    assert client.get("/preview/study/small/read/").status_code == 302
-    client.post("/preview/study/small/start/")
-    for page in ("consent/", "instructions/", "viewing/", "practice/1/", "questionnaire/"):
-        text = client.get(f"/preview/study/small/{page}").content.decode()
-        assert 'href="/reading/' not in text and 'src="/reading/' not in text and 'action="/reading/' not in text, page
-    seen = []
-    for position in range(1, 7):
-        page = client.get("/preview/study/small/read/")
-        assert page.templates[0].name == "reading/read.html"
-        text = re.sub(r'<script id="texts".*?</script>', "", page.content.decode(), flags=re.S)
-        assert "perturbed" not in text and "original" not in text and '"/reading/' not in text
-        state = json.loads(client.get("/preview/study/small/state/").content)["state"]
-        assert (state["answered"], state["count"]) == (position - 1, 6)
-        token = state["current"]["first"]
-        seen.append(client.get(f"/preview/image/{token}").content)
-        sent = {"token": token, "key": "k" * 10, "replaces": 0, "answer": "tumour"}
-        reply = client.post("/preview/study/small/answers/", json.dumps(sent), "application/json")
-        assert reply.status_code == 200
-        given = client.get(f"/preview/study/small/answers/{token}/")
-        assert json.loads(given.content)["answer"] == "tumour"
-    bodies = [one.image.open().read() for one in Stimulus.objects.filter(case__study=study)]
-    assert sorted(seen) == sorted(bodies)
-    assert client.get(f"/preview/image/{'x' * 22}").status_code == 404
-    real = set(Presentation.objects.values_list("token", flat=True))
-    assert state["current"]["first"] not in real
-    from study.models import ReadingSession, Response
-
-    assert not Response.objects.exists() and not ReadingSession.objects.exists()
 
 
 def test_a_reader_is_reminded_withdrawn_and_a_set_reopened(as_role, own_files):

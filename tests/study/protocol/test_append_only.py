@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection, transaction
 from study.models import AuditEvent, Presentation, Response
 from study.protocol import audit_log
 from study.reading import answers as reading
-from study.reading.answers import Given
+from study.reading.answers import SentAnswer
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +21,9 @@ REFUSAL = "rows of this table are append-only"
 def answered():
     assignment = factories.assignment_of(factories.open_study(copies=1))
     token = Presentation.objects.get(position=1).token
-    saved = reading.record_answer(assignment=assignment, token=token, key="long-enough", given=Given(answer="tumour"))
+    saved = reading.record_answer(
+        assignment=assignment, token=token, key="long-enough", sent=SentAnswer(answer="tumour")
+    )
     return saved.response
 
 
@@ -59,7 +61,7 @@ def test_answers_are_still_appended_and_changed_by_revisions(answered):
         assignment=factories.assignment_of(answered.presentation.reading_set.assignment.study),
         token=answered.presentation.token,
         key="another-key",
-        given=Given(answer="no_tumour"),
+        sent=SentAnswer(answer="no_tumour"),
         replaces=1,
     )
     assert list(Response.objects.values_list("revision", "answer")) == [(1, "tumour"), (2, "no_tumour")]

@@ -9,8 +9,8 @@ from core.errors import InvalidInput
 from study.models import AppendOnlyError, AuditEvent, Presentation, ReadingSet, Response
 from study.protocol import life as services
 from study.reading import answers as reading
-from study.reading.answers import Conflict, Given, NotServed
-from study.reading.progress import Stage, place_of
+from study.reading.answers import Conflict, NotServed, SentAnswer
+from study.reading.progress import Stage, progress_of
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -25,8 +25,9 @@ def at(assignment, position: int, number: int = 1) -> Presentation:
     return Presentation.objects.get(reading_set__assignment=assignment, reading_set__number=number, position=position)
 
 
-def standing(place) -> tuple:
-    return place.stage, place.reading_set, place.answered, place.previous, place.current, place.next
+def standing(progress) -> tuple:
+    shown = progress.previous, progress.current, progress.next
+    return progress.stage, progress.reading_set, progress.answered, *shown
 
 
 def answer(assignment, position: int, *, number: int = 1, key: str = "", **fields) -> Response:
@@ -35,10 +36,10 @@ def answer(assignment, position: int, *, number: int = 1, key: str = "", **field
         assignment=assignment,
         token=at(assignment, position, number).token,
         key=key or f"key-{number}-{position}-{replaces}",
-        given=Given(**({"answer": "tumour"} | fields)),
+        sent=SentAnswer(**({"answer": "tumour"} | fields)),
         replaces=replaces,
     )
-    assert standing(saved.place) == standing(place_of(assignment))
+    assert standing(saved.progress) == standing(progress_of(assignment))
     return saved.response
 
 
@@ -73,7 +74,7 @@ def test_changing_the_last_answer_appends_a_revision_and_keeps_the_first(assignm
     answer(assignment, 1)
     answer(assignment, 1, answer="no_tumour", replaces=1)
     assert list(Response.objects.values_list("revision", "answer")) == [(1, "tumour"), (2, "no_tumour")]
-    assert place_of(assignment).answered == 1
+    assert progress_of(assignment).answered == 1
 
 
 def test_only_the_last_answer_may_be_changed(assignment):
@@ -94,7 +95,7 @@ def test_another_readers_presentation_does_not_exist():
     mine, theirs = factories.assignment_of(study), factories.assignment_of(study, "other")
     with pytest.raises(NotServed):
         reading.record_answer(
-            assignment=mine, token=at(theirs, 1).token, key="long-enough", given=Given(answer="tumour")
+            assignment=mine, token=at(theirs, 1).token, key="long-enough", sent=SentAnswer(answer="tumour")
         )
 
 
@@ -134,10 +135,10 @@ def test_a_set_ends_once_and_only_when_every_image_has_an_answer(assignment):
 def test_the_wash_out_is_kept_by_the_server():
     assignment = factories.assignment_of(factories.open_study(cases=2, copies=2, min_gap=1, washout_hours=336))
     read_set(assignment)
-    place = place_of(assignment)
+    progress = progress_of(assignment)
     ended = ReadingSet.objects.get(assignment=assignment, number=1).completed_at
-    assert place.stage is Stage.WASHOUT
-    assert place.opens_at == ended + timedelta(days=14)
+    assert progress.stage is Stage.WASHOUT
+    assert progress.opens_at == ended + timedelta(days=14)
     with pytest.raises(NotServed):
         answer(assignment, 1, number=2)
     ReadingSet.objects.filter(assignment=assignment, number=1).update(
@@ -159,7 +160,7 @@ def test_a_finished_set_reopens_for_its_last_answer_until_the_next_one_has_begun
 
 
 @pytest.mark.parametrize(
-    ("questions", "given", "named"),
+    ("questions", "sent", "named"),
     [
         ([], {"answer": "first"}, "answer"),
         ([], {"answer": "tumour", "confidence": 3}, "confidence"),
@@ -172,10 +173,10 @@ def test_a_finished_set_reopens_for_its_last_answer_until_the_next_one_has_begun
         ([], {"answer": "tumour", "rt_ms": float("nan")}, "rt_ms"),
     ],
 )
-def test_an_answer_that_does_not_fit_the_questions_is_refused_by_name(questions, given, named):
+def test_an_answer_that_does_not_fit_the_questions_is_refused_by_name(questions, sent, named):
     assignment = factories.assignment_of(factories.open_study(questions=questions))
     with pytest.raises(InvalidInput, match=rf"^{named}:"):
-        answer(assignment, 1, **given)
+        answer(assignment, 1, **sent)
     assert not Response.objects.exists()
 
 
@@ -197,4 +198,4 @@ def test_the_questionnaire_comes_once_after_the_last_set(assignment):
         reading.save_questionnaire(assignment=assignment, **filled)
     assignment.refresh_from_db()
     assert assignment.questionnaire["difference"] == "grain"
-    assert place_of(assignment).stage is Stage.FINISHED
+    assert progress_of(assignment).stage is Stage.FINISHED

@@ -6,14 +6,14 @@ import pytest
 
 from study.models import Presentation, Stimulus
 from study.reading import answers as reading
-from study.reading.answers import Given
+from study.reading.answers import SentAnswer
 from tests import factories
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def place(client):
+def reader(client):
     assignment = factories.assignment_of(factories.open_study(cases=4, copies=2))
     client.force_login(assignment.reader)
     return client, assignment
@@ -31,12 +31,12 @@ def statuses(client, rows) -> list[int]:
 
 def answer(assignment, row) -> None:
     reading.record_answer(
-        assignment=assignment, token=row.token, key=f"answer-to-{row.pk}", given=Given(answer="tumour")
+        assignment=assignment, token=row.token, key=f"answer-to-{row.pk}", sent=SentAnswer(answer="tumour")
     )
 
 
-def test_only_the_last_the_present_and_the_next_image_exist(place):
-    client, assignment = place
+def test_only_the_last_the_present_and_the_next_image_exist(reader):
+    client, assignment = reader
     rows = presentations(assignment)
     assert statuses(client, rows) == [200, 200] + [404] * 6
     for row in rows[:4]:
@@ -45,8 +45,8 @@ def test_only_the_last_the_present_and_the_next_image_exist(place):
     assert statuses(client, presentations(assignment, 2)) == [404] * 8
 
 
-def test_the_second_set_opens_when_the_first_is_finished(place):
-    client, assignment = place
+def test_the_second_set_opens_when_the_first_is_finished(reader):
+    client, assignment = reader
     for row in presentations(assignment):
         answer(assignment, row)
     assert statuses(client, presentations(assignment, 2)) == [404] * 8
@@ -56,8 +56,8 @@ def test_the_second_set_opens_when_the_first_is_finished(place):
 
 
 @pytest.mark.parametrize("token", ["", "x", "a" * 22, "../../secret_key", "1"])
-def test_a_guessed_address_is_404(place, token):
-    assert place[0].get(f"/reading/image/{token}").status_code == 404
+def test_a_guessed_address_is_404(reader, token):
+    assert reader[0].get(f"/reading/image/{token}").status_code == 404
 
 
 def test_another_readers_image_is_404(client):
@@ -78,8 +78,8 @@ def test_without_consent_there_is_no_image(client):
     assert set(statuses(client, presentations(assignment))) == {404}
 
 
-def test_all_images_have_the_same_headers_and_length_and_the_stored_bytes(place):
-    client, assignment = place
+def test_all_images_have_the_same_headers_and_length_and_the_stored_bytes(reader):
+    client, assignment = reader
     headers, lengths = set(), set()
     for row in presentations(assignment):
         response = client.get(f"/reading/image/{row.token}", headers={"Accept-Encoding": "gzip, br"})
@@ -94,8 +94,8 @@ def test_all_images_have_the_same_headers_and_length_and_the_stored_bytes(place)
     assert not {"ETag", "Last-Modified", "Content-Disposition", "Content-Encoding"} & set(sent)
 
 
-def test_the_two_copies_of_a_stimulus_share_no_name(place):
-    _, assignment = place
+def test_the_two_copies_of_a_stimulus_share_no_name(reader):
+    _, assignment = reader
     names = set(Presentation.objects.values_list("token", flat=True)) | set(
         Presentation.objects.values_list("second_token", flat=True)
     )
@@ -103,8 +103,8 @@ def test_the_two_copies_of_a_stimulus_share_no_name(place):
     assert {len(name) for name in names} == {22}
 
 
-def test_a_file_that_is_not_the_stored_one_is_not_shown(place):
-    client, assignment = place
+def test_a_file_that_is_not_the_stored_one_is_not_shown(reader):
+    client, assignment = reader
     row = presentations(assignment)[0]
     Stimulus.objects.filter(pk=row.stimulus_id).update(sha256="0" * 64)
     assert statuses(client, [row]) == [500]
@@ -120,6 +120,6 @@ def test_both_images_of_a_pair_are_served_in_their_turn(client):
     assert client.get(f"/reading/image/{rows[3].second_token}").status_code == 404
 
 
-def test_the_second_name_of_a_single_image_leads_nowhere(place):
-    client, assignment = place
+def test_the_second_name_of_a_single_image_leads_nowhere(reader):
+    client, assignment = reader
     assert client.get(f"/reading/image/{presentations(assignment)[0].second_token}").status_code == 404

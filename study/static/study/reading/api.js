@@ -4,9 +4,9 @@ import { request } from "./http.js";
 
 const WAITS_MS = [500, 1000, 2000, 4000, 8000, 15000];
 
-export class Refused extends Error {
+export class Rejected extends Error {
   constructor(status, body) {
-    super(`refused with ${status}`);
+    super(`rejected with ${status}`);
     this.status = status;
     this.body = body;
   }
@@ -49,11 +49,11 @@ export async function persist(room, address, body, { trouble, fine }) {
       await request(room.dataset.stateUrl).catch(() => null);
     } else if (reply && reply.status < 500 && reply.status !== 429 && reply.status !== 408) {
       fine();
-      throw new Refused(reply.status, reply.content);
+      throw new Rejected(reply.status, reply.content);
     } else {
       const ms = WAITS_MS[Math.min(failures, WAITS_MS.length - 1)];
       failures += 1;
-      if (reply?.status === 500 && failures > 4 && body === undefined) throw new Refused(500, null);
+      if (reply?.status === 500 && failures > 4 && body === undefined) throw new Rejected(500, null);
       trouble(ms);
       await wait(ms);
     }

@@ -66,13 +66,13 @@ export class AnswerForm {
   }
 
   // Empty for a new presentation, filled with the reader's own answer when it is to be changed.
-  fill(given) {
-    this.changing = Boolean(given);
+  fill(earlier) {
+    this.changing = Boolean(earlier);
     this.form.reset();
     for (const element of this.form.elements) {
-      if (element.type === "radio") element.checked = given ? String(given[element.name]) === element.value : false;
-      else if (element.name === "tumour_cell_count" || element.name === "note") element.value = given?.[element.name] ?? "";
-      else if (element.name === "answer") element.classList.toggle("given", given?.answer === element.value);
+      if (element.type === "radio") element.checked = earlier ? String(earlier[element.name]) === element.value : false;
+      else if (element.name === "tumour_cell_count" || element.name === "note") element.value = earlier?.[element.name] ?? "";
+      else if (element.name === "answer") element.classList.toggle("earlier", earlier?.answer === element.value);
     }
   }
 }

@@ -12,8 +12,8 @@ export function isTyping(event) {
 }
 
 export function elementFor(key) {
-  const found = document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`);
-  return [...found].find((element) => element.closest("[hidden]") === null) ?? null;
+  const elements = document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`);
+  return [...elements].find((element) => element.closest("[hidden]") === null) ?? null;
 }
 
 // Calls handle(element, event) for a plain key that belongs to a visible element and repeats no held key.

@@ -1,5 +1,5 @@
 // The reading room: one presentation after another. An answer is stored by the server before the page moves on.
-import { persist, Refused } from "./api.js";
+import { persist, Rejected } from "./api.js";
 import { Clock } from "./clock.js";
 import { ask } from "./dialogs.js";
 import { AnswerForm } from "./form.js";
@@ -21,7 +21,7 @@ const form = new AnswerForm($("answer-form"), data.questions.split(" ").filter(B
 const fetched = new Map(); // token -> bytes of an image in the window, never attached to the page before its turn
 
 let state = null;
-let shown = null; // { named, given }: the presentation on the screen
+let shown = null; // { named, earlier }: the presentation on the screen
 let settling = 0;
 
 const addressOf = (pattern, token) => pattern.replace("TOKEN", token);
@@ -65,7 +65,7 @@ function forgetOutsideWindow() {
   for (const token of fetched.keys()) if (!near.has(token)) fetched.delete(token);
 }
 
-function showPlace(changing) {
+function showProgress(changing) {
   const position = changing ? state.answered : Math.min(state.answered + 1, state.count);
   $("position").textContent = position;
   $("progress").value = state.answered;
@@ -77,12 +77,12 @@ function showPlace(changing) {
   $("tools").hidden = $("legend").hidden = $("pause").hidden = $("answer-form").hidden;
 }
 
-async function present(named, given = null) {
+async function present(named, earlier = null) {
   ready(false);
   clock.suspend();
   picture.clear();
-  showPlace(Boolean(given));
-  form.fill(given);
+  showProgress(Boolean(earlier));
+  form.fill(earlier);
   $("loading").hidden = false;
   try {
     const blobs = await Promise.all(tokensOf(named).map(image));
@@ -90,15 +90,15 @@ async function present(named, given = null) {
     await picture.paint(blobs);
   } catch (error) {
     $("loading").hidden = true;
-    if (error instanceof Refused && error.status === 404) return restart(say("refused"));
+    if (error instanceof Rejected && error.status === 404) return restart(say("not_used"));
     tell(say("broken"));
     return null;
   }
   clock.start(named.first);
-  shown = { named, given };
+  shown = { named, earlier };
   settling = setTimeout(() => ready(true), SETTLE_MS);
-  tell(given ? say("changing", { answer: say(given.answer) }) : say("position", { position: state.answered + 1, count: state.count }));
-  if (!given) preload();
+  tell(earlier ? say("changing", { answer: say(earlier.answer) }) : say("position", { position: state.answered + 1, count: state.count }));
+  if (!earlier) preload();
   return null;
 }
 
@@ -110,7 +110,7 @@ async function show(next) {
   shown = null;
   clock.stop();
   picture.clear();
-  showPlace(false);
+  showProgress(false);
   tell(say("saved"));
   $("finish").focus();
   return null;
@@ -125,10 +125,10 @@ async function send(answer) {
     outbox.clear(answer.key);
     return reply.state;
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
+    if (!(error instanceof Rejected)) throw error;
     outbox.clear(answer.key);
     if (error.status === 400) return Promise.reject(error);
-    tell(say("refused"));
+    tell(say("not_used"));
     return error.body?.state ?? fetchState();
   }
 }
@@ -136,9 +136,9 @@ async function send(answer) {
 async function onAnswer(values, at, missing) {
   if (!shown || data.ready !== "yes") return;
   if (missing) { tell(missing); return; }
-  const { named, given } = shown;
+  const { named, earlier } = shown;
   const answer = {
-    ...values, ...clock.read(at), token: named.first, key: newKey(), replaces: given?.revision ?? 0,
+    ...values, ...clock.read(at), token: named.first, key: newKey(), replaces: earlier?.revision ?? 0,
     viewing: picture.viewing(),
   };
   shown = null;
@@ -146,10 +146,10 @@ async function onAnswer(values, at, missing) {
   try {
     const next = await send(answer);
     clock.stop();
-    if (!given && isBreak(next)) await away("break-dialog");
+    if (!earlier && isBreak(next)) await away("break-dialog");
     await show(next);
   } catch (error) {
-    shown = { named, given };
+    shown = { named, earlier };
     ready(true);
     tell(error.body?.message ?? say("offline"));
   }
@@ -169,10 +169,10 @@ async function away(id) {
 }
 
 async function goBack() {
-  if (!state?.previous || shown?.given || (state.stage === "reading" && !shown)) return;
+  if (!state?.previous || shown?.earlier || (state.stage === "reading" && !shown)) return;
   shown = null;
-  const given = await persist(room, addressOf(data.givenUrl, state.previous.first), undefined, trouble(say("offline_image")));
-  await present(state.previous, given);
+  const earlier = await persist(room, addressOf(data.ownAnswerUrl, state.previous.first), undefined, trouble(say("offline_image")));
+  await present(state.previous, earlier);
 }
 
 async function fetchState() {
@@ -191,7 +191,7 @@ function press(element, event) {
 
 function listen() {
   onKeys(press);
-  $("back").addEventListener("click", (event) => { event.preventDefault(); goBack().catch(() => restart(say("refused"))); });
+  $("back").addEventListener("click", (event) => { event.preventDefault(); goBack().catch(() => restart(say("not_used"))); });
   $("forward").addEventListener("click", (event) => { event.preventDefault(); if (shown) show(state); });
   $("pause").addEventListener("click", () => away("pause-dialog"));
   $("larger").addEventListener("click", () => picture.magnify(1));

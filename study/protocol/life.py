@@ -256,7 +256,7 @@ def open_study(*, study: Study, actor: str) -> Study:
 @transaction.atomic
 def close_study(*, study: Study, actor: str) -> Study:
     """End the reading: answers under way are stored first, and none is taken afterwards."""
-    study = _held(study)
+    study = _locked(study)
     hold_assignments(study)
     return _move(study=study, actor=actor, from_=Study.State.OPEN, to=Study.State.CLOSED, stamp="closed_at")
 

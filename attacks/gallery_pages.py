@@ -76,7 +76,7 @@ def request_figures(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
 
 @require_safe
 @researcher_page
-def figure_file(request: HttpRequest, kind: str, pk: int, name: str, suffix: str) -> HttpResponse:
+def figure_file(request: HttpRequest, kind: str, pk: int, name: str, suffix: str) -> FileResponse:
     """One file of a figure that has been drawn."""
     subject = _subject(kind, pk)
     stored = gallery.stored_figure(name, subject) if suffix in TYPES and name in gallery.RECIPES else None

@@ -24,8 +24,12 @@ PREVIEW = "preview"
 View = Callable[..., HttpResponse]
 
 
+def _namespace(request: HttpRequest) -> str:
+    return request.resolver_match.namespace if request.resolver_match else ""
+
+
 def is_preview(request: HttpRequest) -> bool:
-    return request.resolver_match.namespace == PREVIEW
+    return _namespace(request) == PREVIEW
 
 
 def uncached(response: HttpResponse) -> HttpResponse:
@@ -108,6 +112,6 @@ def go_to(request: HttpRequest, visit: Visit, name: str, **arguments: Any) -> Ht
     address = reverse(
         f"reading:{name}",
         kwargs={"slug": visit.study.slug, **arguments},
-        current_app=request.resolver_match.namespace,
+        current_app=_namespace(request),
     )
     return redirect(address)

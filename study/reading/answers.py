@@ -21,7 +21,7 @@ from study.protocol import audit_log
 from study.protocol.locks import hold_assignment
 from study.reading.progress import Progress, Stage, progress_of
 
-ANSWERS = {
+ANSWERS: dict[str, tuple[str, str]] = {
     Study.Task.LABELLING: (Response.Answer.TUMOUR, Response.Answer.NO_TUMOUR),
     Study.Task.PAIR: (Response.Answer.FIRST, Response.Answer.SECOND),
 }

@@ -1,6 +1,7 @@
 """The page on which images are read. It is one form that works by itself; JavaScript takes it over where it runs."""
 
 import secrets
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -25,7 +26,7 @@ def room(
 ) -> HttpResponse:
     """The page of one presentation, or of the end of a set."""
     study = visit.study
-    context = {
+    context: dict[str, Any] = {
         "progress": progress,
         "presentation": presentation,
         "size": size_of(presentation) if presentation else None,

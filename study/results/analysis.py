@@ -62,6 +62,6 @@ def model_part(study: Study) -> dict[str, Any]:
 def questionnaires(study: Study) -> list[dict[str, Any]]:
     """Answers to the blinding questionnaire, by pseudonym."""
     return [
-        {"reader": row.code, **row.questionnaire}
+        {"reader": row.code, **(row.questionnaire or {})}
         for row in study.assignments.exclude(questionnaire=None).order_by("code")
     ]

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -21,7 +22,7 @@ from study.results.exports.registry import Export, Source, exports, find
 from study.results.exports.report import page_context
 
 
-def _results_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def _results_page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """``view(request, study, ...)`` for researchers; a closed door, saying why, until the study is unblinded."""
 
     @require_safe
@@ -66,7 +67,7 @@ def figure(request: HttpRequest, study: Study, name: str) -> HttpResponse:
 
 
 @_results_page
-def download(request: HttpRequest, study: Study, filename: str) -> HttpResponse:
+def download(request: HttpRequest, study: Study, filename: str) -> HttpResponseBase:
     """One file, streamed. 409 with the reason where this study cannot fill it."""
     export = find(study, filename)
     if export is None:

@@ -87,7 +87,7 @@ def presentation_rows(study: Study) -> Iterator[dict[str, Any]]:
         answers: dict[int, dict[str, Any]] = {}
         latest_last = Response.objects.filter(presentation__in=[row["pk"] for row in chunk]).order_by("revision")
         for answer in latest_last.values():
-            answers[answer["presentation_id"]] = answer
+            answers[answer["presentation_id"]] = dict(answer)
         for row in chunk:
             described = _presentation(row)
             yield {**common, **described, **_answer(answers.get(row["pk"]), described["truth"])}
@@ -207,7 +207,7 @@ def reader_rows(study: Study) -> Iterator[dict[str, Any]]:
     selectors.demand_arms_open(study)
     progress: dict[str, list[dict[str, Any]]] = {}
     for row in selectors.progress_by_reader(study):
-        progress.setdefault(row["reader"], []).append(row)
+        progress.setdefault(row["reader"], []).append(dict(row))
     for assignment in selectors.assignments_of(study).prefetch_related("sets"):
         sets, own = list(assignment.sets.all()), progress.get(assignment.code, [])
         said = assignment.questionnaire or {}

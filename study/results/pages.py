@@ -28,7 +28,7 @@ def _results_page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRe
     @require_safe
     @login_required
     @functools.wraps(view)
-    def wrapped(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponse:
+    def wrapped(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponseBase:
         if not is_researcher(request.user):
             raise PermissionDenied
         study = get_object_or_404(Study, slug=slug)

@@ -6,14 +6,15 @@ admins, who see the same pages on an assignment that is not saved.
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
-from core.access import admin_page
+from core.access import View, admin_page
 from study.models import Study
 from study.reading.preview import Preview
 from study.reading.progress import assignment_of
@@ -21,7 +22,7 @@ from study.reading.visit import ReaderVisit, Visit
 
 JSON_LENGTH = 1024
 PREVIEW = "preview"
-View = Callable[..., HttpResponse]
+Answer = TypeVar("Answer", bound=HttpResponseBase)
 
 
 def _namespace(request: HttpRequest) -> str:
@@ -32,7 +33,7 @@ def is_preview(request: HttpRequest) -> bool:
     return _namespace(request) == PREVIEW
 
 
-def uncached(response: HttpResponse) -> HttpResponse:
+def uncached(response: Answer) -> Answer:
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -42,7 +43,7 @@ def for_readers_or_preview(view: View, guard: Callable[[View], View]) -> View:
     for_readers, for_admins = guard(view), admin_page(view)
 
     @functools.wraps(view)
-    def wrapped(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+    def wrapped(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
         return (for_admins if is_preview(request) else for_readers)(request, **kwargs)
 
     return wrapped
@@ -60,7 +61,7 @@ def reading_page(view: View) -> View:
     """``view(request, visit, ...)`` for a signed-in reader of the study ``slug``; 404 for anybody else."""
 
     @functools.wraps(view)
-    def with_visit(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponse:
+    def with_visit(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponseBase:
         visit = visit_of(request, slug)
         if visit is None:
             raise Http404
@@ -73,7 +74,7 @@ def reading_api(view: View) -> View:
     """As ``reading_page``, answering in JSON: 401 when the session has ended, 404 when there is no such study."""
 
     @functools.wraps(view)
-    def with_visit(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponse:
+    def with_visit(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponseBase:
         visit = visit_of(request, slug)
         return padded_json({"error": "not_found"}, status=404) if visit is None else view(request, visit, **kwargs)
 
@@ -85,7 +86,7 @@ def signed_in_or(otherwise: Callable[[], HttpResponse]) -> Callable[[View], View
 
     def guard(view: View) -> View:
         @functools.wraps(view)
-        def wrapped(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        def wrapped(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
             return view(request, **kwargs) if request.user.is_authenticated else otherwise()
 
         return wrapped

@@ -5,11 +5,11 @@ is 404, whether it was guessed, belongs to somebody else, is over or is still to
 """
 
 import logging
-from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from core.access import View
 from core.errors import InvalidInput
 from core.images import read_bytes
 from study.models import GuideImage, Stimulus
@@ -37,7 +37,7 @@ def png(picture: Stimulus | GuideImage | None) -> HttpResponse:
     return HttpResponse(content, content_type="image/png", headers=headers)
 
 
-def _image_address(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def _image_address(view: View) -> View:
     """For signed-in readers, and admins in the preview; 401 without a page where nobody is signed in."""
     return require_safe(for_readers_or_preview(view, signed_in_or(lambda: _nothing(401))))
 

@@ -4,15 +4,13 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from core.access import is_researcher
+from core.access import researcher_page
 from core.errors import InvalidInput
 from study import blinds as selectors
 from study.models import Study
@@ -23,21 +21,17 @@ from study.results.exports.report import page_context
 
 
 def _results_page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """``view(request, study, ...)`` for researchers; a closed door, saying why, until the study is unblinded."""
+    """``view(request, study, ...)`` for researchers; until the study is unblinded a page that says why not."""
 
     @require_safe
-    @login_required
+    @researcher_page
     @functools.wraps(view)
     def wrapped(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponseBase:
-        if not is_researcher(request.user):
-            raise PermissionDenied
         study = get_object_or_404(Study, slug=slug)
         if not selectors.arms_open(study):
             progress = selectors.progress_by_reader(study)
             return render(request, "study/results_closed.html", {"study": study, "progress": progress}, status=403)
-        response = view(request, study, **kwargs)
-        response.headers.setdefault("Cache-Control", "private, no-store")
-        return response
+        return view(request, study, **kwargs)
 
     return wrapped
 

@@ -114,7 +114,7 @@ class Values:
             "study:power": "?positives=20&copies=2&margin=0.1&alpha=0.05&planned_readers=2",
         }
         self.query |= {f"attacks:compare_{suffix}": self.query["attacks:compare"] for suffix in ("svg", "csv")}
-        self.token = {"image": first.token, "given": first.token, "guide": GuideImage.objects.first().token}
+        self.presentation, self.guide = first.token, GuideImage.objects.filter(study__slug="small").first().token
 
     def of(self, route: str, arguments: list[str]) -> list[dict[str, Any]]:
         """Every set of arguments to open this address with."""
@@ -138,7 +138,7 @@ class Values:
             keys = (route, route.rpartition("-")[0], route.partition(":")[0])
             return next(self.pk[key] for key in keys if key in self.pk)
         if argument == "token":
-            return [self.token[route.split(":")[-1]]]
+            return [self.guide if route.endswith(":guide") else self.presentation]
         studies = ["answered"] if route.startswith("results:") else ["small", "answered", "draft"]
         if route.startswith(("reading:", "preview:")):
             studies = ["small"]

@@ -148,3 +148,9 @@ def attacks(classifier: Classifier | None = None) -> QuerySet[Attack]:
         "classifier__split", "classifier__test_probabilities", "classifier__history"
     )
     return found.filter(classifier=classifier) if classifier else found
+
+
+def universal_files() -> set[str]:
+    """The files of universal perturbations, which attacks name in their summaries."""
+    summaries = Attack.objects.filter(kind=Attack.Kind.UNIVERSAL).values_list("summary", flat=True)
+    return {summary.get("delta", "") for summary in summaries}

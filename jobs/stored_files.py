@@ -1,7 +1,7 @@
 """Whether the file store holds what the database names: after a restore, and from time to time."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -47,18 +47,19 @@ def _digest_of(model: type[models.Model], column: str) -> str:
     return ""
 
 
+_named_in_json: list[Callable[[], set[str]]] = []
+
+
+def also_named(list_names: Callable[[], set[str]]) -> None:
+    """A wing says at start which files its rows name inside their JSON, so that they are no orphans."""
+    _named_in_json.append(list_names)
+
+
 def _other_files() -> set[str]:
-    """Files that rows name inside their JSON: uploads of jobs that may still run, weights' trajectories, universal
-    perturbations.
-    """
+    """Files that rows name inside their JSON: uploads of jobs that may still run, and what the wings name."""
     waiting = Job.objects.exclude(state=Job.State.DONE).filter(created_at__gte=timezone.now() - 7 * YOUNG)
     names = {arguments.get("upload", "") for arguments in waiting.values_list("arguments", flat=True)}
-    for settings in apps.get_model("model", "Classifier").objects.values_list("settings", flat=True):
-        names.add((settings.get("trajectory") or {}).get("file", ""))
-    universal = apps.get_model("attacks", "Attack").objects.filter(kind="universal")
-    for summary in universal.values_list("summary", flat=True):
-        names.add(summary.get("delta", ""))
-    return names
+    return names.union(*(list_names() for list_names in _named_in_json))
 
 
 def check_files(*, progress: Progress = no_progress) -> FileCheck:

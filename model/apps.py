@@ -1,5 +1,4 @@
 from django.apps import AppConfig
-from django.utils.module_loading import autodiscover_modules
 
 
 class ModelConfig(AppConfig):
@@ -8,4 +7,7 @@ class ModelConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self):
-        autodiscover_modules("job_kinds")  # each wing says what it can do as a job
+        from jobs import stored_files
+        from model.selectors import trajectory_files
+
+        stored_files.also_named(trajectory_files)

@@ -57,6 +57,7 @@ class Patch(models.Model):
 
     class Meta:
         ordering = ["dataset", "index"]
+        verbose_name_plural = "patches"
         constraints = [
             models.UniqueConstraint(fields=["dataset", "index"], name="patch_index_once"),
             models.UniqueConstraint(fields=["dataset", "name"], name="patch_name_once"),

@@ -181,3 +181,9 @@ def classifiers() -> list[Classifier]:
         .defer("split", "test_probabilities", "history")
         .annotate(attack_count=Count("attacks"))
     )
+
+
+def trajectory_files() -> set[str]:
+    """The files of the weights' paths, which classifiers name in their settings."""
+    settings = Classifier.objects.values_list("settings", flat=True)
+    return {(chosen.get("trajectory") or {}).get("file", "") for chosen in settings}

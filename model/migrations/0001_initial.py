@@ -114,6 +114,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['dataset', 'index'],
+                'verbose_name_plural': 'patches',
             },
         ),
         migrations.AddConstraint(

@@ -56,7 +56,7 @@ TIDY: tuple[Column, ...] = (
     Column("protocol_version", "integer", "Version of the frozen protocol.", minimum=1),
     Column("presentation_id", "text", "Names this row within the study; unique.", derivation="database key"),
     Column("reader_id", "text", "The reader's pseudonym.", required=True, derivation="Assignment.code"),
-    Column("session_id", "text", "The sitting in which the counted answer was given.", missing_code="empty"),
+    Column("session_id", "text", "The session in which the counted answer was given.", missing_code="empty"),
     Column(
         "set",
         "integer",

@@ -23,7 +23,7 @@ def own_files(settings, tmp_path):
 
 
 @pytest.fixture
-def office(client):
+def researcher(client):
     client.force_login(factories.user("researcher", "researcher"))
     return client
 
@@ -38,29 +38,29 @@ def drawn_by_a_worker() -> list[str]:
     return [run_attempt(job.pk, job.attempt) for job in Job.objects.filter(state=Job.State.QUEUED).order_by("pk")]
 
 
-def test_a_look_at_the_gallery_draws_nothing(office, classifier, monkeypatch):
+def test_a_look_at_the_gallery_draws_nothing(researcher, classifier, monkeypatch):
     monkeypatch.setattr("model.figures.render", lambda *args: pytest.fail("a page has drawn a figure"))
-    text = office.get(f"/figures/classifier/{classifier.pk}/").content.decode()
+    text = researcher.get(f"/figures/classifier/{classifier.pk}/").content.decode()
     assert text.count("Not drawn yet.") == 4 and "Draw all 4 figures" in text and '<img src="/figures' not in text
     assert not figure_store.folder().exists() and not Job.objects.exists()
-    assert office.get(f"/figures/classifier/{classifier.pk}/roc.png").status_code == 404
+    assert researcher.get(f"/figures/classifier/{classifier.pk}/roc.png").status_code == 404
 
 
-def test_all_figures_are_asked_for_at_once_and_then_shown(office, classifier):
+def test_all_figures_are_asked_for_at_once_and_then_shown(researcher, classifier):
     address = f"/figures/classifier/{classifier.pk}/"
-    answer = office.post(f"{address}make/")
+    answer = researcher.post(f"{address}make/")
     assert answer.status_code == 302 and answer.url == address
     jobs = list(Job.objects.order_by("pk"))
     assert [job.arguments["name"] for job in jobs] == ["roc", "precision-recall", "calibration", "confusion"]
-    text = office.get(address).content.decode()
+    text = researcher.get(address).content.decode()
     assert text.count("data-job=") == 4 and "watch.js" in text and "Draw" not in text
     assert all(f'href="/jobs/{job.pk}/"' in text for job in jobs)
-    office.post(f"{address}make/")
-    office.post(f"{address}roc/make/")
+    researcher.post(f"{address}make/")
+    researcher.post(f"{address}roc/make/")
     assert Job.objects.count() == 4, "a figure that is being drawn is not asked for twice"
 
     assert drawn_by_a_worker() == ["done"] * 4
-    page = office.get(address)
+    page = researcher.get(address)
     text = page.content.decode()
     assert page.status_code == 200 and "ROC curve" in text and "Calibration" in text and "landscape" not in text
     assert "data-job=" not in text and "watch.js" not in text and "Draw" not in text
@@ -73,69 +73,69 @@ def test_all_figures_are_asked_for_at_once_and_then_shown(office, classifier):
     ):
         address = f"/figures/classifier/{classifier.pk}/roc.{suffix}"
         assert address in text
-        answer = office.get(address)
+        answer = researcher.get(address)
         body = b"".join(answer.streaming_content)
         assert answer.headers["Content-Type"].startswith(kind) and len(body) > 100
-    assert "attachment" in office.get(f"/figures/classifier/{classifier.pk}/roc.csv")["Content-Disposition"]
-    assert office.get(f"/classifiers/{classifier.pk}/").content.decode().count("/figures/") >= 1
+    assert "attachment" in researcher.get(f"/figures/classifier/{classifier.pk}/roc.csv")["Content-Disposition"]
+    assert researcher.get(f"/classifiers/{classifier.pk}/").content.decode().count("/figures/") >= 1
 
 
-def test_the_gallery_of_a_cross_validation_shows_its_folds(office, classifier):
+def test_the_gallery_of_a_cross_validation_shows_its_folds(researcher, classifier):
     validation = cross_validation(classifier)
     address = f"/figures/cross-validation/{validation.pk}/"
-    empty = office.get(address)
+    empty = researcher.get(address)
     assert empty.status_code == 200 and "No fold" in empty.content.decode() and "Draw" not in empty.content.decode()
-    office.post(f"{address}make/")
+    researcher.post(f"{address}make/")
     assert not Job.objects.exists(), "nothing can be drawn of no fold"
     finish_folds(validation, classifier)
     last = validation.results.get(fold=1)
     last.delete()
-    office.post(f"{address}make/")
+    researcher.post(f"{address}make/")
     assert drawn_by_a_worker() == ["done"] * 5
-    text = office.get(address).content.decode()
+    text = researcher.get(address).content.decode()
     assert "small, 1 of 2 folds so far" in text and "1 run of" not in text.split('class="gallery"')[1]
     last.save(force_insert=True)
-    text = office.get(address).content.decode()
+    text = researcher.get(address).content.decode()
     assert text.count("Not drawn since its data or the code changed") == 5 and "Draw all 5 figures" in text
-    office.post(f"{address}make/")
+    researcher.post(f"{address}make/")
     assert drawn_by_a_worker() == ["done"] * 5, "with another fold the figures are others"
-    text = office.get(address).content.decode()
+    text = researcher.get(address).content.decode()
     assert "Table 1a, fold by fold" in text and "folds.csv" in text
     assert "No fold" not in text and "so far" not in text
 
 
-def test_one_figure_of_an_attack_is_asked_for_and_then_shown(office):
+def test_one_figure_of_an_attack_is_asked_for_and_then_shown(researcher):
     attack = attacked_pool()
     address = f"/figures/attack/{attack.pk}/"
-    text = office.get(address).content.decode()
+    text = researcher.get(address).content.decode()
     assert "Pairs with probabilities" in text and "pairs.png" not in text
     assert "Saliency before and after" in text and "saliency.png" not in text and "Draw it" in text
-    assert office.get(f"{address}saliency.png").status_code == 404
+    assert researcher.get(f"{address}saliency.png").status_code == 404
 
-    answer = office.post(f"{address}pairs/make/")
+    answer = researcher.post(f"{address}pairs/make/")
     assert answer.status_code == 302 and answer.url == address
     job = Job.objects.get()
     assert run_attempt(job.pk, 1) == "done", Job.objects.get().error
     assert Job.objects.get().result["figure"] == "pairs"
-    assert "pairs.png" in office.get(address).content.decode()
+    assert "pairs.png" in researcher.get(address).content.decode()
 
-    office.post(f"{address}saliency/make/")
+    researcher.post(f"{address}saliency/make/")
     slow = Job.objects.latest("pk")
     assert run_attempt(slow.pk, 1) != "done"  # the pool's classifier has no weights: the job says so
     error = Job.objects.get(pk=slow.pk).error
-    text = office.get(address).content.decode()
+    text = researcher.get(address).content.decode()
     assert "missing" in error and "The last attempt failed: " in text and "is missing from the file store" in text
     assert text.count("Draw it</button>") == 2, "it can be asked for again"
-    assert office.post(f"{address}universal/make/").status_code == 404, "the attack is not universal"
+    assert researcher.post(f"{address}universal/make/").status_code == 404, "the attack is not universal"
 
 
-def test_an_attack_that_flipped_nothing_says_so(office):
+def test_an_attack_that_flipped_nothing_says_so(researcher):
     attack = attacked_pool()
     attack.perturbations.update(flipped=False)
-    text = office.get(f"/figures/attack/{attack.pk}/").content.decode()
+    text = researcher.get(f"/figures/attack/{attack.pk}/").content.decode()
     assert text.count("flipped no") == 3 and "Draw" not in text
     attack.perturbations.filter(patch__tumour=False).update(flipped=True)
-    text = office.get(f"/figures/attack/{attack.pk}/").content.decode()
+    text = researcher.get(f"/figures/attack/{attack.pk}/").content.decode()
     assert text.count("flipped no positive patch") == 1 and text.count("Not drawn yet.") == 2
 
 
@@ -155,13 +155,13 @@ def test_a_second_look_finds_the_figure_and_other_code_draws_it_anew(classifier,
         ),
     ],
 )
-def test_three_addresses_are_one_page_with_tabs(office, addresses, word):
+def test_three_addresses_are_one_page_with_tabs(researcher, addresses, word):
     """The same header on each, the same links, and the one that is open marked."""
     attack = attacked_pool()
     addresses = [address.format(attack=attack.pk, classifier=attack.classifier_id) for address in addresses]
     heads = []
     for address in addresses:
-        tree = html.fromstring(office.get(address).content)
+        tree = html.fromstring(researcher.get(address).content)
         (tabs,) = tree.xpath(f"//nav[@class='tabs'][starts-with(@aria-label, '{word} ')]")
         links = tabs.xpath(".//a")
         assert [link.get("href") for link in links] == addresses
@@ -184,7 +184,7 @@ def test_readers_and_strangers_stay_outside(client, classifier):
     assert not Job.objects.exists()
 
 
-def test_unknown_figures_files_and_subjects_are_not_found(office, classifier):
+def test_unknown_figures_files_and_subjects_are_not_found(researcher, classifier):
     figures.make("roc", classifier)
     for end in (
         "classifier/999/",
@@ -192,5 +192,5 @@ def test_unknown_figures_files_and_subjects_are_not_found(office, classifier):
         f"classifier/{classifier.pk}/roc.exe",
         f"classifier/{classifier.pk}/x.png",
     ):
-        assert office.get(f"/figures/{end}").status_code == 404
-    assert office.post(f"/figures/classifier/{classifier.pk}/x/make/").status_code == 404
+        assert researcher.get(f"/figures/{end}").status_code == 404
+    assert researcher.post(f"/figures/classifier/{classifier.pk}/x/make/").status_code == 404

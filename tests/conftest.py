@@ -3,8 +3,13 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+
+# A busy machine is no failure: properties are tested, not how long they take.
+hypothesis_settings.register_profile("blindspot", deadline=None)
+hypothesis_settings.load_profile("blindspot")
 
 
 @pytest.fixture(autouse=True)

@@ -157,6 +157,22 @@ def demand_turn(progress: Progress, presentation: Presentation, revision: int, r
         raise Conflict("This image has been answered in another window.")
 
 
+def _presentation(progress: Progress, token: str) -> Presentation:
+    """The reader's presentation of this name, which mostly lies in the window.
+
+    Raises:
+        NotServed: there is none.
+    """
+    for presentation in progress.window.values():
+        if presentation.token == token:
+            return presentation
+    own = Presentation.objects.filter(reading_set__assignment=progress.assignment)
+    elsewhere = own.filter(token=token).order_by("pk").first()
+    if elsewhere is None:
+        raise NotServed(token)
+    return elsewhere
+
+
 @transaction.atomic
 def record_answer(
     *,
@@ -182,10 +198,8 @@ def record_answer(
         raise InvalidInput("8 to 64 characters, made by the page for this answer.", field="key")
     hold_assignment(assignment)
     progress = progress_of(assignment, ahead=3)
-    presentation = Presentation.objects.filter(token=token, reading_set__assignment=assignment).order_by("pk").first()
-    if presentation is None:
-        raise NotServed(token)
-    responses = list(presentation.responses.order_by("-revision"))
+    presentation = _presentation(progress, token)
+    responses = [] if presentation is progress.current else list(presentation.responses.order_by("-revision"))
     for response in responses:
         if response.key == key:
             return Saved(response, progress)

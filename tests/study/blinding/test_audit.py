@@ -20,7 +20,6 @@ from study.blinding.auditing import audit_copy, audit_study, latest_report
 from study.blinding.channels import png_chunks
 from study.blinding.plants import IN_THE_ROWS, PLANTS, Planted, plant_rows
 from study.blinding.scratch import Copy
-from study.blinding.walk import Browser
 from study.models import AuditEvent, Presentation, ReadingSet, Response, Study
 from study.protocol import audit_log
 from tests import factories

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from study.blinding.walk import Browser, sign_in
+from study.blinding.browser import Browser
 from tests import factories
 from tests.own_server import OwnServer
 
@@ -25,7 +25,7 @@ def post_all(browser: Browser, sent: list[dict]) -> list[int]:
     """Every document over a connection of its own, all at once."""
 
     def post(document: dict) -> int:
-        own = Browser(browser.address, dict(browser.cookies))
+        own = Browser(browser.address, browser.cookies)
         try:
             return own.document("answer", BASE + "answers/", document).status
         finally:
@@ -37,8 +37,9 @@ def post_all(browser: Browser, sent: list[dict]) -> list[int]:
 
 @pytest.mark.slow
 def test_retries_and_rivals_at_the_same_moment_give_one_answer_each(server):
-    browser = sign_in(server.address, "reader", factories.PASSWORD)
-    browser.form(BASE + "viewing/", csrfmiddlewaretoken=browser.cookies["csrftoken"])
+    browser = Browser(server.address)
+    browser.sign_in("reader", factories.PASSWORD)
+    browser.form(BASE + "viewing/")
 
     def current() -> str:
         return json.loads(browser.exchange("state", BASE + "state/").body)["state"]["current"]["first"]

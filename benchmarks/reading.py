@@ -6,9 +6,9 @@
   ``human_lost``;
 - 1, 8 and 32 readers at once who never pause: ``p95_ms``, ``steps_per_s`` and ``lost``;
 
-with SQLite, and then with PostgreSQL through ``scripts/services.sh``, with durable commits. With ``DATABASE_URL`` set it
-measures that database alone. Everything lies in a folder of its own that is removed. One JSON document on stdout, a
-table on stderr. A quick look: ``--databases sqlite --readers 1 --steps 20 --seconds 10``.
+with SQLite, and then with PostgreSQL through ``scripts/services.sh``, with durable commits. With ``DATABASE_URL`` set
+it measures that database alone. Everything lies in a folder of its own that is removed. One JSON document on stdout, a
+table on stderr. A quick look: ``--databases sqlite --readers 1 --steps 20 --human 10 --seconds 10``.
 
 ``lost`` counts answers that the server acknowledged and that are not in the database exactly once. The readers are
 simulated on the same cores: ``cpu_ms_per_step`` says how much of them they take (``client``), and how much the server's

@@ -5,14 +5,12 @@
 
 import json
 import os
-import signal
-import socket
 import sqlite3
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
+
+from study.blinding.servers import free_port, kill, start_gunicorn
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -21,9 +19,7 @@ class OwnServer:
     """One port, one home folder, and a gunicorn that comes and goes."""
 
     def __init__(self, home: Path):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.home = home
         self.address = f"http://127.0.0.1:{self.port}"
         self.environment = os.environ | {"BLINDSPOT_HOME": str(home), "LOG_LEVEL": "ERROR"}
@@ -36,28 +32,12 @@ class OwnServer:
         subprocess.run(command, cwd=ROOT, env=self.environment, check=True, timeout=240)
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.py"]  # as `make serve` does
-        self.process = subprocess.Popen(
-            [*command, "--bind", f"127.0.0.1:{self.port}", "--log-level", "critical"],
-            cwd=ROOT,
-            env=self.environment,
-            start_new_session=True,
-        )
-        end = time.monotonic() + 300
-        while time.monotonic() < end:
-            try:
-                with urllib.request.urlopen(self.address + "/healthz", timeout=10):
-                    return
-            except OSError:
-                assert self.process.poll() is None, "the server ended by itself"
-                time.sleep(0.1)
-        raise AssertionError("the server did not start")
+        self.process = start_gunicorn(self.port, self.home / "gunicorn.log", environment=self.environment)
 
     def kill(self) -> None:
-        """As the power fails: no farewell to anybody."""
+        """As the power fails."""
         if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+            kill(self.process)
             self.process = None
 
     def rows(self, query: str) -> list[tuple]:

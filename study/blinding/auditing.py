@@ -116,8 +116,8 @@ def audit_study(
     if redraws < 499:
         raise InvalidInput(f"{redraws} are too few to reach the threshold; ask for 499 or more.", field="redraws")
     original = Study.objects.get(pk=study.pk)
-    seats = list(Assignment.objects.filter(study=study, withdrawn_at=None).order_by("code")[:readers])
-    with scratch(Study.objects.get(pk=study.pk), seats, plant=plant, seed=seed) as copy:
+    assignments = list(Assignment.objects.filter(study=study, withdrawn_at=None).order_by("code")[:readers])
+    with scratch(Study.objects.get(pk=study.pk), assignments, plant=plant, seed=seed) as copy:
         report = {
             "study": study.slug,
             "planted": plant,

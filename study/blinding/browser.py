@@ -54,9 +54,9 @@ class Page:
         return [image.get("src", "") for image in self.tree.iter("img")]
 
     @property
-    def links(self) -> list[str]:
-        """Paths that the page's links lead to, in order."""
-        return [urlsplit(link).path for link in self.tree.xpath("//a/@href")]
+    def buttons(self) -> list[str]:
+        """Addresses that the page's links lead to which look like buttons, in order."""
+        return self.tree.xpath('//main//a[@role="button"]/@href')
 
     def form_with(self, name: str) -> Form | None:
         """The first form that has a field or a button called ``name``."""
@@ -106,7 +106,7 @@ class Browser:
         self._client = httpx.Client(
             base_url=address,
             cookies=cookies,
-            headers={"Accept-Encoding": accept_encoding},
+            headers={"Accept-Encoding": accept_encoding, "User-Agent": "blindspot"},
             verify=_trusted(),
             trust_env=False,
             timeout=TIMEOUT_S,

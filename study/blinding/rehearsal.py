@@ -1,4 +1,8 @@
-"""A rehearsal: simulated readers sign in and answer through the real pages, over HTTP, as forms without JavaScript."""
+"""A rehearsal: simulated readers sign in and read a study through the real pages, over HTTP, without JavaScript.
+
+Each reader goes from page to page as a person does: consent, instructions, viewing check, practice, one presentation
+after the other, the questionnaire. ``Walk`` has one method per page. Every image is compared with the protocol.
+"""
 
 import hashlib
 import secrets
@@ -6,20 +10,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
+import httpx
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.urls import resolve, reverse
 
 from core.errors import InvalidInput, Progress, no_progress
 from core.models import User
-from study.blinding.browser import Form, Page, PageClient
+from study.blinding.browser import Browser, Form, Page, SignInFailed
 from study.design.simulate import SimulatedAnswer, SimulatedReader, answer
 from study.models import Assignment, Presentation, Response, Study
 from study.protocol.life import assign_reader
 
 Answerer = Callable[[Presentation], SimulatedAnswer]
+"""What a simulated reader answers to a presentation. It may know the arm; the pages must not tell it."""
+MOST_PAGES = 200_000
 
 
 class RehearsalFailed(RuntimeError):
@@ -30,98 +36,92 @@ class RehearsalFailed(RuntimeError):
 class Walk:
     """One simulated reader's way through a study's pages."""
 
-    client: PageClient
-    study: Study
-    seat: Assignment
+    browser: Browser
+    assignment: Assignment
     answerer: Answerer
     answered: int = 0
     images: int = 0
 
     def read_on(self, on_answer: Callable[[], None]) -> str:
         """Follow the pages until there is nothing to do; ends ``finished``, or ``waiting`` for a wash-out."""
-        page = self.client.get(reverse("reading:study", args=[self.study.slug]))
-        for _ in range(200_000):
+        page: Page | None = self.browser.get(self._url("study"))
+        for _ in range(MOST_PAGES):
+            if page is None:
+                return "waiting" if self.assignment.sets.filter(completed_at=None).exists() else "finished"
             if page.status != 200:
                 raise RehearsalFailed(f"{page.address} answered {page.status}")
-            name = resolve(urlsplit(page.address).path).url_name
             before = self.answered
-            following = getattr(self, f"_on_{name}", self._lost)(page)
-            if following is None:
-                return "waiting" if self.seat.sets.filter(completed_at=None).exists() else "finished"
+            page = self._go_on(page)
             if self.answered > before:
                 on_answer()
-            page = following
-        raise RehearsalFailed(f"still not at the end after {self.answered} answers")
+        raise RehearsalFailed(f"not at the end after {MOST_PAGES} pages and {self.answered} answers")
+
+    def _go_on(self, page: Page) -> Page | None:
+        """Do what a reader does on this page; the page that follows, or None where there is nothing to do."""
+        name = resolve(page.path).url_name
+        return getattr(self, f"_on_{name}", self._lost)(page)
 
     def _lost(self, page: Page) -> Page:
         raise RehearsalFailed(f"a reader was led to {page.address}")
 
     def _url(self, name: str, *args: object) -> str:
-        return reverse(f"reading:{name}", args=[self.study.slug, *args])
+        return reverse(f"reading:{name}", args=[self.assignment.study.slug, *args])
+
+    def _press(self, page: Page) -> Page | None:
+        """Follow the first link that looks like a button, if there is one."""
+        return self.browser.get(page.buttons[0]) if page.buttons else None
 
     def _on_study(self, page: Page) -> Page | None:
-        """Go where the page's one button leads."""
-        for name in ("consent", "instructions", "viewing", "questionnaire", "read"):
-            if f'role="button" href="{self._url(name)}"' in page.text:
-                return self.client.get(self._url(name))
-        return None
+        return self._press(page)
 
     def _on_consent(self, page: Page) -> Page:
-        return self.client.submit(page, _form(page, "agree"), agree="on")
+        return self.browser.submit(page, _form_with(page, "agree"), agree="yes")
 
     def _on_instructions(self, page: Page) -> Page:
-        return self.client.get(self._url("viewing"))
+        return self._press(page) or self._lost(page)
 
     def _on_viewing(self, page: Page) -> Page:
-        # A sitting without JavaScript sends no measurements.
-        return self.client.submit(page, _form_to(page, self._url("viewing")))
+        # A session without JavaScript sends no measurements.
+        return self.browser.submit(page, _form_with(page, "viewing"))
 
     def _on_practice(self, page: Page) -> Page:
         if page.form_with("answer"):
-            page = self.client.submit(page, _form(page, "answer"), answer="tumour")
-        number = int(page.address.rstrip("/").rsplit("/", 1)[-1])
-        following = self._url("practice", number + 1)
-        if f'href="{following}"' in page.text:
-            return self.client.get(following)
-        return self.client.submit(page, _form_to(page, self._url("practice_end")))
+            page = self.browser.submit(page, _form_with(page, "answer"), answer="tumour")
+        if following := self._press(page):
+            return following
+        form = page.form_to(self._url("practice_end"))
+        return self.browser.submit(page, form) if form is not None else self._lost(page)
 
     def _on_read(self, page: Page) -> Page:
         form = page.form_with("answer")
-        if form is None or not form.fields.get("token"):
-            return self.client.submit(page, _form(page, "set"))
+        if form is None or not form.fields["token"]:
+            return self.browser.submit(page, _form_with(page, "set"))
         presentation = Presentation.objects.select_related("stimulus__case", "second", "reading_set").get(
-            token=form.fields["token"], reading_set__assignment__study=self.study
+            token=form.fields["token"], reading_set__assignment=self.assignment
         )
         self._look(page, presentation)
-        following = self.client.submit(page, form, **_chosen(form, presentation, self.answerer(presentation)))
+        following = self.browser.submit(page, form, **_chosen(form, presentation, self.answerer(presentation)))
         self.answered += 1
         return following
 
     def _look(self, page: Page, presentation: Presentation) -> None:
         """Fetch what a reader would see, and check that it is the stimulus of the protocol."""
         expected = [presentation.stimulus.sha256, *([presentation.second.sha256] if presentation.second else [])]
-        shown = [address for address in page.images if "/reading/image/" in address]
-        seen = [hashlib.sha256(self.client.image(address, page)).hexdigest() for address in shown]
-        if seen != expected:
+        addresses = [address for address in page.images if "/reading/image/" in address]
+        received = [hashlib.sha256(self.browser.get(address).content).hexdigest() for address in addresses]
+        if received != expected:
             raise RehearsalFailed(f"the images of {page.address} are not the stimuli of the protocol")
-        self.images += len(seen)
+        self.images += len(received)
 
     def _on_questionnaire(self, page: Page) -> Page:
-        return self.client.submit(page, _form(page, "noticed"), noticed="unsure", repeats="unsure")
+        return self.browser.submit(page, _form_with(page, "noticed"), noticed="unsure", repeats="unsure")
 
 
-def _form(page: Page, name: str) -> Form:
-    if form := page.form_with(name):
-        return form
-    raise RehearsalFailed(f"no form with '{name}' at {page.address}")
-
-
-def _form_to(page: Page, action: str) -> Form:
-    here = urlsplit(page.address).path
-    for form in page.forms:
-        if (form.action or here) == action and form.method == "post":
-            return form
-    raise RehearsalFailed(f"no form to {action} at {page.address}")
+def _form_with(page: Page, name: str) -> Form:
+    form = page.form_with(name)
+    if form is None:
+        raise RehearsalFailed(f"no form with '{name}' at {page.address}")
+    return form
 
 
 def _chosen(form: Form, presentation: Presentation, simulated: SimulatedAnswer) -> dict[str, str]:
@@ -132,21 +132,20 @@ def _chosen(form: Form, presentation: Presentation, simulated: SimulatedAnswer) 
         altered_first = presentation.stimulus.arm != "original"
         first = simulated.chose_altered == altered_first
         chosen = {"answer": Response.Answer.FIRST if first else Response.Answer.SECOND}
-    if form.values("confidence"):
-        chosen["confidence"] = str(simulated.confidence)
-    if form.values("perturbed_response"):
-        chosen["perturbed_response"] = "true" if simulated.thinks_altered else "false"
-    if "tumour_cell_count" in form.fields:
-        chosen["tumour_cell_count"] = str(simulated.tumour_cells)
-    return chosen
+    further = {
+        "confidence": str(simulated.confidence),
+        "perturbed_response": "true" if simulated.thinks_altered else "false",
+        "tumour_cell_count": str(simulated.tumour_cells),
+    }
+    return chosen | {name: value for name, value in further.items() if name in form.fields}
 
 
 @transaction.atomic
-def seat_simulated_readers(*, study: Study, readers: int, named: list[str], actor: str) -> list[Assignment]:
-    """The seats to be rehearsed: those named, and ``readers`` in all, with new simulated users where needed.
+def assign_simulated_readers(*, study: Study, readers: int, named: list[str], actor: str) -> list[Assignment]:
+    """The assignments to be rehearsed: those named, and ``readers`` in all, with new simulated users where needed.
 
     Raises:
-        InvalidInput: the study is not open, a person has answered in it, or a named reader has no seat.
+        InvalidInput: the study is not open, a person has answered in it, or a named reader is not assigned to it.
     """
     if study.state != Study.State.OPEN:
         raise InvalidInput(f"Study '{study.slug}' is {study.get_state_display()}: only an open study can be rehearsed.")
@@ -155,21 +154,21 @@ def seat_simulated_readers(*, study: Study, readers: int, named: list[str], acto
     )
     if human.exists():
         raise InvalidInput(f"Study '{study.slug}' holds people's answers: a rehearsal would mix simulated ones in.")
-    seats = []
+    assignments = []
     for name in named:
         assignment = study.assignments.filter(reader__username=name).first()
         if assignment is None:
-            raise InvalidInput(f"--reader: '{name}' has no seat in study '{study.slug}'.")
-        seats.append(assignment)
-    for number in range(1, readers - len(seats) + 1):
+            raise InvalidInput(f"'{name}' is not assigned to study '{study.slug}'.", field="reader")
+        assignments.append(assignment)
+    for number in range(1, readers - len(assignments) + 1):
         user, _ = User.objects.get_or_create(
             username=f"simulated-{study.slug}-{number}",
             defaults={"role": User.Role.READER, "password": make_password(None)},
         )
-        seat = study.assignments.filter(reader=user).first()
-        seats.append(seat or assign_reader(study=study, reader=user, actor=actor, simulated=True))
-    Assignment.objects.filter(pk__in=[seat.pk for seat in seats]).update(simulated=True)
-    return seats
+        assignment = study.assignments.filter(reader=user).first()
+        assignments.append(assignment or assign_reader(study=study, reader=user, actor=actor, simulated=True))
+    Assignment.objects.filter(pk__in=[assignment.pk for assignment in assignments]).update(simulated=True)
+    return assignments
 
 
 @contextmanager
@@ -184,44 +183,57 @@ def _borrowed_password(user: User) -> Iterator[str]:
         User.objects.filter(pk=user.pk).update(password=own)
 
 
+def _answerer(skill: SimulatedReader, seed: int, code: str) -> Answerer:
+    """The reader ``code``, who has this ``skill``."""
+
+    def answer_to(presentation: Presentation) -> SimulatedAnswer:
+        case = presentation.stimulus.case
+        return answer(
+            skill,
+            seed=seed,
+            reader_id=code,
+            patch_id=case.patch_id,
+            set_number=presentation.reading_set.number,
+            altered=presentation.stimulus.arm != "original",
+            truth=case.truth,
+        )
+
+    return answer_to
+
+
+def _sign_in(browser: Browser, user: User, password: str) -> None:
+    try:
+        browser.sign_in(user.username, password)
+    except httpx.TransportError as error:
+        raise InvalidInput(f"no server answers at {browser.address} ({error}).", field="url") from error
+    except SignInFailed as error:
+        raise InvalidInput(f"{error}. The server must use this database.", field="url") from error
+
+
 def rehearse(
-    *,
-    study: Study,
-    seats: list[Assignment],
-    address: str,
-    seed: int,
-    reader: SimulatedReader | None = None,
-    progress: Progress = no_progress,
+    *, assignments: list[Assignment], address: str, seed: int, progress: Progress = no_progress
 ) -> list[dict[str, Any]]:
-    """Let every seat's simulated reader answer at ``address`` until nothing is left to do."""
-    skill = reader or SimulatedReader()
-    todo = Presentation.objects.filter(reading_set__assignment__in=seats, responses=None).count()
+    """Let every assignment's simulated reader answer at ``address`` until nothing is left to do.
+
+    Raises:
+        InvalidInput: there is no server at ``address``, or the readers cannot sign in there.
+        RehearsalFailed: the pages did not behave as a reader would need.
+    """
+    todo = Presentation.objects.filter(reading_set__assignment__in=assignments, responses=None).count()
     done = 0
-    results = []
 
     def one_more() -> None:
         nonlocal done
         done += 1
         progress(done, todo)
 
-    for seat in seats:
-
-        def simulated(presentation: Presentation, code: str = seat.code) -> SimulatedAnswer:
-            case = presentation.stimulus.case
-            return answer(
-                skill,
-                seed=seed,
-                reader_id=code,
-                patch_id=case.patch_id,
-                set_number=presentation.reading_set.number,
-                altered=presentation.stimulus.arm != "original",
-                truth=case.truth,
-            )
-
-        client = PageClient(address)
-        with _borrowed_password(seat.reader) as password:
-            client.sign_in(seat.reader.username, password)
-            walk = Walk(client=client, study=study, seat=seat, answerer=simulated)
+    results = []
+    for assignment in assignments:
+        with Browser(address) as browser, _borrowed_password(assignment.reader) as password:
+            _sign_in(browser, assignment.reader, password)
+            walk = Walk(browser, assignment, _answerer(SimulatedReader(), seed, assignment.code))
             ended = walk.read_on(one_more)
-        results.append({"reader": seat.code, "answered": walk.answered, "images_checked": walk.images, "ended": ended})
+        results.append(
+            {"reader": assignment.code, "answered": walk.answered, "images_checked": walk.images, "ended": ended}
+        )
     return results

@@ -1,6 +1,6 @@
-"""What the audit's own server serves: the application on the copied rows, with a leak planted where one is asked for.
+"""What the audit's own server serves: the application on the copied rows, with a leak where one is to be planted.
 
-Loaded by gunicorn in a process whose database is a new, empty file.
+gunicorn loads it, with a new, empty file as database.
 """
 
 import os
@@ -29,7 +29,7 @@ def _fill() -> None:
     from django.conf import settings
     from django.core import serializers
     from django.core.management import call_command
-    from django.db import transaction
+    from django.db import connections, transaction
 
     settings.MIGRATION_MODULES = _NoMigrations()
     call_command("migrate", run_syncdb=True, verbosity=0)
@@ -37,6 +37,7 @@ def _fill() -> None:
     with transaction.atomic():
         for model, group in groupby(rows, key=type):
             model.objects.bulk_create(list(group), batch_size=500)
+    connections.close_all()  # a worker is forked after this and opens its own
 
 
 _fill()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -59,11 +59,9 @@ def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
     end = time.monotonic() + START_S
     with httpx.Client(trust_env=False, verify=False, timeout=10) as client:
         while time.monotonic() < end and process.poll() is None:
-            try:
+            with suppress(httpx.TransportError):
                 if client.get(address).is_success:
                     return
-            except httpx.TransportError:
-                pass
             time.sleep(0.1)
     raise RuntimeError(f"gunicorn did not start:\n{log.read_text()[-2000:]}")
 
@@ -79,10 +77,8 @@ def stop(process: subprocess.Popen) -> None:
 
 def kill(process: subprocess.Popen) -> None:
     """End it and its workers at once, as a power failure does."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

@@ -4,8 +4,8 @@ from contextlib import nullcontext
 from typing import Any
 
 from core.commands import JsonCommand
-from study.blinding.browser import own_server
-from study.blinding.rehearsal import rehearse, seat_simulated_readers
+from study.blinding.rehearsal import assign_simulated_readers, rehearse
+from study.blinding.servers import in_this_process
 from study.blinds import get_study
 from study.protocol.life import close_study, unblind_study
 
@@ -16,7 +16,7 @@ class Command(JsonCommand):
     def add_arguments(self, parser):
         parser.add_argument("study")
         parser.add_argument("--readers", type=int, default=1, help="simulated readers in all (default 1)")
-        parser.add_argument("--reader", action="append", default=[], help="rehearse this reader's seat; repeatable")
+        parser.add_argument("--reader", action="append", default=[], help="rehearse as this reader; repeatable")
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--url", help="a running server; by default one is started for the rehearsal")
         parser.add_argument("--leave-open", action="store_true", help="do not close and unblind afterwards")
@@ -24,18 +24,17 @@ class Command(JsonCommand):
 
     def run(self, **options: Any) -> dict[str, Any]:
         study = get_study(options["study"])
-        seats = seat_simulated_readers(
+        assignments = assign_simulated_readers(
             study=study, readers=options["readers"], named=options["reader"], actor=options["by"]
         )
-        with nullcontext(options["url"]) if options["url"] else own_server() as address:
+        with nullcontext(options["url"]) if options["url"] else in_this_process() as address:
             readers = rehearse(
-                study=study,
-                seats=seats,
+                assignments=assignments,
                 address=address,
                 seed=options["seed"],
                 progress=self.progress("rehearsing", unit="answer"),
             )
-        # Nobody is left to be blinded where every seat is simulated and every set was read.
+        # Nobody is left to be blinded where every reader is simulated and every set was read.
         over = not study.assignments.filter(simulated=False).exists() and all(r["ended"] == "finished" for r in readers)
         if over and not options["leave_open"]:
             study = close_study(study=study, actor=options["by"])

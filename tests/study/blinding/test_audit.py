@@ -4,9 +4,7 @@ import base64
 import io
 import json
 import random
-import socket
 from contextlib import contextmanager
-from threading import Thread
 from types import SimpleNamespace
 
 import numpy as np
@@ -131,25 +129,3 @@ def test_what_follows_the_end_of_a_png_is_seen():
     body = factories.fixed_png(factories.tissue(np.random.default_rng(0), 8))
     assert [name for name, _, _ in png_chunks(body)] == ["IHDR", "IDAT", "IEND"]
     assert [name for name, _, _ in png_chunks(body + b"note")][-1] == "after the end"
-
-
-def test_a_connection_that_was_closed_while_idle_is_opened_anew():
-    """As a server does that keeps connections for a moment only: each of these answers once and hangs up."""
-    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"  # it says nothing of closing
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            for _ in range(2):
-                connection, _ = server.accept()
-                with connection:
-                    connection.recv(65536)
-                    connection.sendall(answer)
-
-        thread = Thread(target=serve, daemon=True)
-        thread.start()
-        browser = Browser(f"http://127.0.0.1:{server.getsockname()[1]}")
-        assert [browser.exchange("state", "/").status for _ in range(2)] == [200, 200]
-        thread.join()
-    with pytest.raises(OSError):  # nobody listens there any more, and that is said
-        browser.exchange("state", "/")
-    browser.close()

@@ -78,7 +78,7 @@ _HIDDEN = re.compile(rb"( hidden|       )>")  # the first image has none before 
 _WINDOW = re.compile(rb'"(previous|current|next)": (null|\{[^}]*\})')
 _STAGE = re.compile(rb'"stage": "(reading|set_done)"')
 _OWN = re.compile(
-    rb' class="given"(?=>)| checked(?=>)|(?<=inputmode="numeric" value=")[^"]*'
+    rb' class="earlier"(?=>)| checked(?=>)|(?<=inputmode="numeric" value=")[^"]*'
 )  # what the reader answered
 _GIVEN = re.compile(rb'"(answer|confidence|tumour_cell_count|perturbed_response|note)": [^,}]*')
 _EXPIRY = re.compile(r"expires=[^;]*")

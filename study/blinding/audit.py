@@ -72,7 +72,7 @@ def examine(
     leak = channel.constant or min(arm.p, twins.p) <= THRESHOLD
     if channel.name == "address":
         leak = leak or len(different) < len(values)  # two presentations under one name
-    example = _difference(*different[:2]) if channel.constant else ""
+    example = _difference(different[0], different[1]) if channel.constant else ""
     constant = False if channel.constant else None
     return Row(channel.name, len(different), constant, arm, twins, LEAK if leak else CLEAR, example)
 

@@ -30,8 +30,9 @@ def _key(stimulus: Stimulus) -> StimulusKey:
 
 def _labelled(row: Presentation) -> tuple[StimulusKey, bool]:
     """What the schedule put here, and in a pair whether the altered one stands first."""
-    altered_first = row.second is None or row.stimulus.arm != "original"
-    return _key(row.stimulus if altered_first else row.second), altered_first
+    if row.second is None or row.stimulus.arm != "original":
+        return _key(row.stimulus), True
+    return _key(row.second), False
 
 
 def _keys(study: Study) -> list[StimulusKey]:
@@ -55,7 +56,7 @@ def _readers(copy: Copy, study: Study) -> list[tuple[Reader, list[Presentation]]
             tokens={(row.reading_set.number, row.position): row.token for row in rows},
             foreign=other[0].token if other else "",
             questions=tuple(study.questions),
-            answers=tuple(ANSWERS[study.task]),
+            answers=ANSWERS[study.task],
         )
         readers.append((reader, rows))
     return readers

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import httpx
@@ -21,7 +21,7 @@ from study.blinding.seen import Exchange
 TIMEOUT_S = 120.0
 MOST_REDIRECTS = 10
 FORM = "application/x-www-form-urlencoded"
-Form = lxml.html.FormElement
+Form: TypeAlias = lxml.html.FormElement
 
 
 class SignInFailed(RuntimeError):
@@ -176,18 +176,18 @@ class Browser:
             return self._client.build_request("GET", path)
         headers = {
             "Content-Type": content_type,
-            "X-CSRFToken": self.cookies.get("csrftoken", ""),
+            "X-CSRFToken": self.cookies.get("csrftoken") or "",
             "Referer": referer or urljoin(self.address, "/"),
         }
         return self._client.build_request("POST", path, content=body, headers=headers)
 
-    def _page(self, request: httpx.Request | None) -> Page:
+    def _page(self, request: httpx.Request) -> Page:
         for _ in range(MOST_REDIRECTS):
-            address = str(request.url)
-            exchange, request = self._send("page", request)
-            if request is None:
-                return Page(exchange.status, address, decoded(exchange))
-        raise httpx.TooManyRedirects(f"{MOST_REDIRECTS} redirects, the last one at {address}")
+            exchange, following = self._send("page", request)
+            if following is None:
+                return Page(exchange.status, str(request.url), decoded(exchange))
+            request = following
+        raise httpx.TooManyRedirects(f"{MOST_REDIRECTS} redirects, the last one to {request.url}", request=request)
 
     def _send(self, kind: str, request: httpx.Request) -> tuple[Exchange, httpx.Request | None]:
         """The exchange, and the request that follows where it is a redirect."""

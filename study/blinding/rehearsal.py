@@ -85,7 +85,7 @@ class Walk:
         return self.browser.submit(page, _form_with(page, "viewing"))
 
     def _on_practice(self, page: Page) -> Page:
-        if page.form_with("answer"):
+        if page.form_with("answer") is not None:
             page = self.browser.submit(page, _form_with(page, "answer"), answer="tumour")
         if following := self._press(page):
             return following

@@ -6,6 +6,8 @@ gunicorn loads it, with a new, empty file as database.
 import os
 from itertools import groupby
 from pathlib import Path
+from typing import Any
+from wsgiref.types import WSGIApplication
 
 from django.core.wsgi import get_wsgi_application
 
@@ -16,7 +18,7 @@ clean = get_wsgi_application()
 
 
 class _NoMigrations(dict):
-    """Tables are made as the models stand: a new file has no history."""
+    """Tables are created as the models are now: a new file needs no history of changes."""
 
     def __contains__(self, app: object) -> bool:
         return True
@@ -33,7 +35,7 @@ def _fill() -> None:
 
     settings.MIGRATION_MODULES = _NoMigrations()
     call_command("migrate", run_syncdb=True, verbosity=0)
-    rows = [row.object for row in serializers.deserialize("json", Path(ROWS).read_text(encoding="utf-8"))]
+    rows: list[Any] = [row.object for row in serializers.deserialize("json", Path(ROWS).read_text(encoding="utf-8"))]
     with transaction.atomic():
         for model, group in groupby(rows, key=type):
             model.objects.bulk_create(list(group), batch_size=500)
@@ -41,7 +43,7 @@ def _fill() -> None:
 
 
 _fill()
-application = clean
+application: WSGIApplication = clean
 if PLANT:
     from study.blinding.plants import Planted
 

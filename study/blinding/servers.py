@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
+from wsgiref.types import WSGIApplication
 
 import httpx
 from django.conf import settings
@@ -96,16 +97,22 @@ def gunicorn(
 
 
 class _QuietHandler(WSGIRequestHandler):
+    disable_nagle_algorithm = True  # else each small answer waits 40 ms for the acknowledgement of its header
+
     def log_message(self, format: str, *args: object) -> None:
         pass
 
 
 @contextmanager
-def in_this_process() -> Iterator[str]:
-    """Served by threads of this process while the block runs, on its database; yields the address."""
+def in_this_process(application: WSGIApplication | None = None) -> Iterator[str]:
+    """Served by threads of this process while the block runs, on its database; yields the address.
+
+    Args:
+        application: what is served; the project as it is by default.
+    """
     server = ThreadedWSGIServer(("127.0.0.1", 0), _QuietHandler)
     server.daemon_threads = True
-    server.set_app(get_wsgi_application())
+    server.set_app(application or get_wsgi_application())
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

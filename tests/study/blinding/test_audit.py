@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
-from django.test.testcases import LiveServerThread
+from django.core.wsgi import get_wsgi_application
 
 from core.errors import InvalidInput
 from study.blinding.audit import LEAK, as_text
@@ -18,6 +18,7 @@ from study.blinding.auditing import audit_copy, audit_study, latest_report
 from study.blinding.channels import png_chunks
 from study.blinding.plants import IN_THE_ROWS, PLANTS, Planted, plant_rows
 from study.blinding.scratch import Copy
+from study.blinding.servers import in_this_process
 from study.models import AuditEvent, Presentation, ReadingSet, Response, Study
 from study.protocol import audit_log
 from tests import factories
@@ -84,14 +85,8 @@ def served(study: Study, plant: str = ""):
     if plant in IN_THE_ROWS:
         plant_rows(plant, rows, random.Random(0))
         Presentation.objects.bulk_update(rows, ["token", "stimulus", "second"])
-    thread = LiveServerThread("127.0.0.1", lambda app: Planted(app, plant), {})
-    thread.daemon = True
-    thread.start()
-    thread.is_ready.wait()
-    try:
-        yield Copy(f"http://127.0.0.1:{thread.port}", factories.PASSWORD, rows)
-    finally:
-        thread.terminate()
+    with in_this_process(Planted(get_wsgi_application(), plant)) as address:
+        yield Copy(address, factories.PASSWORD, rows)
 
 
 @pytest.mark.django_db(transaction=True)

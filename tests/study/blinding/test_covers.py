@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from django.test.testcases import LiveServerThread
 from django.urls import resolve
 
+from study.blinding.servers import in_this_process
 from study.blinding.walk import Reader, walk
 from study.models import Presentation, Stimulus
 from study.protocol.readers import invite
@@ -40,20 +40,10 @@ def test_every_address_of_the_reading_room_is_walked_or_known_to_stand_apart(tas
     rows = Presentation.objects.select_related("reading_set")
     tokens = {(row.reading_set.number, row.position): row.token for row in rows}
     answers = ("tumour", "no_tumour") if task == "labelling" else ("first", "second")
-    thread = LiveServerThread("127.0.0.1", lambda app: app, {})
-    thread.daemon = True
-    thread.start()
-    thread.is_ready.wait()
     asked = []
-    try:
-        seen = walk(
-            f"http://127.0.0.1:{thread.port}",
-            study.slug,
-            Reader("R01", "reader", factories.PASSWORD, tokens, answers=answers),
-            on_request=asked.append,
-        )
-    finally:
-        thread.terminate()
+    with in_this_process() as address:
+        reader = Reader("R01", "reader", factories.PASSWORD, tokens, answers=answers)
+        seen = walk(address, study.slug, reader, on_request=asked.append)
     assert len(seen) == len(tokens)
     walked = {resolve(path).url_name for path in asked if path.startswith("/reading/")}
     assert walked.isdisjoint(APART)

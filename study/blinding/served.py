@@ -37,7 +37,7 @@ def _fill() -> None:
     call_command("migrate", run_syncdb=True, verbosity=0)
     rows: list[Any] = [row.object for row in serializers.deserialize("json", Path(ROWS).read_text(encoding="utf-8"))]
     with transaction.atomic():
-        for model, group in groupby(rows, key=type):
+        for model, group in groupby(rows, key=lambda row: row._meta.model):
             model.objects.bulk_create(list(group), batch_size=500)
     connections.close_all()  # a worker is forked after this and opens its own
 

@@ -17,23 +17,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 clean = get_wsgi_application()
 
 
-class _NoMigrations(dict):
-    """Tables are created as the models are now: a new file needs no history of changes."""
-
-    def __contains__(self, app: object) -> bool:
-        return True
-
-    def __getitem__(self, app: str) -> None:
-        return None
-
-
 def _fill() -> None:
+    from django.apps import apps
     from django.conf import settings
     from django.core import serializers
     from django.core.management import call_command
     from django.db import connections, transaction
 
-    settings.MIGRATION_MODULES = _NoMigrations()
+    # Tables are created as the models are now: a new file needs no history of changes.
+    settings.MIGRATION_MODULES = {app.label: None for app in apps.get_app_configs()}
     call_command("migrate", run_syncdb=True, verbosity=0)
     rows: list[Any] = [row.object for row in serializers.deserialize("json", Path(ROWS).read_text(encoding="utf-8"))]
     with transaction.atomic():

@@ -24,7 +24,7 @@ def _seats(study: Study) -> list[dict]:
     seats = []
     for assignment in study.assignments.select_related("reader", "study").order_by("code"):
         progress = reading_selectors.progress_of(assignment, ahead=0)
-        sets = reading_selectors.sets_of(assignment)
+        sets = reading_selectors.describe_sets(reading_selectors.sets_of(assignment))
         seats.append(
             {
                 "assignment": assignment,

@@ -71,27 +71,29 @@ class Preview(Visit):
             presentations.append(Presentation(position=position, stimulus=first, second=second, **tokens))
         return presentations
 
-    def _sets(self, assignment: Assignment) -> list[ReadingSet]:
-        """The later sets count as finished with the first one: nobody waits for a wash-out here."""
-        completed_at = timezone.now() if self._state.get("completed") else None
-        numbers = range(1, self._study.copies + 1)
-        return [ReadingSet(assignment=assignment, number=number, completed_at=completed_at) for number in numbers]
-
     @property
     def _answered(self) -> int:
         return min(self._state.get("answered", 0), len(self.presentations))
 
+    def _sets(self, assignment: Assignment) -> list[ReadingSet]:
+        """As ``progress.sets_of``; the later sets count as finished with the first one: nobody waits for a wash-out."""
+        completed_at = timezone.now() if self._state.get("completed") else None
+        sets = []
+        for number in range(1, self._study.copies + 1):
+            row = ReadingSet(assignment=assignment, number=number, completed_at=completed_at)
+            row.count = len(self.presentations)
+            row.answered = self._answered if number == 1 or completed_at else 0
+            sets.append(row)
+        return sets
+
     def progress(self) -> Progress:
-        assignment, answered = self.assignment, self._answered
-        progress = progress_in(assignment, self._sets(assignment), len(self.presentations), answered)
-        near = {row.position: row for row in self.presentations if 0 <= row.position - answered <= 2}
+        assignment = self.assignment
+        progress = progress_in(assignment, self._sets(assignment))
+        near = {row.position: row for row in self.presentations if 0 <= row.position - self._answered <= 2}
         return replace(progress, window=near) if progress.in_set else progress
 
     def sets(self) -> list[dict[str, Any]]:
-        count = len(self.presentations)
-        later = count if self._state.get("completed") else 0
-        counts = [(count, self._answered if number == 0 else later) for number in range(self._study.copies)]
-        return describe_sets(self._sets(self.assignment), counts)
+        return describe_sets(self._sets(self.assignment))
 
     @property
     def checked(self) -> bool:

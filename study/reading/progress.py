@@ -127,39 +127,36 @@ def _practice_due(assignment: Assignment) -> bool:
     return assignment.practised_at is None and study.practice_count > 0 and study.task == Study.Task.LABELLING
 
 
-def counts_in(reading_set: ReadingSet) -> tuple[int, int]:
-    """Presentations of the set, and how many of them have an answer.
+def sets_of(assignment: Assignment) -> list[ReadingSet]:
+    """The sets in order, each with ``count``, its presentations, and ``answered``, those with an answer.
 
     Answers are looked up one by one, at the index of their presentation: a join would read all answers of all studies
-    while that looks cheap. Presentations are answered in order, so the second number is the last answered position.
+    while that looks cheap. Presentations are answered in order, so ``answered`` is also the last answered position.
     """
-    answer = Response.objects.filter(presentation=OuterRef("pk"), revision=1).order_by().values("revision")[:1]
-    shown = Presentation.objects.filter(reading_set=reading_set)
-    counts = shown.aggregate(count=Count("pk"), answered=Count(Subquery(answer)))
-    return counts["count"], counts["answered"]
+    answer = Response.objects.filter(presentation=OuterRef("presentations"), revision=1).order_by()
+    counted = assignment.sets.annotate(
+        count=Count("presentations"), answered=Count(Subquery(answer.values("revision")[:1]))
+    )
+    return list(counted.order_by("number"))
 
 
-def progress_in(assignment: Assignment, sets: Sequence[ReadingSet], count: int, answered: int) -> Progress:
-    """The progress in an open study, without a window.
-
-    Args:
-        sets: in order of their numbers.
-        count, answered: presentations of the first set that is not finished, and those with an answer.
-    """
+def progress_in(assignment: Assignment, sets: Sequence[ReadingSet]) -> Progress:
+    """The progress in an open study, without a window. ``sets`` are as those of ``sets_of``."""
     index = next((index for index, row in enumerate(sets) if row.completed_at is None), None)
     if index is None:
         stage = Stage.QUESTIONNAIRE if assignment.questionnaire_at is None else Stage.FINISHED
         return Progress(stage, assignment, len(sets))
-    progress = Progress(Stage.CONSENT, assignment, len(sets), sets[index], count)
+    current = sets[index]
+    progress = Progress(Stage.CONSENT, assignment, len(sets), current, current.count)
     if assignment.consented_at is None:
         return progress
     if _practice_due(assignment):
         return replace(progress, stage=Stage.PRACTICE)
-    opens_at = opening_time(sets[index], sets[index - 1] if index else None)
+    opens_at = opening_time(current, sets[index - 1] if index else None)
     if opens_at and opens_at > timezone.now():
         return replace(progress, stage=Stage.WASHOUT, opens_at=opens_at)
-    stage = Stage.READING if answered < count else Stage.SET_DONE
-    return replace(progress, stage=stage, answered=answered, opens_at=opens_at)
+    stage = Stage.READING if current.answered < current.count else Stage.SET_DONE
+    return replace(progress, stage=stage, answered=current.answered, opens_at=opens_at)
 
 
 def progress_of(assignment: Assignment, *, ahead: int = 2) -> Progress:
@@ -168,29 +165,28 @@ def progress_of(assignment: Assignment, *, ahead: int = 2) -> Progress:
     Args:
         ahead: how many presentations after the last answered one are loaded; 0 for none, where only numbers matter.
     """
-    sets = list(assignment.sets.order_by("number"))
+    sets = sets_of(assignment)
     if shut := _shut(assignment):
         return Progress(shut, assignment, len(sets))
-    unfinished = next((row for row in sets if row.completed_at is None), None)
-    count, answered = counts_in(unfinished) if unfinished else (0, 0)
-    progress = progress_in(assignment, sets, count, answered)
+    progress = progress_in(assignment, sets)
     if not ahead or not progress.in_set:
         return progress
-    near = Presentation.objects.filter(reading_set=unfinished, position__range=(answered, answered + ahead)).order_by()
+    reach = (progress.answered, progress.answered + ahead)
+    near = Presentation.objects.filter(reading_set=progress.reading_set, position__range=reach).order_by()
     return replace(progress, window={presentation.position: presentation for presentation in near})
 
 
-def describe_sets(sets: Sequence[ReadingSet], counts: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
-    """Every set with its counts (presentations, answered) and times, for the study's own page."""
+def describe_sets(sets: Sequence[ReadingSet]) -> list[dict[str, Any]]:
+    """Every set with its counts and times, for the study's own page."""
     described, before = [], None
-    for row, (count, answered) in zip(sets, counts):
+    for row in sets:
         opens_at = opening_time(row, before)
         reached = row.completed_at is None and (before is None or before.completed_at is not None)
         described.append(
             {
                 "number": row.number,
-                "count": count,
-                "answered": answered,
+                "count": row.count,
+                "answered": row.answered,
                 "completed_at": row.completed_at,
                 "opens_at": opens_at,
                 "open": reached and (opens_at is None or opens_at <= timezone.now()),
@@ -198,12 +194,6 @@ def describe_sets(sets: Sequence[ReadingSet], counts: Sequence[tuple[int, int]])
         )
         before = row
     return described
-
-
-def sets_of(assignment: Assignment) -> list[dict[str, Any]]:
-    """As ``describe_sets``, for a saved assignment."""
-    sets = list(assignment.sets.order_by("number"))
-    return describe_sets(sets, [counts_in(row) for row in sets])
 
 
 def current_response(presentation: Presentation) -> Response | None:

@@ -1,8 +1,6 @@
 """Attacks and imported pairs for programs."""
 
-from typing import Any
-
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
@@ -11,8 +9,8 @@ from rest_framework.response import Response
 
 from attacks import requests
 from attacks.models import Attack, PairSet, Perturbation
+from attacks.requests import ATTACKS, CurvesRequest, PairsRequest
 from jobs.api import REQUESTED, RequestedRows
-from model.api import SEED
 from model.models import Classifier
 
 
@@ -49,40 +47,12 @@ class PairSetSerializer(serializers.ModelSerializer):
         fields = ("id", "name", "classifier", "width", "height", "variants", "count", "sha256", "created_at")
 
 
-class AttackOrder(serializers.Serializer):
-    """``parts`` deals the patches to so many workers."""
-
-    name = serializers.CharField(max_length=100)
-    classifier = serializers.SlugRelatedField(slug_field="name", queryset=Classifier.objects.all())
-    kind = serializers.ChoiceField(choices=["pgd", "minimal", "universal", "natural"], default="pgd")
-    norm = serializers.ChoiceField(choices=["none", "l0", "l1", "l2", "linf"], default="linf")
-    budget = serializers.FloatField(min_value=0, max_value=255, allow_null=True, default=None)
-    steps = serializers.IntegerField(min_value=1, max_value=10_000, default=50)
-    confidence = serializers.FloatField(min_value=0, max_value=0.999999, default=0.0)
-    positives_only = serializers.BooleanField(default=False)
-    paper = serializers.BooleanField(default=False)
-    seed = serializers.IntegerField(**SEED)
-    parts = serializers.IntegerField(min_value=1, max_value=64, default=1)
-
-    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
-        if given["kind"] not in ("pgd", "universal"):
-            return given | {"budget": None}
-        if (given["norm"] == "none") != (not given["budget"]):
-            raise serializers.ValidationError({"budget": ["A norm needs a budget above 0; 'none' has no budget."]})
-        if given["norm"] == "l0" and given["budget"] > 1:
-            raise serializers.ValidationError({"budget": ["For l0 the budget is a share of pixels, up to 1."]})
-        return given
-
-
-class PairsOrder(serializers.Serializer):
-    """Pairs of a folder with pairs.csv: an uploaded zip file, or a folder on the server."""
-
-    name = serializers.CharField(max_length=100)
-    upload = serializers.FileField(required=False)
-    folder = serializers.CharField(max_length=500, default="", allow_blank=True)
-    classifier = serializers.SlugRelatedField(
-        slug_field="name", queryset=Classifier.objects.all(), required=False, allow_null=True
-    )
+ANY_ATTACK = PolymorphicProxySerializer(
+    component_name="AttackRequest",
+    serializers={kind: declared for kind, (_, declared) in ATTACKS.items()},
+    resource_type_field_name="kind",
+)
+"""A request for an attack of any kind."""
 
 
 class Attacks(RequestedRows):
@@ -92,10 +62,13 @@ class Attacks(RequestedRows):
     serializer_class = AttackSerializer
     filterset_fields = ["name", "classifier__name", "kind", "norm"]
 
-    @extend_schema(request=AttackOrder, responses=REQUESTED)
+    @extend_schema(request=ANY_ATTACK, responses=REQUESTED)
     def create(self, request: Request) -> Response:
-        """Attack a classifier's test patches."""
-        return self.requested(requests.attack(by=request.user, **self.validated(AttackOrder)))
+        """Attack a classifier's test patches. ``kind`` says how."""
+        kind = request.data.get("kind", "pgd") if hasattr(request.data, "get") else "pgd"
+        if kind not in ATTACKS:
+            raise serializers.ValidationError({"kind": [f"Choose one of {', '.join(ATTACKS)}."]})
+        return self.requested(requests.attack(by=request.user, **self.validated(ATTACKS[kind][1])))
 
     @extend_schema(responses=PerturbationSerializer(many=True), filters=False)
     @action(detail=True)
@@ -114,10 +87,10 @@ class Pairs(RequestedRows):
     filterset_fields = ["name"]
     parser_classes = [JSONParser, MultiPartParser, FormParser]
 
-    @extend_schema(request=PairsOrder, responses=REQUESTED)
+    @extend_schema(request=PairsRequest, responses=REQUESTED)
     def create(self, request: Request) -> Response:
         """Import a folder with pairs.csv: uploaded as a zip file, or on the server."""
-        return self.requested(requests.import_pairs(by=request.user, **self.validated(PairsOrder)))
+        return self.requested(requests.import_pairs(by=request.user, **self.validated(PairsRequest)))
 
 
 class Curves(RequestedRows):
@@ -125,7 +98,9 @@ class Curves(RequestedRows):
 
     queryset = Classifier.objects.order_by("pk")
 
-    @extend_schema(request=None, responses=REQUESTED)
+    @extend_schema(request=CurvesRequest, responses=REQUESTED)
     def create(self, request: Request, pk: str) -> Response:
         """Search the smallest perturbation for every norm."""
-        return self.requested(requests.success_curves(classifier=self.get_object(), by=request.user))
+        return self.requested(
+            requests.success_curves(classifier=self.get_object(), by=request.user, **self.validated(CurvesRequest))
+        )

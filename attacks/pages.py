@@ -1,19 +1,19 @@
 """Researchers' pages: attacks with their flipped patches, their tables and curves, and success against budget."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 import pandas as pd
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
 
 from attacks import requests, selectors
 from attacks.comparison import MOST, compared, plot_compared, searched_classifiers
 from attacks.engine.curves import AXES, plot, success_curve
 from attacks.engine.norms import MEASURED
-from attacks.forms import AttackForm
 from attacks.models import Attack, Perturbation
 from attacks.selectors import curves_of, flip_norms, latest_minimal, perturbation_table
 from core.access import researcher_page
@@ -23,7 +23,18 @@ from jobs.requests import request_page
 from model.models import Classifier
 
 ROWS = 50
-
+TABS = {
+    "pgd": "Within a budget",
+    "minimal": "Smallest that flips",
+    "universal": "One for all patches",
+    "natural": "Natural changes",
+}
+LEADS = {
+    "pgd": "Its test patches are changed within a budget until the answer to the displayed 8-bit image is wrong.",
+    "minimal": "The smallest change of each test patch is searched that makes the answer to the displayed image wrong.",
+    "universal": "One change is learned on the training positives and judged on the positives of the test.",
+    "natural": "What blur, JPEG and stain do to the answers, measured like an attack. It gives a table and no images.",
+}
 
 COLUMNS = {
     "patch": "Patch",
@@ -202,23 +213,44 @@ def attacks(request: HttpRequest) -> HttpResponse:
 @form_methods
 @researcher_page
 def new_attack(request: HttpRequest) -> HttpResponse:
+    """The form of one kind of attack; ``?kind=`` says which."""
+    kind = request.POST.get("kind") or request.GET.get("kind", "pgd")
+    if kind not in requests.ATTACKS:
+        raise Http404
     return request_page(
         request,
-        AttackForm,
+        requests.ATTACKS[kind][1],
         requests.attack,
         title="Attack a classifier",
         back="attacks:attacks",
-        lead="Its test patches are changed until the answer to the displayed 8-bit image is wrong.",
+        lead=LEADS[kind],
         submit="Attack",
+        kinds=_kinds(request, kind),
     )
 
 
-@require_POST
+def _kinds(request: HttpRequest, chosen: str) -> list[dict[str, Any]]:
+    """The kinds of attack with a link to the form of each; what the address fills in stays filled in."""
+    rest = {name: value for name, value in request.GET.items() if name != "kind"}
+    return [
+        {"title": title, "chosen": kind == chosen, "query": urlencode({"kind": kind} | rest)}
+        for kind, title in TABS.items()
+    ]
+
+
+@form_methods
 @researcher_page
 def request_curves(request: HttpRequest, pk: int) -> HttpResponse:
     """Fig. 4 of a classifier, as a job."""
-    return redirect(
-        "jobs:job", pk=requests.success_curves(classifier=get_object_or_404(Classifier, pk=pk), by=request.user).pk
+    classifier = get_object_or_404(Classifier, pk=pk)
+    return request_page(
+        request,
+        requests.CurvesRequest,
+        partial(requests.success_curves, classifier=classifier),
+        title=f"Success curves of {classifier}",
+        back="model:classifiers",
+        lead="The smallest perturbation of every test patch is searched for each norm. What was searched is kept.",
+        submit="Search",
     )
 
 

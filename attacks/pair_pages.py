@@ -2,13 +2,12 @@
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from attacks import requests
-from attacks.forms import PairsForm
 from attacks.models import Pair, PairSet
 from core.access import researcher_page
-from core.pages import image_response, paged
+from core.pages import form_methods, image_response, paged
 from jobs.requests import request_page
 
 
@@ -18,12 +17,12 @@ def pair_sets(request: HttpRequest) -> HttpResponse:
     return render(request, "attacks/pair_sets.html", {"pair_sets": PairSet.objects.select_related("classifier")})
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@form_methods
 @researcher_page
 def new_pairs(request: HttpRequest) -> HttpResponse:
     return request_page(
         request,
-        PairsForm,
+        requests.PairsRequest,
         requests.import_pairs,
         title="Import pairs",
         back="attacks:pairs",

@@ -1,42 +1,333 @@
-"""Asking for attacks, success curves and imports of pairs."""
+"""Requests for attacks of every kind, success curves and imports of pairs: their settings, and the jobs they become."""
 
 from typing import Any
 
+from rest_framework import serializers
+
+from attacks.engine.curves import AXES
+from attacks.engine.norms import check_budget
+from attacks.engine.recipe import DEFAULT_STEPS, minimal_recipe
 from attacks.models import Attack, PairSet
-from attacks.selectors import chunk_for
-from core import uploads
+from attacks.selectors import CHUNK, chunk_for
 from core.errors import InvalidInput
+from core.requests import MORE, Named, Number, Request, as_json, device_field, seed_field
 from jobs.models import Job
-from jobs.requests import free_name
+from jobs.requests import free_name, import_source
 from jobs.services import submit
 from model.models import Classifier
+from model.requests import folder_fields, name_field
 
-ATTACKS = {
-    "pgd": ("attack", ("norm", "budget", "steps", "confidence", "positives_only", "paper", "seed")),
-    "minimal": ("minimal", ("norm", "positives_only", "seed")),
-    "universal": ("universal", ("norm", "budget", "seed")),
-    "natural": ("corruptions", ("seed",)),
+MEASURED = {
+    "linf": "L∞: largest change of any channel",
+    "l2": "L2: root mean squared change",
+    "l1": "L1: mean absolute change",
+    "l0": "L0: share of pixels changed",
 }
-"""The job of each kind of attack, and which settings it takes."""
+NORMS = MEASURED | {"none": "no limit"}
+LOSSES = {"margin": "margin between the classes", "ce": "the paper's cross-entropy"}
+STEP_RULES = {
+    "sign": "by the gradient's sign",
+    "l2": "along the gradient",
+    "raw": "a multiple of the gradient, as in the paper",
+}
+ROUNDINGS = {
+    "aware": "judged on the displayed image",
+    "nearest": "rounded to the nearest afterwards",
+    "truncate": "cut off afterwards",
+}
+CHANGES = {
+    "jpeg": "JPEG compression",
+    "noise": "noise",
+    "blur": "blur",
+    "brightness": "brightness",
+    "haematoxylin": "haematoxylin stain",
+    "eosin": "eosin stain",
+}
+PAIRS_CSV = "pairs.csv (original,perturbed,label[,group,attack,budget])"
+FOLDED = {"section": MORE}
 
 
-def attack(*, name: str, classifier: Classifier, by: Any, kind: str = "pgd", parts: int = 1, **given: Any) -> Job:
-    """Perturbations of a classifier's test patches. Settings that this kind of attack does not take are left out."""
-    work, taken = ATTACKS[kind]
-    name = free_name(work, Attack, name, "attack")
-    if kind in ("minimal", "universal") and given.get("norm") == "none":
-        raise InvalidInput("this kind of attack needs a norm.", field="norm")
-    arguments = {"name": name, "classifier": classifier.name} | {key: given[key] for key in taken if key in given}
+def norm_field(norms: dict[str, str] = NORMS, help_text: str = "What the budget limits") -> serializers.ChoiceField:
+    return serializers.ChoiceField(choices=list(norms.items()), default="linf", help_text=help_text)
+
+
+def budget_field() -> Number:
+    return Number(
+        min_value=0,
+        max_value=255,
+        allow_null=True,
+        default=None,
+        help_text="In 0-255 units on displayed bytes; for L0 a share of pixels. Left out where there is no limit.",
+        style={"suggested": 8},
+    )
+
+
+def positives_only_field() -> serializers.BooleanField:
+    return serializers.BooleanField(
+        default=False, label="Positives only", help_text="Leave the patches without tumour alone."
+    )
+
+
+def chunk_field() -> serializers.IntegerField:
+    return serializers.IntegerField(
+        min_value=1, max_value=100_000, default=CHUNK, help_text="Patches that are attacked and stored together."
+    )
+
+
+def parts_field() -> serializers.IntegerField:
+    return serializers.IntegerField(
+        min_value=1, max_value=64, default=1, label="Workers", help_text="Deal the patches to so many workers."
+    )
+
+
+class AttackSettings(Request):
+    """What every kind of attack is asked for."""
+
+    command_only: tuple[str, ...] = ("device",)
+    not_in_command: tuple[str, ...] = ("kind",)
+    positional = ("classifier",)
+
+    name = name_field(default="", allow_blank=True, help_text="Of the attack; made of its settings if left out.")
+    classifier = Named(word="classifier", queryset=Classifier.objects.all(), help_text="Whose patches are changed.")
+    seed = seed_field(style=FOLDED)
+    device = device_field()
+
+    def validate(self, settings: dict[str, Any]) -> dict[str, Any]:
+        if "budget" in settings:
+            try:
+                check_budget(settings["norm"], settings["budget"])
+            except InvalidInput as error:
+                raise serializers.ValidationError({"budget": [error.message]}) from None
+        return settings
+
+
+def kind_field(kind: str) -> serializers.ChoiceField:
+    """Which kind of attack a request is for; pages and the API tell requests apart by it."""
+    return serializers.ChoiceField(choices=[(kind, Attack.Kind(kind).label)], default=kind, style={"hidden": True})
+
+
+class GradientAttackRequest(AttackSettings):
+    """Projected gradient descent within a budget (section 2.2, equation 1)."""
+
+    command_only = ("device", "chunk")
+    not_in_command = ("kind", "parts")
+
+    kind = kind_field("pgd")
+    norm = norm_field()
+    budget = budget_field()
+    steps = serializers.IntegerField(
+        min_value=1, max_value=10_000, default=50, label="Step limit", help_text="A patch ends earlier once it flips."
+    )
+    confidence = Number(
+        min_value=0,
+        max_value=0.999999,
+        default=0.0,
+        help_text="Probability that the wrong class must reach; 0: any that wins.",
+    )
+    positives_only = positives_only_field()
+    paper = serializers.BooleanField(
+        default=False,
+        label="To the paper's letter",
+        help_text="The raw cross-entropy gradient, judged on floats and rounded afterwards.",
+    )
+    step_rule = serializers.ChoiceField(
+        choices=list(STEP_RULES.items()),
+        allow_null=True,
+        default=None,
+        help_text="How a step is made; by the sign for L0 and L∞, else along the gradient, if left out",
+        style=FOLDED | {"empty": "as fits the norm"},
+    )
+    step_size = Number(
+        min_value=1e-9,
+        allow_null=True,
+        default=None,
+        help_text="In 0-255 units; a quarter of the budget if left out.",
+        style=FOLDED,
+    )
+    loss = serializers.ChoiceField(
+        choices=list(LOSSES.items()), default="margin", help_text="What is climbed", style=FOLDED
+    )
+    rounding = serializers.ChoiceField(
+        choices=list(ROUNDINGS.items()), default="aware", help_text="When a patch counts as flipped", style=FOLDED
+    )
+    random_start = serializers.BooleanField(
+        default=False, help_text="Noise within the budget before the first step.", style=FOLDED
+    )
+    chunk = chunk_field()
+    parts = parts_field()
+
+
+class MinimalAttackRequest(AttackSettings):
+    """The smallest displayed perturbation of each patch."""
+
+    command_only = ("device", "chunk")
+    not_in_command = ("kind", "parts")
+
+    kind = kind_field("minimal")
+    norm = norm_field(MEASURED, "What is made as small as possible")
+    positives_only = positives_only_field()
+    rescaled = serializers.BooleanField(default=False, help_text="L1 only: the paper's rescaled L1.", style=FOLDED)
+    steps = serializers.IntegerField(
+        min_value=2,
+        max_value=10_000,
+        allow_null=True,
+        default=None,
+        label="Gradient steps",
+        help_text="If left out: "
+        + ", ".join(f"{steps} for {norm.upper()}" for norm, steps in DEFAULT_STEPS.items() if "-" not in norm)
+        + ".",
+        style=FOLDED,
+    )
+    chunk = chunk_field()
+    parts = parts_field()
+
+    def validate(self, settings: dict[str, Any]) -> dict[str, Any]:
+        try:
+            minimal_recipe(norm=settings["norm"], rescaled=settings["rescaled"])
+        except InvalidInput as error:
+            raise serializers.ValidationError({"rescaled": [error.message]}) from None
+        return super().validate(settings)
+
+
+class UniversalAttackRequest(AttackSettings):
+    """One perturbation for many patches (section 3.3, equation 2), learned on the training positives."""
+
+    kind = kind_field("universal")
+    norm = norm_field()
+    budget = budget_field()
+    paper = serializers.BooleanField(
+        default=False, label="To the paper's letter", help_text="One patch at a time, raw steps."
+    )
+    passes = serializers.IntegerField(
+        min_value=1,
+        max_value=10_000,
+        allow_null=True,
+        default=None,
+        help_text="Over the training positives; 10 (the paper's 5) if left out.",
+        style=FOLDED,
+    )
+    batch = serializers.IntegerField(
+        min_value=1,
+        max_value=65_536,
+        allow_null=True,
+        default=None,
+        help_text="Patches per step; 16 (the paper's 1) if left out.",
+        style=FOLDED,
+    )
+    step_size = Number(
+        min_value=1e-9,
+        allow_null=True,
+        default=None,
+        help_text="In 0-255 units; to the paper's letter: times the gradient. A tenth of the budget if left out.",
+        style=FOLDED,
+    )
+    momentum = Number(
+        min_value=0,
+        max_value=0.999999,
+        allow_null=True,
+        default=None,
+        help_text="Share of the direction so far that is kept; 0.9 (the paper's 0) if left out.",
+        style=FOLDED,
+    )
+    loss = serializers.ChoiceField(
+        choices=list(LOSSES.items()),
+        allow_null=True,
+        default=None,
+        help_text="What is climbed; the margin (the paper's: ce) if left out",
+        style=FOLDED | {"empty": "as fits the recipe"},
+    )
+    lead = Number(
+        min_value=0,
+        allow_null=True,
+        default=None,
+        help_text="Patches whose wrong class leads by so many logits are left out of a step; 1 if left out.",
+        style=FOLDED,
+    )
+    sizes = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=1_000_000),
+        max_length=50,
+        default=list,
+        label="Learn on fewer, too",
+        help_text="Numbers of training positives: how the success grows with them.",
+        style=FOLDED,
+    )
+
+
+class NaturalChangesRequest(AttackSettings):
+    """Blur, JPEG, stain and the like in steps of strength: a yardstick for an attack's energy."""
+
+    kind = kind_field("natural")
+    kinds = serializers.ListField(
+        child=serializers.ChoiceField(choices=list(CHANGES.items())),
+        default=list,
+        label="Changes",
+        help_text="Which changes; all of them if none is chosen.",
+    )
+
+
+ATTACKS: dict[str, tuple[str, type[Request]]] = {
+    "pgd": ("attack", GradientAttackRequest),
+    "minimal": ("minimal", MinimalAttackRequest),
+    "universal": ("universal", UniversalAttackRequest),
+    "natural": ("corruptions", NaturalChangesRequest),
+}
+"""The kind of job of each kind of attack, and what it is asked for."""
+
+
+class CurvesRequest(Request):
+    """Success against budget of a classifier (Fig. 4)."""
+
+    command_only = ("classifier", "device")  # the address of page and API names the classifier
+    positional = ("classifier",)
+
+    classifier = Named(word="classifier", queryset=Classifier.objects.all(), help_text="Whose patches are changed.")
+    norms = serializers.ListField(
+        child=serializers.ChoiceField(choices=list(AXES.items())),
+        default=list,
+        help_text="Which norms are searched; all of them if none is chosen.",
+    )
+    checks = serializers.IntegerField(
+        min_value=0, max_value=20, default=2, help_text="Attacks at single budgets per norm, to check the curve by."
+    )
+    check_patches = serializers.IntegerField(
+        min_value=1, max_value=100_000, default=64, label="Patches of a check", help_text="How many patches they see."
+    )
+    seed = seed_field()
+    device = device_field()
+
+
+class PairsRequest(Request):
+    """Pairs of a folder with pairs.csv: an uploaded zip file, or a folder on the server."""
+
+    not_in_command = ("upload",)
+    positional = ("folder",)
+
+    name = name_field(help_text="Of the pairs.")
+    upload, folder = folder_fields(PAIRS_CSV)
+    classifier = Named(
+        word="classifier",
+        queryset=Classifier.objects.all(),
+        allow_null=True,
+        default=None,
+        help_text="Its verdicts on the pairs are recorded, so that readers can be compared with it.",
+    )
+
+
+def attack(*, classifier: Classifier, by: Any, kind: str = "pgd", name: str = "", parts: int = 1, **more: Any) -> Job:
+    """Perturbations of a classifier's test patches; ``more`` are settings of the request of that kind of attack."""
+    work, declared = ATTACKS[kind]
+    name = free_name(work, Attack, name, "attack") if name.strip() else ""
+    settings = as_json(declared, more | {"name": name, "classifier": classifier})
     if parts > 1:
-        positives = given.get("positives_only", False)
-        arguments["chunk"] = chunk_for(classifier, workers=parts, positives_only=positives)
-    title = f"Attack {classifier.name}: {name}"
-    return submit(kind=work, arguments=arguments, requested_by=by, title=title, parts=parts)
+        positives_only = settings.get("positives_only", False)
+        settings["chunk"] = chunk_for(classifier, workers=parts, positives_only=positives_only)
+    title = f"Attack {classifier.name}: {name or Attack.Kind(kind).label}"
+    return submit(kind=work, arguments=settings, requested_by=by, title=title, parts=parts)
 
 
-def success_curves(*, classifier: Classifier, by: Any, seed: int = 0) -> Job:
-    """Fig. 4 of a classifier."""
-    arguments = {"classifier": classifier.name, "seed": seed}
+def success_curves(*, classifier: Classifier, by: Any, **settings: Any) -> Job:
+    """Fig. 4 of a classifier; ``settings`` are those of ``CurvesRequest``."""
+    arguments = as_json(CurvesRequest, {"classifier": classifier} | settings)
     title = f"Success curves of {classifier.name}"
     return submit(kind="success_curves", arguments=arguments, requested_by=by, title=title)
 
@@ -44,16 +335,8 @@ def success_curves(*, classifier: Classifier, by: Any, seed: int = 0) -> Job:
 def import_pairs(
     *, name: str, by: Any, upload: Any = None, folder: str = "", classifier: Classifier | None = None
 ) -> Job:
-    """Pairs of a folder with ``pairs.csv``: an uploaded zip file, or a folder on the server."""
+    """Pairs of a folder with ``pairs.csv``."""
     name = free_name("import_pairs", PairSet, name, "set of pairs")
-    if bool(upload) == bool(folder):
-        raise InvalidInput(
-            "choose a zip file, or give the path of a folder on the server; one of the two.", field="upload"
-        )
-    arguments: dict[str, Any] = {"name": name, "classifier": classifier.name if classifier else ""}
-    if upload:
-        arguments |= {"upload": uploads.keep(upload), "called": upload.name[:200]}
-    else:
-        uploads.allowed_path(folder, field="folder")
-        arguments |= {"folder": folder}
+    arguments = {"name": name, "classifier": classifier.name if classifier else ""}
+    arguments |= import_source(upload=upload, folder=folder)
     return submit(kind="import_pairs", arguments=arguments, requested_by=by, title=f"Import pairs: {name}")

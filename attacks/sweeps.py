@@ -182,7 +182,7 @@ def _published() -> dict[str, Any]:
 def run_success_curves(
     *,
     classifier: Classifier,
-    searches: Sequence[str] = SEARCHES,
+    norms: Sequence[str] = SEARCHES,
     checks: int = 2,
     check_patches: int = 64,
     seed: int = 0,
@@ -190,10 +190,12 @@ def run_success_curves(
     created_by: Any = None,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
-    """Fig. 4: a minimal run per norm, and ``checks`` attacks at single budgets on the first ``check_patches`` patches.
+    """Fig. 4: a minimal run per norm (all if none is named), and ``checks`` attacks at single budgets on the first
+    ``check_patches`` patches.
 
     The minimal runs are stored as attacks, and used again when they are there. The checks are in the result only.
     """
+    searches = norms or SEARCHES
     unknown = [one for one in searches if one not in SEARCHES]
     if unknown:
         raise InvalidInput(f"There is no curve for {unknown[0]!r}; there are {', '.join(SEARCHES)}.")

@@ -2,12 +2,14 @@
 
 import json
 import sys
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from core.errors import InvalidInput, Progress
+from core.requests import Request, add_options, option_name, validated
 
 
 class JsonCommand(BaseCommand):
@@ -27,7 +29,7 @@ class JsonCommand(BaseCommand):
         try:
             result = self.run(**options)
         except InvalidInput as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(self.in_words(error)) from error
         self.stdout.write(json.dumps(result, indent=2, default=str) if as_json else self.as_text(result))
 
     def run(self, *args: Any, **options: Any) -> dict[str, Any]:  # a command names those of its own
@@ -36,6 +38,9 @@ class JsonCommand(BaseCommand):
     def as_text(self, result: dict[str, Any]) -> str:
         width = max((len(key) for key in result), default=0)
         return "\n".join(f"{key:<{width}}  {_plain(value)}" for key, value in result.items())
+
+    def in_words(self, error: InvalidInput) -> str:
+        return str(error)
 
     def say(self, message: str) -> None:
         self.stderr.write(message)
@@ -55,6 +60,22 @@ class JsonCommand(BaseCommand):
                 bar = None
 
         return update
+
+
+class RequestCommand(JsonCommand):
+    """A command whose options are the fields of a ``request``; an error names the option."""
+
+    request: type[Request]
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_options(parser, self.request)
+
+    def settings(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The options as validated settings, with defaults filled in; InvalidInput names the field."""
+        return validated(self.request, options)
+
+    def in_words(self, error: InvalidInput) -> str:
+        return f"{option_name(self.request, error.field)}: {error.message}" if error.field else error.message
 
 
 def _plain(value: Any) -> str:

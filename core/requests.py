@@ -1,12 +1,15 @@
 """A request for work, declared once: the page renders it, the API validates it, the command takes its options from it.
 
-A request is a DRF serializer whose fields carry label, help text, limits and default. From it come ``form_class`` (the
-page's form; the serializer has the last word on what was sent), the API's schema (the serializer itself), and
-``add_options`` with ``validated`` (the command's). Nothing else declares a setting.
+A request is a DRF serializer whose fields carry label, help text, limits, choices and default. The API takes the
+serializer itself; ``form_class`` makes the page's form of it, ``add_options`` and ``validated`` the command's options.
+Whatever is shown or typed, the serializer has the last word.
 """
 
 import argparse
+import math
+import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from django import forms
@@ -16,254 +19,353 @@ from rest_framework.fields import empty
 from core.errors import InvalidInput
 
 SEED_LIMIT = 2**32 - 1
+MORE = "More settings"
+"""The section of a page whose fields are folded away, because few people need them."""
+NONE = "none"
+"""What is typed after an option for no value at all, such as ``--margin none``."""
 
 
 class Request(serializers.Serializer):
-    """Settings of one kind of work. Subclasses say where a field differs between page, API and command."""
+    """Settings of one kind of work.
+
+    ``style`` of a field says how the page shows it: ``section`` (a heading), ``rows`` (of a text area), ``empty`` (the
+    words for no choice), ``accept`` (of a file), ``hidden``, ``suggested`` (filled in on the page, but no default).
+    """
 
     command_only: tuple[str, ...] = ()
-    """Fields that a server must not take from a browser or program, such as a path to weights or a device."""
+    """Fields that a server must not take from a browser or program, such as a device, or takes from the address."""
     not_in_command: tuple[str, ...] = ()
     """Fields that a command has no use for, such as an uploaded file."""
     positional: tuple[str, ...] = ()
     """Fields that the command takes without ``--``, in this order."""
-    options: dict[str, tuple[str, ...]] = {}
-    """Further names of a field's option, such as ``{"positives": ("--cases",)}``."""
-    sections: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """Titles and fields of the page's form; without them the form has no sections."""
+    aliases: dict[str, str] = {}
+    """Further names of a field's option, such as ``{"positives": "--cases"}``."""
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        hidden = self.not_in_command if self.context.get("command") else self.command_only
+        return {name: field for name, field in super().get_fields().items() if name not in hidden}
 
 
 class Named(serializers.SlugRelatedField):
-    """A row by its name. A wrong name is answered with those that there are."""
+    """A row by its name. A wrong name is answered with those that there are, called by ``word``."""
 
-    def __init__(self, slug_field: str = "name", **kwargs: Any) -> None:
+    def __init__(self, *, word: str, slug_field: str = "name", **kwargs: Any) -> None:
+        self.word = word
         super().__init__(slug_field, **kwargs)
 
     def fail(self, key: str, **kwargs: Any) -> None:
-        if key != "does_not_exist":
-            super().fail(key, **kwargs)
-        rows = self.get_queryset()
-        word = rows.model._meta.verbose_name
-        known = ", ".join(map(str, rows.values_list(self.slug_field, flat=True)[:20])) or "none yet"
-        raise serializers.ValidationError(f"there is no {word} '{kwargs['value']}'. There are: {known}.", code=key)
+        if key == "does_not_exist":
+            names = list(self.get_queryset().values_list(self.slug_field, flat=True)[:20])
+            there_are = f"There are: {', '.join(names)}." if names else "There is none yet."
+            text = f"No {self.word} called {kwargs['value']!r}. {there_are}"
+            raise serializers.ValidationError(text, code=key)
+        super().fail(key, **kwargs)
 
 
-def seed_field() -> serializers.IntegerField:
+class Number(serializers.FloatField):
+    """A finite number: "nan" and "inf" pass every limit of a plain FloatField."""
+
+    def to_internal_value(self, data: Any) -> float:
+        value = super().to_internal_value(data)
+        if not math.isfinite(value):
+            self.fail("invalid")
+        return value
+
+
+def seed_field(**kwargs: Any) -> serializers.IntegerField:
     """The random seed, the same everywhere."""
-    return serializers.IntegerField(
-        min_value=0, max_value=SEED_LIMIT, default=0, help_text="Equal seeds and settings give equal results."
+    help_text = "Equal seeds and settings give equal results."
+    return serializers.IntegerField(min_value=0, max_value=SEED_LIMIT, default=0, help_text=help_text, **kwargs)
+
+
+def device_field() -> serializers.CharField:
+    """Where a command computes; always ``command_only``, for a server knows its own devices."""
+    return serializers.CharField(
+        max_length=20, allow_null=True, default=None, help_text="cpu, cuda, cuda:1 or mps. Best if left out."
     )
 
 
-def public_fields(request: type[Request]) -> dict[str, serializers.Field]:
-    """The fields that a page and the API have."""
-    return {name: field for name, field in request().fields.items() if name not in request.command_only}
+def fields_of(request: type[Request], *, command: bool = False) -> dict[str, serializers.Field]:
+    """The fields that a page and the API have, or those that the command has."""
+    return request(context={"command": command}).fields
 
 
-class ApiRequest:
-    """Mixin for ``shape_of``: a request without the fields that only a command has."""
-
-    def get_fields(self) -> dict[str, serializers.Field]:
-        return {name: field for name, field in super().get_fields().items() if name not in self.command_only}  # type: ignore[misc,attr-defined]
-
-
-def api_shape(request: type[Request]) -> type[Request]:
-    """The request as the API takes it."""
-    return type(request.__name__, (ApiRequest, request), {"__doc__": request.__doc__})
-
-
-def check(request: type[Request], settings: dict[str, Any], **context: Any) -> dict[str, Any]:
+def check(request: type[Request], settings: dict[str, Any], *, command: bool = False) -> dict[str, Any]:
     """Validated settings with every default filled in.
 
     Raises:
         InvalidInput: naming the first field that is wrong.
     """
-    serializer = request(data=settings, context=context)
+    serializer = request(data=settings, context={"command": command})
     if not serializer.is_valid():
-        raise first_error(serializer.errors)
+        name, messages = next(iter(serializer.errors.items()))
+        raise InvalidInput(_flat(messages), field="" if name == "non_field_errors" else name)
     return dict(serializer.validated_data)
 
 
-def first_error(errors: Any) -> InvalidInput:
-    """The first of a serializer's errors."""
-    name, messages = next(iter(errors.items()))
-    field = "" if name == "non_field_errors" else name
-    return InvalidInput(_flat(messages), field=field)
+def as_json(request: type[Request], settings: dict[str, Any]) -> dict[str, Any]:
+    """Validated settings as a job keeps them: rows by their names. Uploaded files are left out."""
+    fields = fields_of(request) | fields_of(request, command=True)
+    return {
+        name: None if value is None else fields[name].to_representation(value)
+        for name, value in settings.items()
+        if name in fields and not isinstance(fields[name], serializers.FileField)
+    }
 
 
 def _flat(messages: Any) -> str:
+    """All messages of a field as one text."""
     if isinstance(messages, dict):
-        return " ".join(_flat(message) for message in messages.values())
-    if isinstance(messages, (list, tuple)):
-        return " ".join(_flat(message) for message in messages)
-    return str(messages)
+        messages = messages.values()
+    elif not isinstance(messages, (list, tuple)):
+        return str(messages)
+    return " ".join(_flat(message) for message in messages)
+
+
+def _default(field: serializers.Field) -> Any:
+    """The field's default, None where it has none."""
+    if field.default is empty:
+        return None
+    return field.default() if callable(field.default) else field.default
 
 
 # --- The page ---------------------------------------------------------------------------------------------------------
 
 
 class RequestForm(forms.Form):
-    """The form of a request. ``cleaned_data`` is what the serializer validated."""
+    """The form of a request. Its fields only read what was sent; ``cleaned_data`` is what the serializer validated."""
 
     request: type[Request]
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.left_out: set[str] = set()
+        for name, field in self.fields.items() if self.is_bound else ():
+            if field.widget.value_omitted_from_data(self.data, self.files, self.add_prefix(name)):
+                # Not sent at all, so the default holds; a field that was sent empty is an error where it is required.
+                field.required = False
+                self.left_out.add(name)
+
     def clean(self) -> dict[str, Any]:
-        sent = super().clean() or {}
+        read = super().clean() or {}
         if self.errors:
-            return sent
-        fields = public_fields(self.request)
-        data = {name: _primitive(fields[name], value) for name, value in sent.items()}
-        data = {name: value for name, value in data.items() if value is not empty}
-        serializer = api_shape(self.request)(data=data)
-        if not serializer.is_valid():
-            for name, messages in serializer.errors.items():
-                self.add_error(name if name in self.fields else None, _flat(messages))
-            return sent
-        return dict(serializer.validated_data)
+            return read
+        fields = fields_of(self.request)
+        sent = {name: _sent(field, read.get(name)) for name, field in fields.items() if name not in self.left_out}
+        serializer = self.request(data={name: value for name, value in sent.items() if value is not empty})
+        if serializer.is_valid():
+            return dict(serializer.validated_data)
+        for name, messages in serializer.errors.items():
+            self.add_error(name if name in self.fields else None, _flat(messages))
+        return read
 
-    def parts(self) -> list[dict[str, Any]]:
-        """The form's sections with their bound fields."""
-        sections = self.request.sections or (("", tuple(self.fields)),)
-        return [{"title": title, "fields": [self[name] for name in names]} for title, names in sections]
+    def sections(self) -> list[dict[str, Any]]:
+        """The visible fields under their headings, in the order of the request; those folded away come last."""
+        sections: dict[str, list[forms.BoundField]] = {}
+        for field in self.visible_fields():
+            sections.setdefault(field.field.section, []).append(field)
+        titles = sorted(sections, key=lambda title: title == MORE)
+        return [
+            {
+                "title": title,
+                "fields": sections[title],
+                "folded": title == MORE,
+                "open": any(field.errors for field in sections[title]),
+            }
+            for title in titles
+        ]
 
 
-def form_class(request: type[Request], base: type[RequestForm] = RequestForm) -> type[RequestForm]:
-    """A Django form with one field for each of the request's public fields."""
-    fields = {name: _form_field(field) for name, field in public_fields(request).items()}
-    return type(f"{request.__name__}Form", (base,), {"request": request, **fields})
+def form_class(request: type[Request], **further: serializers.Field) -> type[RequestForm]:
+    """A Django form with one field for each of the request's fields, and for ``further`` ones the page has alone."""
+    fields = {name: _form_field(field) for name, field in (fields_of(request) | further).items()}
+    return type(f"{request.__name__}Form", (RequestForm,), {"request": request, **fields})
 
 
-def _primitive(field: serializers.Field, value: Any) -> Any:
-    """What the serializer is given for a form's cleaned value; ``empty`` where nothing was chosen."""
-    if isinstance(field, serializers.ManyRelatedField):
-        return [getattr(row, field.child_relation.slug_field) for row in value]
-    if isinstance(field, serializers.SlugRelatedField):
-        return getattr(value, field.slug_field) if value else (None if field.allow_null else empty)
-    if isinstance(field, serializers.ListField) and isinstance(value, str):
-        return [line.strip() for line in value.splitlines() if line.strip()]
-    if value is None or (value == "" and not isinstance(field, serializers.CharField)):
+def _sent(field: serializers.Field, value: Any) -> Any:
+    """What the serializer is given for what the form read; ``empty`` for nothing."""
+    match field:
+        case serializers.ManyRelatedField():
+            return [getattr(row, field.child_relation.slug_field) for row in value]
+        case serializers.SlugRelatedField() if value is not None:
+            return getattr(value, field.slug_field)
+        case serializers.ListField() if isinstance(value, str):
+            by_line = isinstance(field.child, serializers.CharField)
+            parts = value.splitlines() if by_line else re.split(r"[\s,]+", value)
+            return [part.strip() for part in parts if part.strip()]
+    if value in (None, "") and not getattr(field, "allow_blank", False):
         return None if field.allow_null else empty
     return value
 
 
+class _RowChoice(forms.ModelChoiceField):
+    """Rows in the words of the serializer's field."""
+
+    relation: Named
+
+    def label_from_instance(self, obj: Any) -> str:
+        return self.relation.display_value(obj)
+
+
+class _RowChoices(forms.ModelMultipleChoiceField):
+    label_from_instance = _RowChoice.label_from_instance
+
+
 def _form_field(field: serializers.Field) -> forms.Field:
-    """The Django form field that shows a serializer's field."""
+    """The Django form field that shows a serializer's field and reads what was sent."""
+    may_be_empty = field.allow_null or getattr(field, "allow_blank", False)
+    made = _widget_for(
+        field,
+        label=field.label,
+        help_text=field.help_text or "",
+        required=not may_be_empty and (field.required or _default(field) is not None),
+        initial=field.style.get("suggested", _default(field)),
+    )
+    made.section = field.style.get("section", "")
+    if field.style.get("hidden"):
+        made.widget = forms.HiddenInput()
+    return made
+
+
+def _widget_for(field: serializers.Field, **shared: Any) -> forms.Field:
     style = field.style
-    default = field.default() if callable(field.default) else field.default
-    kwargs: dict[str, Any] = {
-        "label": field.label,
-        "help_text": field.help_text or "",
-        "required": field.required,
-        "initial": None if default is empty else default,
-    }
+    optional = shared | {"required": False}
     match field:
-        case serializers.ManyRelatedField():
-            relation = field.child_relation
-            return forms.ModelMultipleChoiceField(
-                relation.get_queryset(),
-                to_field_name=relation.slug_field,
-                widget=forms.CheckboxSelectMultiple,
-                **kwargs | {"required": False},
-            )
+        case serializers.ManyRelatedField(child_relation=relation):
+            rows = _RowChoices(relation.get_queryset(), widget=forms.CheckboxSelectMultiple, **optional)
+            rows.relation = relation
+            return rows
         case serializers.SlugRelatedField():
-            return forms.ModelChoiceField(field.get_queryset(), to_field_name=field.slug_field, **kwargs)
+            row = _RowChoice(field.get_queryset(), empty_label=style.get("empty", "---------"), **shared)
+            row.relation = field
+            return row
         case serializers.BooleanField():
-            return forms.BooleanField(**kwargs | {"required": False})
+            return forms.BooleanField(**optional)
         case serializers.ListField(child=serializers.ChoiceField() as child):
             choices = list(child.choices.items())
-            return forms.MultipleChoiceField(
-                choices=choices, widget=forms.CheckboxSelectMultiple, **kwargs | {"required": False}
-            )
+            return forms.MultipleChoiceField(choices=choices, widget=forms.CheckboxSelectMultiple, **optional)
+        case serializers.ListField(child=serializers.CharField()):
+            shared |= {"initial": "\n".join(shared["initial"] or ()), "required": field.required}
+            return forms.CharField(widget=forms.Textarea(attrs={"rows": style.get("rows", 3)}), **shared)
         case serializers.ListField():
-            kwargs["initial"] = "\n".join(kwargs["initial"] or ())
-            return forms.CharField(widget=forms.Textarea(attrs={"rows": style.get("rows", 3)}), **kwargs)
+            return forms.CharField(**optional | {"initial": " ".join(map(str, shared["initial"] or ()))})
         case serializers.ChoiceField():
-            blank = [("", style.get("empty", "–"))] if field.allow_null or field.allow_blank else []
-            kwargs["required"] = field.required and not blank
-            return forms.ChoiceField(choices=[*blank, *field.choices.items()], **kwargs)
+            blank = [("", style.get("empty", "---------"))] if field.allow_null else []
+            return forms.ChoiceField(choices=[*blank, *field.choices.items()], **shared)
         case serializers.IntegerField():
-            kwargs["required"] = not field.allow_null and kwargs["required"]
-            return forms.IntegerField(min_value=field.min_value, max_value=field.max_value, **kwargs)
+            return forms.IntegerField(widget=_number(field, 1), **shared)
         case serializers.FloatField():
-            kwargs["required"] = not field.allow_null and kwargs["required"]
-            return forms.FloatField(min_value=field.min_value, max_value=field.max_value, **kwargs)
+            return forms.FloatField(widget=_number(field, "any"), **shared)
         case serializers.FileField():
-            accept = {"accept": style["accept"]} if "accept" in style else {}
-            return forms.FileField(widget=forms.ClearableFileInput(attrs=accept), **kwargs)
+            return forms.FileField(widget=forms.ClearableFileInput(attrs={"accept": style.get("accept", "")}), **shared)
         case serializers.EmailField():
-            return forms.EmailField(**kwargs)
+            return forms.CharField(widget=forms.EmailInput(), **shared)
         case serializers.CharField():
-            kwargs["required"] = field.required and not field.allow_blank
-            widget = forms.Textarea(attrs={"rows": style["rows"]}) if "rows" in style else None
-            return forms.CharField(max_length=field.max_length, widget=widget, **kwargs)
+            text = forms.Textarea(attrs={"rows": style["rows"]}) if "rows" in style else forms.TextInput()
+            text.attrs |= {"maxlength": field.max_length} if field.max_length else {}
+            return forms.CharField(widget=text, **shared)
     raise TypeError(f"no form field is known for {type(field).__name__}")
+
+
+def _number(field: Any, step: Any) -> forms.NumberInput:
+    limits = {"min": field.min_value, "max": field.max_value, "step": step}
+    return forms.NumberInput(attrs={name: value for name, value in limits.items() if value is not None})
 
 
 # --- The command ------------------------------------------------------------------------------------------------------
 
 
-def add_options(parser: argparse.ArgumentParser, request: type[Request], *, leave_out: Iterable[str] = ()) -> None:
-    """One option for each field of the request; an option that is not given leaves the serializer's default."""
-    left_out = {*request.not_in_command, *leave_out}
-    fields = {name: field for name, field in request().fields.items() if name not in left_out}
+def add_options(parser: argparse.ArgumentParser, request: type[Request], *, only: Iterable[str] = ()) -> None:
+    """One option for each of the request's fields, or for ``only`` these."""
+    fields = {name: f for name, f in fields_of(request, command=True).items() if not only or name in only}
     for name in request.positional:
         if name in fields:
             field = fields.pop(name)
-            many = isinstance(field, serializers.ListField)
-            parser.add_argument(name, help=_help(field), **({"nargs": "+"} if many else {}))
+            many = {"nargs": "+"} if isinstance(field, serializers.ListField) else {}
+            parser.add_argument(name, metavar=name.upper(), help=_help(field), **many)
     for name, field in fields.items():
-        flags = [f"--{name.replace('_', '-')}", *request.options.get(name, ())]
-        parser.add_argument(*flags, dest=name, help=_help(field), required=field.required, **_option(field))
+        flags = [*([request.aliases[name]] if name in request.aliases else []), f"--{name.replace('_', '-')}"]
+        parser.add_argument(*flags, dest=name, required=field.required, help=_help(field), **_option(field))
 
 
-def validated(
-    request: type[Request], options: dict[str, Any], *, leave_out: Iterable[str] = (), **context: Any
-) -> dict[str, Any]:
+def validated(request: type[Request], options: dict[str, Any]) -> dict[str, Any]:
     """The command's options as validated settings.
 
     Raises:
         InvalidInput: naming the option's field.
     """
-    left_out = {*request.not_in_command, *leave_out}
-    sent = {name: options.get(name) for name in request().fields if name not in left_out}
-    data = {name: None if value == "none" else value for name, value in sent.items() if value is not None}
-    settings = check(request, data, **context)
-    return {name: value for name, value in settings.items() if name not in left_out}
+    read = {name: options.get(name) for name in fields_of(request, command=True)}
+    sent = {name: None if value is _Nothing else value for name, value in read.items() if value is not None}
+    return check(request, sent, command=True)
+
+
+def option_name(request: type[Request], field: str) -> str:
+    """``--min-gap`` for ``min_gap``; a positional argument's name in capitals; other words as they are."""
+    if field not in fields_of(request, command=True):
+        return field
+    return field.upper() if field in request.positional else f"--{field.replace('_', '-')}"
+
+
+class _Nothing:
+    """No value, as opposed to an option that is not there."""
 
 
 def _help(field: serializers.Field) -> str:
     text = str(field.help_text or field.label or "").rstrip(".")
+    if isinstance(field, serializers.ChoiceField):
+        text += f": {'; '.join(f'{value} = {label}' for value, label in field.choices.items() if value != label)}"
     low, high = getattr(field, "min_value", None), getattr(field, "max_value", None)
-    limits = f"{low} to {high}" if None not in (low, high) else f"{low} or more" if low is not None else ""
-    default = "" if field.default in (empty, None, "", False) or callable(field.default) else f"default {field.default}"
-    long = isinstance(field.default, str) and len(field.default) > 40
-    notes = "; ".join(note for note in (limits, "" if long else default) if note)
-    return (f"{text} ({notes})" if notes else text).replace("%", "%%")
+    notes = [f"{low} to {high}"] if None not in (low, high) else [f"{low} or more"] if low is not None else []
+    default = _default(field)
+    if isinstance(default, list):
+        default = " ".join(map(str, default))
+    if default not in (None, "", False) and len(str(default)) <= 40:
+        notes.append(f"default: {default}")
+    if field.allow_null and default is not None:
+        notes.append(f"'{NONE}' for no value")
+    return (f"{text} ({'; '.join(notes)})" if notes else text).replace("%", "%%").removesuffix(": ")
 
 
 def _option(field: serializers.Field) -> dict[str, Any]:
-    """Arguments of ``add_argument`` for a field that is not positional."""
+    """Arguments of ``add_argument`` for an option."""
+    default = _default(field)
     match field:
+        case serializers.BooleanField() if default:
+            return {"action": argparse.BooleanOptionalAction, "default": default}
         case serializers.BooleanField():
-            return {"action": argparse.BooleanOptionalAction, "default": None}
+            return {"action": "store_true"}
         case serializers.ListField(child=serializers.ChoiceField() as child):
-            return {"action": "append", "choices": list(child.choices)}
+            return {"action": "extend", "nargs": "*", "choices": list(child.choices)}
+        case serializers.ListField(child=serializers.IntegerField()):
+            return {"action": "extend", "nargs": "*", "type": int}
         case serializers.ListField() | serializers.ManyRelatedField():
-            return {"action": "append"}
+            return {"action": "extend", "nargs": "*"}
         case serializers.ChoiceField():
-            return {"choices": list(field.choices)}
+            return {"choices": list(field.choices), "default": default}
         case serializers.IntegerField():
-            return {"type": _or_none(int) if field.allow_null else int}
+            return {"type": _or_nothing(int) if field.allow_null else int, "default": default}
         case serializers.FloatField():
-            return {"type": _or_none(float) if field.allow_null else float}
-    return {}
+            return {"type": _or_nothing(float) if field.allow_null else float, "default": default}
+        case serializers.CharField() if "rows" in field.style:
+            return {"type": _text_or_file, "default": default, "metavar": "TEXT|@FILE"}
+    return {"default": default}
 
 
-def _or_none(number: type) -> Any:
-    """Reads a number, or the word ``none``."""
+def _or_nothing(number: type) -> Any:
+    """Reads a number, or the word for no value."""
 
     def read(text: str) -> Any:
-        return text if text == "none" else number(text)
+        return _Nothing if text == NONE else number(text)
 
-    read.__name__ = number.__name__
+    read.__name__ = number.__name__  # argparse names it in its error
     return read
+
+
+def _text_or_file(text: str) -> str:
+    """A text, or the content of the file named after an ``@``."""
+    if not text.startswith("@"):
+        return text
+    try:
+        return Path(text[1:]).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise argparse.ArgumentTypeError(f"{text[1:]} cannot be read: {error}") from None

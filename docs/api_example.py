@@ -15,7 +15,7 @@ def call(path, body=None):
         return answer.read() if "exports" in path else json.load(answer)
 
 
-def order(path, body):
+def request_job(path, body):
     job = call(path, body)
     while job["state"] in ("waiting", "queued", "running"):
         time.sleep(1)
@@ -26,11 +26,11 @@ def order(path, body):
 
 size = {"positives": int(os.environ.get("CASES", 20)), "min_gap": int(os.environ.get("GAP", 5)), "washout_hours": 0}
 budget = float(os.environ.get("BUDGET", 8))
-attack = order("attacks/", {"name": "scripted", "classifier": "demo", "norm": "linf", "budget": budget})["attack"]
-study = order("studies/", {"name": "Scripted", "attack": attack, "settings": size})["study"]
+attack = request_job("attacks/", {"name": "scripted", "classifier": "demo", "norm": "linf", "budget": budget})["attack"]
+study = request_job("studies/", {"name": "Scripted", "attack": attack} | size)["study"]
 for reader in ("ann", "ben"):
     print(call(f"studies/{study}/readers/", {"username": reader})["link"])
-order(f"studies/{study}/freeze/", {})
+request_job(f"studies/{study}/freeze/", {})
 call(f"studies/{study}/open/", {})
 input("Send the links. Press Enter when the readers have finished.\n")
 call(f"studies/{study}/close/", {})

@@ -12,9 +12,8 @@ from rest_framework.response import Response
 from jobs.api import REQUESTED, RequestedRows
 from model import requests
 from model.models import Classifier, CrossValidation, Dataset
+from model.requests import CrossValidationRequest, PanNukeRequest, PatchesRequest, TrainRequest
 from model.selectors import accuracy_and_auc, cross_validations
-
-SEED = {"min_value": 0, "max_value": 2**32 - 1, "default": 0}
 
 
 class DatasetSerializer(serializers.ModelSerializer):
@@ -53,42 +52,6 @@ class CrossValidationSerializer(serializers.ModelSerializer):
         return accuracy_and_auc(row)
 
 
-class FolderOrder(serializers.Serializer):
-    """Patches of a folder with labels.csv: an uploaded zip file, or a folder on the server."""
-
-    name = serializers.CharField(max_length=100)
-    size = serializers.IntegerField(min_value=32, max_value=4096, default=224)
-    upload = serializers.FileField(required=False)
-    folder = serializers.CharField(max_length=500, default="", allow_blank=True)
-
-
-class PanNukeOrder(serializers.Serializer):
-    """One tissue of PanNuke's folders on the server."""
-
-    name = serializers.CharField(max_length=100)
-    folds = serializers.ListField(child=serializers.CharField(max_length=500), min_length=1, max_length=20)
-    tissue = serializers.CharField(max_length=50, default="Breast")
-    size = serializers.IntegerField(min_value=32, max_value=256, default=224)
-
-
-class TrainOrder(serializers.Serializer):
-    name = serializers.CharField(max_length=100)
-    dataset = serializers.SlugRelatedField(slug_field="name", queryset=Dataset.objects.all())
-    preset_name = serializers.ChoiceField(choices=["quick", "paper"], default="quick")
-    init = serializers.ChoiceField(choices=["auto", "imagenet", "random"], default="auto")
-    seed = serializers.IntegerField(**SEED)
-
-
-class CrossValidationOrder(serializers.Serializer):
-    dataset = serializers.SlugRelatedField(slug_field="name", queryset=Dataset.objects.all())
-    preset_name = serializers.ChoiceField(choices=["quick", "paper"], default="quick")
-    init = serializers.ChoiceField(choices=["auto", "imagenet", "random"], default="auto")
-    runs = serializers.IntegerField(min_value=1, max_value=100, default=5)
-    folds = serializers.IntegerField(min_value=2, max_value=20, default=3)
-    seed = serializers.IntegerField(**SEED)
-    parts = serializers.IntegerField(min_value=1, max_value=64, default=1)
-
-
 class Datasets(RequestedRows):
     """Labelled patches. Importing is a job."""
 
@@ -97,16 +60,16 @@ class Datasets(RequestedRows):
     filterset_fields = ["name", "kind"]
     parser_classes = [JSONParser, MultiPartParser, FormParser]
 
-    @extend_schema(request=FolderOrder, responses=REQUESTED)
+    @extend_schema(request=PatchesRequest, responses=REQUESTED)
     def create(self, request: Request) -> Response:
         """Import a folder with labels.csv: uploaded as a zip file, or on the server."""
-        return self.requested(requests.import_folder(by=request.user, **self.validated(FolderOrder)))
+        return self.requested(requests.import_folder(by=request.user, **self.validated(PatchesRequest)))
 
-    @extend_schema(request=PanNukeOrder, responses=REQUESTED)
+    @extend_schema(request=PanNukeRequest, responses=REQUESTED)
     @action(detail=False, methods=["post"])
     def pannuke(self, request: Request) -> Response:
         """Import one tissue of PanNuke's folders on the server."""
-        return self.requested(requests.import_pannuke(by=request.user, **self.validated(PanNukeOrder)))
+        return self.requested(requests.import_pannuke(by=request.user, **self.validated(PanNukeRequest)))
 
 
 class Classifiers(RequestedRows):
@@ -118,10 +81,10 @@ class Classifiers(RequestedRows):
     serializer_class = ClassifierSerializer
     filterset_fields = ["name", "dataset__name"]
 
-    @extend_schema(request=TrainOrder, responses=REQUESTED)
+    @extend_schema(request=TrainRequest, responses=REQUESTED)
     def create(self, request: Request) -> Response:
         """Train a classifier."""
-        return self.requested(requests.train(by=request.user, **self.validated(TrainOrder)))
+        return self.requested(requests.train(by=request.user, **self.validated(TrainRequest)))
 
 
 class CrossValidations(RequestedRows):
@@ -131,7 +94,7 @@ class CrossValidations(RequestedRows):
     serializer_class = CrossValidationSerializer
     filterset_fields = ["dataset__name"]
 
-    @extend_schema(request=CrossValidationOrder, responses=REQUESTED)
+    @extend_schema(request=CrossValidationRequest, responses=REQUESTED)
     def create(self, request: Request) -> Response:
         """Cross-validate a data set; with ``parts``, on so many workers."""
-        return self.requested(requests.cross_validate(by=request.user, **self.validated(CrossValidationOrder)))
+        return self.requested(requests.cross_validate(by=request.user, **self.validated(CrossValidationRequest)))

@@ -1,19 +1,22 @@
-"""The office's front page, and the data sets: import, counts, thumbnails."""
-
-from typing import Any
+"""Data sets and classifiers: importing, training, counts, thumbnails."""
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from core import published
 from core.access import researcher_page
-from core.errors import InvalidInput
-from core.pages import form_methods, image_response, in_words, show_error
+from core.pages import form_methods, image_response, in_words
 from jobs.requests import request_page
 from model import requests, selectors
-from model.forms import CrossValidateForm, FolderForm, PanNukeForm, TrainForm
 from model.models import Classifier, Dataset, Patch
+from model.requests import CrossValidationRequest, PanNukeRequest, PatchesRequest, TrainRequest
+
+IMPORTS = {
+    "folder": (PatchesRequest, requests.import_folder),
+    "pannuke": (PanNukeRequest, requests.import_pannuke),
+}
+"""By the last part of the address: what is asked for, and what asks for it."""
 
 
 @require_safe
@@ -26,21 +29,10 @@ def datasets(request: HttpRequest) -> HttpResponse:
 @researcher_page
 def new_dataset(request: HttpRequest, source: str) -> HttpResponse:
     """A zip file or folder with ``labels.csv``, or PanNuke's folders on the server."""
-    form_class = {"folder": FolderForm, "pannuke": PanNukeForm}.get(source)
-    if form_class is None:
+    if source not in IMPORTS:
         raise Http404
-    form = form_class(request.POST or None, request.FILES or None)
-    if request.method == "POST" and form.is_valid():
-        order = requests.import_folder if source == "folder" else requests.import_pannuke
-        try:
-            job = order(by=request.user, **form.cleaned_data)
-        except InvalidInput as error:
-            show_error(form, error)
-        else:
-            return redirect("jobs:job", pk=job.pk)
-    return render(
-        request, "model/dataset_new.html", {"form": form, "source": source}, status=400 if form.errors else 200
-    )
+    declared, ask = IMPORTS[source]
+    return request_page(request, declared, ask, template="model/dataset_new.html", source=source)
 
 
 @require_safe
@@ -80,13 +72,10 @@ def classifiers(request: HttpRequest) -> HttpResponse:
 @form_methods
 @researcher_page
 def new_classifier(request: HttpRequest) -> HttpResponse:
-    def order(*, preset: str, **given: Any):
-        return requests.train(preset_name=preset, **given)
-
     return request_page(
         request,
-        TrainForm,
-        order,
+        TrainRequest,
+        requests.train,
         title="Train a classifier",
         back="model:classifiers",
         lead="Patches of one slide or patient are kept together: in training, or in the test.",
@@ -97,13 +86,10 @@ def new_classifier(request: HttpRequest) -> HttpResponse:
 @form_methods
 @researcher_page
 def new_cross_validation(request: HttpRequest) -> HttpResponse:
-    def order(*, preset: str, **given: Any):
-        return requests.cross_validate(preset_name=preset, **given)
-
     return request_page(
         request,
-        CrossValidateForm,
-        order,
+        CrossValidationRequest,
+        requests.cross_validate,
         title="Cross-validate",
         back="model:classifiers",
         lead="Table 1a: mean and standard deviation over runs and folds. Each finished fold is kept.",

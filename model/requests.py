@@ -1,55 +1,206 @@
-"""Asking for imports, training and cross-validation."""
+"""Requests for imports, training and cross-validation: their settings, and the jobs that they become."""
 
 from typing import Any
 
+from rest_framework import serializers
+
 from core import uploads
-from core.errors import InvalidInput
+from core.requests import MORE, Named, Number, Request, as_json, device_field, seed_field
 from jobs.models import Job
-from jobs.requests import free_name
+from jobs.requests import free_name, import_source
 from jobs.services import submit
 from model.models import Classifier, Dataset
+from model.selectors import name_of_classifier
+
+PRESETS = {"paper": "the paper's: ResNet-18, AdaDelta, 25 epochs", "quick": "minutes on a CPU"}
+STARTS = {
+    "auto": "ImageNet weights, or at random where they cannot be had",
+    "imagenet": "ImageNet weights, or not at all",
+    "random": "at random",
+}
+ZIP = ".zip,application/zip"
+
+
+def name_field(**kwargs: Any) -> serializers.CharField:
+    """The name of what is made."""
+    return serializers.CharField(max_length=100, **kwargs)
+
+
+def dataset_field() -> Named:
+    return Named(word="data set", queryset=Dataset.objects.all(), label="Data set", help_text="The patches' name.")
+
+
+def folder_fields(marker: str) -> tuple[serializers.FileField, serializers.CharField]:
+    """An uploaded zip file, or a folder on the server, in which a file ``marker`` names the images."""
+    upload = serializers.FileField(
+        required=False, label="Zip file", help_text=f"A zipped folder of images with {marker}.", style={"accept": ZIP}
+    )
+    folder = serializers.CharField(
+        max_length=500,
+        default="",
+        allow_blank=True,
+        label="Or a folder on the server",
+        help_text=f"The path of a folder of images with {marker}, for what is too large to upload.",
+    )
+    return upload, folder
+
+
+class PatchesRequest(Request):
+    """Patches of a folder with labels.csv: an uploaded zip file, or a folder on the server."""
+
+    not_in_command = ("upload",)
+    positional = ("folder",)
+
+    name = name_field(help_text="Of the new data set.")
+    upload, folder = folder_fields("labels.csv (file,tumour and optionally slide or group)")
+    size = serializers.IntegerField(
+        min_value=32, max_value=4096, default=224, help_text="Edge of the central square that is cut out, in pixels."
+    )
+
+
+class PanNukeRequest(Request):
+    """One tissue of PanNuke's folders on the server."""
+
+    positional = ("folds",)
+
+    name = name_field(help_text="Of the new data set.")
+    folds = serializers.ListField(
+        child=serializers.CharField(max_length=500),
+        min_length=1,
+        max_length=20,
+        label="Folders of the folds",
+        help_text="Paths on the server, one per line: folders with images.npy, types.npy and masks.npy, or one folder "
+        "that holds several of these.",
+    )
+    tissue = serializers.CharField(max_length=50, default="Breast", help_text="As in types.npy; 'all' for every one.")
+    size = serializers.IntegerField(
+        min_value=32, max_value=256, default=224, help_text="Edge of the centre crop: 224 is the paper's, 256 is whole."
+    )
+
+
+class TrainingSettings(Request):
+    """What a training and a cross-validation share."""
+
+    command_only = ("weights", "device")
+    positional = ("dataset",)
+
+    dataset = dataset_field()
+    preset = serializers.ChoiceField(
+        choices=list(PRESETS.items()), default="paper", help_text="Settings of the training"
+    )
+    init = serializers.ChoiceField(
+        choices=list(STARTS.items()), default="auto", label="Start from", help_text="First weights"
+    )
+    seed = seed_field()
+    arch = serializers.RegexField(
+        r"^\w+$",
+        max_length=50,
+        default="resnet18",
+        label="Architecture",
+        help_text="A classifier of torchvision.",
+        style={"section": MORE},
+    )
+    epochs = serializers.IntegerField(
+        min_value=1,
+        max_value=10_000,
+        allow_null=True,
+        default=None,
+        help_text="Instead of the preset's.",
+        style={"section": MORE},
+    )
+    batch_size = serializers.IntegerField(
+        min_value=2,
+        max_value=65_536,
+        allow_null=True,
+        default=None,
+        help_text="Instead of the preset's.",
+        style={"section": MORE},
+    )
+    learning_rate = Number(
+        min_value=1e-9,
+        max_value=999,
+        allow_null=True,
+        default=None,
+        help_text="Instead of the preset's.",
+        style={"section": MORE},
+    )
+    compile = serializers.BooleanField(
+        default=False,
+        label="Compile the network",
+        help_text="With torch.compile; pays off in long runs on a GPU.",
+        style={"section": MORE},
+    )
+    weights = serializers.CharField(
+        max_length=500, allow_null=True, default=None, help_text="Start from a local file with a state dict instead."
+    )
+    device = device_field()
+
+
+class TrainRequest(TrainingSettings):
+    """A classifier on a data set, with patches kept apart for the test."""
+
+    name = name_field(default="", allow_blank=True, help_text="Of the classifier; made of its settings if left out.")
+    test_share = Number(
+        min_value=0.01,
+        max_value=0.99,
+        default=0.3,
+        help_text="Share of the patches that is kept apart for the test.",
+        style={"section": MORE},
+    )
+    trajectory = serializers.BooleanField(
+        default=False,
+        label="Keep the weights' path",
+        help_text="For the loss landscape; takes three times the size of the weights.",
+        style={"section": MORE},
+    )
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        fields = super().get_fields()
+        return {"name": fields["name"]} | fields  # first on the page
+
+
+class CrossValidationRequest(TrainingSettings):
+    """Table 1a of a data set."""
+
+    not_in_command = ("parts",)
+
+    runs = serializers.IntegerField(min_value=1, max_value=100, default=5, help_text="The paper's Table 1a has 5.")
+    folds = serializers.IntegerField(min_value=2, max_value=20, default=3, help_text="The paper's Table 1a has 3.")
+    parts = serializers.IntegerField(
+        min_value=1, max_value=64, default=1, label="Workers", help_text="Share the folds among so many workers."
+    )
 
 
 def import_folder(*, name: str, size: int, by: Any, upload: Any = None, folder: str = "") -> Job:
-    """Patches of a folder with ``labels.csv``: an uploaded zip file, or a folder on the server.
+    """Patches of a folder with ``labels.csv``.
 
     Raises:
         InvalidInput: naming the field.
     """
     name = free_name("import_patches", Dataset, name, "data set")
-    if bool(upload) == bool(folder):
-        raise InvalidInput(
-            "choose a zip file, or give the path of a folder on the server; one of the two.", field="upload"
-        )
-    arguments: dict[str, Any] = {"name": name, "size": size}
-    if upload:
-        arguments |= {"upload": uploads.keep(upload), "called": upload.name[:200]}
-    else:
-        uploads.allowed_path(folder, field="folder")
-        arguments |= {"folder": folder}
+    arguments = {"name": name, "size": size} | import_source(upload=upload, folder=folder)
     return submit(kind="import_patches", arguments=arguments, requested_by=by, title=f"Import patches: {name}")
 
 
-def import_pannuke(*, name: str, folds: list[str], tissue: str, size: int, by: Any) -> Job:
+def import_pannuke(*, name: str, folds: list[str], by: Any, **settings: Any) -> Job:
     """One tissue of PanNuke's folders on the server."""
     name = free_name("import_pannuke", Dataset, name, "data set")
-    if not folds:
-        raise InvalidInput("give the path of at least one fold.", field="folds")
     for fold in folds:
         uploads.allowed_path(fold, field="folds")
-    arguments = {"name": name, "folds": folds, "tissue": tissue, "size": size}
+    arguments = as_json(PanNukeRequest, {"name": name, "folds": folds} | settings)
     return submit(kind="import_pannuke", arguments=arguments, requested_by=by, title=f"Import PanNuke: {name}")
 
 
 def train(*, name: str, dataset: Dataset, by: Any, **settings: Any) -> Job:
-    """A classifier on a data set; ``settings`` are those of ``model.training_services.train_classifier``."""
+    """A classifier on a data set; ``settings`` are those of ``TrainRequest``."""
+    name = name or name_of_classifier(dataset, settings["arch"], settings["preset"], settings["seed"])
     name = free_name("train", Classifier, name, "classifier")
-    arguments = {"name": name, "dataset": dataset.name} | settings
+    arguments = as_json(TrainRequest, {"name": name, "dataset": dataset} | settings)
     return submit(kind="train", arguments=arguments, requested_by=by, title=f"Train {name} on {dataset.name}")
 
 
-def cross_validate(*, dataset: Dataset, by: Any, **settings: Any) -> Job:
-    """Table 1a of a data set."""
-    arguments = {"dataset": dataset.name} | settings
-    title = f"Cross-validate {dataset.name} ({settings.get('runs')} x {settings.get('folds')})"
-    return submit(kind="cross_validate", arguments=arguments, requested_by=by, title=title)
+def cross_validate(*, dataset: Dataset, by: Any, parts: int, **settings: Any) -> Job:
+    """Table 1a of a data set; ``settings`` are those of ``CrossValidationRequest``."""
+    arguments = as_json(CrossValidationRequest, {"dataset": dataset} | settings)
+    title = f"Cross-validate {dataset.name} ({settings['runs']} x {settings['folds']})"
+    return submit(kind="cross_validate", arguments=arguments, requested_by=by, title=title, parts=parts)

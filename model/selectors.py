@@ -26,6 +26,11 @@ def dataset_named(name: str) -> Dataset:
         raise InvalidInput(f"No data set called {name!r}. There are: {names}.") from None
 
 
+def name_of_classifier(dataset: Dataset, arch: str, preset: str, seed: int) -> str:
+    """The name of a trained classifier that was given none."""
+    return f"{dataset.name}-{arch}-{preset}-{seed}"[:100]
+
+
 def patch_table(dataset: Dataset) -> pd.DataFrame:
     """One row per patch in the order of reading, indexed by patch id: name, tumour (bool), group, tumour_cells."""
     columns = ["id", "name", "tumour", "group", "tumour_cells"]

@@ -25,9 +25,10 @@ from model.learning import baseline, evaluation, landscape, splits
 from model.learning.crossval import FoldOutcome, Plan, derived_seed, run_fold
 from model.learning.network import Init, Initialisation, Network, build_network, load_weights, read_state, weights_bytes
 from model.learning.prediction import predict
-from model.learning.training import best_device, preset, train
+from model.learning.training import best_device, train
+from model.learning.training import preset as preset_settings
 from model.models import Classifier, CrossValidation, Dataset, FoldResult
-from model.selectors import NO_GROUPS, dataset_arrays, patch_table
+from model.selectors import NO_GROUPS, dataset_arrays, name_of_classifier, patch_table
 
 Say = Callable[[str], None]
 LARGEST_TRAJECTORY = 2_000_000_000
@@ -38,7 +39,7 @@ def train_classifier(
     *,
     dataset: Dataset,
     name: str = "",
-    preset_name: str = "paper",
+    preset: str = "paper",
     arch: str = "resnet18",
     init: Init = "auto",
     weights: str | Path | None = None,
@@ -59,10 +60,10 @@ def train_classifier(
 
     Raises InvalidInput, before anything is written, for settings that cannot be used and a name that is taken.
     """
-    name = name or f"{dataset.name}-{arch}-{preset_name}-{seed}"
+    name = name or name_of_classifier(dataset, arch, preset, seed)
     check_classifier_name(name)
     check_seed(seed)
-    settings = preset(preset_name, **changes)
+    settings = preset_settings(preset, **changes)
     table = patch_table(dataset)
     labels, groups = table["tumour"].to_numpy().astype(int), table["group"].to_numpy()
     kept, held_out = splits.split(labels, groups, test_share=test_share, seed=seed)
@@ -174,7 +175,7 @@ def cross_validate(
     dataset: Dataset,
     runs: int = 5,
     folds: int = 3,
-    preset_name: str = "paper",
+    preset: str = "paper",
     arch: str = "resnet18",
     init: Init = "auto",
     weights: str | Path | None = None,
@@ -196,7 +197,7 @@ def cross_validate(
     if part is not None and not 0 <= part[0] < part[1]:
         raise InvalidInput(f"{part[0]} of {part[1]} does not exist; parts count from 0 to n - 1.", field="part")
     plan = Plan(
-        settings=preset(preset_name, **changes),
+        settings=preset_settings(preset, **changes),
         runs=runs,
         folds=folds,
         seed=seed,

@@ -7,24 +7,24 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import mixins, status, viewsets
+from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.access import IsAdminOrReads
-from core.api import Conflict
+from core.api import Conflict, Rows
+from core.pages import actor
 from jobs.api import REQUESTED, RequestedRows
 from study import blinds as selectors
-from study import shapes
 from study.conduct.power import power_of
 from study.conduct.reminders import reminder
 from study.models import Assignment, ReadingSet, Study
-from study.protocol import audit_log, readers
+from study.protocol import audit_log, readers, requests
 from study.protocol import documents as protocols
 from study.protocol import life as services
-from study.protocol import requests as orders
 from study.protocol.readers import invite
+from study.protocol.requests import InviteRequest, PowerQuery, StudyRequest, UnblindRequest, WithdrawRequest
 from study.reading import answers as reading
 from study.results.analysis import analysis_of
 from study.results.exports.registry import Source, find
@@ -33,36 +33,83 @@ CODE = OpenApiParameter("code", str, OpenApiParameter.PATH, description="The rea
 ANY = OpenApiTypes.OBJECT
 
 
-def _actor(request: Request) -> str:
-    return request.user.get_full_name() or request.user.get_username()
+class StudySerializer(serializers.ModelSerializer):
+    """A study without any image's arm: what may be known while it is blinded."""
+
+    cases = serializers.IntegerField(source="cases.count", read_only=True)
+    arms = serializers.SerializerMethodField()
+    progress = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Study
+        fields = (
+            "slug", "name", "state", "task", "pair_display", "seed", "copies", "min_gap", "washout_hours", "questions",
+            "criterion", "margin", "alpha", "scale", "surroundings", "cases", "arms", "progress", "protocol_sha256",
+            "code_version", "created_at", "frozen_at", "opened_at", "closed_at", "unblinded_at", "unblinded_by",
+        )  # fmt: skip
+
+    def get_arms(self, study: Study) -> dict[str, int]:
+        return protocols.arm_counts(study)
+
+    def get_progress(self, study: Study) -> dict[str, int]:
+        planned, answered = selectors.progress_counts(study)
+        return {"planned": planned, "answered": answered}
+
+
+class ReaderSerializer(serializers.ModelSerializer):
+    """A reader in a study: pseudonym, and how far they are."""
+
+    username = serializers.CharField(source="reader.username", read_only=True)
+    sets = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Assignment
+        fields = ("code", "username", "simulated", "invited_at", "consented_at", "withdrawn_at", "sets")
+
+    def get_sets(self, assignment: Assignment) -> list[dict[str, Any]]:
+        rows = selectors.progress_by_reader(assignment.study)
+        return [
+            {"set": row["set"], "planned": row["planned"], "answered": row["answered"]}
+            for row in rows
+            if row["reader"] == assignment.code
+        ]
+
+
+class InvitedSerializer(serializers.Serializer):
+    code = serializers.CharField()
+    link = serializers.URLField(help_text="Shown this once; only its hash is kept.")
+    mailed = serializers.BooleanField()
+
+
+class MessageSerializer(serializers.Serializer):
+    text = serializers.CharField()
+    mailed = serializers.BooleanField()
 
 
 class Studies(RequestedRows):
     """Blinded studies. Researchers look; admins build, freeze, open, close and unblind."""
 
     queryset = Study.objects.defer("protocol", "source").order_by("pk")
-    serializer_class = shapes.StudySerializer
+    serializer_class = StudySerializer
     permission_classes = [IsAdminOrReads]
     lookup_field = "slug"
     lookup_value_regex = "[-a-zA-Z0-9_]{1,60}"
     filterset_fields = ["state", "task"]
 
-    @extend_schema(request=shapes.StudyOrder, responses=REQUESTED)
+    @extend_schema(request=StudyRequest, responses=REQUESTED)
     def create(self, request: Request) -> Response:
         """Build a draft."""
-        given = self.validated(shapes.StudyOrder)
-        given.setdefault("settings", shapes.StudySettings())
-        return self.requested(orders.study(by=request.user, **given))
+        return self.requested(requests.study(by=request.user, **self.validated(StudyRequest)))
 
     def _step(self, move: Any, **more: Any) -> Response:
-        study = move(study=self.get_object(), actor=_actor(self.request), **more)
+        study = move(study=self.get_object(), actor=actor(self.request), **more)
         return Response(self.get_serializer(study).data)
 
     @extend_schema(request=None, responses=REQUESTED)
     @action(detail=True, methods=["post"])
     def freeze(self, request: Request, slug: str) -> Response:
         """Fix the protocol and every reader's order, after every image was read and judged again."""
-        return self.requested(orders.freeze(study=self.get_object(), by=request.user, actor=_actor(request)))
+        return self.requested(requests.freeze(study=self.get_object(), by=request.user, actor=actor(request)))
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
@@ -76,11 +123,11 @@ class Studies(RequestedRows):
         """End the reading."""
         return self._step(services.close_study)
 
-    @extend_schema(request=shapes.UnblindOrder)
+    @extend_schema(request=UnblindRequest)
     @action(detail=True, methods=["post"])
     def unblind(self, request: Request, slug: str) -> Response:
         """Open the arms and results. One-way and logged."""
-        if self.validated(shapes.UnblindOrder)["confirm"] != slug:
+        if self.validated(UnblindRequest)["confirm"] != slug:
             raise Conflict(f"Nothing was unblinded: confirm must be '{slug}'.")
         return self._step(services.unblind_study)
 
@@ -103,7 +150,7 @@ class Studies(RequestedRows):
         if not study.protocol_sha256:
             raise Conflict("The study is not frozen.")
         if not selectors.arms_open(study):
-            audit_log.record(study=study, actor=_actor(request), action="protocol_taken_out")
+            audit_log.record(study=study, actor=actor(request), action="protocol_taken_out")
         return Response({"protocol_sha256": study.protocol_sha256, "protocol": study.protocol})
 
     def _whole(self, slug: str) -> Study:
@@ -129,20 +176,20 @@ class Studies(RequestedRows):
         headers = {"Content-Disposition": f'attachment; filename="{study.slug}-{filename}"'}
         return StreamingHttpResponse(found.write(Source(study)), content_type=found.content_type, headers=headers)
 
-    @extend_schema(parameters=[shapes.PowerQuery], responses=ANY, filters=False)
+    @extend_schema(parameters=[PowerQuery], responses=ANY, filters=False)
     @action(detail=False, methods=["get"], pagination_class=None, url_path="power", url_name="power")
     def power(self, request: Request) -> Response:
         """What a study of this size could show; see /plan/ for more."""
-        asked = shapes.PowerQuery(data=request.query_params)
+        asked = PowerQuery(data=request.query_params)
         asked.is_valid(raise_exception=True)
         return Response(power_of(asked.validated_data))
 
 
-class Readers(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class Readers(Rows):
     """The readers of one study: invite, remind, withdraw, reopen a set."""
 
     queryset = Assignment.objects.select_related("reader", "study").order_by("code")
-    serializer_class = shapes.SeatSerializer
+    serializer_class = ReaderSerializer
     permission_classes = [IsAdminOrReads]
     lookup_field = "code"
     lookup_value_regex = "R[0-9]{2,9}"
@@ -154,61 +201,56 @@ class Readers(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Generic
         study = get_object_or_404(Study.objects.only("pk"), slug=self.kwargs["study_slug"])
         return super().get_queryset().filter(study=study)
 
-    def _taken(self, shape: type) -> dict[str, Any]:
-        given = shape(data=self.request.data)
-        given.is_valid(raise_exception=True)
-        return given.validated_data
-
-    @extend_schema(request=shapes.InviteOrder, responses={201: shapes.InvitedSerializer})
+    @extend_schema(request=InviteRequest, responses={201: InvitedSerializer})
     def create(self, request: Request, study_slug: str) -> Response:
         """Invite a reader by a single-use link, shown this once."""
         study = get_object_or_404(Study, slug=study_slug)
-        given = self._taken(shapes.InviteOrder)
-        invitation, secret = invite(study=study, actor=_actor(request), **given)
+        asked = self.validated(InviteRequest)
+        invitation, secret = invite(study=study, actor=actor(request), **asked)
         link = request.build_absolute_uri(reverse("reading:join", args=[secret]))
         mailed = readers.send(
             assignment=invitation.assignment,
             subject=f"Invitation: {study.name}",
-            text=readers.invitation_text(assignment=invitation.assignment, link=link, days=given["days"]),
-            actor=_actor(request),
+            text=readers.invitation_text(assignment=invitation.assignment, link=link, days=asked["days"]),
+            actor=actor(request),
             action="invitation_written",
         )
         answer = {"code": invitation.assignment.code, "link": link, "mailed": mailed}
         return Response(answer, status=status.HTTP_201_CREATED)
 
-    @extend_schema(request=None, responses=shapes.MessageSerializer)
+    @extend_schema(request=None, responses=MessageSerializer)
     @action(detail=True, methods=["post"])
     def remind(self, request: Request, study_slug: str, code: str) -> Response:
         """Mail a reminder where a mail server is set; its text is returned either way."""
-        seat = self.get_object()
-        text = reminder(assignment=seat, address=request.build_absolute_uri("/"))
+        assignment = self.get_object()
+        text = reminder(assignment=assignment, address=request.build_absolute_uri("/"))
         mailed = readers.send(
-            assignment=seat,
-            subject=f"Reminder: {seat.study.name}",
+            assignment=assignment,
+            subject=f"Reminder: {assignment.study.name}",
             text=text,
-            actor=_actor(request),
+            actor=actor(request),
             action="reminded",
         )
         return Response({"text": text, "mailed": mailed})
 
-    @extend_schema(request=shapes.WithdrawOrder, responses=shapes.SeatSerializer)
+    @extend_schema(request=WithdrawRequest, responses=ReaderSerializer)
     @action(detail=True, methods=["post"])
     def withdraw(self, request: Request, study_slug: str, code: str) -> Response:
         """The reader reads no more; their data are kept and marked."""
-        given = self._taken(shapes.WithdrawOrder)
-        seat = readers.withdraw(assignment=self.get_object(), actor=_actor(request), **given)
-        return Response(self.get_serializer(seat).data)
+        asked = self.validated(WithdrawRequest)
+        assignment = readers.withdraw(assignment=self.get_object(), actor=actor(request), **asked)
+        return Response(self.get_serializer(assignment).data)
 
     @extend_schema(
         request=None,
-        responses=shapes.SeatSerializer,
+        responses=ReaderSerializer,
         parameters=[OpenApiParameter("number", int, OpenApiParameter.PATH)],
     )
     @action(detail=True, methods=["post"], url_path=r"sets/(?P<number>[0-9]{1,2})/reopen")
     def reopen(self, request: Request, study_slug: str, code: str, number: str) -> Response:
         """Let the reader change the last answer of a finished set."""
-        seat = self.get_object()
+        assignment = self.get_object()
         reading.reopen_set(
-            reading_set=get_object_or_404(ReadingSet, assignment=seat, number=int(number)), actor=_actor(request)
+            reading_set=get_object_or_404(ReadingSet, assignment=assignment, number=int(number)), actor=actor(request)
         )
-        return Response(self.get_serializer(seat).data)
+        return Response(self.get_serializer(assignment).data)

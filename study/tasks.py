@@ -2,14 +2,11 @@
 
 from typing import Any
 
-from attacks.models import PairSet
-from core.errors import InvalidInput
-from core.models import User
+from core.requests import check
 from jobs.registry import Link, job
 from jobs.selectors import made_before
 from study import blinds as selectors
 from study.models import Study
-from study.protocol.settings import StudySettings
 
 
 def _study(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
@@ -23,44 +20,18 @@ def _protocol(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
 
 
 @job("build_study", title="Build a study", unit="cases", links=_study)
-def build_study(
-    context,
-    *,
-    name: str,
-    seed: int,
-    settings: dict[str, Any],
-    attack: str = "",
-    further_attacks: list[str] | tuple[str, ...] = (),
-    pairs: str = "",
-    variants: list[str] | tuple[str, ...] = (),
-    readers: list[str] | tuple[str, ...] = (),
-) -> dict[str, Any]:
-    """A draft: an admin looks at it, and freezes it."""
-    from attacks.selectors import attack_named
-    from study.protocol import building
+def build_study(context, **settings: Any) -> dict[str, Any]:
+    """A draft, for an admin to look at and freeze. ``settings`` are those of ``StudyRequest``, rows by their names."""
+    from study.protocol.building import build_study as build
+    from study.protocol.requests import StudyRequest, for_builder
 
-    study = made_before(Study, name, context.job)
-    if study is None:
-        people = {user.username: user for user in User.objects.filter(username__in=readers)}
-        if missing := [reader for reader in readers if reader not in people]:
-            raise InvalidInput(f"there is no user '{missing[0]}'.", field="readers")
-        pair_set = PairSet.objects.filter(name=pairs).first() if pairs else None
-        if pairs and pair_set is None:
-            raise InvalidInput(f"there are no pairs '{pairs}' any more.", field="pairs")
-        study = building.build_study(
-            name=name,
-            attack=attack_named(attack) if attack else None,
-            further_attacks=[attack_named(one) for one in further_attacks],
-            pairs=pair_set,
-            variants=variants,
-            seed=seed,
-            settings=StudySettings(**settings | {"questions": tuple(settings.get("questions", ()))}),
-            readers=[people[reader] for reader in readers],
-            actor=context.job.requester,
-            created_by=context.job.requested_by,
-            freeze=False,
-            progress=context.progress,
-        )
+    study = made_before(Study, settings["name"], context.job) or build(
+        actor=context.job.requester,
+        created_by=context.job.requested_by,
+        freeze=False,
+        progress=context.progress,
+        **for_builder(check(StudyRequest, settings)),
+    )
     return {"study": study.slug, "cases": study.cases.count(), "pool": study.source["pool"]}
 
 

@@ -4,35 +4,46 @@ from functools import lru_cache
 from typing import Any
 
 from core.errors import InvalidInput
+from core.requests import check, fields_of
 from study.design.planning import Assumptions
 from study.design.power import margin_power, mcnemar_power
+from study.protocol.requests import PowerQuery
 
 STUDIES = 300
 LARGEST = 20_000
 """Readers x patches x sets up to which a simulation answers while somebody waits."""
 
 
-def power_of(chosen: dict[str, Any]) -> dict[str, Any]:
-    """``assumptions``, ``one_reading`` and, where it can be simulated at once, ``crossed``; or ``error``.
+NAMES = {"patches": "positives", "readers": "planned_readers", "sets": "copies"}
+"""What the builder calls the assumptions."""
 
-    ``chosen`` holds the builder's fields as text: positives, copies, margin, alpha, planned_readers.
+
+def power_of(query: dict[str, Any]) -> dict[str, Any]:
+    """``assumptions``, ``one_reading`` and, where it can be simulated at once, ``crossed``.
+
+    ``query`` holds validated settings of ``PowerQuery``.
+
+    Raises:
+        InvalidInput: a study of this size cannot be planned; names the setting.
     """
     try:
-        return _power(*_numbers(chosen))
+        return _power(
+            query["positives"], query["planned_readers"], query["copies"], query["margin"] or 0.10, query["alpha"]
+        )
     except InvalidInput as error:
-        return {"error": str(error)}
-    except (KeyError, TypeError, ValueError):
+        raise InvalidInput(error.message, field=NAMES.get(error.field, error.field)) from error
+
+
+def power_shown(chosen: dict[str, Any]) -> dict[str, Any]:
+    """``power_of`` what the builder shows, as text or values; or ``error``, in words for the page."""
+    fields = fields_of(PowerQuery)
+    if any(chosen.get(name) in (None, "") for name in fields if not fields[name].allow_null):
         return {"error": "Fill in cases, sets, margin and level to see the power."}
-
-
-def _numbers(chosen: dict[str, Any]) -> tuple[int, int, int, float, float]:
-    return (
-        int(chosen["positives"]),
-        int(chosen.get("planned_readers") or 1),
-        int(chosen["copies"]),
-        float(chosen["margin"] or 0.10),
-        float(chosen["alpha"]),
-    )
+    sent = {name: None if chosen.get(name) == "" else chosen.get(name) for name in fields}
+    try:
+        return power_of(check(PowerQuery, sent))
+    except InvalidInput as error:
+        return {"error": f"{fields[error.field].label}: {error.message}" if error.field in fields else error.message}
 
 
 @lru_cache(maxsize=256)

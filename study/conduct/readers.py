@@ -4,28 +4,28 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 
 from core.access import admin_page
 from core.errors import InvalidInput
-from core.pages import show_error
-from study.conduct.forms import InviteForm, WithdrawForm
+from core.pages import actor, form_methods, show_error
+from core.requests import form_class
 from study.conduct.reminders import reminder
-from study.conduct.studies import actor
 from study.models import Assignment, ReadingSet, Study
 from study.protocol import readers
 from study.protocol.readers import invite
+from study.protocol.requests import InviteRequest, WithdrawRequest
 from study.reading import answers as reading
 from study.reading import progress as reading_selectors
 
 
-def _seats(study: Study) -> list[dict]:
+def _rows(study: Study) -> list[dict]:
     """Every reader with where they stand: counts and times, no arm."""
-    seats = []
+    rows = []
     for assignment in study.assignments.select_related("reader", "study").order_by("code"):
         progress = reading_selectors.progress_of(assignment, ahead=0)
         sets = reading_selectors.describe_sets(reading_selectors.sets_of(assignment))
-        seats.append(
+        rows.append(
             {
                 "assignment": assignment,
                 "progress": progress,
@@ -35,25 +35,26 @@ def _seats(study: Study) -> list[dict]:
                 "to_remind": progress.stage.value not in ("withdrawn", "not_open", "closed", "finished"),
             }
         )
-    return seats
+    return rows
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@form_methods
 @admin_page
 def study_readers(request: HttpRequest, slug: str) -> HttpResponse:
     """The list, and the form by which one more is invited."""
     study = get_object_or_404(Study.objects.defer("protocol"), slug=slug)
-    form = InviteForm(request.POST or None)
+    form = form_class(InviteRequest)(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        given = form.cleaned_data
+        asked = form.cleaned_data
         try:
-            invitation, secret = invite(study=study, actor=actor(request), **given)
+            invitation, secret = invite(study=study, actor=actor(request), **asked)
         except InvalidInput as error:
             show_error(form, error)
         else:
-            return _invited(request, invitation.assignment, secret, given["days"])
+            return _invited(request, invitation.assignment, secret, asked["days"])
     ended = study.state in (Study.State.CLOSED, Study.State.UNBLINDED)
-    context = {"study": study, "form": form, "seats": _seats(study), "ended": ended}
+    withdraw_form = form_class(WithdrawRequest)(auto_id=False)
+    context = {"study": study, "form": form, "rows": _rows(study), "ended": ended, "withdraw_form": withdraw_form}
     return render(request, "study/readers.html", context, status=400 if form.errors else 200)
 
 
@@ -72,14 +73,14 @@ def _invited(request: HttpRequest, assignment: Assignment, secret: str, days: in
     return render(request, "study/invited.html", context)
 
 
-def _seat(slug: str, code: str) -> Assignment:
+def _assignment(slug: str, code: str) -> Assignment:
     return get_object_or_404(Assignment.objects.select_related("study", "reader"), study__slug=slug, code=code)
 
 
 @require_POST
 @admin_page
 def remind(request: HttpRequest, slug: str, code: str) -> HttpResponse:
-    assignment = _seat(slug, code)
+    assignment = _assignment(slug, code)
     try:
         text = reminder(assignment=assignment, address=request.build_absolute_uri("/"))
     except InvalidInput as error:
@@ -99,10 +100,9 @@ def remind(request: HttpRequest, slug: str, code: str) -> HttpResponse:
 @require_POST
 @admin_page
 def withdraw(request: HttpRequest, slug: str, code: str) -> HttpResponse:
-    form = WithdrawForm(request.POST)
-    reason = form.cleaned_data["reason"] if form.is_valid() else ""
+    assignment = _assignment(slug, code)
     try:
-        readers.withdraw(assignment=_seat(slug, code), reason=reason, actor=actor(request))
+        readers.withdraw(assignment=assignment, reason=request.POST.get("reason", ""), actor=actor(request))
         messages.success(request, f"{code} was withdrawn; what they answered is kept and marked.")
     except InvalidInput as error:
         messages.error(request, str(error))
@@ -112,7 +112,7 @@ def withdraw(request: HttpRequest, slug: str, code: str) -> HttpResponse:
 @require_POST
 @admin_page
 def reopen(request: HttpRequest, slug: str, code: str, number: int) -> HttpResponse:
-    reading_set = get_object_or_404(ReadingSet, assignment=_seat(slug, code), number=number)
+    reading_set = get_object_or_404(ReadingSet, assignment=_assignment(slug, code), number=number)
     try:
         reading.reopen_set(reading_set=reading_set, actor=actor(request))
         messages.success(request, f"Set {number} of {code} is open again.")

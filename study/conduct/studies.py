@@ -1,4 +1,4 @@
-"""Studies in the office: building, looking, freezing, opening, closing, unblinding, cloning, the protocol."""
+"""Studies, for who runs them: building, looking, freezing, opening, closing, unblinding, cloning, the protocol."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,30 +6,26 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
+from attacks.models import Attack, PairSet
 from core.access import admin_page, is_admin, researcher_page
 from core.errors import InvalidInput
-from core.pages import show_error
+from core.pages import actor, form_methods, show_error
+from core.requests import fields_of, form_class
 from study import blinds as selectors
-from study.conduct.forms import StudyForm, UnblindForm, cloned
-from study.conduct.power import power_of
+from study.conduct.power import power_shown
 from study.models import Study
-from study.protocol import audit_log
+from study.protocol import audit_log, requests
 from study.protocol import documents as protocols
 from study.protocol import life as services
-from study.protocol import requests as orders
+from study.protocol.requests import PowerQuery, StudyRequest, UnblindRequest
+from study.protocol.settings import SettingsRequest
 
-form_methods = require_http_methods(["GET", "HEAD", "POST"])
 STEPS: dict[str, Callable[..., Study]] = {
     "open": services.open_study,
     "close": services.close_study,
 }
-
-
-def actor(request: HttpRequest) -> str:
-    """The name under which something is logged."""
-    return request.user.get_full_name() or request.user.get_username()
 
 
 @require_safe
@@ -43,37 +39,49 @@ def studies(request: HttpRequest) -> HttpResponse:
 @admin_page
 def new_study(request: HttpRequest) -> HttpResponse:
     """The builder. ``?clone=`` fills it in like another study, ``?attack=`` with an attack."""
+    builder = form_class(StudyRequest, planned_readers=fields_of(PowerQuery)["planned_readers"])
     if request.method == "POST":
-        form = StudyForm(request.POST)
+        form = builder(request.POST)
         if form.is_valid():
-            names = ("name", "attack", "further_attacks", "pairs", "seed", "readers")
             try:
-                job = orders.study(
-                    by=request.user, settings=form.settings(), **{name: form.cleaned_data[name] for name in names}
-                )
+                return redirect("jobs:job", pk=requests.study(by=request.user, **form.cleaned_data).pk)
             except InvalidInput as error:
                 show_error(form, error)
-            else:
-                return redirect("jobs:job", pk=job.pk)
     else:
-        initial = {key: request.GET[key] for key in ("attack", "pairs") if key in request.GET}
-        if slug := request.GET.get("clone"):
-            initial = cloned(get_object_or_404(Study.objects.defer("protocol"), slug=slug))
-        form = StudyForm(initial=initial)
-    context = {"form": form, "power": power_of(_chosen(form))}
+        form = builder(initial=_initial(request))
+    power = power_shown({name: form[name].value() for name in fields_of(PowerQuery)})
+    context = {"form": form, "power": power}
     return render(request, "study/study_new.html", context, status=400 if form.errors else 200)
 
 
-def _chosen(form: StudyForm) -> dict[str, Any]:
-    """What the form shows now, as text: for the power beside it."""
-    return {name: form[name].value() for name in ("positives", "copies", "margin", "alpha", "planned_readers")}
+def _initial(request: HttpRequest) -> dict[str, Any]:
+    if slug := request.GET.get("clone"):
+        return cloned(get_object_or_404(Study.objects.defer("protocol"), slug=slug))
+    return {key: request.GET[key] for key in ("attack", "pairs") if key in request.GET}
+
+
+def cloned(study: Study) -> dict[str, Any]:
+    """The builder's initial values for a study like this one."""
+    source = study.source or {}
+    chosen = source.get("settings") or {}
+    attack, further = source.get("attack") or {}, source.get("further_attacks", [])
+    values = {name: chosen[name] for name in fields_of(SettingsRequest) if name in chosen}
+    values |= {"name": f"{study.name} copy"[:200], "seed": study.seed + 1}
+    if attack.get("kind") == "pairs":
+        pairs = PairSet.objects.filter(name=attack["name"]).first()
+        return values | {"pairs": pairs and pairs.pk, "variants": "\n".join(attack["summary"].get("variants", []))}
+    keys = dict(Attack.objects.values_list("name", "pk"))
+    return values | {
+        "attack": keys.get(attack.get("name")),
+        "further_attacks": [keys[row["name"]] for row in further if row["name"] in keys],
+    }
 
 
 @require_safe
 @admin_page
 def power(request: HttpRequest) -> JsonResponse:
     """The power of what is chosen in the builder, while it is being chosen."""
-    return JsonResponse(power_of(request.GET.dict()))
+    return JsonResponse(power_shown(request.GET.dict()))
 
 
 @require_safe
@@ -90,7 +98,7 @@ def study(request: HttpRequest, slug: str) -> HttpResponse:
         "readers": selectors.assignments_of(found).count(),
         "results_open": selectors.arms_open(found),
         "events": found.events.order_by("-pk")[:20],
-        "unblind_form": UnblindForm(),
+        "unblind_form": form_class(UnblindRequest)(),
     }
     return render(request, "study/study.html", context)
 
@@ -115,7 +123,7 @@ def step(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 def freeze(request: HttpRequest, slug: str) -> HttpResponse:
     """Ask a worker to check every image and fix the protocol."""
     try:
-        job = orders.freeze(study=get_object_or_404(Study, slug=slug), by=request.user, actor=actor(request))
+        job = requests.freeze(study=get_object_or_404(Study, slug=slug), by=request.user, actor=actor(request))
     except InvalidInput as error:
         messages.error(request, str(error))
         return redirect("study:study", slug=slug)

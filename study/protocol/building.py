@@ -2,29 +2,28 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.utils.text import slugify
 
 from attacks.models import Attack, PairSet
-from core.errors import InvalidInput, Progress, no_progress
+from core.errors import Progress, no_progress
 from core.images import encode_png, sha256_of
 from core.models import User
 from core.version import code_version
 from study.design.sampling import draw_cases
 from study.models import Case, GuideImage, Stimulus, Study, new_token
 from study.protocol import audit_log
-from study.protocol.case_sources import AttackSource, CaseSource, PairSource, Shown
+from study.protocol.case_sources import CaseSource, Shown, source_of
 from study.protocol.controls import Controls
-from study.protocol.life import Judge, assign_reader, check_gap, derived_seed, freeze_study, open_study
-from study.protocol.settings import QUESTIONS, StudySettings
+from study.protocol.life import Judge, assign_reader, check_gap, derived_seed, free_slug, freeze_study, open_study
+from study.protocol.settings import StudySettings
 
-__all__ = ["QUESTIONS", "StudySettings", "build_study"]
+__all__ = ["StudySettings", "build_study"]
 
 
 def build_study(
@@ -36,7 +35,7 @@ def build_study(
     variants: Sequence[str] = (),
     seed: int,
     actor: str,
-    settings: StudySettings | None = None,
+    settings: StudySettings,
     readers: Sequence[User] = (),
     freeze: bool = True,
     open_: bool = True,
@@ -54,20 +53,9 @@ def build_study(
     Raises:
         InvalidInput: a setting out of range, a taken name, too few patches, an infeasible minimum gap.
     """
-    settings = settings or StudySettings()
     settings.check()
-    slug = slug or slugify(name)[:60]
-    if not slug:
-        raise InvalidInput(f"'{name}' leaves no letters for an address; use letters or digits.", field="name")
-    if Study.objects.filter(slug=slug).exists():
-        raise InvalidInput(f"there is a study '{slug}' already; choose another name.", field="name")
-    source: CaseSource
-    if pairs is not None and attack is None:
-        source = PairSource(pairs, variants)
-    elif attack is not None and pairs is None:
-        source = AttackSource([attack, *further_attacks])
-    else:
-        raise InvalidInput("a study's cases come from an attack or from pairs; choose one of the two.", field="attack")
+    slug = free_slug(slug or name)
+    source = source_of(attack=attack, further_attacks=further_attacks, pairs=pairs, variants=variants)
     written: list[str] = []
     try:
         plan = _write_images(source, seed, settings, progress, written)
@@ -174,7 +162,7 @@ def _store_rows(
         practice_count=sum(guide.kind == GuideImage.Kind.PRACTICE for guide in plan.guides),
         margin=settings.margin,
         alpha=settings.alpha,
-        source=source.snapshot(plan.pool) | {"settings": asdict(settings) | {"questions": list(settings.questions)}},
+        source=source.snapshot(plan.pool) | {"settings": settings.as_dict()},
         code_version=code_version(),
         created_by=created_by,
     )

@@ -72,6 +72,21 @@ class CaseSource(Protocol):
         """Data set, hash of the weights, settings, code versions: whatever is needed to trace a number."""
 
 
+def source_of(
+    *,
+    attack: Attack | None = None,
+    further_attacks: Sequence[Attack] = (),
+    pairs: PairSet | None = None,
+    variants: Sequence[str] = (),
+) -> CaseSource:
+    """The source that a study is asked to draw from; InvalidInput unless it is an attack or pairs, one of the two."""
+    if pairs is not None and attack is None:
+        return PairSource(pairs, variants)
+    if attack is not None and pairs is None:
+        return AttackSource([attack, *further_attacks])
+    raise InvalidInput("choose an attack, or imported pairs; one of the two.", field="attack")
+
+
 def _table(rows: list[tuple]) -> pd.DataFrame:
     pool = pd.DataFrame(rows, columns=POOL_COLUMNS)
     pool["margin"] = (pool["prob_before"].astype(float) - 0.5).abs()
@@ -92,12 +107,14 @@ class AttackSource:
             if attack.classifier_id != first.classifier_id:
                 raise InvalidInput(
                     f"'{attack.name}' is of another classifier than '{first.name}'; a study has one classifier.",
-                    field="attacks",
+                    field="further_attacks",
                 )
             if attack.completed_at is None:
-                raise InvalidInput(f"'{attack.name}' is not finished; run it to its end first.", field="attacks")
+                raise InvalidInput(
+                    f"'{attack.name}' is not finished; run it to its end first.", field="further_attacks"
+                )
         if len({attack.pk for attack in self.attacks}) < len(self.attacks):
-            raise InvalidInput("an attack is named twice.", field="attacks")
+            raise InvalidInput("an attack is named twice.", field="further_attacks")
         self.names = dict(zip((attack.pk for attack in self.attacks), _arm_names(self.attacks)))
         self.truth_source = TRUTH_SOURCES.get(self.dataset.kind, "labels of the data set")
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from django.db import transaction
 from django.utils import timezone
+from django.utils.text import slugify
 
 from core.errors import InvalidInput, Progress, no_progress
 from core.images import read_bytes
@@ -28,6 +29,16 @@ EXCLUSIONS = "Cases marked excluded before unblinding; presentations without an 
 def derived_seed(*parts: int) -> int:
     """A seed computed from recorded numbers; fits a signed 64-bit column."""
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def free_slug(name: str) -> str:
+    """The address of a study that is to be called so; InvalidInput if it is empty or in use."""
+    slug = slugify(name)[:60]
+    if not slug:
+        raise InvalidInput(f"'{name}' leaves no letters for an address; use letters or digits.", field="name")
+    if Study.objects.filter(slug=slug).exists():
+        raise InvalidInput(f"there is a study '{slug}' already; choose another name.", field="name")
+    return slug
 
 
 def demand_state(study: Study, *allowed: str) -> None:

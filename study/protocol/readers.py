@@ -6,6 +6,7 @@ Reminders are written in ``study.conduct.reminders``, sets are reopened in ``stu
 import hashlib
 import secrets
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
@@ -16,10 +17,12 @@ from django.utils import timezone
 
 from core.errors import InvalidInput
 from core.models import User
+from core.requests import check
 from study.models import Assignment, Invitation, Study
 from study.protocol import audit_log
 from study.protocol.life import assign_reader
 from study.protocol.locks import hold_assignment
+from study.protocol.requests import InviteRequest, WithdrawRequest
 
 INVITATION = """You are invited to read images for the study “{study}”.
 
@@ -36,13 +39,11 @@ def withdraw(*, assignment: Assignment, reason: str, actor: str) -> Assignment:
         InvalidInput: the study is closed, or the reason is too long.
     """
     hold_assignment(assignment)
-    study, reason = assignment.study, reason.strip()
+    study, reason = assignment.study, check(WithdrawRequest, {"reason": reason})["reason"]
     if study.state in (Study.State.CLOSED, Study.State.UNBLINDED):
         raise InvalidInput(
             f"'{study.slug}' is {study.get_state_display()}; nobody can be withdrawn any more.", field="study"
         )
-    if len(reason) > 200:
-        raise InvalidInput("at most 200 characters.", field="reason")
     if assignment.withdrawn_at is None:
         assignment.withdrawn_at, assignment.withdrawal_reason = timezone.now(), reason
         assignment.save(update_fields=["withdrawn_at", "withdrawal_reason"])
@@ -66,9 +67,6 @@ def send(*, assignment: Assignment, subject: str, text: str, actor: str, action:
     return sent
 
 
-VALID_DAYS = 14
-
-
 class InvitationGone(LookupError):
     """There is no such link, or it has been used, or it has expired; the message does not say which."""
 
@@ -78,26 +76,27 @@ def _digest(secret: str) -> str:
 
 
 @transaction.atomic
-def invite(
-    *, study: Study, username: str, actor: str, email: str = "", days: int = VALID_DAYS
-) -> tuple[Invitation, str]:
+def invite(*, study: Study, username: str, actor: str, **more: Any) -> tuple[Invitation, str]:
     """Make a single-use link for a reader, and assign them to the study if they are not yet; their older links expire.
+
+    ``more`` are the further settings of ``InviteRequest``: ``email`` and ``days``.
 
     Returns:
         the invitation and its secret, which cannot be read again.
 
     Raises:
-        InvalidInput: days out of range, a user who is not a reader, or as ``assign_reader``.
+        InvalidInput: a setting out of range, a user who is not a reader, or as ``assign_reader``.
     """
-    if not 1 <= days <= 365:
-        raise InvalidInput(f"{days} is out of range; 1 to 365.", field="days")
-    reader, created = User.objects.get_or_create(username=username, defaults={"email": email, "role": User.Role.READER})
+    asked = check(InviteRequest, {"username": username} | more)
+    reader, created = User.objects.get_or_create(
+        username=username, defaults={"email": asked["email"], "role": User.Role.READER}
+    )
     if created:
         reader.set_unusable_password()
         reader.full_clean(exclude=["password"])
         reader.save()
     elif reader.role != User.Role.READER or reader.is_superuser:
-        raise InvalidInput(f"'{username}' is {reader.role}; only a reader is invited to read.", field="reader")
+        raise InvalidInput(f"'{username}' is {reader.role}; only a reader is invited to read.", field="username")
     assignment = Assignment.objects.filter(study=study, reader=reader).first()
     if assignment is None:
         assignment = assign_reader(study=study, reader=reader, actor=actor)
@@ -105,7 +104,7 @@ def invite(
     assignment.invitations.filter(used_at=None, expires_at__gt=now).update(expires_at=now)
     secret = secrets.token_urlsafe(32)
     invitation = Invitation.objects.create(
-        assignment=assignment, secret_sha256=_digest(secret), expires_at=now + timedelta(days=days)
+        assignment=assignment, secret_sha256=_digest(secret), expires_at=now + timedelta(days=asked["days"])
     )
     audit_log.record(
         study=study, actor=actor, action="invited", reader=assignment.code, expires_at=invitation.expires_at

@@ -1,67 +1,183 @@
-"""What the office orders from the workers: checked at the door, done as jobs."""
+"""Requests about studies and their readers: what is asked for, and the jobs that building and freezing become."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.text import slugify
+from rest_framework import serializers
 
 from attacks.models import Attack, PairSet
 from core.errors import InvalidInput
 from core.models import User
+from core.requests import Named, Request, as_json, fields_of, seed_field
 from jobs.models import Job
 from jobs.services import submit
 from study.models import Study
-from study.protocol import life as services
-from study.protocol.case_sources import AttackSource, CaseSource, PairSource
-from study.protocol.settings import StudySettings
+from study.protocol import life
+from study.protocol.case_sources import CaseSource, source_of
+from study.protocol.settings import SettingsRequest, StudySettings
+
+SOURCE = ("attack", "further_attacks", "pairs", "variants")
+SHOWN = {"section": "What is shown"}
 
 
-def study(
-    *,
-    name: str,
-    by: Any,
-    seed: int,
-    settings: StudySettings,
-    attack: Attack | None = None,
-    further_attacks: Sequence[Attack] = (),
-    pairs: PairSet | None = None,
-    variants: Sequence[str] = (),
-    readers: Sequence[User] = (),
-) -> Job:
-    """A draft of a study, to be looked at and frozen.
+def finished_attacks() -> QuerySet[Attack]:
+    """Those with images to show: natural changes have a table only."""
+    rows = Attack.objects.exclude(completed_at=None).exclude(kind=Attack.Kind.NATURAL)
+    return rows.defer("settings").order_by("-created_at")
+
+
+def possible_readers() -> QuerySet[User]:
+    return User.objects.filter(role=User.Role.READER, is_superuser=False, is_active=True).order_by("username")
+
+
+class FinishedAttack(Named):
+    """A finished attack, offered with the number of patches that a study can draw from."""
+
+    def display_value(self, instance: Any) -> str:
+        positives = instance.summary.get("flipped_positives")
+        if positives is None:
+            return instance.name
+        negatives = instance.summary.get("flipped", 0) - positives
+        return f"{instance.name}: {positives} positive and {negatives} negative patches flipped"
+
+
+class CasesRequest(Request):
+    """A study's name, and where its cases come from."""
+
+    name = serializers.CharField(max_length=200, help_text="The study's address is made of it.", style=SHOWN)
+    attack = FinishedAttack(
+        word="finished attack",
+        queryset=finished_attacks(),
+        required=False,
+        allow_null=True,
+        help_text="Its flipped patches are the pool; its images are the perturbed arm.",
+        style=SHOWN,
+    )
+    further_attacks = FinishedAttack(
+        word="finished attack",
+        queryset=finished_attacks(),
+        many=True,
+        default=list,
+        label="Further arms",
+        help_text="Other attacks on the same classifier: the same patches under another norm or budget.",
+        style=SHOWN,
+    )
+    pairs = Named(
+        word="set of pairs",
+        queryset=PairSet.objects.all(),
+        required=False,
+        allow_null=True,
+        label="Or imported pairs",
+        help_text="Instead of an attack.",
+        style=SHOWN,
+    )
+    variants = serializers.ListField(
+        child=serializers.CharField(max_length=20, allow_blank=True),
+        max_length=100,
+        default=list,
+        label="Variants of the pairs",
+        help_text="One per line, each an arm of its own; every one of the imported pairs if left out.",
+        style=SHOWN | {"rows": 2},
+    )
+
+
+class StudyRequest(CasesRequest, SettingsRequest):
+    """A draft of a study from an attack's flipped patches, or from imported pairs."""
+
+    aliases = SettingsRequest.aliases | {"readers": "--reader", "further_attacks": "--further-attack"}
+
+    readers = Named(
+        word="reader",
+        slug_field="username",
+        queryset=possible_readers(),
+        many=True,
+        default=list,
+        help_text="More can be invited later, also after freezing.",
+        style={"section": "Readers"},
+    )
+    seed = seed_field(style={"section": "Chance"})
+
+
+STUDY_FIELDS = fields_of(StudyRequest)
+
+
+class PowerQuery(Request):
+    """What the power beside the builder depends on: settings of the study, and how many will read it."""
+
+    positives = STUDY_FIELDS["positives"]
+    copies = STUDY_FIELDS["copies"]
+    margin = STUDY_FIELDS["margin"]
+    alpha = STUDY_FIELDS["alpha"]
+    planned_readers = serializers.IntegerField(
+        min_value=1,
+        max_value=50,
+        default=2,
+        label="Readers planned",
+        help_text="For the power only.",
+        style={"section": "Analysis"},
+    )
+
+
+class InviteRequest(Request):
+    """A reader who is invited by a link."""
+
+    positional = ("username",)
+
+    username = serializers.RegexField(
+        r"^[\w.@+-]+\Z",
+        max_length=150,
+        label="User name",
+        help_text="With which the reader signs in; made if it is new.",
+        error_messages={"invalid": "Letters, digits and @ . + - _ only."},
+    )
+    email = serializers.EmailField(
+        allow_blank=True, default="", label="E-mail", help_text="Kept with a user who is new."
+    )
+    days = serializers.IntegerField(
+        min_value=1,
+        max_value=365,
+        default=14,
+        label="Link holds for (days)",
+        help_text="How long the link can be used.",
+    )
+
+
+class WithdrawRequest(Request):
+    """A reader who reads no more."""
+
+    reason = serializers.CharField(max_length=200, allow_blank=True, default="", label="Reason (kept in the log)")
+
+
+class UnblindRequest(Request):
+    """Opening the arms and results, which cannot be undone."""
+
+    confirm = serializers.CharField(
+        max_length=60,
+        label="Type the study’s short name to confirm",
+        help_text="The study's short name: unblinding cannot be undone.",
+    )
+
+
+def study(*, by: Any, **chosen: Any) -> Job:
+    """A draft of a study, to be looked at and frozen. ``chosen`` are validated settings of ``StudyRequest``.
 
     Raises:
         InvalidInput: naming the field.
     """
-    settings.check()
-    slug = slugify(name)[:60]
-    if not slug:
-        raise InvalidInput(f"'{name}' leaves no letters for an address; use letters or digits.", field="name")
-    if Study.objects.filter(slug=slug).exists():
-        raise InvalidInput(f"there is a study '{slug}' already; choose another name.", field="name")
+    slug = life.free_slug(chosen["name"])
     for job in Job.objects.filter(kind="build_study", state__in=Job.ACTIVE):
         if slugify(job.arguments.get("name", ""))[:60] == slug:
             raise InvalidInput(f"job {job.pk} is building a study '{slug}'; choose another name.", field="name")
-    source: CaseSource
-    if pairs is not None and attack is None:
-        source = PairSource(pairs, variants)
-    elif attack is not None and pairs is None:
-        source = AttackSource([attack, *further_attacks])
-    else:
-        raise InvalidInput("choose an attack, or imported pairs; one of the two.", field="attack")
-    _enough(source, settings)
-    arguments = {
-        "name": name,
-        "attack": attack.name if attack else "",
-        "further_attacks": [one.name for one in further_attacks],
-        "pairs": pairs.name if pairs else "",
-        "variants": list(variants),
-        "seed": seed,
-        "settings": asdict(settings) | {"questions": list(settings.questions)},
-        "readers": [reader.username for reader in readers],
-    }
-    return submit(kind="build_study", arguments=arguments, requested_by=by, title=f"Build study: {name}"[:200])
+    _enough(source_of(**{name: chosen[name] for name in SOURCE if name in chosen}), chosen)
+    title = f"Build study: {chosen['name']}"[:200]
+    return submit(kind="build_study", arguments=as_json(StudyRequest, chosen), requested_by=by, title=title)
+
+
+def for_builder(chosen: dict[str, Any]) -> dict[str, Any]:
+    """Validated settings of ``StudyRequest`` as arguments of ``study.protocol.building.build_study``."""
+    names = ("name", *SOURCE, "readers", "seed")
+    return {name: chosen[name] for name in names if name in chosen} | {"settings": StudySettings.of(chosen)}
 
 
 def freeze(*, study: Study, by: Any, actor: str) -> Job:
@@ -70,7 +186,7 @@ def freeze(*, study: Study, by: Any, actor: str) -> Job:
     Raises:
         InvalidInput: the study is not a draft, or is being frozen.
     """
-    services.demand_state(study, Study.State.DRAFT)
+    life.demand_state(study, Study.State.DRAFT)
     for job in Job.objects.filter(kind="freeze_study", state__in=Job.ACTIVE):
         if job.arguments.get("study") == study.slug:
             raise InvalidInput(f"Study '{study.slug}' is being frozen by job {job.pk}.")
@@ -78,12 +194,9 @@ def freeze(*, study: Study, by: Any, actor: str) -> Job:
     return submit(kind="freeze_study", arguments=arguments, requested_by=by, title=f"Freeze study: {study.name}"[:200])
 
 
-def _enough(source: CaseSource, settings: StudySettings) -> None:
+def _enough(source: CaseSource, chosen: dict[str, Any]) -> None:
     """Raises InvalidInput naming the field if the pool holds fewer cases than are asked for."""
     truth = source.pool()["truth"].astype(bool)
-    for field, wanted, held in (
-        ("positives", settings.positives, int(truth.sum())),
-        ("negatives", settings.negatives, int((~truth).sum())),
-    ):
-        if wanted > held:
-            raise InvalidInput(f"{wanted} were asked for, but only {held} {field} were flipped.", field=field)
+    for field, held in (("positives", int(truth.sum())), ("negatives", int((~truth).sum()))):
+        if chosen[field] > held:
+            raise InvalidInput(f"{chosen[field]} were asked for, but only {held} {field} were flipped.", field=field)

@@ -1,8 +1,11 @@
-"""What is chosen when a study is built: numbers, questions, texts, arms; checked before anything is drawn."""
+"""What is chosen when a study is built: numbers, questions, texts, arms; declared once, checked before any drawing."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from typing import Any, TypeVar
 
-from core.errors import InvalidInput
+from rest_framework import serializers
+
+from core.requests import Number, Request, check, fields_of
 from study.design.sampling import Stratify
 from study.models import Study
 
@@ -14,63 +17,227 @@ CONSENT = (
     "You take part as a reader under a pseudonym. Your answers, their times and the size of your window are stored "
     "for research. You may stop at any time; the answers given until then are kept."
 )
-QUESTIONS = ("confidence", "tumour_cell_count", "perturbed_response", "note")
+QUESTIONS = {
+    "confidence": "confidence, 1 to 5",
+    "perturbed_response": "“was this image altered?”",
+    "tumour_cell_count": "number of tumour cells",
+    "note": "free note",
+}
+STRATA: dict[Stratify, str] = {
+    "group": "spread over slides or patients",
+    "tumour_cells": "spread over tumour-cell counts",
+    "margin": "spread over the classifier’s margin",
+}
+CASES = {"section": "Cases and controls"}
+READING = {"section": "Reading"}
+ANALYSIS = {"section": "Analysis"}
+ROOM = {"section": "Room and texts"}
+Settings = TypeVar("Settings")
 
 
-@dataclass(frozen=True, slots=True)
+class SettingsRequest(Request):
+    """The settings of a study that do not say where its cases come from or who reads it."""
+
+    aliases = {"positives": "--cases", "questions": "--question"}
+
+    positives = serializers.IntegerField(
+        min_value=0,
+        max_value=100_000,
+        default=20,
+        label="Positive cases",
+        help_text="Patches with tumour that are shown.",
+        style=CASES,
+    )
+    negatives = serializers.IntegerField(
+        min_value=0,
+        max_value=100_000,
+        default=0,
+        label="Negative cases",
+        help_text="Patches without tumour that are shown.",
+        style=CASES,
+    )
+    stratify = serializers.ChoiceField(
+        choices=list(STRATA.items()),
+        allow_null=True,
+        default=None,
+        label="Draw cases",
+        help_text="From the pool; at random if left out",
+        style=CASES | {"empty": "at random"},
+    )
+    noise = serializers.BooleanField(
+        default=False,
+        label="Noise control",
+        help_text="Each case also with its perturbation’s own pixels shuffled: equal energy, no attack.",
+        style=CASES,
+    )
+    catch = serializers.IntegerField(
+        min_value=0,
+        max_value=1000,
+        default=0,
+        label="Catch images",
+        help_text="Cases that are also shown altered for anybody to see.",
+        style=CASES,
+    )
+    copies = serializers.IntegerField(
+        min_value=1, max_value=10, default=2, label="Sets", help_text="How often each image is read.", style=READING
+    )
+    min_gap = serializers.IntegerField(
+        min_value=1,
+        max_value=10_000,
+        default=5,
+        label="Minimum gap",
+        help_text="Positions between two images of one patch.",
+        style=READING,
+    )
+    washout_hours = Number(
+        min_value=0,
+        max_value=100_000,
+        default=336.0,
+        label="Wash-out (hours)",
+        help_text="From the end of a set to the next; 336 is two weeks.",
+        style=READING,
+    )
+    task = serializers.ChoiceField(
+        choices=Study.Task.choices, default=Study.Task.LABELLING.value, help_text="What readers do", style=READING
+    )
+    pair_display = serializers.ChoiceField(
+        choices=Study.PairDisplay.choices,
+        default=Study.PairDisplay.SIDE.value,
+        label="Pairs are shown",
+        help_text="In the pair comparison",
+        style=READING,
+    )
+    questions = serializers.ListField(
+        child=serializers.ChoiceField(choices=list(QUESTIONS.items())),
+        default=["confidence"],
+        label="Further questions",
+        help_text="Asked with every answer.",
+        style=READING,
+    )
+    margin = Number(
+        min_value=0.001,
+        max_value=0.999,
+        allow_null=True,
+        default=0.10,
+        help_text="For equivalence and non-inferiority: 0.10 is ten points.",
+        style=ANALYSIS,
+    )
+    alpha = Number(
+        min_value=0.0001,
+        max_value=0.4999,
+        default=0.025,
+        label="Level (one-sided)",
+        help_text="0.025 goes with 95 % intervals.",
+        style=ANALYSIS,
+    )
+    scale = serializers.IntegerField(
+        min_value=1, max_value=8, default=2, help_text="Screen pixels per image pixel.", style=ROOM
+    )
+    surroundings = serializers.ChoiceField(
+        choices=Study.Surroundings.choices,
+        default=Study.Surroundings.DARK.value,
+        help_text="Around the image",
+        style=ROOM,
+    )
+    practice = serializers.IntegerField(
+        min_value=0,
+        max_value=1000,
+        default=4,
+        label="Practice images",
+        help_text="From outside the study.",
+        style=ROOM,
+    )
+    examples = serializers.IntegerField(
+        min_value=0,
+        max_value=1000,
+        default=4,
+        label="Example images",
+        help_text="Shown with their truth in the instructions.",
+        style=ROOM,
+    )
+    break_every = serializers.IntegerField(
+        min_value=0,
+        max_value=1000,
+        default=40,
+        label="Break after",
+        help_text="Images between reminders; 0: none.",
+        style=ROOM,
+    )
+    criterion = serializers.CharField(
+        max_length=5000,
+        default=CRITERION,
+        label="Labelling criterion",
+        help_text="When to answer “tumour”.",
+        style=ROOM | {"rows": 3},
+    )
+    consent_text = serializers.CharField(
+        max_length=20_000,
+        default=CONSENT,
+        allow_blank=True,
+        label="Consent",
+        help_text="What readers agree to; if empty, none is asked for.",
+        style=ROOM | {"rows": 4},
+    )
+
+    def validate(self, settings: dict[str, Any]) -> dict[str, Any]:
+        cases = settings["positives"] + settings["negatives"]
+        if cases < 1:
+            raise serializers.ValidationError({"positives": ["A study needs at least one case."]})
+        if settings["catch"] > cases:
+            raise serializers.ValidationError({"catch": [f"{settings['catch']} is more than the {cases} cases."]})
+        return settings
+
+
+def with_declared_defaults(settings: type[Settings]) -> type[Settings]:
+    """Gives the fields of a dataclass-to-be the defaults that ``SettingsRequest`` declares."""
+    declared = fields_of(SettingsRequest)
+    for name in settings.__annotations__:
+        default = declared[name].default
+        setattr(settings, name, tuple(default) if isinstance(default, list) else default)
+    return settings
+
+
+@dataclass(frozen=True)
+@with_declared_defaults
 class StudySettings:
-    """What a researcher chooses. Fractions, hours and counts; see ``Study`` for each.
+    """What a researcher chooses, as the builder takes it; ``SettingsRequest`` says what each is, and its limits.
 
     ``noise`` adds to every case a control arm of the perturbation's own pixels, shuffled (equal energy, no attack);
     ``catch`` is the number of cases that are also shown with an alteration that anybody can see.
     """
 
-    positives: int = 20
-    negatives: int = 0
-    copies: int = 2
-    min_gap: int = 5
-    washout_hours: float = 336.0
-    task: str = Study.Task.LABELLING
-    pair_display: str = Study.PairDisplay.SIDE
-    questions: tuple[str, ...] = ("confidence",)
-    margin: float | None = 0.10
-    alpha: float = 0.025
-    scale: int = 2
-    surroundings: str = Study.Surroundings.DARK
-    practice: int = 4
-    examples: int = 4
-    break_every: int = 40
-    stratify: Stratify | None = None
-    noise: bool = False
-    catch: int = 0
-    criterion: str = CRITERION
-    consent_text: str = CONSENT
+    positives: int
+    negatives: int
+    copies: int
+    min_gap: int
+    washout_hours: float
+    task: str
+    pair_display: str
+    questions: tuple[str, ...]
+    margin: float | None
+    alpha: float
+    scale: int
+    surroundings: str
+    practice: int
+    examples: int
+    break_every: int
+    stratify: Stratify | None
+    noise: bool
+    catch: int
+    criterion: str
+    consent_text: str
+
+    @classmethod
+    def of(cls, chosen: dict[str, Any]) -> "StudySettings":
+        """From validated settings, among which there may be others."""
+        return cls(
+            **{field.name: chosen[field.name] for field in fields(cls)} | {"questions": tuple(chosen["questions"])}
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return asdict(self) | {"questions": list(self.questions)}
 
     def check(self) -> None:
         """Raises InvalidInput naming the field that is out of range."""
-        unknown = set(self.questions) - set(QUESTIONS)
-        if unknown:
-            raise InvalidInput(
-                f"{', '.join(sorted(unknown))} unknown; choose from {', '.join(QUESTIONS)}.", field="questions"
-            )
-        if self.positives < 0 or self.negatives < 0:
-            raise InvalidInput("the numbers of positives and negatives cannot be negative.", field="cases")
-        if self.positives + self.negatives < 1:
-            raise InvalidInput("a study needs at least one case.", field="cases")
-        if not 1 <= self.copies <= 10:
-            raise InvalidInput(f"{self.copies} is out of range; 1 to 10 sets are possible.", field="copies")
-        if self.washout_hours < 0:
-            raise InvalidInput("it cannot be negative.", field="washout_hours")
-        if self.margin is not None and not 0 < self.margin < 1:
-            raise InvalidInput(f"{self.margin} is not a fraction between 0 and 1 (0.10 is ten points).", field="margin")
-        if not 0 < self.alpha < 0.5:
-            raise InvalidInput(f"{self.alpha} is not a one-sided level between 0 and 0.5.", field="alpha")
-        if not 1 <= self.scale <= 8:
-            raise InvalidInput(f"{self.scale} is out of range; 1 to 8 device pixels per patch pixel.", field="scale")
-        if self.task not in Study.Task.values:
-            raise InvalidInput(f"'{self.task}' is unknown; choose from {', '.join(Study.Task.values)}.", field="task")
-        if not 0 <= self.catch <= self.positives + self.negatives:
-            raise InvalidInput(f"{self.catch} is out of range; 0 to the number of cases.", field="catch")
-        for name in ("practice", "examples", "break_every"):
-            if not 0 <= getattr(self, name) <= 1000:
-                raise InvalidInput(f"{getattr(self, name)} is out of range; 0 to 1000.", field=name)
+        check(SettingsRequest, self.as_dict())

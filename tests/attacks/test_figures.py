@@ -21,7 +21,7 @@ from model.training_services import cross_validate, train_classifier
 from tests.model.datasets import small_dataset
 
 pytestmark = pytest.mark.django_db
-SMALL = {"arch": "shufflenet_v2_x0_5", "init": "random", "preset_name": "quick", "learning_rate": 3e-3}
+SMALL = {"arch": "shufflenet_v2_x0_5", "init": "random", "preset": "quick", "learning_rate": 3e-3}
 
 
 @pytest.fixture(autouse=True)

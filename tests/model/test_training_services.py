@@ -22,7 +22,7 @@ from model.training_services import cross_validate, import_classifier, train_cla
 from tests.model.datasets import small_dataset
 
 pytestmark = pytest.mark.django_db
-SMALL = {"arch": "shufflenet_v2_x0_5", "init": "random", "preset_name": "quick", "epochs": 1}
+SMALL = {"arch": "shufflenet_v2_x0_5", "init": "random", "preset": "quick", "epochs": 1}
 
 
 def stored_weights():

@@ -1,29 +1,17 @@
 """corruptions CLASSIFIER: what JPEG, noise, blur, brightness and stain do to the answers, measured like an attack."""
 
-from attacks.engine.natural import LADDER
 from attacks.management.commands.attack import attack_report
-from attacks.selectors import classifier_named
+from attacks.requests import NaturalChangesRequest
 from attacks.sweeps import run_corruptions
-from core.commands import JsonCommand
+from core.commands import RequestCommand
 
 
-class Command(JsonCommand):
+class Command(RequestCommand):
     help = "Flip rate and norms of natural changes of the test patches: a yardstick for an attack's energy."
 
-    def add_arguments(self, parser):
-        parser.add_argument("classifier", metavar="CLASSIFIER", help="name of the classifier")
-        parser.add_argument("--kinds", nargs="+", choices=tuple(LADDER), default=[], help="default: all")
-        parser.add_argument("--name", default="", help="name under which the table is kept (default: made)")
-        parser.add_argument("--seed", type=int, default=0)
-        parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    request = NaturalChangesRequest
 
-    def run(self, *, classifier, kinds, name, seed, device, **options):
-        attack = run_corruptions(
-            classifier=classifier_named(classifier),
-            kinds=kinds,
-            name=name,
-            seed=seed,
-            device=device,
-            progress=self.progress("natural changes", "change"),
+    def run(self, **options):
+        return attack_report(
+            run_corruptions(progress=self.progress("natural changes", "change"), **self.settings(options))
         )
-        return attack_report(attack)

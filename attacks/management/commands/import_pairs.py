@@ -1,26 +1,19 @@
 """Original and altered images of another program: DIR/pairs.csv (original,perturbed,label[,group,attack,budget])."""
 
 from attacks.pair_services import import_pairs
-from attacks.selectors import classifier_named
-from core.commands import JsonCommand
+from attacks.requests import PairsRequest
+from core.commands import RequestCommand
 
 
-class Command(JsonCommand):
+class Command(RequestCommand):
     help = __doc__
 
-    def add_arguments(self, parser):
-        parser.add_argument("folder", metavar="DIR", help="a folder with pairs.csv and the images that it names")
-        parser.add_argument("--name", required=True, help="name of the pairs")
-        parser.add_argument("--classifier", help="record this classifier's verdicts on the pairs")
+    request = PairsRequest
 
-    def run(self, *, folder, name, classifier, **options):
-        pairs = import_pairs(
-            name=name,
-            folder=folder,
-            classifier=classifier_named(classifier) if classifier else None,
-            progress=self.progress("importing pairs", unit="pair"),
+    def run(self, **options):
+        return pair_report(
+            import_pairs(progress=self.progress("importing pairs", unit="pair"), **self.settings(options))
         )
-        return pair_report(pairs)
 
 
 def pair_report(pairs) -> dict:

@@ -3,35 +3,29 @@
 from typing import Any
 
 from core import published
-from core.commands import JsonCommand
+from core.commands import RequestCommand
 from core.errors import InvalidInput
 from model import figures
 from model.evaluation_selectors import table_1a
-from model.management.training import add_training_options, training_arguments
-from model.selectors import dataset_named
+from model.requests import CrossValidationRequest
 from model.training_services import cross_validate
 
 
-class Command(JsonCommand):
+class Command(RequestCommand):
     help = "Table 1a by stratified (grouped, where slides are known) cross-validation; resumes where it was killed."
 
+    request = CrossValidationRequest
+
     def add_arguments(self, parser):
-        add_training_options(parser)
-        parser.add_argument("--runs", type=int, default=5)
-        parser.add_argument("--folds", type=int, default=3)
+        super().add_arguments(parser)
         parser.add_argument(
             "--part", metavar="I/N", help="do only every N-th fold from the I-th (0/2 and 1/2 share it)"
         )
 
-    def run(self, *, dataset: str, runs: int, folds: int, part: str | None, **options: Any) -> dict[str, Any]:
+    def run(self, *, part: str | None, **options: Any) -> dict[str, Any]:
+        settings = self.settings(options)
         validation = cross_validate(
-            dataset=dataset_named(dataset),
-            runs=runs,
-            folds=folds,
-            part=_part(part),
-            say=self.say,
-            progress=self.progress("cross-validate", "batch"),
-            **training_arguments(options),
+            part=_part(part), say=self.say, progress=self.progress("cross-validate", "batch"), **settings
         )
         table = table_1a(validation)
         if table["complete"]:

@@ -3,24 +3,19 @@
 import time
 
 from core import published
-from core.commands import JsonCommand
+from core.commands import RequestCommand
+from model.requests import PanNukeRequest
 from model.services import import_pannuke
 
 
-class Command(JsonCommand):
+class Command(RequestCommand):
     help = "Import patches of one tissue from PanNuke's folds, labelled by the tumour nuclei in the centre crop."
 
-    def add_arguments(self, parser):
-        parser.add_argument("folds", nargs="+", metavar="FOLD", help="folder of a fold, or one that holds several")
-        parser.add_argument("--name", required=True, help="name of the new data set")
-        parser.add_argument("--tissue", default="Breast", help="tissue in types.npy, or 'all' (default: Breast)")
-        parser.add_argument("--size", type=int, default=224, help="edge of the centre crop, 256 for all (default: 224)")
+    request = PanNukeRequest
 
-    def run(self, *, folds, name, tissue, size, **options):
+    def run(self, **options):
         begun = time.perf_counter()
-        dataset = import_pannuke(
-            name=name, folds=folds, tissue=tissue, size=size, progress=self.progress("import", "patch")
-        )
+        dataset = import_pannuke(progress=self.progress("import", "patch"), **self.settings(options))
         return dataset_report(dataset) | {"paper": published.PATCHES, "seconds": round(time.perf_counter() - begun, 2)}
 
     def as_text(self, result):

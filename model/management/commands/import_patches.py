@@ -2,24 +2,22 @@
 
 import time
 
-from core.commands import JsonCommand
+from core.commands import RequestCommand
 from model.management.commands.import_pannuke import dataset_report
+from model.requests import PatchesRequest
 from model.services import import_folder
 
 
-class Command(JsonCommand):
+class Command(RequestCommand):
     help = (
         "Import the images of a folder whose labels.csv has the columns file,tumour and, where known, slide or group."
     )
 
-    def add_arguments(self, parser):
-        parser.add_argument("folder", metavar="DIR", help="folder with labels.csv")
-        parser.add_argument("--name", required=True, help="name of the new data set")
-        parser.add_argument("--size", type=int, default=224, help="edge of the centre crop in pixels (default: 224)")
+    request = PatchesRequest
 
-    def run(self, *, folder, name, size, **options):
+    def run(self, **options):
         begun = time.perf_counter()
-        dataset = import_folder(name=name, folder=folder, size=size, progress=self.progress("import", "patch"))
+        dataset = import_folder(progress=self.progress("import", "patch"), **self.settings(options))
         if not dataset.source["groups"]:
             self.say("No slide or group column: patches of one slide may end up in both training and test.")
         return dataset_report(dataset) | {"seconds": round(time.perf_counter() - begun, 2)}

@@ -3,9 +3,11 @@
 import time
 
 from core.commands import JsonCommand
+from core.requests import add_options
 from model.learning.synthetic import synthesise
 from model.management.commands.import_pannuke import dataset_report
 from model.models import Dataset
+from model.requests import PanNukeRequest
 from model.services import check_name, import_pannuke
 
 
@@ -17,9 +19,7 @@ class Command(JsonCommand):
         parser.add_argument("--patches", type=int, default=240, help="how many (default: 240)")
         parser.add_argument("--seed", type=int, default=0, help="same seed, same patches (default: 0)")
         parser.add_argument("--name", help="also import them as a data set of this name")
-        parser.add_argument(
-            "--size", type=int, default=224, help="edge of the centre crop when importing (default: 224)"
-        )
+        add_options(parser, PanNukeRequest, only=("size",))
 
     def run(self, *, folder, patches, seed, name, size, **options):
         if name:

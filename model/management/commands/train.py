@@ -2,37 +2,20 @@
 
 from typing import Any
 
-from core.commands import JsonCommand
-from model.management.training import add_training_options, training_arguments
+from core.commands import RequestCommand
 from model.models import Classifier
-from model.selectors import dataset_named
+from model.requests import TrainRequest
 from model.training_services import train_classifier
 
 
-class Command(JsonCommand):
+class Command(RequestCommand):
     help = "Train a classifier on a data set, keeping a test split (whole slides where slides are known)."
 
-    def add_arguments(self, parser):
-        add_training_options(parser)
-        parser.add_argument("--name", default="", help="of the classifier (default: made of data set and settings)")
-        parser.add_argument("--test-share", type=float, default=0.3, help="share of patches kept apart (default: 0.3)")
-        parser.add_argument(
-            "--trajectory",
-            action="store_true",
-            help="keep the weights' path for the loss landscape (three times the size of the weights)",
-        )
+    request = TrainRequest
 
-    def run(self, *, dataset: str, name: str, test_share: float, trajectory: bool, **options: Any) -> dict[str, Any]:
-        classifier = train_classifier(
-            dataset=dataset_named(dataset),
-            name=name,
-            test_share=test_share,
-            trajectory=trajectory,
-            say=self.say,
-            progress=self.progress("train", "batch"),
-            **training_arguments(options),
-        )
-        return classifier_report(classifier)
+    def run(self, **options: Any) -> dict[str, Any]:
+        settings = self.settings(options)
+        return classifier_report(train_classifier(say=self.say, progress=self.progress("train", "batch"), **settings))
 
 
 def classifier_report(classifier: Classifier) -> dict[str, Any]:

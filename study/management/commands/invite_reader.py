@@ -1,40 +1,32 @@
-"""``invite_reader STUDY USERNAME``: a single-use link by which a reader sets a password and comes in."""
+"""Invite a reader: a link that is printed once."""
 
 from typing import Any
 
 from django.urls import reverse
 
-from core.commands import JsonCommand
+from core.commands import RequestCommand
 from study import blinds as selectors
-from study.protocol.readers import VALID_DAYS, invite
+from study.protocol.readers import invite
+from study.protocol.requests import InviteRequest
 
 
-class Command(JsonCommand):
+class Command(RequestCommand):
     help = "Make a single-use, expiring link for a reader. The link is printed once; only its hash is kept."
+    request = InviteRequest
 
     def add_arguments(self, parser):
-        parser.add_argument("study", help="the study's short name in its address")
-        parser.add_argument("username", help="the name under which the reader signs in; made if it is new")
-        parser.add_argument("--email", default="", help="kept with the user; no mail is sent")
-        parser.add_argument(
-            "--days", type=int, default=VALID_DAYS, help=f"how long the link holds (default {VALID_DAYS})"
-        )
+        parser.add_argument("study", metavar="STUDY", help="the study's short name in its address")
+        super().add_arguments(parser)
         parser.add_argument("--address", default="http://127.0.0.1:8000", help="where the reader reaches this server")
         parser.add_argument("--by", default="command line", help="the name under which this is logged")
 
-    def run(self, **options: Any) -> dict[str, Any]:
-        invitation, secret = invite(
-            study=selectors.get_study(options["study"]),
-            username=options["username"],
-            actor=options["by"],
-            email=options["email"],
-            days=options["days"],
-        )
-        link = options["address"].rstrip("/") + reverse("reading:join", args=[secret])
+    def run(self, *, study: str, address: str, by: str, **options: Any) -> dict[str, Any]:
+        asked = self.settings(options)
+        invitation, secret = invite(study=selectors.get_study(study), actor=by, **asked)
         return {
-            "study": options["study"],
-            "reader": options["username"],
+            "study": study,
+            "reader": asked["username"],
             "code": invitation.assignment.code,
-            "link": link,
+            "link": address.rstrip("/") + reverse("reading:join", args=[secret]),
             "expires_at": invitation.expires_at,
         }

@@ -21,7 +21,7 @@ from study.models import Assignment, GuideImage, Presentation, ReadingSet, Respo
 from study.protocol.life import derived_seed, presented
 from study.reading import answers
 from study.reading.answers import Conflict, NotServed, Saved, SentAnswer
-from study.reading.progress import Progress, Stage, describe_sets, progress_in
+from study.reading.progress import CountedSet, Progress, Stage, describe_sets, progress_in
 from study.reading.visit import Visit
 
 SEED_OF_PREVIEW = 1_000_005
@@ -75,16 +75,18 @@ class Preview(Visit):
     def _answered(self) -> int:
         return min(self._state.get("answered", 0), len(self.presentations))
 
-    def _sets(self, assignment: Assignment) -> list[ReadingSet]:
-        """As ``progress.sets_of``; the later sets count as finished with the first one: nobody waits for a wash-out."""
+    def _sets(self, assignment: Assignment) -> list[CountedSet]:
+        """The later sets count as finished with the first one: nobody waits for a wash-out here."""
         completed_at = timezone.now() if self._state.get("completed") else None
-        sets = []
-        for number in range(1, self._study.copies + 1):
-            row = ReadingSet(assignment=assignment, number=number, completed_at=completed_at)
-            row.count = len(self.presentations)
-            row.answered = self._answered if number == 1 or completed_at else 0
-            sets.append(row)
-        return sets
+        count = len(self.presentations)
+        return [
+            CountedSet(
+                ReadingSet(assignment=assignment, number=number, completed_at=completed_at),
+                count,
+                count if completed_at else self._answered if number == 1 else 0,
+            )
+            for number in range(1, self._study.copies + 1)
+        ]
 
     def progress(self) -> Progress:
         assignment = self.assignment

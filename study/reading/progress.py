@@ -127,36 +127,45 @@ def _practice_due(assignment: Assignment) -> bool:
     return assignment.practised_at is None and study.practice_count > 0 and study.task == Study.Task.LABELLING
 
 
-def sets_of(assignment: Assignment) -> list[ReadingSet]:
-    """The sets in order, each with ``count``, its presentations, and ``answered``, those with an answer.
+@dataclass(frozen=True, slots=True)
+class CountedSet:
+    """A set with its presentations, and those with an answer: as they come in order, the last answered position."""
+
+    reading_set: ReadingSet
+    count: int
+    answered: int
+
+
+def sets_of(assignment: Assignment) -> list[CountedSet]:
+    """The sets in order.
 
     Answers are looked up one by one, at the index of their presentation: a join would read all answers of all studies
-    while that looks cheap. Presentations are answered in order, so ``answered`` is also the last answered position.
+    while that looks cheap.
     """
     answer = Response.objects.filter(presentation=OuterRef("presentations"), revision=1).order_by()
     counted = assignment.sets.annotate(
         count=Count("presentations"), answered=Count(Subquery(answer.values("revision")[:1]))
     )
-    return list(counted.order_by("number"))
+    return [CountedSet(row, row.count, row.answered) for row in counted.order_by("number")]
 
 
-def progress_in(assignment: Assignment, sets: Sequence[ReadingSet]) -> Progress:
-    """The progress in an open study, without a window. ``sets`` are as those of ``sets_of``."""
-    index = next((index for index, row in enumerate(sets) if row.completed_at is None), None)
+def progress_in(assignment: Assignment, sets: Sequence[CountedSet]) -> Progress:
+    """The progress in an open study, without a window."""
+    index = next((index for index, counted in enumerate(sets) if counted.reading_set.completed_at is None), None)
     if index is None:
         stage = Stage.QUESTIONNAIRE if assignment.questionnaire_at is None else Stage.FINISHED
         return Progress(stage, assignment, len(sets))
-    current = sets[index]
-    progress = Progress(Stage.CONSENT, assignment, len(sets), current, current.count)
+    current, count, answered = sets[index].reading_set, sets[index].count, sets[index].answered
+    progress = Progress(Stage.CONSENT, assignment, len(sets), current, count)
     if assignment.consented_at is None:
         return progress
     if _practice_due(assignment):
         return replace(progress, stage=Stage.PRACTICE)
-    opens_at = opening_time(current, sets[index - 1] if index else None)
+    opens_at = opening_time(current, sets[index - 1].reading_set if index else None)
     if opens_at and opens_at > timezone.now():
         return replace(progress, stage=Stage.WASHOUT, opens_at=opens_at)
-    stage = Stage.READING if current.answered < current.count else Stage.SET_DONE
-    return replace(progress, stage=stage, answered=current.answered, opens_at=opens_at)
+    stage = Stage.READING if answered < count else Stage.SET_DONE
+    return replace(progress, stage=stage, answered=answered, opens_at=opens_at)
 
 
 def progress_of(assignment: Assignment, *, ahead: int = 2) -> Progress:
@@ -176,17 +185,19 @@ def progress_of(assignment: Assignment, *, ahead: int = 2) -> Progress:
     return replace(progress, window={presentation.position: presentation for presentation in near})
 
 
-def describe_sets(sets: Sequence[ReadingSet]) -> list[dict[str, Any]]:
+def describe_sets(sets: Sequence[CountedSet]) -> list[dict[str, Any]]:
     """Every set with its counts and times, for the study's own page."""
-    described, before = [], None
-    for row in sets:
+    described: list[dict[str, Any]] = []
+    before: ReadingSet | None = None
+    for counted in sets:
+        row = counted.reading_set
         opens_at = opening_time(row, before)
         reached = row.completed_at is None and (before is None or before.completed_at is not None)
         described.append(
             {
                 "number": row.number,
-                "count": row.count,
-                "answered": row.answered,
+                "count": counted.count,
+                "answered": counted.answered,
                 "completed_at": row.completed_at,
                 "opens_at": opens_at,
                 "open": reached and (opens_at is None or opens_at <= timezone.now()),

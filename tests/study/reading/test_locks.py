@@ -211,7 +211,7 @@ def test_answers_are_counted_at_their_index_while_there_are_a_few_hundred(many_w
         cursor.execute("ANALYZE")
         with CaptureQueriesContext(connection) as queries:
             sets = sets_of(factories.assignment_of(study))
-        assert [(row.count, row.answered) for row in sets] == [(40, 40)] * 10
+        assert [(counted.count, counted.answered) for counted in sets] == [(40, 40)] * 10
         cursor.execute("EXPLAIN " + queries.captured_queries[-1]["sql"])
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert " on study_response" in plan, plan

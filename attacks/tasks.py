@@ -150,7 +150,7 @@ def figure(context, *, name: str, of: str, pk: int, **options: Any) -> dict[str,
     from attacks import figures, gallery
     from core.errors import InvalidInput
 
-    subject = gallery.SUBJECTS[of].objects.filter(pk=pk).first() if of in gallery.SUBJECTS else None
+    subject = gallery.SUBJECTS[of]._default_manager.filter(pk=pk).first() if of in gallery.SUBJECTS else None
     if subject is None:
         raise InvalidInput(f"There is no {of} with number {pk} any more.")
     drawn = figures.make(name, subject, progress=context.progress, **options)

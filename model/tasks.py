@@ -30,7 +30,7 @@ def _classifier(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]
 
 
 def _cross_validation(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
-    rows = CrossValidation.objects.filter(pk=result.get("cross_validation")).only("pk")
+    rows = CrossValidation.objects.filter(pk=result.get("cross_validation") or 0).only("pk")
     figures = [Link("curves and folds", "attacks:gallery", ("cross-validation", row.pk)) for row in rows]
     return _dataset(arguments, result) + figures
 

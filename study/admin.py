@@ -1,4 +1,4 @@
-"""The stock admin: studies and readers. What is blinded or append-only is left out or read-only."""
+"""Django's admin: studies and readers. What is blinded or append-only is left out or read-only."""
 
 from django.contrib import admin
 
@@ -21,7 +21,7 @@ class AssignmentInline(admin.TabularInline):
 
     model = Assignment
     fields = ["code", "reader", "simulated", "invited_at", "consented_at", "withdrawn_at"]
-    readonly_fields = fields
+    readonly_fields = ["code", "reader", "simulated", "invited_at", "consented_at", "withdrawn_at"]
     extra = 0
     can_delete = False
 

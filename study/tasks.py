@@ -47,5 +47,5 @@ def freeze_study(context, *, study: str, actor: str) -> dict[str, Any]:
     return {
         "study": frozen.slug,
         "protocol_sha256": frozen.protocol_sha256,
-        "verdicts_checked": frozen.protocol["verdicts_checked"],
+        "verdicts_checked": (frozen.protocol or {}).get("verdicts_checked"),
     }

@@ -14,7 +14,7 @@ ANSWERS_PER_PLAN = 4_000_000
 
 def _number(label: str, low: float, high: float, step: float, initial: float, help_text: str = "") -> forms.Field:
     whole = float(step).is_integer() and float(initial).is_integer()
-    kind = forms.IntegerField if whole else forms.FloatField
+    kind: Any = forms.IntegerField if whole else forms.FloatField
     widget = forms.NumberInput(attrs={"step": step, "data-slider": ""})
     return kind(label=label, min_value=low, max_value=high, initial=initial, help_text=help_text, widget=widget)
 

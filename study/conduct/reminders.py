@@ -31,7 +31,7 @@ def reminder(*, assignment: Assignment, address: str) -> str:
             f"{assignment.code} has nothing to do now ({progress.stage.replace('_', ' ')}).", field="reader"
         )
     link = address.rstrip("/") + reverse("reading:study", args=[assignment.study.slug])
-    if progress.stage is Stage.WASHOUT and progress.opens_at is not None:
+    if progress.stage is Stage.WASHOUT and progress.opens_at is not None and progress.reading_set is not None:
         opens = f"{progress.opens_at:%d %B %Y, %H:%M} UTC"
         return WASHOUT.format(study=name, set=progress.reading_set.number, opens=opens, link=link)
     left = progress.count - progress.answered if progress.reading_set else 0

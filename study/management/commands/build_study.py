@@ -5,6 +5,7 @@ from typing import Any
 from core.commands import RequestCommand
 from study.models import Study
 from study.protocol.building import build_study
+from study.protocol.documents import arm_counts
 from study.protocol.requests import StudyRequest, for_builder
 from study.protocol.verdicts import judge_again
 
@@ -26,17 +27,16 @@ class Command(RequestCommand):
             progress=self.progress("writing stimuli", unit="case"),
             **for_builder(self.settings(options)),
         )
-        arms = study.cases.first().stimuli.count()
+        arms = arm_counts(study)
+        shown = sum(arms.values()) - (arms["original"] if study.task == Study.Task.PAIR else 0)
         return {
             "study": study.slug,
             "state": study.state,
             "cases": study.cases.count(),
-            "arms": arms,
+            "arms": len(arms),
             "copies": study.copies,
             "readers": [assignment.code for assignment in study.assignments.all()],
-            "presentations_per_reader": study.cases.count() * arms * study.copies
-            if study.task == Study.Task.LABELLING
-            else study.cases.count() * (arms - 1) * study.copies,
+            "presentations_per_reader": shown * study.copies,
             "pool": study.source["pool"],
             "seed": study.seed,
             "protocol_sha256": study.protocol_sha256,

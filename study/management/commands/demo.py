@@ -78,9 +78,17 @@ class Command(JsonCommand):
             made, "attack", "attack", "demo", norm="linf", budget=8, name="demo-linf-8", seed=seed
         )
         for subject, (name, figures) in FIGURES.items():
+            chosen: dict[str, Any] = {subject: name}
             for figure in figures:
-                self._stage(made, "figures", "figure", figure, **{subject: name})
-        common = {"attack": "demo-linf-8", "cases": 20, "copies": 2, "washout_hours": 0, "seed": seed, "by": "demo"}
+                self._stage(made, "figures", "figure", figure, **chosen)
+        common: dict[str, Any] = {
+            "attack": "demo-linf-8",
+            "cases": 20,
+            "copies": 2,
+            "washout_hours": 0,
+            "seed": seed,
+            "by": "demo",
+        }
         made["build"] = self._stage(
             made, "build_study", "build_study", name="Demo", reader=["reader1", "reader2"], **common
         )

@@ -24,5 +24,5 @@ class Command(JsonCommand):
             "study": frozen.slug,
             "state": frozen.state,
             "protocol_sha256": frozen.protocol_sha256,
-            "verdicts_checked": frozen.protocol["verdicts_checked"],
+            "verdicts_checked": (frozen.protocol or {}).get("verdicts_checked"),
         }

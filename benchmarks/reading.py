@@ -4,7 +4,7 @@
 
 - 100 readers at human pace, who answer every 4 seconds on average (2 to 6), for one minute: ``human_p95_ms`` and
   ``human_lost``;
-- 1, 8 and 32 readers at once who never pause: ``p95_ms``, ``steps_per_s`` and ``lost``;
+- 1, 8 and 32 readers at once who never pause: ``p95_ms`` of the one, ``steps_per_s`` of the most, ``lost`` of all;
 
 with SQLite, and then with PostgreSQL through ``scripts/services.sh``, with durable commits. With ``DATABASE_URL`` set
 it measures that database alone. Everything lies in a folder of its own that is removed. One JSON document on stdout, a
@@ -192,7 +192,9 @@ def measure(options: argparse.Namespace) -> dict:
                 say(f"{connection.vendor}: {readers} reader(s) without a pause ...")
                 rows.append(scenario(address, process.pid, readers, options.steps or STEPS.get(readers, 40)))
         if alone := [row for row in rows if row["readers"] == 1]:
-            result |= {"p95_ms": alone[0]["p95_ms"], "steps_per_s": alone[0]["steps_per_s"]}
+            result["p95_ms"] = alone[0]["p95_ms"]
+        if rows:
+            result["steps_per_s"] = max(rows, key=lambda row: row["readers"])["steps_per_s"]
         result |= {"lost": sum(row["lost"] for row in rows), "without_pause": rows}
         result["goals_met"] = {
             key: result[key] >= goal if key == "steps_per_s" else result[key] <= goal

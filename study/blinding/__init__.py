@@ -1,18 +1,18 @@
-"""Proof of blinding: walk a study as a reader does, and try to tell the arm and the twins from all that was received.
+"""Proof of blinding: read a study as its readers do, and try to tell arms and twins from everything received.
 
 seen.py      what a reader's browser receives for one presentation
-channels.py  the ways in which something could be told, and what each of them promises
-predict.py   cross-validated prediction, tested against schedules drawn anew
-redraw.py    the labels that the presentations would have had under other seeds
-audit.py     a channel's verdict, and the report
+channels.py  everything besides the pixels that could tell arms or twins apart
+predict.py   cross-validated prediction, tested against redrawn schedules
+redraw.py    the labels that presentations would have under other seeds
+audit.py     a verdict on each channel, and the report
 browser.py   one program that acts as a reader's browser, for the audit, the rehearsal and the reading benchmark
 walk.py      the audit's way through a study: everything that a reader receives, and probes
 scratch.py   a copy of the study, on a server of its own, so that the study itself is not touched
 servers.py   this project served on a free port of the loopback
 served.py    what the server of such a copy serves
-plants.py    leaks to be planted, one at a time, to prove that they would be found
+plants.py    leaks that can be planted, one at a time, to prove that the audit finds them
 auditing.py  runs the audit on a study and keeps its report
 rehearsal.py simulated readers who answer a study through its pages
 
-seen, channels, predict, redraw and audit know neither Django nor a network.
+seen, channels, predict, redraw and audit use neither Django nor a network.
 """

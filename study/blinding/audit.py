@@ -1,4 +1,4 @@
-"""The audit: each channel's verdict, and the table that a reviewer reads."""
+"""The audit: a verdict on each channel, and the report as a table."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ from study.blinding.redraw import Drawn
 from study.blinding.seen import Seen
 
 THRESHOLD = 0.002
-"""A channel leaks at p <= this. Three channels have no promise, with two tests each: about 1 % false alarms."""
+"""A channel leaks at p <= this. Three channels promise nothing and are tested twice each: about 1 % false alarms."""
 MOST_PAIRS = 3000
 CLEAR = "clear"
 LEAK = "LEAK"
@@ -21,7 +21,7 @@ LEAK = "LEAK"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One channel's line. ``values``: different values seen; ``constant``: promised and kept, None if not promised."""
+    """One channel's result. ``values``: number of different values; ``constant``: as promised, None without promise."""
 
     channel: str
     values: int
@@ -39,14 +39,14 @@ def _labels(drawn: Drawn) -> np.ndarray:
 
 
 def _pairs(seen: Sequence[Seen], seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of presentations of one reader; a random part of them where there are many."""
-    readers = np.unique([one.reader for one in seen], return_inverse=True)[1]
+    """All pairs of presentations of the same reader; a random sample of them where there are many."""
+    readers = np.unique([presentation.reader for presentation in seen], return_inverse=True)[1]
     first, second = np.triu_indices(len(seen), k=1)
     same = readers[first] == readers[second]
     first, second = first[same], second[same]
     if len(first) > MOST_PAIRS:
-        kept = np.random.default_rng(seed).choice(len(first), MOST_PAIRS, replace=False)
-        first, second = first[kept], second[kept]
+        sample = np.random.default_rng(seed).choice(len(first), MOST_PAIRS, replace=False)
+        first, second = first[sample], second[sample]
     return first, second
 
 
@@ -54,12 +54,12 @@ def examine(
     channel: Channel, seen: Sequence[Seen], drawn: Drawn, pairs: tuple[np.ndarray, np.ndarray], seed: int
 ) -> Row:
     """What one channel gives away."""
-    values = [repr(channel.value(one)) for one in seen]
+    values = [repr(channel.value(presentation)) for presentation in seen]
     different = sorted(set(values))
     nothing = Prediction(0.5, 0.5, 0.5, 1.0)
-    # A page of another reader or set may differ; inside one set nothing may.
-    within = {(one.reader, one.set, value) for one, value in zip(seen, values)}
-    if len(within) == len({(one.reader, one.set) for one in seen}):
+    # Pages of different readers or sets may differ; within a set they must not.
+    within = {(presentation.reader, presentation.set, value) for presentation, value in zip(seen, values)}
+    if len(within) == len({(presentation.reader, presentation.set) for presentation in seen}):
         return Row(channel.name, len(different), True if channel.constant else None, nothing, nothing, CLEAR)
     x = features(channel, seen)
     arm = predict(x, _labels(drawn), np.arange(len(seen))[:, None], seed=seed)
@@ -78,14 +78,15 @@ def examine(
 
 
 def _difference(a: str, b: str, around: int = 60) -> str:
-    """Where two values begin to differ, with what stands round it."""
+    """The place where two values begin to differ, with ``around`` letters on either side."""
     at = common_prefix(a, b)
     return " | ".join(value[max(0, at - around) : at + around] for value in (a, b))
 
 
 def unreachable(seen: Sequence[Seen]) -> bool:
-    """Whether every probe (guessed, replayed, ahead, another reader's) was answered 404 with nothing in it."""
-    return all(probe.status == 404 and not probe.body for one in seen for probe in one.probes)
+    """Whether every probe (guessed, replayed, ahead, another reader's token) got an empty 404."""
+    probes = [probe for presentation in seen for probe in presentation.probes]
+    return all(probe.status == 404 and not probe.body for probe in probes)
 
 
 def audit(seen: Sequence[Seen], drawn: Drawn, *, seed: int = 0, progress: Progress = no_progress) -> dict[str, Any]:
@@ -101,9 +102,9 @@ def audit(seen: Sequence[Seen], drawn: Drawn, *, seed: int = 0, progress: Progre
     return {
         "passed": all(row.verdict == CLEAR for row in rows),
         "presentations": len(seen),
-        "readers": len({one.reader for one in seen}),
-        "exchanges": sum(len(one.exchanges) for one in seen),
-        "probes": sum(len(one.probes) for one in seen),
+        "readers": len({presentation.reader for presentation in seen}),
+        "exchanges": sum(len(presentation.exchanges) for presentation in seen),
+        "probes": sum(len(presentation.probes) for presentation in seen),
         "redraws": drawn.arm.shape[1] - 1,
         "threshold_p": THRESHOLD,
         "channels": [asdict(row) for row in rows],
@@ -111,15 +112,16 @@ def audit(seen: Sequence[Seen], drawn: Drawn, *, seed: int = 0, progress: Progre
 
 
 def as_text(report: dict[str, Any]) -> str:
-    """The table: channel, values seen, AUC with interval and p for arm and twins, verdict."""
+    """The report as a table: channel, number of values, AUC with interval and p for arm and twins, verdict."""
     head = ("channel", "values", "promise", "AUC arm [95 %]", "p", "AUC twins [95 %]", "p", "verdict")
     lines = [head]
     for row in report["channels"]:
         promise = {True: "constant", False: "BROKEN", None: "-"}[row["constant"]]
         cells = [row["channel"], str(row["values"]), promise]
         for target in ("arm", "twins"):
-            one = row[target]
-            cells += [f"{one['auc']:.2f} [{one['low']:.2f}, {one['high']:.2f}]", f"{one['p']:.4f}"]
+            predicted = row[target]
+            interval = f"[{predicted['low']:.2f}, {predicted['high']:.2f}]"
+            cells += [f"{predicted['auc']:.2f} {interval}", f"{predicted['p']:.4f}"]
         lines.append((*cells, row["verdict"]))
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]

@@ -1,6 +1,6 @@
 """Run the blinding audit on a study, and keep its report.
 
-This reads arms, as the audit must; it gives out how well they could be told, and none of them.
+The audit must know the arms. Its report says how well they could be predicted, and names none of them.
 """
 
 from itertools import count
@@ -63,7 +63,7 @@ def _readers(copy: Copy, study: Study) -> list[tuple[Reader, list[Presentation]]
 
 
 def observe(copy: Copy, study: Study, *, seed: int, progress: Progress = no_progress) -> list[Seen]:
-    """Let every reader of the copy read to the end."""
+    """Let every reader of the copy read to the end; everything that they received."""
     seen: list[Seen] = []
     total = len(copy.presentations)
     steps = count(1)
@@ -73,7 +73,7 @@ def observe(copy: Copy, study: Study, *, seed: int, progress: Progress = no_prog
 
 
 def draw_labels(copy: Copy, study: Study, *, seed: int, redraws: int) -> Drawn:
-    """The true labels of all presentations beside those of redrawn schedules."""
+    """The true labels of all presentations, and those of redrawn schedules."""
     keys, pair = _keys(study), study.task == Study.Task.PAIR
     drawn = [
         redraw(
@@ -82,13 +82,13 @@ def draw_labels(copy: Copy, study: Study, *, seed: int, redraws: int) -> Drawn:
         )
         for number, (_, rows) in enumerate(_readers(copy, study))
     ]  # fmt: skip
-    return Drawn(np.concatenate([one.arm for one in drawn]), np.concatenate([one.patch for one in drawn]))
+    return Drawn(np.concatenate([reader.arm for reader in drawn]), np.concatenate([reader.patch for reader in drawn]))
 
 
 def audit_copy(
     copy: Copy, study: Study, *, seed: int = 0, redraws: int = REDRAWS, progress: Progress = no_progress
 ) -> dict[str, Any]:
-    """Walk what is served at ``copy`` and judge every channel."""
+    """Read what is served at ``copy``, and judge every channel."""
     seen = observe(copy, study, seed=seed, progress=progress)
     return audit(seen, draw_labels(copy, study, seed=seed, redraws=redraws), seed=seed)
 
@@ -103,10 +103,10 @@ def audit_study(
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
-    """Walk a copy of the study as its readers do, and judge every channel. The report of a clean run is logged.
+    """Read a copy of the study as its readers do, and judge every channel. The report of a run without plant is logged.
 
     Args:
-        plant: a leak to add to the copy, one of ``PLANTS``, or nothing.
+        plant: a leak to add to the copy, one of ``PLANTS``, or "".
         readers: at most this many readers' schedules are walked.
 
     Raises:
@@ -131,6 +131,6 @@ def audit_study(
 
 
 def latest_report(study: Study) -> dict[str, Any] | None:
-    """The newest report of a clean run, for the study's export."""
+    """The newest report of a run without plant, for the study's export."""
     event = AuditEvent.objects.filter(study=study, action=ACTION).order_by("-pk").first()
     return event.detail["report"] if event else None

@@ -1,8 +1,8 @@
-"""The ways in which something besides the pixels could be told, and what each of them promises.
+"""Channels: everything besides the pixels that could tell arms or twins apart.
 
-A channel turns what was seen of a presentation into a value. Where constancy is promised, all values of a reader's set
-must be equal. A channel that cannot be constant (addresses differ, time passes) is put to the predictors of
-``predict.py``; so is one with a broken promise, to say what it gives away.
+A channel turns what was received for a presentation into a value. Most channels promise that this value is the same for
+all presentations of a reader's set. Some cannot (addresses differ, times vary): ``predict.py`` tries to predict the arm
+and the twins from them. It also does so for a broken promise, to show how much the channel gives away.
 """
 
 import math
@@ -26,7 +26,7 @@ MOST_VALUES = 30
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """``value`` is compared where ``constant``; ``numbers`` gives the predictors' features (else the value's)."""
+    """``value`` must not vary where ``constant``; ``numbers`` are the predictors' input (by default made from value)."""
 
     name: str
     value: Callable[[Seen], Any]
@@ -34,14 +34,14 @@ class Channel:
     numbers: Callable[[Seen], Sequence[float]] | None = None
 
 
-# --- What is looked at ------------------------------------------------------------------------------------------------
+# --- What each channel compares ------------------------------------------------------------------------------------------------
 
 
 def _headers(exchanges: list[Exchange], *, names_only: bool) -> tuple[Any, ...]:
-    """Names in order, or values; the time of day is no secret, and cookies are a channel of their own."""
-    apart = () if names_only else ("date", "set-cookie")
+    """Header names in order, or names with values; without the date, and without cookies, which have a channel."""
+    left_out = () if names_only else ("date", "set-cookie")
     return tuple(
-        tuple(name if names_only else (name, value) for name, value in exchange.headers if name.lower() not in apart)
+        tuple(name if names_only else (name, value) for name, value in exchange.headers if name.lower() not in left_out)
         for exchange in exchanges
     )
 
@@ -64,43 +64,43 @@ def png_chunks(body: bytes) -> Iterator[tuple[str, int, bytes]]:
 
 
 def _embedded(seen: Seen) -> tuple[Any, ...]:
-    """All of the file but the pixels: which chunks, how long, and what stands in them."""
+    """The whole file except the pixels: the chunks' names, lengths and contents."""
     return tuple(
         tuple((name, length, b"" if name == "IDAT" else content) for name, length, content in png_chunks(image.body))
         for image in seen.images
     )
 
 
-_FORGERY = re.compile(rb'(name="csrfmiddlewaretoken" value=")[^"]*')
+_CSRF = re.compile(rb'(name="csrfmiddlewaretoken" value=")[^"]*')
 _KEY = re.compile(rb'(name="key" value=")[^"]*')
-_PLACE = re.compile(rb'(id="position">|<progress id="progress" value="|"answered": |"revision": )\s*\d+')
-_HIDDEN = re.compile(rb"( hidden|       )>")  # the first image has none before it, and a break comes every so often
+_POSITION = re.compile(rb'(id="position">|<progress id="progress" value="|"answered": |"revision": )\s*\d+')
+_HIDDEN = re.compile(rb"( hidden|       )>")  # the first image has no way back, and breaks come at some positions
 _WINDOW = re.compile(rb'"(previous|current|next)": (null|\{[^}]*\})')
 _STAGE = re.compile(rb'"stage": "(reading|set_done)"')
 _OWN = re.compile(
     rb' class="earlier"(?=>)| checked(?=>)|(?<=inputmode="numeric" value=")[^"]*'
 )  # what the reader answered
-_GIVEN = re.compile(rb'"(answer|confidence|tumour_cell_count|perturbed_response|note)": [^,}]*')
+_ANSWER = re.compile(rb'"(answer|confidence|tumour_cell_count|perturbed_response|note)": [^,}]*')
 _EXPIRY = re.compile(r"expires=[^;]*")
 
 
 def masked(seen: Seen, body: bytes) -> bytes:
-    """A page or document without what must differ: opaque names, the forgery token, the place in the set."""
+    """A page without the parts that must differ: tokens, the CSRF token, the position in the set."""
     for token in seen.tokens:
         body = body.replace(token.encode(), b"TOKEN")
-    for pattern in (_FORGERY, _KEY, _PLACE, _HIDDEN):
+    for pattern in (_CSRF, _KEY, _POSITION, _HIDDEN):
         body = pattern.sub(rb"\1*" if pattern is not _HIDDEN else b"*>", body)
     return body
 
 
 def _changing(seen: Seen) -> tuple[bytes, ...]:
-    """The pages on which the answer can be changed, without the answer, which the reader knows."""
+    """The pages on which the answer can be changed, without the answer: the reader gave it."""
     return tuple(_OWN.sub(b"", masked(seen, exchange.body)) for exchange in seen.of("change"))
 
 
 def _document(body: bytes) -> bytes:
-    """A JSON document without opaque names, the place in the set and the reader's own answer."""
-    for pattern in (_PLACE, _WINDOW, _STAGE, _GIVEN):
+    """A JSON document without tokens, the position in the set and the reader's own answer."""
+    for pattern in (_POSITION, _WINDOW, _STAGE, _ANSWER):
         body = pattern.sub(b"*", body)
     return body.rstrip(b" ")
 
@@ -113,18 +113,18 @@ def _cookies(seen: Seen) -> tuple[Any, ...]:
 
 
 def _timing(seen: Seen) -> list[float]:
-    """Logarithms of milliseconds: a busy moment must not hide a small, steady delay."""
+    """Logarithms of milliseconds, so that one slow answer does not hide a small, regular delay."""
     by_kind = {kind: [e.seconds for e in seen.of(kind)] for kind in ("image", "second", "page", "state", "answer")}
     return [math.log(1000 * sum(times) / len(times)) for times in by_kind.values() if times]
 
 
-def _place(seen: Seen) -> list[float]:
+def _position(seen: Seen) -> list[float]:
     p = float(seen.position)
     return [p, p * p, float(seen.set), *(float(seen.position % n) for n in (2, 3, 4, 5))]
 
 
 def _letters(seen: Seen) -> list[float]:
-    """Every bit of every letter of the names, so that a parity or a prefix shows."""
+    """Every bit of every letter of the tokens, so that a parity or a common prefix shows."""
     return [float(ord(letter) >> bit & 1) for token in seen.tokens for letter in token for bit in range(7)]
 
 
@@ -148,7 +148,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel("document headers", lambda seen: _headers(seen.of(*DOCUMENTS), names_only=False)),
     Channel("reach", lambda seen: tuple((probe.kind, probe.status, len(probe.body)) for probe in seen.probes)),
     Channel("timing", _timing, constant=False, numbers=_timing),
-    Channel("order", _place, constant=False, numbers=_place),
+    Channel("order", _place, constant=False, numbers=_position),
 )
 
 
@@ -160,7 +160,7 @@ def _text(value: Any) -> str:
 
 
 def _trigrams(texts: list[str]) -> list[str]:
-    """Runs of three letters that some texts have and others have not, the most evenly spread first."""
+    """Runs of three letters that 5 to 95 % of the texts contain, those nearest to half of the texts first."""
     counts = Counter(part for text in texts for part in {text[at : at + 3] for at in range(len(text) - 2)})
     n = len(texts)
     telling = [(abs(count / n - 0.5), part) for part, count in counts.items() if 0.05 * n <= count <= 0.95 * n]
@@ -168,10 +168,10 @@ def _trigrams(texts: list[str]) -> list[str]:
 
 
 def features(channel: Channel, seen: Sequence[Seen]) -> Features:
-    """Numbers of a channel, (n, f): given by the channel, or a text's length, values, digits and runs of letters."""
+    """The predictors' input, (n, f): the channel's numbers, or its value's length, digits, and parts as a text."""
     if channel.numbers is not None:
-        return np.array([channel.numbers(one) for one in seen], dtype=float)
-    texts = [_text(channel.value(one)) for one in seen]
+        return np.array([channel.numbers(presentation) for presentation in seen], dtype=float)
+    texts = [_text(channel.value(presentation)) for presentation in seen]
     common = [text for text, count in Counter(texts).most_common(MOST_VALUES) if count > 1]
     parts = _trigrams(texts)
     rows = []
@@ -186,9 +186,9 @@ def features(channel: Channel, seen: Sequence[Seen]) -> Features:
 
 
 def pair_features(channel: Channel, seen: Sequence[Seen], x: Features, first: Any, second: Any) -> Features:
-    """Numbers of pairs of presentations, (p, f): nearness in every number, equality, and how far the texts agree."""
+    """The same for pairs of presentations, (p, f): differences of all numbers, equality, length of the common start."""
     near = -np.abs(x[first] - x[second])
-    texts = [_text(channel.value(one)) for one in seen]
+    texts = [_text(channel.value(presentation)) for presentation in seen]
     codes = np.unique(texts, return_inverse=True)[1]
     same = (codes[first] == codes[second]).astype(float)
     prefix = np.array([common_prefix(texts[i], texts[j]) for i, j in zip(first, second)], dtype=float)
@@ -196,6 +196,7 @@ def pair_features(channel: Channel, seen: Sequence[Seen], x: Features, first: An
 
 
 def common_prefix(a: str, b: str) -> int:
+    """How many letters two texts have in common at their start."""
     for at, (left, right) in enumerate(zip(a, b)):
         if left != right:
             return at

@@ -1,7 +1,7 @@
-"""Leaks to be planted, one at a time, in the audit's own copy of a study: the proof that they would be found.
+"""Leaks that can be planted, one at a time, in the audit's own copy of a study, to prove that the audit finds them.
 
-Six are planted on the wire, around the application; two (``id``, ``order``) in the copied rows. Each is a mistake that
-people have made: a file served with its name, a tag made from its content, a row number in an address.
+Six are planted on the wire, around the application; two (``id``, ``order``) in the copied rows. Each is a common
+mistake: a file served with its name, an ETag made from its content, a row number in an address.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ DELAY_S = 0.015
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """What stands behind an image's token."""
+    """What an image's token stands for."""
 
     arm: str
     patch: str
@@ -37,44 +37,44 @@ def behind(token: str) -> Behind | None:
 
 
 class Planted:
-    """A WSGI application that adds one leak to the images of another one."""
+    """A WSGI application that adds one leak to the images of ``application``."""
 
     def __init__(self, application: Callable, plant: str):
         self.application, self.plant = application, plant
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
         prefix, _, token = environ["PATH_INFO"].rpartition("/image/")
-        found = behind(token) if prefix else None
-        if found is None:
+        image = behind(token) if prefix else None
+        if image is None:
             return self.application(environ, start_response)
-        held: list[Any] = []
-        body = b"".join(self.application(environ, lambda *given: held.extend(given)))
-        status, headers = held[0], list(held[1])
+        response: list[Any] = []
+        body = b"".join(self.application(environ, lambda *started: response.extend(started)))
+        status, headers = response[0], list(response[1])
         if status.startswith("200"):
-            headers, body = self.leak(found, headers, body)
+            headers, body = self.leak(image, headers, body)
         start_response(status, headers)
         return [body]
 
-    def leak(self, found: Behind, headers: list[tuple[str, str]], body: bytes) -> tuple[list[tuple[str, str]], bytes]:
-        altered = found.arm != "original"
+    def leak(self, image: Behind, headers: list[tuple[str, str]], body: bytes) -> tuple[list[tuple[str, str]], bytes]:
+        altered = image.arm != "original"
         if self.plant == "length" and altered:
             body += b"\0" * 7
             headers = [(n, str(len(body)) if n.lower() == "content-length" else v) for n, v in headers]
         elif self.plant == "etag":
             headers.append(("ETag", f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'))
         elif self.plant == "filename":
-            headers.append(("Content-Disposition", f'inline; filename="{found.patch}_{found.arm}.png"'))
+            headers.append(("Content-Disposition", f'inline; filename="{image.patch}_{image.arm}.png"'))
         elif self.plant == "timing" and altered:
             time.sleep(DELAY_S)
         elif self.plant == "header":
             headers.append(("X-Variant", str(int(altered))))
         elif self.plant == "cookie":
-            headers.append(("Set-Cookie", f"last={found.patch}; Path=/"))
+            headers.append(("Set-Cookie", f"last={image.patch}; Path=/"))
         return headers, body
 
 
 def plant_rows(plant: str, presentations: Sequence[Any], rng: random.Random) -> None:
-    """Change copied presentations in place: row numbers in their names, or originals before altered ones."""
+    """Change copied presentations in place: row numbers in the tokens, or all originals before altered stimuli."""
     if plant == "id":
         for row in presentations:
             row.token = f"{row.stimulus_id:06d}{secrets.token_urlsafe(12)}"

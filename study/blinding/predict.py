@@ -1,12 +1,13 @@
-"""Cross-validated prediction of labels from a channel, tested against the labels of schedules drawn anew.
+"""Cross-validated prediction of labels from a channel, tested against the labels of redrawn schedules.
 
-The null hypothesis is exact: if what is received does not depend on the stimulus, the labels that another seed would
-have put at the same positions fit just as well. So the same statistic is computed for the true labels and for those of
-``B`` redrawn schedules, and p = (1 + number of redrawn statistics >= the true one) / (1 + B). Because positions keep
-what belongs to them (warm-up, the digits of a number), drifts along a session raise no false alarm.
+The test is exact. If what a reader receives does not depend on the stimulus, the labels that another seed would have put
+at the same positions can be predicted just as well. So the same statistic is computed for the true labels and for those
+of ``B`` redrawn schedules, and p = (1 + number of redrawn statistics >= the true one) / (1 + B). Whatever depends on the
+position alone (a slow start, the digits of a number) is the same for all of them, and raises no false alarm.
 
-Two predictors share each fold: ridge regression on all numbers (many weak signs), and the one number that correlates
-best on the training folds (a single strong one). Both are linear in the labels, so all redraws cost one matrix product.
+There are two predictors: ridge regression on all numbers (finds many weak signs), and the single number that correlates
+best on the training folds (finds one strong sign). Both are linear in the labels, so that one matrix product predicts
+all redrawn labels.
 """
 
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ Floats = NDArray[np.float64]
 FOLDS = 5
 RESAMPLES = 300
 TIE = 1e-12
-FIRST_LOOK = 199  # redraws that are enough where the truth is nothing special ...
-CLEARLY_NOTHING = 10  # ... which is when more than this many of them do as well (Besag and Clifford 1991)
+# Fewer redraws are enough where more than so many of them do as well as the truth (Besag and Clifford 1991).
+FIRST_LOOK = 199
+CLEARLY_NOTHING = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,8 @@ class Prediction:
 def standardised(x: Floats) -> Floats:
     """Columns of mean 0 and SD 1; columns that never change are dropped."""
     spread = x.std(axis=0)
-    kept = spread > 1e-12
-    return (x[:, kept] - x[:, kept].mean(axis=0)) / spread[kept]
+    varies = spread > 1e-12
+    return (x[:, varies] - x[:, varies].mean(axis=0)) / spread[varies]
 
 
 def auc(scores: Floats, labels: NDArray[np.bool_]) -> Floats:
@@ -79,7 +81,7 @@ def _weighted_auc(scores: Floats, labels: NDArray[np.bool_], weights: Floats) ->
 
 
 def predict(x: Floats, labels: NDArray[np.bool_], members: NDArray[np.intp], *, seed: int) -> Prediction:
-    """How well ``labels[..., 0]`` can be told from ``x``.
+    """How well ``labels[..., 0]`` can be predicted from ``x``.
 
     Args:
         x: numbers, (n, f).
@@ -100,9 +102,9 @@ def predict(x: Floats, labels: NDArray[np.bool_], members: NDArray[np.intp], *, 
 
 def _statistics(x: Floats, labels: NDArray[np.bool_], seed: int) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """The best AUC over targets and predictors per column, (b,), and the scores and labels of the first column's."""
-    found = [(scores, target) for target in labels for scores in cross_validated(x, target, seed)]
-    areas = np.array([auc(scores, target) for scores, target in found])
-    scores, target = found[int(areas[:, 0].argmax())]
+    predicted = [(scores, target) for target in labels for scores in cross_validated(x, target, seed)]
+    areas = np.array([auc(scores, target) for scores, target in predicted])
+    scores, target = predicted[int(areas[:, 0].argmax())]
     return areas.max(axis=0), scores[:, 0], target[:, 0]
 
 

@@ -1,4 +1,4 @@
-"""The labels that a reader's presentations would have had under other seeds of the same schedule."""
+"""The labels that a reader's presentations would have under other seeds of the same schedule."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from study.design.schedule import StimulusKey, build_schedule
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """Labels per presentation (in order of reader, set, position) and draw; column 0 is the truth. Both (n, 1 + B)."""
+    """Labels per presentation (ordered by reader, set, position) and draw, both (n, 1 + B); column 0 is the truth."""
 
     arm: NDArray[np.str_]
     patch: NDArray[np.str_]

@@ -26,7 +26,7 @@ MOST_VALUES = 30
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """``value`` must not vary where ``constant``; ``numbers`` are the predictors' input (by default made from value)."""
+    """``value`` must not vary where ``constant``; ``numbers`` are the predictors' input, by default from ``value``."""
 
     name: str
     value: Callable[[Seen], Any]
@@ -34,7 +34,7 @@ class Channel:
     numbers: Callable[[Seen], Sequence[float]] | None = None
 
 
-# --- What each channel compares ------------------------------------------------------------------------------------------------
+# --- What each channel compares ---------------------------------------------------------------------------------------
 
 
 def _headers(exchanges: list[Exchange], *, names_only: bool) -> tuple[Any, ...]:
@@ -77,9 +77,8 @@ _POSITION = re.compile(rb'(id="position">|<progress id="progress" value="|"answe
 _HIDDEN = re.compile(rb"( hidden|       )>")  # the first image has no way back, and breaks come at some positions
 _WINDOW = re.compile(rb'"(previous|current|next)": (null|\{[^}]*\})')
 _STAGE = re.compile(rb'"stage": "(reading|set_done)"')
-_OWN = re.compile(
-    rb' class="earlier"(?=>)| checked(?=>)|(?<=inputmode="numeric" value=")[^"]*'
-)  # what the reader answered
+# What the reader answered:
+_OWN = re.compile(rb' class="earlier"(?=>)| checked(?=>)|(?<=inputmode="numeric" value=")[^"]*')
 _ANSWER = re.compile(rb'"(answer|confidence|tumour_cell_count|perturbed_response|note)": [^,}]*')
 _EXPIRY = re.compile(r"expires=[^;]*")
 
@@ -148,7 +147,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel("document headers", lambda seen: _headers(seen.of(*DOCUMENTS), names_only=False)),
     Channel("reach", lambda seen: tuple((probe.kind, probe.status, len(probe.body)) for probe in seen.probes)),
     Channel("timing", _timing, constant=False, numbers=_timing),
-    Channel("order", _place, constant=False, numbers=_position),
+    Channel("order", _position, constant=False, numbers=_position),
 )
 
 

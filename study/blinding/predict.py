@@ -1,9 +1,9 @@
 """Cross-validated prediction of labels from a channel, tested against the labels of redrawn schedules.
 
-The test is exact. If what a reader receives does not depend on the stimulus, the labels that another seed would have put
-at the same positions can be predicted just as well. So the same statistic is computed for the true labels and for those
-of ``B`` redrawn schedules, and p = (1 + number of redrawn statistics >= the true one) / (1 + B). Whatever depends on the
-position alone (a slow start, the digits of a number) is the same for all of them, and raises no false alarm.
+The test is exact. If what a reader receives does not depend on the stimulus, the labels that another seed would have
+put at the same positions can be predicted just as well. So the same statistic is computed for the true labels and for
+those of ``B`` redrawn schedules, and p = (1 + number of redrawn statistics >= the true one) / (1 + B). Whatever depends
+on the position alone (a slow start, the digits of a number) is the same for all of them: it raises no false alarm.
 
 There are two predictors: ridge regression on all numbers (finds many weak signs), and the single number that correlates
 best on the training folds (finds one strong sign). Both are linear in the labels, so that one matrix product predicts

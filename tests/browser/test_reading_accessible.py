@@ -2,9 +2,10 @@
 
 import pytest
 
+from core.models import User
 from study.protocol.readers import invite
 from tests import factories
-from tests.browser.conftest import at_position, enter_room, no_fault, sign_in
+from tests.browser.conftest import at_position, enter_room, no_fault, sign_in, wait_ready
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -85,3 +86,34 @@ def test_the_rooms_troubles_and_its_end(window):
     page.click(".page form button[type=submit]")
     page.wait_for_url("**/study/small/")
     no_fault(page, "finished")
+
+
+@pytest.mark.parametrize(
+    ("width", "options"),
+    [(1280, {"surroundings": "dark"}), (640, {"surroundings": "light", "questions": ["confidence", "note"]})],
+)
+def test_the_preview_with_its_mark(window, width, options):
+    factories.draft_study(cases=2, copies=1, size=32, min_gap=1, **options)
+    factories.user("ada", User.Role.ADMIN)
+    page = window(width=width)
+    sign_in(page, "ada")
+    page.goto("/preview/study/small/")
+    no_fault(page, "preview study")
+    page.click(".preview button")
+    page.wait_for_url("**/consent/")
+    no_fault(page, "preview consent")
+    page.check("input[name=agree]")
+    page.click(".page form button[type=submit]")
+    page.wait_for_url("**/instructions/")
+    page.goto("/preview/study/small/viewing/")
+    page.click("#viewing button[type=submit]")
+    page.wait_for_url("**/practice/1/")
+    no_fault(page, "preview practice")
+    page.click(".panel button.quiet")
+    page.wait_for_url("**/read/")
+    wait_ready(page)
+    no_fault(page, "preview room")
+    mark = page.locator(".preview strong")
+    assert mark.is_visible() and mark.text_content() == "Preview: nothing is stored."
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("document.documentElement.scrollHeight <= window.innerHeight")

@@ -12,12 +12,12 @@ from jobs.services import submit
 from model.models import Classifier, Dataset
 from model.selectors import name_of_classifier
 
-PRESETS = {"paper": "the paper's: ResNet-18, AdaDelta, 25 epochs", "quick": "minutes on a CPU"}
-STARTS = {
-    "auto": "ImageNet weights, or at random where they cannot be had",
-    "imagenet": "ImageNet weights, or not at all",
-    "random": "at random",
-}
+PRESETS = [("paper", "the paper's: ResNet-18, AdaDelta, 25 epochs"), ("quick", "minutes on a CPU")]
+STARTS = [
+    ("auto", "ImageNet weights, or at random where they cannot be had"),
+    ("imagenet", "ImageNet weights, or not at all"),
+    ("random", "at random"),
+]
 ZIP = ".zip,application/zip"
 
 
@@ -85,12 +85,8 @@ class TrainingSettings(Request):
     positional = ("dataset",)
 
     dataset = dataset_field()
-    preset = serializers.ChoiceField(
-        choices=list(PRESETS.items()), default="paper", help_text="Settings of the training"
-    )
-    init = serializers.ChoiceField(
-        choices=list(STARTS.items()), default="auto", label="Start from", help_text="First weights"
-    )
+    preset = serializers.ChoiceField(choices=PRESETS, default="paper", help_text="Settings of the training")
+    init = serializers.ChoiceField(choices=STARTS, default="auto", label="Start from", help_text="First weights")
     seed = seed_field()
     arch = serializers.RegexField(
         r"^\w+$",

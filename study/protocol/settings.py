@@ -17,17 +17,17 @@ CONSENT = (
     "You take part as a reader under a pseudonym. Your answers, their times and the size of your window are stored "
     "for research. You may stop at any time; the answers given until then are kept."
 )
-QUESTIONS = {
-    "confidence": "confidence, 1 to 5",
-    "perturbed_response": "“was this image altered?”",
-    "tumour_cell_count": "number of tumour cells",
-    "note": "free note",
-}
-STRATA: dict[Stratify, str] = {
-    "group": "spread over slides or patients",
-    "tumour_cells": "spread over tumour-cell counts",
-    "margin": "spread over the classifier’s margin",
-}
+QUESTIONS = [
+    ("confidence", "confidence, 1 to 5"),
+    ("perturbed_response", "“was this image altered?”"),
+    ("tumour_cell_count", "number of tumour cells"),
+    ("note", "free note"),
+]
+STRATA = [
+    ("group", "spread over slides or patients"),
+    ("tumour_cells", "spread over tumour-cell counts"),
+    ("margin", "spread over the classifier’s margin"),
+]
 CASES = {"section": "Cases and controls"}
 READING = {"section": "Reading"}
 ANALYSIS = {"section": "Analysis"}
@@ -57,7 +57,7 @@ class SettingsRequest(Request):
         style=CASES,
     )
     stratify = serializers.ChoiceField(
-        choices=list(STRATA.items()),
+        choices=STRATA,
         allow_null=True,
         default=None,
         label="Draw cases",
@@ -108,7 +108,7 @@ class SettingsRequest(Request):
         style=READING,
     )
     questions = serializers.ListField(
-        child=serializers.ChoiceField(choices=list(QUESTIONS.items())),
+        child=serializers.ChoiceField(choices=QUESTIONS),
         default=["confidence"],
         label="Further questions",
         help_text="Asked with every answer.",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django import forms
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.fields import empty
 
@@ -40,6 +41,11 @@ class Request(serializers.Serializer):
     """Fields that the command takes without ``--``, in this order."""
     aliases: dict[str, str] = {}
     """Further names of a field's option, such as ``{"positives": "--cases"}``."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # The schema adds "Request" to the name of whatever is sent.
+        extend_schema_serializer(component_name=cls.__name__.removesuffix("Request"))(cls)
 
     def get_fields(self) -> dict[str, serializers.Field]:
         hidden = self.not_in_command if self.context.get("command") else self.command_only
@@ -222,12 +228,13 @@ class _RowChoices(forms.ModelMultipleChoiceField):
 def _form_field(field: serializers.Field) -> forms.Field:
     """The Django form field that shows a serializer's field and reads what was sent."""
     may_be_empty = field.allow_null or getattr(field, "allow_blank", False)
+    shown = field.style.get("suggested", _default(field))
     made = _widget_for(
         field,
         label=field.label,
         help_text=field.help_text or "",
         required=not may_be_empty and (field.required or _default(field) is not None),
-        initial=field.style.get("suggested", _default(field)),
+        initial=f"{shown:g}" if isinstance(shown, float) else shown,
     )
     made.section = field.style.get("section", "")  # type: ignore[attr-defined]
     if field.style.get("hidden"):

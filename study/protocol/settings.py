@@ -61,7 +61,7 @@ class SettingsRequest(Request):
         allow_null=True,
         default=None,
         label="Draw cases",
-        help_text="From the pool; at random if left out",
+        help_text="From the pool; at random if left out.",
         style=CASES | {"empty": "at random"},
     )
     noise = serializers.BooleanField(
@@ -98,13 +98,13 @@ class SettingsRequest(Request):
         style=READING,
     )
     task = serializers.ChoiceField(
-        choices=Study.Task.choices, default=Study.Task.LABELLING.value, help_text="What readers do", style=READING
+        choices=Study.Task.choices, default=Study.Task.LABELLING.value, help_text="What readers do.", style=READING
     )
     pair_display = serializers.ChoiceField(
         choices=Study.PairDisplay.choices,
         default=Study.PairDisplay.SIDE.value,
         label="Pairs are shown",
-        help_text="In the pair comparison",
+        help_text="In the pair comparison.",
         style=READING,
     )
     questions = serializers.ListField(
@@ -136,7 +136,7 @@ class SettingsRequest(Request):
     surroundings = serializers.ChoiceField(
         choices=Study.Surroundings.choices,
         default=Study.Surroundings.DARK.value,
-        help_text="Around the image",
+        help_text="Around the image.",
         style=ROOM,
     )
     practice = serializers.IntegerField(
@@ -175,7 +175,7 @@ class SettingsRequest(Request):
         default=CONSENT,
         allow_blank=True,
         label="Consent",
-        help_text="What readers agree to; if empty, none is asked for.",
+        help_text="What readers agree to; a standard text if left empty.",
         style=ROOM | {"rows": 4},
     )
 

@@ -48,7 +48,7 @@ class PairSetSerializer(serializers.ModelSerializer):
 
 
 ANY_ATTACK = PolymorphicProxySerializer(
-    component_name="AttackRequest",
+    component_name="AnyAttack",
     serializers={kind: declared for kind, (_, declared) in ATTACKS.items()},
     resource_type_field_name="kind",
 )

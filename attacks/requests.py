@@ -17,38 +17,38 @@ from jobs.services import submit
 from model.models import Classifier
 from model.requests import folder_fields, name_field
 
-MEASURED = {
-    "linf": "L∞: largest change of any channel",
-    "l2": "L2: root mean squared change",
-    "l1": "L1: mean absolute change",
-    "l0": "L0: share of pixels changed",
-}
-NORMS = MEASURED | {"none": "no limit"}
-LOSSES = {"margin": "margin between the classes", "ce": "the paper's cross-entropy"}
-STEP_RULES = {
-    "sign": "by the gradient's sign",
-    "l2": "along the gradient",
-    "raw": "a multiple of the gradient, as in the paper",
-}
-ROUNDINGS = {
-    "aware": "judged on the displayed image",
-    "nearest": "rounded to the nearest afterwards",
-    "truncate": "cut off afterwards",
-}
-CHANGES = {
-    "jpeg": "JPEG compression",
-    "noise": "noise",
-    "blur": "blur",
-    "brightness": "brightness",
-    "haematoxylin": "haematoxylin stain",
-    "eosin": "eosin stain",
-}
+MEASURED = [
+    ("linf", "L∞: largest change of any channel"),
+    ("l2", "L2: root mean squared change"),
+    ("l1", "L1: mean absolute change"),
+    ("l0", "L0: share of pixels changed"),
+]
+NORMS = [*MEASURED, ("none", "no limit")]
+LOSSES = [("margin", "margin between the classes"), ("ce", "the paper's cross-entropy")]
+STEP_RULES = [
+    ("sign", "by the gradient's sign"),
+    ("l2", "along the gradient"),
+    ("raw", "a multiple of the gradient, as in the paper"),
+]
+ROUNDINGS = [
+    ("aware", "judged on the displayed image"),
+    ("nearest", "rounded to the nearest afterwards"),
+    ("truncate", "cut off afterwards"),
+]
+CHANGES = [
+    ("jpeg", "JPEG compression"),
+    ("noise", "noise"),
+    ("blur", "blur"),
+    ("brightness", "brightness"),
+    ("haematoxylin", "haematoxylin stain"),
+    ("eosin", "eosin stain"),
+]
 PAIRS_CSV = "pairs.csv (original,perturbed,label[,group,attack,budget])"
 FOLDED = {"section": MORE}
 
 
-def norm_field(norms: dict[str, str] = NORMS, help_text: str = "What the budget limits") -> serializers.ChoiceField:
-    return serializers.ChoiceField(choices=list(norms.items()), default="linf", help_text=help_text)
+def norm_field(norms: list[tuple[str, str]], help_text: str) -> serializers.ChoiceField:
+    return serializers.ChoiceField(choices=norms, default="linf", help_text=help_text)
 
 
 def budget_field() -> Number:
@@ -87,7 +87,7 @@ class AttackSettings(Request):
     not_in_command: tuple[str, ...] = ("kind",)
     positional = ("classifier",)
 
-    name = name_field(default="", allow_blank=True, help_text="Of the attack; made of its settings if left out.")
+    name = name_field(default="", allow_blank=True, help_text="Name of the attack; made of its settings if left out.")
     classifier = Named(word="classifier", queryset=Classifier.objects.all(), help_text="Whose patches are changed.")
     seed = seed_field(style=FOLDED)
     device = device_field()
@@ -113,7 +113,7 @@ class GradientAttackRequest(AttackSettings):
     not_in_command = ("kind", "parts")
 
     kind = kind_field("pgd")
-    norm = norm_field()
+    norm = norm_field(NORMS, "What the budget limits.")
     budget = budget_field()
     steps = serializers.IntegerField(
         min_value=1, max_value=10_000, default=50, label="Step limit", help_text="A patch ends earlier once it flips."
@@ -131,10 +131,10 @@ class GradientAttackRequest(AttackSettings):
         help_text="The raw cross-entropy gradient, judged on floats and rounded afterwards.",
     )
     step_rule = serializers.ChoiceField(
-        choices=list(STEP_RULES.items()),
+        choices=STEP_RULES,
         allow_null=True,
         default=None,
-        help_text="How a step is made; by the sign for L0 and L∞, else along the gradient, if left out",
+        help_text="How a step is made; by the sign for L0 and L∞, else along the gradient, if left out.",
         style=FOLDED | {"empty": "as fits the norm"},
     )
     step_size = Number(
@@ -144,11 +144,9 @@ class GradientAttackRequest(AttackSettings):
         help_text="In 0-255 units; a quarter of the budget if left out.",
         style=FOLDED,
     )
-    loss = serializers.ChoiceField(
-        choices=list(LOSSES.items()), default="margin", help_text="What is climbed", style=FOLDED
-    )
+    loss = serializers.ChoiceField(choices=LOSSES, default="margin", help_text="What is climbed.", style=FOLDED)
     rounding = serializers.ChoiceField(
-        choices=list(ROUNDINGS.items()), default="aware", help_text="When a patch counts as flipped", style=FOLDED
+        choices=ROUNDINGS, default="aware", help_text="When a patch counts as flipped.", style=FOLDED
     )
     random_start = serializers.BooleanField(
         default=False, help_text="Noise within the budget before the first step.", style=FOLDED
@@ -164,7 +162,7 @@ class MinimalAttackRequest(AttackSettings):
     not_in_command = ("kind", "parts")
 
     kind = kind_field("minimal")
-    norm = norm_field(MEASURED, "What is made as small as possible")
+    norm = norm_field(MEASURED, "What is made as small as possible.")
     positives_only = positives_only_field()
     rescaled = serializers.BooleanField(default=False, help_text="L1 only: the paper's rescaled L1.", style=FOLDED)
     steps = serializers.IntegerField(
@@ -193,7 +191,7 @@ class UniversalAttackRequest(AttackSettings):
     """One perturbation for many patches (section 3.3, equation 2), learned on the training positives."""
 
     kind = kind_field("universal")
-    norm = norm_field()
+    norm = norm_field(NORMS, "What the budget limits.")
     budget = budget_field()
     paper = serializers.BooleanField(
         default=False, label="To the paper's letter", help_text="One patch at a time, raw steps."
@@ -230,10 +228,10 @@ class UniversalAttackRequest(AttackSettings):
         style=FOLDED,
     )
     loss = serializers.ChoiceField(
-        choices=list(LOSSES.items()),
+        choices=LOSSES,
         allow_null=True,
         default=None,
-        help_text="What is climbed; the margin (the paper's: ce) if left out",
+        help_text="What is climbed; the margin (the paper's: ce) if left out.",
         style=FOLDED | {"empty": "as fits the recipe"},
     )
     lead = Number(
@@ -258,7 +256,7 @@ class NaturalChangesRequest(AttackSettings):
 
     kind = kind_field("natural")
     kinds = serializers.ListField(
-        child=serializers.ChoiceField(choices=list(CHANGES.items())),
+        child=serializers.ChoiceField(choices=CHANGES),
         default=list,
         label="Changes",
         help_text="Which changes; all of them if none is chosen.",
@@ -302,7 +300,7 @@ class PairsRequest(Request):
     not_in_command = ("upload",)
     positional = ("folder",)
 
-    name = name_field(help_text="Of the pairs.")
+    name = name_field(help_text="Name of the new set of pairs.")
     upload, folder = folder_fields(PAIRS_CSV)
     classifier = Named(
         word="classifier",

@@ -210,7 +210,12 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["core.access.IsResearcher"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"JobState": "jobs.models.Job.State", "StudyState": "study.models.Study.State"},
+    "ENUM_NAME_OVERRIDES": {
+        "JobState": "jobs.models.Job.State",
+        "StudyState": "study.models.Study.State",
+        "Norm": "attacks.requests.NORMS",
+        "MeasuredNorm": "attacks.requests.MEASURED",
+    },
 }
 
 # --- Jobs -----------------------------------------------------------------------------------------------------------

@@ -8,11 +8,12 @@ Whatever is shown or typed, the serializer has the last word.
 import argparse
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from django import forms
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.fields import empty
 
@@ -41,9 +42,21 @@ class Request(serializers.Serializer):
     aliases: dict[str, str] = {}
     """Further names of a field's option, such as ``{"positives": "--cases"}``."""
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # The schema adds "Request" to the name of whatever is sent.
+        extend_schema_serializer(component_name=cls.__name__.removesuffix("Request"))(cls)
+
     def get_fields(self) -> dict[str, serializers.Field]:
         hidden = self.not_in_command if self.context.get("command") else self.command_only
         return {name: field for name, field in super().get_fields().items() if name not in hidden}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """A setting that does not exist here is an error: a misspelt one would silently leave its default."""
+        unknown = [name for name in data if name not in self.fields] if isinstance(data, Mapping) else []
+        if unknown:
+            raise serializers.ValidationError({name: ["There is no such setting here."] for name in unknown})
+        return super().to_internal_value(data)
 
 
 class Named(serializers.SlugRelatedField):
@@ -87,7 +100,7 @@ def device_field() -> serializers.CharField:
 
 def fields_of(request: type[Request], *, command: bool = False) -> dict[str, serializers.Field]:
     """The fields that a page and the API have, or those that the command has."""
-    return request(context={"command": command}).fields
+    return dict(request(context={"command": command}).fields)
 
 
 def check(request: type[Request], settings: dict[str, Any], *, command: bool = False) -> dict[str, Any]:
@@ -163,7 +176,7 @@ class RequestForm(forms.Form):
         """The visible fields under their headings, in the order of the request; those folded away come last."""
         sections: dict[str, list[forms.BoundField]] = {}
         for field in self.visible_fields():
-            sections.setdefault(field.field.section, []).append(field)
+            sections.setdefault(getattr(field.field, "section", ""), []).append(field)
         titles = sorted(sections, key=lambda title: title == MORE)
         return [
             {
@@ -208,20 +221,22 @@ class _RowChoice(forms.ModelChoiceField):
 
 
 class _RowChoices(forms.ModelMultipleChoiceField):
+    relation: Named
     label_from_instance = _RowChoice.label_from_instance
 
 
 def _form_field(field: serializers.Field) -> forms.Field:
     """The Django form field that shows a serializer's field and reads what was sent."""
     may_be_empty = field.allow_null or getattr(field, "allow_blank", False)
+    shown = field.style.get("suggested", _default(field))
     made = _widget_for(
         field,
         label=field.label,
         help_text=field.help_text or "",
         required=not may_be_empty and (field.required or _default(field) is not None),
-        initial=field.style.get("suggested", _default(field)),
+        initial=f"{shown:g}" if isinstance(shown, float) else shown,
     )
-    made.section = field.style.get("section", "")
+    made.section = field.style.get("section", "")  # type: ignore[attr-defined]
     if field.style.get("hidden"):
         made.widget = forms.HiddenInput()
     return made
@@ -281,8 +296,8 @@ def add_options(parser: argparse.ArgumentParser, request: type[Request], *, only
     for name in request.positional:
         if name in fields:
             field = fields.pop(name)
-            many = {"nargs": "+"} if isinstance(field, serializers.ListField) else {}
-            parser.add_argument(name, metavar=name.upper(), help=_help(field), **many)
+            nargs = "+" if isinstance(field, serializers.ListField) else None
+            parser.add_argument(name, metavar=name.upper(), help=_help(field), nargs=nargs)
     for name, field in fields.items():
         flags = [*([request.aliases[name]] if name in request.aliases else []), f"--{name.replace('_', '-')}"]
         parser.add_argument(*flags, dest=name, required=field.required, help=_help(field), **_option(field))

@@ -1,5 +1,7 @@
 """Data sets and classifiers: importing, training, counts, thumbnails."""
 
+from collections.abc import Callable
+
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
@@ -7,12 +9,14 @@ from django.views.decorators.http import require_safe
 from core import published
 from core.access import researcher_page
 from core.pages import form_methods, image_response, in_words
+from core.requests import Request
+from jobs.models import Job
 from jobs.requests import request_page
 from model import requests, selectors
 from model.models import Classifier, Dataset, Patch
 from model.requests import CrossValidationRequest, PanNukeRequest, PatchesRequest, TrainRequest
 
-IMPORTS = {
+IMPORTS: dict[str, tuple[type[Request], Callable[..., Job]]] = {
     "folder": (PatchesRequest, requests.import_folder),
     "pannuke": (PanNukeRequest, requests.import_pannuke),
 }

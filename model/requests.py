@@ -12,12 +12,12 @@ from jobs.services import submit
 from model.models import Classifier, Dataset
 from model.selectors import name_of_classifier
 
-PRESETS = {"paper": "the paper's: ResNet-18, AdaDelta, 25 epochs", "quick": "minutes on a CPU"}
-STARTS = {
-    "auto": "ImageNet weights, or at random where they cannot be had",
-    "imagenet": "ImageNet weights, or not at all",
-    "random": "at random",
-}
+PRESETS = [("paper", "the paper's: ResNet-18, AdaDelta, 25 epochs"), ("quick", "minutes on a CPU")]
+STARTS = [
+    ("auto", "ImageNet weights, or at random where they cannot be had"),
+    ("imagenet", "ImageNet weights, or not at all"),
+    ("random", "at random"),
+]
 ZIP = ".zip,application/zip"
 
 
@@ -27,7 +27,7 @@ def name_field(**kwargs: Any) -> serializers.CharField:
 
 
 def dataset_field() -> Named:
-    return Named(word="data set", queryset=Dataset.objects.all(), label="Data set", help_text="The patches' name.")
+    return Named(word="data set", queryset=Dataset.objects.all(), label="Data set", help_text="An imported data set.")
 
 
 def folder_fields(marker: str) -> tuple[serializers.FileField, serializers.CharField]:
@@ -51,7 +51,7 @@ class PatchesRequest(Request):
     not_in_command = ("upload",)
     positional = ("folder",)
 
-    name = name_field(help_text="Of the new data set.")
+    name = name_field(help_text="Name of the new data set.")
     upload, folder = folder_fields("labels.csv (file,tumour and optionally slide or group)")
     size = serializers.IntegerField(
         min_value=32, max_value=4096, default=224, help_text="Edge of the central square that is cut out, in pixels."
@@ -63,7 +63,7 @@ class PanNukeRequest(Request):
 
     positional = ("folds",)
 
-    name = name_field(help_text="Of the new data set.")
+    name = name_field(help_text="Name of the new data set.")
     folds = serializers.ListField(
         child=serializers.CharField(max_length=500),
         min_length=1,
@@ -85,12 +85,8 @@ class TrainingSettings(Request):
     positional = ("dataset",)
 
     dataset = dataset_field()
-    preset = serializers.ChoiceField(
-        choices=list(PRESETS.items()), default="paper", help_text="Settings of the training"
-    )
-    init = serializers.ChoiceField(
-        choices=list(STARTS.items()), default="auto", label="Start from", help_text="First weights"
-    )
+    preset = serializers.ChoiceField(choices=PRESETS, default="paper", help_text="Settings of the training.")
+    init = serializers.ChoiceField(choices=STARTS, default="auto", label="Start from", help_text="First weights.")
     seed = seed_field()
     arch = serializers.RegexField(
         r"^\w+$",
@@ -139,7 +135,9 @@ class TrainingSettings(Request):
 class TrainRequest(TrainingSettings):
     """A classifier on a data set, with patches kept apart for the test."""
 
-    name = name_field(default="", allow_blank=True, help_text="Of the classifier; made of its settings if left out.")
+    name = name_field(
+        default="", allow_blank=True, help_text="Name of the classifier; made of its settings if left out."
+    )
     test_share = Number(
         min_value=0.01,
         max_value=0.99,

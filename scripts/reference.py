@@ -47,7 +47,7 @@ def _command(wing: str, name: str) -> str:
 
 
 def _row(action: argparse.Action) -> str:
-    name = action.option_strings[-1] if action.option_strings else action.dest.upper()
+    name = ", ".join(action.option_strings) or action.dest.upper()
     if action.option_strings and action.nargs != 0 and not action.choices:
         name += f" {action.metavar if isinstance(action.metavar, str) else action.dest.upper()}"
     meaning = [action.help or ""]

@@ -72,7 +72,7 @@ def cloned(study: Study) -> dict[str, Any]:
         return values | {"pairs": pairs and pairs.pk, "variants": "\n".join(attack["summary"].get("variants", []))}
     keys = dict(Attack.objects.values_list("name", "pk"))
     return values | {
-        "attack": keys.get(attack.get("name")),
+        "attack": keys.get(attack.get("name", "")),
         "further_attacks": [keys[row["name"]] for row in further if row["name"] in keys],
     }
 

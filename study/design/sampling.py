@@ -69,7 +69,7 @@ def draw_cases(
             raise InvalidInput(
                 f"the pool has {len(part)} eligible {name}, but {wanted} are needed; ask for {len(part)} or "
                 "fewer, or attack more patches (a larger budget, more steps, a larger test split).",
-                field="cases",
+                field=name,
             )
         # Each truth has its own stream, so that asking for more negatives leaves the positives as they were.
         draws = Draws(2 * seed + truth)

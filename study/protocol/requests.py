@@ -93,6 +93,7 @@ class StudyRequest(CasesRequest, SettingsRequest):
         queryset=possible_readers(),
         many=True,
         default=list,
+        label="Who reads",
         help_text="More can be invited later, also after freezing.",
         style={"section": "Readers"},
     )

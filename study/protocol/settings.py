@@ -17,17 +17,17 @@ CONSENT = (
     "You take part as a reader under a pseudonym. Your answers, their times and the size of your window are stored "
     "for research. You may stop at any time; the answers given until then are kept."
 )
-QUESTIONS = {
-    "confidence": "confidence, 1 to 5",
-    "perturbed_response": "“was this image altered?”",
-    "tumour_cell_count": "number of tumour cells",
-    "note": "free note",
-}
-STRATA: dict[Stratify, str] = {
-    "group": "spread over slides or patients",
-    "tumour_cells": "spread over tumour-cell counts",
-    "margin": "spread over the classifier’s margin",
-}
+QUESTIONS = [
+    ("confidence", "confidence, 1 to 5"),
+    ("perturbed_response", "“was this image altered?”"),
+    ("tumour_cell_count", "number of tumour cells"),
+    ("note", "free note"),
+]
+STRATA = [
+    ("group", "spread over slides or patients"),
+    ("tumour_cells", "spread over tumour-cell counts"),
+    ("margin", "spread over the classifier’s margin"),
+]
 CASES = {"section": "Cases and controls"}
 READING = {"section": "Reading"}
 ANALYSIS = {"section": "Analysis"}
@@ -57,11 +57,11 @@ class SettingsRequest(Request):
         style=CASES,
     )
     stratify = serializers.ChoiceField(
-        choices=list(STRATA.items()),
+        choices=STRATA,
         allow_null=True,
         default=None,
         label="Draw cases",
-        help_text="From the pool; at random if left out",
+        help_text="From the pool; at random if left out.",
         style=CASES | {"empty": "at random"},
     )
     noise = serializers.BooleanField(
@@ -98,17 +98,17 @@ class SettingsRequest(Request):
         style=READING,
     )
     task = serializers.ChoiceField(
-        choices=Study.Task.choices, default=Study.Task.LABELLING.value, help_text="What readers do", style=READING
+        choices=Study.Task.choices, default=Study.Task.LABELLING.value, help_text="What readers do.", style=READING
     )
     pair_display = serializers.ChoiceField(
         choices=Study.PairDisplay.choices,
         default=Study.PairDisplay.SIDE.value,
         label="Pairs are shown",
-        help_text="In the pair comparison",
+        help_text="In the pair comparison.",
         style=READING,
     )
     questions = serializers.ListField(
-        child=serializers.ChoiceField(choices=list(QUESTIONS.items())),
+        child=serializers.ChoiceField(choices=QUESTIONS),
         default=["confidence"],
         label="Further questions",
         help_text="Asked with every answer.",
@@ -136,7 +136,7 @@ class SettingsRequest(Request):
     surroundings = serializers.ChoiceField(
         choices=Study.Surroundings.choices,
         default=Study.Surroundings.DARK.value,
-        help_text="Around the image",
+        help_text="Around the image.",
         style=ROOM,
     )
     practice = serializers.IntegerField(
@@ -175,7 +175,7 @@ class SettingsRequest(Request):
         default=CONSENT,
         allow_blank=True,
         label="Consent",
-        help_text="What readers agree to; if empty, none is asked for.",
+        help_text="What readers agree to; a standard text if left empty.",
         style=ROOM | {"rows": 4},
     )
 

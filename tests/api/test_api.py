@@ -1,4 +1,4 @@
-"""The interface for programs: who may call, what an order is, what stays closed until unblinding."""
+"""The interface for programs: who may call, what a request is, what stays closed until unblinding."""
 
 import json
 
@@ -44,7 +44,7 @@ def as_role(client, own_files):
 
 
 LISTS = ("datasets/", "classifiers/", "cross-validations/", "attacks/", "pairs/", "jobs/", "studies/")
-STUDY_ORDER = {"name": "By program", "settings": {"positives": 4, "min_gap": 2, "questions": [], "practice": 0}}
+STUDY = {"name": "By program", "positives": 4, "min_gap": 2, "questions": [], "practice": 0}
 
 
 @pytest.mark.django_db
@@ -83,10 +83,10 @@ def test_every_list_can_be_read_and_filtered(as_role):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_order_is_a_job_that_can_be_followed_to_its_study(as_role):
+def test_a_request_is_a_job_that_can_be_followed_to_its_study(as_role):
     attacked_pool()
     ada = as_role("admin")
-    answer = ada("studies/", STUDY_ORDER | {"attack": "pool"})
+    answer = ada("studies/", STUDY | {"attack": "pool"})
     job = answer.json()
     assert answer.status_code == 202 and answer["Location"].endswith(f"/api/v1/jobs/{job['id']}/")
     assert (job["state"], job["requester"]) == ("queued", "the-admin")
@@ -106,17 +106,29 @@ def test_an_order_is_a_job_that_can_be_followed_to_its_study(as_role):
 @pytest.mark.parametrize(
     "path, body, field",
     [
-        ("studies/", STUDY_ORDER | {"attack": "nonsense"}, "attack"),
-        ("studies/", STUDY_ORDER | {"attack": "pool", "settings": {"positives": 500}}, "positives"),
-        ("studies/", STUDY_ORDER, "attack"),
-        ("studies/", STUDY_ORDER | {"attack": "pool", "settings": {"copies": 0}}, "settings"),
+        ("studies/", STUDY | {"attack": "nonsense"}, "attack"),
+        ("studies/", STUDY | {"attack": "pool", "positives": 500}, "positives"),
+        ("studies/", STUDY, "attack"),
+        ("studies/", STUDY | {"attack": "pool", "copies": 0}, "copies"),
+        ("studies/", STUDY | {"attack": "pool", "settings": {"copies": 1}}, "settings"),
+        ("studies/", STUDY | {"attack": "pool", "variants": "a"}, "variants"),
         ("attacks/", {"name": "a", "classifier": "pool", "norm": "linf"}, "budget"),
+        ("attacks/", {"name": "a", "classifier": "pool", "norm": "linf", "budget": "nan"}, "budget"),
+        ("attacks/", {"name": "a", "classifier": "pool", "kind": "minimal", "budget": 4}, "budget"),
+        (
+            "attacks/",
+            {"name": "a", "classifier": "pool", "kind": "minimal", "norm": "l2", "rescaled": True},
+            "rescaled",
+        ),
+        ("attacks/", {"name": "a", "classifier": "pool", "kind": "gentle"}, "kind"),
+        ("attacks/", {"name": "a", "classifier": "pool", "budget": 4, "device": "cuda"}, "device"),
+        ("classifiers/", {"name": "a", "dataset": "pool", "weights": "/etc/passwd"}, "weights"),
         ("attacks/", {"name": "pool", "classifier": "pool", "norm": "linf", "budget": 4}, "name"),
         ("datasets/", {"name": "a", "folder": "/etc"}, "folder"),
         ("datasets/", {"name": "a"}, "upload"),
     ],
 )
-def test_an_order_that_cannot_be_names_its_field(as_role, path, body, field):
+def test_a_request_that_cannot_be_names_its_field(as_role, path, body, field):
     attacked_pool()
     answer = as_role("admin")(path, body)
     assert answer.status_code == 400 and list(answer.json()) == [field], answer.json()

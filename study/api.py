@@ -29,7 +29,6 @@ from study.reading import answers as reading
 from study.results.analysis import analysis_of
 from study.results.exports.registry import Source, find
 
-CODE = OpenApiParameter("code", str, OpenApiParameter.PATH, description="The reader's pseudonym.")
 ANY = OpenApiTypes.OBJECT
 
 

@@ -81,6 +81,11 @@ def reading_api(view: View) -> View:
     return for_readers_or_preview(with_visit, signed_in_or(lambda: padded_json({"error": "signed_out"}, status=401)))
 
 
+def signing_in(view: View) -> View:
+    """``view(request, slug)`` for anybody; in the preview nobody but an admin comes that far."""
+    return for_readers_or_preview(view, lambda view: view)
+
+
 def signed_in_or(otherwise: Callable[[], HttpResponse]) -> Callable[[View], View]:
     """A guard that answers with ``otherwise()`` where nobody is signed in."""
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core.errors import InvalidInput
 from study.models import Presentation
-from study.reading.access import for_readers_or_preview, is_preview, padded_json, reading_api
+from study.reading.access import is_preview, padded_json, reading_api, signing_in
 from study.reading.answers import Conflict, NotServed
 from study.reading.forms import read_answer
 from study.reading.progress import Progress, assignment_of
@@ -84,7 +84,9 @@ def own_answer(request: HttpRequest, visit: Visit, token: str) -> HttpResponse:
     return padded_json({name: getattr(latest, name) for name in names})
 
 
-def _sign_in(request: HttpRequest, slug: str) -> HttpResponse:
+@require_POST
+@signing_in
+def sign_in(request: HttpRequest, slug: str) -> HttpResponse:
     """Sign in again without leaving the page: 403 for a wrong password, 409 for another reader."""
     if is_preview(request):
         return padded_json({"error": "other_reader"}, status=409)
@@ -100,6 +102,3 @@ def _sign_in(request: HttpRequest, slug: str) -> HttpResponse:
         return padded_json({"error": "other_reader"}, status=409)
     login(request, user)
     return padded_json({"signed_in": True})
-
-
-sign_in = require_POST(for_readers_or_preview(_sign_in, lambda view: view))

@@ -236,6 +236,8 @@ def _form_field(field: serializers.Field) -> forms.Field:
         required=not may_be_empty and (field.required or _default(field) is not None),
         initial=f"{shown:g}" if isinstance(shown, float) else shown,
     )
+    if isinstance(made.widget, forms.Textarea) and isinstance(field, serializers.ListField):
+        made.help_text = f"{made.help_text} One per line."
     made.section = field.style.get("section", "")  # type: ignore[attr-defined]
     if field.style.get("hidden"):
         made.widget = forms.HiddenInput()
@@ -326,9 +328,12 @@ class _Nothing:
 
 
 def _help(field: serializers.Field) -> str:
-    text = str(field.help_text or field.label or "").rstrip(".")
+    told = [field.label if "label" in field._kwargs else "", field.help_text or ""]
+    text = " ".join(f"{str(part).rstrip('.')}." for part in told if part).rstrip(".") or str(field.label)
     if isinstance(field, serializers.ChoiceField):
         text += f": {'; '.join(f'{value} = {label}' for value, label in field.choices.items() if value != label)}"
+    if "rows" in field.style and not isinstance(field, serializers.ListField):
+        text += "; @FILE reads it from a file"
     low, high = getattr(field, "min_value", None), getattr(field, "max_value", None)
     notes = [f"{low} to {high}"] if None not in (low, high) else [f"{low} or more"] if low is not None else []
     default = _default(field)
@@ -362,7 +367,7 @@ def _option(field: serializers.Field) -> dict[str, Any]:
         case serializers.FloatField():
             return {"type": _or_nothing(float) if field.allow_null else float, "default": default}
         case serializers.CharField() if "rows" in field.style:
-            return {"type": _text_or_file, "default": default, "metavar": "TEXT|@FILE"}
+            return {"type": _text_or_file, "default": default, "metavar": "TEXT"}
     return {"default": default}
 
 

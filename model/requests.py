@@ -27,20 +27,23 @@ def name_field(**kwargs: Any) -> serializers.CharField:
 
 
 def dataset_field() -> Named:
-    return Named(word="data set", queryset=Dataset.objects.all(), label="Data set", help_text="An imported data set.")
+    return Named(word="data set", queryset=Dataset.objects.all(), label="Data set", help_text="Imported patches.")
 
 
 def folder_fields(marker: str) -> tuple[serializers.FileField, serializers.CharField]:
     """An uploaded zip file, or a folder on the server, in which a file ``marker`` names the images."""
     upload = serializers.FileField(
-        required=False, label="Zip file", help_text=f"A zipped folder of images with {marker}.", style={"accept": ZIP}
+        required=False,
+        label="Zip file",
+        help_text=f"A zipped folder of images with {marker}. Or name a folder.",
+        style={"accept": ZIP},
     )
     folder = serializers.CharField(
         max_length=500,
         default="",
         allow_blank=True,
-        label="Or a folder on the server",
-        help_text=f"The path of a folder of images with {marker}, for what is too large to upload.",
+        label="Folder on the server",
+        help_text=f"The path of a folder of images with {marker}.",
     )
     return upload, folder
 
@@ -69,8 +72,7 @@ class PanNukeRequest(Request):
         min_length=1,
         max_length=20,
         label="Folders of the folds",
-        help_text="Paths on the server, one per line: folders with images.npy, types.npy and masks.npy, or one folder "
-        "that holds several of these.",
+        help_text="Paths of folders with images.npy, types.npy and masks.npy, or of one that holds several of these.",
     )
     tissue = serializers.CharField(max_length=50, default="Breast", help_text="As in types.npy; 'all' for every one.")
     size = serializers.IntegerField(
@@ -86,7 +88,7 @@ class TrainingSettings(Request):
 
     dataset = dataset_field()
     preset = serializers.ChoiceField(choices=PRESETS, default="paper", help_text="Settings of the training.")
-    init = serializers.ChoiceField(choices=STARTS, default="auto", label="Start from", help_text="First weights.")
+    init = serializers.ChoiceField(choices=STARTS, default="auto", label="Start from", help_text="The first weights.")
     seed = seed_field()
     arch = serializers.RegexField(
         r"^\w+$",

@@ -68,7 +68,8 @@ def addresses_page() -> str:
         where = getattr(view, "view_class", None) or getattr(view, "cls", None) or view
         if where.__module__.split(".")[0] not in WINGS:
             continue  # a library's, such as the API's schema
-        actions = getattr(view, "actions", None) or {}
+        actions = dict(getattr(view, "actions", None) or {})
+        actions.pop("head", None)  # added by the first request that a process answers
         name = where.__name__ + (f" ({', '.join(map(str.upper, actions))})" if actions else "")
         methods = [getattr(where, action) for action in actions.values() if action in where.__dict__]
         text = next(filter(None, map(inspect.getdoc, [*methods, where])), "").split("\n")[0]

@@ -159,7 +159,7 @@ def test_options_are_named_as_fields_and_say_limits_default_and_choices(declared
 
 @pytest.mark.parametrize("declared", [model.TrainRequest, study.StudyRequest, attacks.GradientAttackRequest])
 def test_a_field_that_is_added_to_a_request_is_on_the_page_in_the_schema_and_in_the_help(client, declared, monkeypatch):
-    field = serializers.IntegerField(min_value=3, max_value=9, default=4, label="Cups", help_text="Cups of coffee.")
+    field = serializers.IntegerField(min_value=3, max_value=9, default=4, label="Amount", help_text="Cups of coffee.")
     monkeypatch.setitem(declared._declared_fields, "cups", field)
     assert "cups" in on_page(client, declared)
     shown = html.fromstring(client.get(WHERE[declared].form[0]).content.decode())
@@ -170,7 +170,7 @@ def test_a_field_that_is_added_to_a_request_is_on_the_page_in_the_schema_and_in_
     assert (described["minimum"], described["maximum"], described["default"]) == (3, 9, 4)
     parser = load_command_class(get_commands()[WHERE[declared].command], WHERE[declared].command)
     text = " ".join(parser.create_parser("manage.py", "x").format_help().split())
-    assert "--cups CUPS Cups of coffee (3 to 9; default: 4)" in text
+    assert "--cups CUPS Amount. Cups of coffee (3 to 9; default: 4)" in text
 
 
 def test_old_names_of_options_are_still_taken():

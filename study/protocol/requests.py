@@ -45,7 +45,9 @@ class FinishedAttack(Named):
 class CasesRequest(Request):
     """A study's name, and where its cases come from."""
 
-    name = serializers.CharField(max_length=200, help_text="The study's address is made of it.", style=SHOWN)
+    name = serializers.CharField(
+        max_length=200, help_text="Name of the study, of which its address is made.", style=SHOWN
+    )
     attack = FinishedAttack(
         word="finished attack",
         queryset=finished_attacks(),
@@ -68,7 +70,7 @@ class CasesRequest(Request):
         queryset=PairSet.objects.all(),
         required=False,
         allow_null=True,
-        label="Or imported pairs",
+        label="Imported pairs",
         help_text="Instead of an attack.",
         style=SHOWN,
     )
@@ -77,7 +79,7 @@ class CasesRequest(Request):
         max_length=100,
         default=list,
         label="Variants of the pairs",
-        help_text="One per line, each an arm of its own; every one of the imported pairs if left out.",
+        help_text="Each is an arm of its own; all variants of the pairs if left out.",
         style=SHOWN | {"rows": 2},
     )
 

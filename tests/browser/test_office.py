@@ -70,6 +70,7 @@ def test_from_an_uploaded_zip_to_a_study_that_two_readers_read(crew, window, tmp
 
     page.click("text=Train a classifier")
     page.fill("input[name=name]", "Mini net")
+    page.select_option("select[name=preset]", "quick")
     page.select_option("select[name=init]", "random")
     page.click("button:has-text('Train')")
     page.wait_for_selector("#bar[value]", timeout=MINUTES)
@@ -124,7 +125,9 @@ def test_from_an_uploaded_zip_to_a_study_that_two_readers_read(crew, window, tmp
         no_fault(page)
     page.goto("/studies/mini-study/")
     page.click("button:has-text('Freeze')")
-    assert Study.objects.get().protocol_sha256 in page.text_content("main")
+    when_done(page)
+    frozen = Study.objects.get().protocol_sha256
+    assert frozen and frozen in page.text_content("main")
     no_fault(page)
     page.goto("/studies/mini-study/")
     page.click("text=Open to readers")

@@ -80,7 +80,7 @@ def test_a_missing_answer_is_asked_for_again(reader):
     assert not Response.objects.exists()
 
 
-def test_reading_needs_consent_and_a_viewing_check_in_every_sitting(client):
+def test_reading_needs_consent_and_a_viewing_check_in_every_session(client):
     study = factories.open_study(ready=False)
     client.force_login(factories.assignment_of(study).reader)
     assert client.get(BASE + "read/").url == BASE

@@ -124,10 +124,10 @@ def test_positives_only_leaves_negatives_alone(make_classifier):
     ("options", "says"),
     [
         ({"norm": "l0", "budget": 2.0}, "share of pixels"),
-        ({"norm": "linf", "budget": 300.0}, "out of range"),
+        ({"norm": "linf", "budget": 300.0}, "--budget: .*less than or equal to 255"),
         ({"norm": "l2", "budget": None}, "needs a budget"),
         ({"norm": "none", "budget": 3.0}, "no budget"),
-        ({"norm": "linf", "budget": 8.0, "steps": 0}, "at least 1 step"),
+        ({"norm": "linf", "budget": 8.0, "steps": 0}, "--steps: .*greater than or equal to 1"),
         ({"norm": "linf", "budget": 8.0, "confidence": 1.0}, "confidence"),
     ],
 )

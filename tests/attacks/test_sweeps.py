@@ -152,10 +152,10 @@ def test_rounding_command_counts_what_is_left_of_flips(make_classifier, capsys):
     ("command", "options", "says"),
     [
         ("minimal", {"norm": "l2", "rescaled": True}, "Only L1"),
-        ("minimal", {"norm": "l2", "steps": 1}, "at least 2 steps"),
+        ("minimal", {"norm": "l2", "steps": 1}, "--steps: .*greater than or equal to 2"),
         ("universal", {"norm": "linf"}, "needs a budget"),
         ("universal", {"budget": 8.0, "sizes": [99]}, "training size of 99"),
-        ("universal", {"budget": 8.0, "momentum": 1.0}, "Momentum"),
+        ("universal", {"budget": 8.0, "momentum": 1.0}, "--momentum: .*less than or equal to 0.999999"),
     ],
 )
 def test_settings_out_of_range_are_refused_before_anything_is_written(make_classifier, command, options, says):

@@ -49,7 +49,7 @@ def test_a_data_set_goes_with_its_pictures_and_masks(admin, home):
     dataset, kept = small_dataset(name="gone", n=6, masks=True), small_dataset(name="kept", n=4)
     names = {path for pair in kept.patches.values_list("image", "tumour_mask") for path in pair if path}
     page = admin.get(f"/admin/model/dataset/{dataset.pk}/delete/").content.decode()
-    assert "gone" in page and "Patchs: 6" in page and "small" not in page
+    assert "gone" in page and "Patches: 6" in page and "small" not in page
     assert "was deleted successfully" in delete(admin, "dataset", dataset)
     assert list(Dataset.objects.all()) == [kept] and Patch.objects.count() == 4
     assert files(home) == {f"files/{name}" for name in names}

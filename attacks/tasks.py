@@ -4,24 +4,13 @@ from typing import Any
 
 from attacks.models import Attack, PairSet
 from core import uploads
-from jobs.registry import Link, job
+from jobs.registry import Link, by_name, job
 from jobs.selectors import made_before
 from model.models import Classifier
 
-
-def _attack(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
-    rows = Attack.objects.filter(name=result.get("attack")).only("pk", "name")
-    return [Link(f"attack {row.name}", "attacks:attack", (row.pk,)) for row in rows]
-
-
-def _curves(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
-    rows = Classifier.objects.filter(name=result.get("classifier")).only("pk", "name")
-    return [Link(f"success curves of {row.name}", "attacks:curves", (row.pk,)) for row in rows]
-
-
-def _pairs(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
-    rows = PairSet.objects.filter(name=result.get("pairs")).only("pk", "name")
-    return [Link(f"pairs {row.name}", "attacks:pair_set", (row.pk,)) for row in rows]
+_attack = by_name(Attack, "attack", "attacks:attack")
+_curves = by_name(Classifier, "classifier", "attacks:curves", "success curves of {name}")
+_pairs = by_name(PairSet, "pairs", "attacks:pair_set", "pairs {name}")
 
 
 def _figures(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:

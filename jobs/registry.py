@@ -35,6 +35,17 @@ class Link:
     args: tuple[Any, ...]
 
 
+def by_name(model: Any, key: str, address: str, text: str = "{word} {name}") -> Callable[..., list[Link]]:
+    """Links to the row whose name a job's result keeps under ``key``; none once that row is gone."""
+
+    def links(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
+        rows = model._default_manager.filter(name=result.get(key)).only("pk", "name")
+        word = model._meta.verbose_name
+        return [Link(text.format(word=word, name=row.name), address, (row.pk,)) for row in rows]
+
+    return links
+
+
 _kinds: dict[str, Kind] = {}
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from core import uploads
-from jobs.registry import Link, job
+from jobs.registry import Link, by_name, job
 from jobs.selectors import made_before
 from model.models import Classifier, CrossValidation, Dataset
 from model.selectors import accuracy_and_auc, dataset_named
@@ -19,14 +19,8 @@ def _report(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _dataset(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
-    rows = Dataset.objects.filter(name=result.get("dataset")).only("pk", "name")
-    return [Link(f"data set {row.name}", "model:dataset", (row.pk,)) for row in rows]
-
-
-def _classifier(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
-    rows = Classifier.objects.filter(name=result.get("classifier")).only("pk", "name")
-    return [Link(f"classifier {row.name}", "model:classifier", (row.pk,)) for row in rows]
+_dataset = by_name(Dataset, "dataset", "model:dataset", "data set {name}")
+_classifier = by_name(Classifier, "classifier", "model:classifier")
 
 
 def _cross_validation(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:

@@ -42,7 +42,7 @@ def freeze_study(context, *, study: str, actor: str) -> dict[str, Any]:
     from study.protocol.verdicts import judge_again
 
     frozen = selectors.get_study(study)
-    if frozen.state != Study.State.FROZEN or context.job.attempt == 1:
+    if frozen.state == Study.State.DRAFT or context.job.attempt == 1:  # else an earlier attempt froze it
         frozen = services.freeze_study(study=frozen, actor=actor, judge=judge_again, progress=context.progress)
     return {
         "study": frozen.slug,

@@ -90,7 +90,7 @@ class Run:
 
 
 def start_noise(recipe: Recipe, number: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Uniform noise within the budget, (3, h, w), seeded by the image's number: whoever shares the batch or chunk."""
+    """Uniform noise within the budget, (3, h, w), seeded by the image's number, in any batch or chunk."""
     spread = 1.0 if recipe.norm in ("none", "l0") else recipe.budget
     draw = np.random.default_rng([recipe.seed, number])
     return draw.uniform(-spread, spread, size=shape).astype(np.float32)

@@ -31,7 +31,7 @@ def size(delta: Tensor, norm: Norm) -> Tensor:
 def displayed_norms(images: Tensor, displayed: Tensor) -> dict[str, NDArray[np.float64]]:
     """All four norms of what was displayed, from the bytes: two uint8 (n, 3, h, w) -> {"l0": (n,), ...}.
 
-    Sums of integers, so exact: whoever reads the two PNG files finds the same numbers.
+    Sums of integers, so exact: the two PNG files give the same numbers.
     """
     difference = (displayed.to(torch.int16) - images.to(torch.int16)).abs_().cpu().numpy()  # numpy sums integers faster
     flat = difference.reshape(len(difference), -1)

@@ -1,7 +1,7 @@
 """Images under attack: a fixed number of places, refilled from a queue so that every pass is full to the end.
 
 An image that is done gives its place to the next one in the queue at once; what is computed per image is the same
-whoever sits beside it. Tensors stay on the device, the bookkeeping (who waits for what) on the CPU.
+whatever stands beside it. Tensors stay on the device, the bookkeeping (who waits for what) on the CPU.
 """
 
 from dataclasses import dataclass

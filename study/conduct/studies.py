@@ -135,7 +135,8 @@ def freeze(request: HttpRequest, slug: str) -> HttpResponse:
 def unblind(request: HttpRequest, slug: str) -> HttpResponse:
     """One-way, so the short name must be typed."""
     found = get_object_or_404(Study, slug=slug)
-    if request.POST.get("confirm", "").strip() != found.slug:
+    form = form_class(UnblindRequest)(request.POST)
+    if not form.is_valid() or form.cleaned_data["confirm"] != found.slug:
         messages.error(request, f"Nothing was unblinded: type “{found.slug}” to confirm.")
         return redirect("study:study", slug=slug)
     try:

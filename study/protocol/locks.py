@@ -1,7 +1,7 @@
 """What stops two writers from missing each other, on PostgreSQL; SQLite has one writer at a time in any case.
 
-Everyone who writes for a reader (an answer, a consent, the end of a set, a withdrawal) first holds that reader's own
-assignment, and reads on only then. Whoever closes a study holds the study and then all of its assignments. So closing
+Every write for a reader (an answer, a consent, the end of a set, a withdrawal) first locks that reader's own
+assignment, and reads the rest only then. Closing a study locks the study and then all of its assignments. So closing
 waits for the answers under way, and an answer that waited for the closing sees a closed study. Readers hold nothing in
 common: none waits for another. Locks are taken in one order, study, assignments, log, and so never in a circle.
 """

@@ -9,10 +9,12 @@ from attacks.models import Attack, Perturbation
 from attacks.services import run_attack
 from core.errors import InvalidInput
 from core.images import encode_png, read_pixels, sha256_of
+from jobs.models import Job
+from jobs.running import run_attempt
 from model.models import Classifier
 from study.models import Presentation, Stimulus, Study
 from study.protocol.building import StudySettings, build_study
-from study.protocol.life import freeze_study
+from study.protocol.life import freeze_study, open_study
 from study.protocol.verdicts import judge_again
 from tests.attacks.conftest import home, learned, make_classifier  # noqa: F401
 from tests.pool import attacked_pool
@@ -70,7 +72,7 @@ def test_a_case_whose_arms_are_the_same_bytes_is_refused_by_name():
     with original.image.open() as file:
         content = file.read()
     replace_file(perturbed.image.name, content)
-    Stimulus.objects.filter(pk=perturbed.pk).update(sha256=sha256_of(content))  # whoever did this hid it well
+    Stimulus.objects.filter(pk=perturbed.pk).update(sha256=sha256_of(content))  # and the row was changed with it
     with pytest.raises(InvalidInput, match=rf"Case 2 \({original.case.patch_id}\): its arms original and perturbed"):
         freeze_study(study=study, actor="test")
 
@@ -131,3 +133,28 @@ def test_a_patch_image_that_was_changed_is_not_shown(client):
     assert client.get(f"/perturbed/{row.pk}.png").status_code == 200
     replace_file(row.image.name, encode_png(np.zeros((32, 32, 3), dtype=np.uint8)))
     assert client.get(f"/perturbed/{row.pk}.png").status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("opened", [False, True])
+def test_a_freezing_whose_worker_was_lost_after_its_end_ends_well_and_changes_nothing(opened):
+    study = freeze_study(study=draft(attacked_pool()), actor="test")
+    if opened:
+        study = open_study(study=study, actor="test")
+    job = Job.objects.create(
+        kind="freeze_study", title="x", code_version="t", attempt=2, arguments={"study": study.slug, "actor": "test"}
+    )
+    assert run_attempt(job.pk, 2) == "done", Job.objects.get().error
+    after = Study.objects.get()
+    assert (after.state, after.protocol_sha256) == (study.state, study.protocol_sha256)
+    assert after.events.filter(action="frozen").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_first_request_to_freeze_a_frozen_study_fails_and_says_so():
+    study = freeze_study(study=draft(attacked_pool()), actor="test")
+    job = Job.objects.create(
+        kind="freeze_study", title="x", code_version="t", arguments={"study": study.slug, "actor": "test"}
+    )
+    assert run_attempt(job.pk, 1) == "failed"
+    assert "is frozen; this needs a study that is draft" in Job.objects.get().error

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command, get_commands, load_command_class
 from django.core.management.base import BaseCommand
 from drf_spectacular.generators import SchemaGenerator
@@ -19,13 +20,15 @@ from attacks import requests as attacks
 from attacks.engine import natural, norms, recipe
 from attacks.models import Attack
 from attacks.sweeps import SEARCHES
+from core.images import encode_png, sha256_of
 from core.requests import Request, fields_of
 from jobs.models import Job
+from jobs.running import run_attempt
 from model import requests as model
 from model.learning.network import Init
 from model.learning.training import PRESETS
 from study.design.sampling import STRATIFY_BY
-from study.models import Study
+from study.models import Stimulus, Study
 from study.protocol import requests as study
 from tests import factories
 from tests.attacks.pair_files import pixels
@@ -263,3 +266,47 @@ def test_a_command_builds_a_study_of_pairs_with_controls_and_texts_from_a_file(t
     assert arms == {"original", "perturbed", f"perturbed-{first}", "noise", "catch"}
     with pytest.raises(CommandError, match=r"none\.txt cannot be read"):
         run("build_study", "--pairs", "Theirs", "--name", "No", "--criterion", f"@{tmp_path}/none.txt")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_study_with_a_further_arm_is_the_same_by_page_api_and_command(client):
+    attack = attacked_pool()
+    further = Attack.objects.create(
+        name="further", classifier=attack.classifier, norm="l2", budget=2, seed=0, code_version="t",
+        completed_at=attack.completed_at,
+    )  # fmt: skip
+    for row in attack.perturbations.select_related("patch"):
+        pixels_before = np.asarray(Image.open(row.patch.image))
+        body = encode_png(pixels_before ^ np.uint8(1))
+        row.pk, row._state.adding, row.attack, row.sha256 = None, True, further, sha256_of(body)
+        row.image.save("further.png", ContentFile(body))
+    ada = factories.user("ada", "admin")
+    settings = {
+        "attack": "pool",
+        "further_attacks": ["further"],
+        "positives": 3,
+        "min_gap": 2,
+        "practice": 0,
+        "seed": 5,
+    }
+    headers = {"Authorization": f"Token {Token.objects.create(user=ada).key}"}
+    body = settings | {"name": "By API"}
+    assert client.post("/api/v1/studies/", body, content_type="application/json", headers=headers).status_code == 202
+    client.force_login(ada)
+    chosen = settings | {"name": "By page", "attack": attack.pk, "further_attacks": [further.pk]}
+    assert client.post("/new-study/", chosen).status_code == 302
+    for job in Job.objects.all():
+        assert run_attempt(job.pk, 1) == "done", Job.objects.get(pk=job.pk).error
+    run(
+        "build_study", "--name", "By command", "--attack", "pool", "--further-attack", "further", "--cases", "3",
+        "--min-gap", "2", "--practice", "0", "--seed", "5", "--draft",
+    )  # fmt: skip
+    columns = ("case__patch_id", "arm", "attack", "budget", "sha256")
+    by_page, by_api, by_command = (
+        sorted(Stimulus.objects.filter(case__study__slug=slug).values_list(*columns))
+        for slug in ("by-page", "by-api", "by-command")
+    )
+    assert by_page == by_api == by_command
+    assert {row[1:4] for row in by_page} == {
+        ("original", "", None), ("perturbed", "pool", 4.0), ("perturbed-l2-2", "further", 2.0),
+    }  # fmt: skip

@@ -83,6 +83,12 @@ def at_position(page, position: int) -> None:
     wait_ready(page)
 
 
+def follow(page, selector: str) -> None:
+    """Click on what leads to another page, and be there: a click alone returns while the old page is still leaving."""
+    with page.expect_navigation():
+        page.click(selector)
+
+
 def no_fault(page, name: str = "") -> None:
     """axe finds no violation on the page as it stands. With SCREENSHOTS=folder, a picture of it is kept there."""
     if folder := os.environ.get("SCREENSHOTS"):

@@ -15,7 +15,7 @@ from core.models import User
 from jobs.models import Job
 from study.models import Response, Study
 from tests import factories
-from tests.browser.conftest import no_fault, sign_in, wait_ready
+from tests.browser.conftest import follow, no_fault, sign_in, wait_ready
 from tests.jobs.conftest import crew  # noqa: F401
 from tests.pool import attacked_pool
 
@@ -47,7 +47,7 @@ def when_done(page) -> None:
     """Watch the job's page to its end and open what it made."""
     page.wait_for_selector("#state.done, #state.failed", timeout=MINUTES)
     assert page.text_content("#state") == "done", page.text_content("main")
-    page.click(".results-of-job a")
+    follow(page, ".results-of-job a")
 
 
 @pytest.mark.slow
@@ -57,37 +57,37 @@ def test_from_an_uploaded_zip_to_a_study_that_two_readers_read(crew, window, tmp
     page = window()
     sign_in(page, "ada")
 
-    page.click("text=Data sets")
-    page.click("text=Upload patches")
+    follow(page, "text=Data sets")
+    follow(page, "text=Upload patches")
     no_fault(page)
     page.fill("input[name=name]", "Mini")
     page.fill("input[name=size]", str(SIDE))
     page.set_input_files("input[name=upload]", zipped_patches(tmp_path / "mini.zip"))
-    page.click("text=Import >> nth=-1")
+    follow(page, "text=Import >> nth=-1")
     when_done(page)
     assert "30 positive and 30 negative patches" in page.text_content(".lead")
     no_fault(page)
 
-    page.click("text=Train a classifier")
+    follow(page, "text=Train a classifier")
     page.fill("input[name=name]", "Mini net")
     page.select_option("select[name=preset]", "quick")
     page.select_option("select[name=init]", "random")
-    page.click("button:has-text('Train')")
+    follow(page, "button:has-text('Train')")
     page.wait_for_selector("#bar[value]", timeout=MINUTES)
     no_fault(page)
     when_done(page)
     no_fault(page)
 
-    page.click("text=Attack it")
+    follow(page, "text=Attack it")
     page.fill("input[name=name]", "Mini 16")
     page.fill("input[name=budget]", "16")
-    page.click("button:has-text('Attack')")
+    follow(page, "button:has-text('Attack')")
     when_done(page)
     page.wait_for_selector(".pairs figure", timeout=MINUTES // 4)
     assert page.locator(".pairs figure").count() >= 4
     no_fault(page)
 
-    page.click("text=Build a study from it")
+    follow(page, "text=Build a study from it")
     power = page.text_content("[data-claim='crossed.different']")
     page.fill("input[name=positives]", "2")
     page.wait_for_selector("#power-error:visible")
@@ -99,7 +99,7 @@ def test_from_an_uploaded_zip_to_a_study_that_two_readers_read(crew, window, tmp
         page.fill(f"input[name={name}]", value)
     page.uncheck("input[name=questions][value=confidence]")
     no_fault(page)
-    page.click("text=Build the draft")
+    follow(page, "text=Build the draft")
     when_done(page)
     no_fault(page)
 
@@ -120,17 +120,17 @@ def test_from_an_uploaded_zip_to_a_study_that_two_readers_read(crew, window, tmp
     for name in ("ann", "ben"):
         page.goto("/studies/mini-study/readers/")
         page.fill("input[name=username]", name)
-        page.click("text=Make a link")
+        follow(page, "text=Make a link")
         links.append(page.input_value("#link"))
         no_fault(page)
     page.goto("/studies/mini-study/")
-    page.click("button:has-text('Freeze')")
+    follow(page, "button:has-text('Freeze')")
     when_done(page)
     frozen = Study.objects.get().protocol_sha256
     assert frozen and frozen in page.text_content("main")
     no_fault(page)
     page.goto("/studies/mini-study/")
-    page.click("text=Open to readers")
+    follow(page, "text=Open to readers")
     worker.terminate()
 
     for link in links:

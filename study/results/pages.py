@@ -52,6 +52,7 @@ def results(request: HttpRequest, study: Study) -> HttpResponse:
     for export in exports(study):
         groups.setdefault(export.group, []).append(export)
     context = {**page_context(study, analysis), "figures": figures, "downloads": groups.items()}
+    context["holes"] = Source(study).holes()
     return render(request, "study/results.html", context)
 
 

@@ -95,6 +95,8 @@ def endpoint(
         _table_row(reader, number, part, perturbed_arm)
         for (reader, number), part in rows.groupby(["reader_id", "set"], sort=True)
     ]
+    # A patch that was never shown in one of the arms, as beside a catch image, lacks no answer.
+    rows = rows[rows.groupby("patch_id")["arm"].transform("nunique") == 2]
     wide = (
         rows.assign(arm=np.where(rows["arm"] == "original", "original", "perturbed"))
         .pivot(index=["reader_id", "set", "patch_id"], columns="arm", values="correct")

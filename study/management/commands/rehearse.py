@@ -4,7 +4,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from core.commands import JsonCommand
-from study.blinding.rehearsal import assign_simulated_readers, rehearse
+from study.blinding.rehearsal import assign_simulated_readers, rehearse, why_waiting
 from study.blinding.servers import in_this_process
 from study.blinds import get_study
 from study.protocol.life import close_study, unblind_study
@@ -40,6 +40,8 @@ class Command(JsonCommand):
             study = close_study(study=study, actor=options["by"])
             study = unblind_study(study=study, actor=options["by"])
         study.refresh_from_db()
+        for line in why_waiting(study, readers):
+            self.say(line)
         return {
             "study": study.slug,
             "state": study.state,

@@ -84,10 +84,10 @@ def flow(analysis: dict[str, Any]) -> bytes:
         f"Analysed (intention to read)\n{shown['analysed']}",
     ]
     asides = {
-        1: f"{readers['finished']} finished every set",
+        1: finished(readers),
         2: f"{shown['unanswered_of_started']} not answered",
         3: f"{shown['amended']} amended: the last revision counts",
-        4: f"{shown['flagged']} flagged for exclusion: kept here, left out of the\nper-protocol analysis "
+        4: f"{shown['flagged']} of them flagged for exclusion: kept here, left out of the\nper-protocol analysis "
         f"({shown['analysed_per_protocol']} presentations)",
     }
     with rc_context(_STYLE):
@@ -107,6 +107,13 @@ def flow(analysis: dict[str, Any]) -> bytes:
                 axes.plot([4.45, 4.85], [y + 0.41, y + 0.41], color=MUTED, lw=0.9)
                 axes.text(4.95, y + 0.41, asides[i], va="center", fontsize=9.5, color=INK)
         return _svg(figure)
+
+
+def finished(readers: dict[str, Any]) -> str:
+    """How many came to the end; a table knows the answers only, a study also which sets were declared finished."""
+    said = f"{readers['finished']} answered everything"
+    declared = readers.get("declared_finished")
+    return said if declared is None else f"{said}, {declared} declared every set finished"
 
 
 def psychometric(analysis: dict[str, Any]) -> bytes | None:

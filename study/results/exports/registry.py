@@ -45,6 +45,13 @@ class Source:
         table = check(rows.tidy_table(self.study), f"study {self.study.slug}")
         return mrmc.readings(table, self.analysis["perturbed_arm"], self.study.name)
 
+    def holes(self) -> str:
+        """What the files for other programs could not take; empty where they hold everything, or do not exist."""
+        try:
+            return mrmc.holes(self.readings)
+        except InvalidInput:
+            return ""
+
 
 @dataclass(frozen=True)
 class Export:

@@ -3,13 +3,16 @@
 import io
 import json
 
+import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from core.models import User
 from study.models import Study
+from study.statistics.analysis import analyse
 from tests.study.answered import answer_until, open_study_of, unblinded
+from tests.study.readings import simulate
 
 pytestmark = pytest.mark.django_db
 
@@ -67,3 +70,13 @@ def test_every_prefix_of_a_reading_has_a_page_a_report_and_an_export(client, tmp
     for step, counts in enumerate(prefixes(readers, stimuli, study.copies)):
         answer_until(study, counts, right=right, seed=step)
         check_everything(client, study, tmp_path / f"out-{step}", f"{counts}")
+
+
+def test_patches_that_never_had_a_catch_image_lack_no_answer():
+    table = simulate(readers=3, patches=8, sets=2)
+    catch = table[(table["arm"] == "perturbed") & table["patch_id"].isin(["p001", "p004"])].assign(arm="catch")
+    found = analyse(pd.concat([table, catch]))
+    assert not [warning for warning in found.warnings if "lack an answer" in warning]
+    assert {(row.perturbed.n, row.original.n) for row in found.controls["catch"].table} == {(2, 8)}
+    unanswered = pd.concat([table, catch.assign(label=[None] * 2 + list(catch["label"][2:]))])
+    assert [w for w in analyse(unanswered).warnings if "Arm catch" in w and "2 of the patches lack an answer" in w]

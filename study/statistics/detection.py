@@ -27,13 +27,21 @@ class DPrime:
         return self.d_prime - half, self.d_prime + half
 
 
+def d_prime_and_criterion(hits, signals, false_alarms, noise):
+    """Both, of numbers or of arrays of them. Log-linear (Hautus 1995): 0.5 added to each count, 1 to each total."""
+    zh = stats.norm.ppf((hits + 0.5) / (signals + 1))
+    zf = stats.norm.ppf((false_alarms + 0.5) / (noise + 1))
+    return zh - zf, -(zh + zf) / 2
+
+
 def d_prime(hits: int, signals: int, false_alarms: int, noise: int) -> DPrime:
-    """Log-linear correction (Hautus 1995): 0.5 added to each count, 1 to each total, whether needed or not."""
+    """One observer's, log-linear whether it is needed or not."""
     h, f = (hits + 0.5) / (signals + 1), (false_alarms + 0.5) / (noise + 1)
     zh, zf = float(stats.norm.ppf(h)), float(stats.norm.ppf(f))
     variance = h * (1 - h) / ((signals + 1) * stats.norm.pdf(zh) ** 2)
     variance += f * (1 - f) / ((noise + 1) * stats.norm.pdf(zf) ** 2)
-    return DPrime(hits, signals, false_alarms, noise, zh - zf, -(zh + zf) / 2, sqrt(float(variance)))
+    strength, criterion = d_prime_and_criterion(hits, signals, false_alarms, noise)
+    return DPrime(hits, signals, false_alarms, noise, float(strength), float(criterion), sqrt(float(variance)))
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,9 @@ def forced_choice(correct: int, n: int) -> ForcedChoice:
     """``n`` comparisons that are independent: every pair shown once."""
     p = float(stats.binomtest(correct, n, 0.5, alternative="greater").pvalue)
     upper = clopper_pearson(correct, n, 0.90)[1]
-    return ForcedChoice(correct, n, correct / n, p, clopper_pearson(correct, n), upper, choice_d_prime(correct, n), n)
+    return ForcedChoice(
+        correct, n, correct / n, p, clopper_pearson(correct, n), upper, float(choice_d_prime(correct, n)), n
+    )
 
 
 def choice_d_prime(correct, n):
@@ -88,7 +98,7 @@ def repeated_choice(right: np.ndarray, unit: np.ndarray) -> ForcedChoice:
 
 
 def _effective(hits: np.ndarray, size: np.ndarray) -> float:
-    """N / design effect, less for few units by the ratio of squared t (Korn & Graubard); one unit each without spread."""
+    """N / design effect, fewer for few units by the squared ratio of t (Korn & Graubard); without spread one a unit."""
     n, k, share = int(size.sum()), len(size), float(hits.sum() / size.sum())
     largest = float((size**2).sum() / n)
     inflation = largest

@@ -1,7 +1,7 @@
 """One number per reader, averaged: how far does the mean reach beyond these readers and these patches?
 
-The readers share the patches, so that neither a t test over patches (which holds the readers fixed) nor one over readers
-(which holds the patches fixed) keeps its rate. The mean's variance has two parts:
+The readers share the patches, so that neither a t test over patches (which holds the readers fixed) nor one over
+readers (which holds the patches fixed) keeps its rate. The mean's variance has two parts:
 
     R = S^2 / r                  the spread between readers, on r - 1 degrees of freedom
     U = max(covariance, 0)       what the units do to all readers alike, on n - 1
@@ -10,8 +10,8 @@ where S^2 is the variance of the readers' numbers and the covariance between rea
 units (slides or patients where they are known, else patches). These are the components of Obuchowski & Rockette
 (1995); for means of complete data R + U is the two-way analysis of variance. The half width of the interval is
 sqrt(t(r-1)^2 R + t(n-1)^2 U), the modified large-sample form of Graybill & Wang (1980): each part keeps its own t.
-Satterthwaite's single t (Hillis 2007) gives up to 12 % false claims with two readers, this form at most 5 %. The interval
-is never narrower than the one for these readers alone.
+Satterthwaite's single t (Hillis 2007) gives up to 12 % false claims with two readers, this form at most 5 %. The
+interval is never narrower than the one for these readers alone.
 """
 
 from dataclasses import dataclass
@@ -21,6 +21,9 @@ import numpy as np
 from scipy import optimize, special
 
 from study.statistics.paired import Interval
+
+SMALLEST = 1e-100
+"""Smaller p values are not told apart."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def means(value: np.ndarray, reader: np.ndarray, unit: np.ndarray) -> PerReader:
 
 
 def sums(columns: list[np.ndarray], reader: np.ndarray, unit: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-    """Every column (N,) summed per reader and unit (r, n), readers and units in sorted order; and rows per unit (n,)."""
+    """Every column (N,) summed per reader and unit (r, n), both in sorted order; and rows per unit (n,)."""
     names, row = np.unique(np.asarray(reader).astype(str), return_inverse=True)
     units, column = np.unique(np.asarray(unit).astype(str), return_inverse=True)
     shape = (len(names), len(units))
@@ -106,7 +109,11 @@ def over_readers(per_reader: PerReader, *, null: float = 0.0, bounds: Interval =
     h, distance = half(0.025), abs(mean - null)
     p = 1.0
     if distance > 0:
-        tail = 1e-300 if half(1e-300) < distance else optimize.brentq(lambda q: half(q) - distance, 1e-300, 0.5)
+        tail = (
+            optimize.brentq(lambda q: half(q) - distance, SMALLEST, 0.5, xtol=1e-300, rtol=1e-12)
+            if half(SMALLEST) > distance
+            else SMALLEST
+        )
         p = 2 * float(tail)
     ci = max(mean - h, bounds[0]), min(mean + h, bounds[1])
     return Overall(mean, ci, p, sqrt(max(sum(v for v, _ in parts), units)), r, n)

@@ -7,7 +7,7 @@ import statsmodels.api as sm
 import statsmodels.formula.api as smf
 from scipy import stats
 
-from study.statistics.detection import bang, d_prime, forced_choice, mean_t
+from study.statistics.detection import bang, d_prime, forced_choice
 from study.statistics.gee import gee
 from study.statistics.psychometric import psychometric
 from study.statistics.times import response_time
@@ -34,15 +34,6 @@ def test_the_spread_of_d_prime_matches_repeated_experiments():
     hits, false_alarms = rng.binomial(200, 0.8, 1500), rng.binomial(200, 0.3, 1500)
     values = [d_prime(h, 200, f, 200).d_prime for h, f in zip(hits, false_alarms)]
     assert d_prime(160, 200, 60, 200).se == pytest.approx(np.std(values), rel=0.08)
-
-
-def test_mean_over_readers_is_the_one_sample_t_test():
-    x = np.array([0.3, -0.1, 0.6, 0.2])
-    expected = stats.ttest_1samp(x, 0)
-    found = mean_t(x)
-    assert found.p == pytest.approx(expected.pvalue)
-    assert found.ci95 == pytest.approx(tuple(expected.confidence_interval()))
-    assert mean_t(x[:1]).ci95 is None
 
 
 def test_forced_choice_is_exact():

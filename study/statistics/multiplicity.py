@@ -27,7 +27,7 @@ def holm(p: Mapping[str, float | None]) -> dict[str, float | None]:
 
 
 @dataclass(frozen=True)
-class Tests:
+class Evidence:
     """The p values of one comparison; None where it could not be made, or no margin was fixed."""
 
     difference: float | None
@@ -52,15 +52,15 @@ class Adjusted:
     equivalence_p: float | None
 
 
-def holm_over_arms(arms: Mapping[str, Tests], alpha: float) -> dict[str, Adjusted]:
+def holm_over_arms(arms: Mapping[str, Evidence], alpha: float) -> dict[str, Adjusted]:
     """Claims over several arms. Each kind of claim is one family: its false claims, over all arms, keep its level.
 
     Non-inferiority and equivalence are claimed at ``alpha`` (one-sided), a difference at 2 ``alpha`` (two-sided), as
     for a single comparison (:mod:`study.statistics.verdict`), whose names the verdicts have.
     """
-    difference = holm({arm: tests.difference for arm, tests in arms.items()})
-    non_inferiority = holm({arm: tests.above for arm, tests in arms.items()})
-    equivalence = holm({arm: tests.equivalence for arm, tests in arms.items()})
+    difference = holm({arm: evidence.difference for arm, evidence in arms.items()})
+    non_inferiority = holm({arm: evidence.above for arm, evidence in arms.items()})
+    equivalence = holm({arm: evidence.equivalence for arm, evidence in arms.items()})
 
     def claim(arm: str) -> str | None:
         if arms[arm].difference is None:
@@ -77,12 +77,12 @@ def holm_over_arms(arms: Mapping[str, Tests], alpha: float) -> dict[str, Adjuste
     return {arm: Adjusted(claim(arm), difference[arm], non_inferiority[arm], equivalence[arm]) for arm in arms}
 
 
-def tests_of(interval_at: Callable[[float], Interval], margin: float | None) -> Tests:
+def evidence_of(interval_at: Callable[[float], Interval], margin: float | None) -> Evidence:
     """The p values that belong to an interval of any kind, given as a function of its two-sided level."""
     if margin is None:
-        return Tests(2 * _outside(interval_at, 0.0))
+        return Evidence(2 * _outside(interval_at, 0.0))
     above, below = (_one_sided(interval_at, value, side) for value, side in ((-margin, 0), (margin, 1)))
-    return Tests(2 * _outside(interval_at, 0.0), above, below)
+    return Evidence(2 * _outside(interval_at, 0.0), above, below)
 
 
 def _outside(interval_at: Callable[[float], Interval], value: float) -> float:

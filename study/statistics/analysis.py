@@ -17,6 +17,7 @@ from study.statistics.gee import Gee, gee
 from study.statistics.schema import arm_family
 from study.statistics.table import check
 from study.statistics.times import ResponseTime
+from study.statistics.units import unit_of
 from study.statistics.verdict import ALPHA
 
 
@@ -151,6 +152,8 @@ def analyse(
     compared = secondary.two_arms(readings, arm)
     compared_positive = compared[compared["truth"] == 1]
     intra = secondary.intra_reader(compared) if len(compared) else None
+    once = secondary.why_no_intra_reader(compared) if len(compared) else None
+    warnings += [once] if once else []
     model_part = secondary.model_readings(compared_positive)
     if model:
         model_part = {**(model_part or {}), **model}
@@ -229,7 +232,10 @@ def _sensitivity(rows: pd.DataFrame, margin: float | None, level: float) -> dict
 
     answered = rows[rows["correct"].notna()]
     estimate: Gee | None = gee(
-        answered["correct"].to_numpy(), (answered["arm"] == "perturbed").to_numpy(), answered["patch_id"].to_numpy()
+        answered["correct"].to_numpy(),
+        (answered["arm"] == "perturbed").to_numpy(),
+        unit_of(answered).to_numpy(),
+        answered["reader_id"].to_numpy(),
     )
     return {
         "gee": estimate,
@@ -272,4 +278,4 @@ def _warn(result: Analysis) -> None:
     if result.inter_reader and result.inter_reader[0].fleiss_kappa is None:
         warn("Reader against reader: Fleiss' kappa is undefined (every answer the same); see AC1.")
     if result.response_time is not None and result.response_time.ci95 is None:
-        warn("Response time: one patch only, or no spread between patches; no interval.")
+        warn(f"Response time, no interval: {result.response_time.reason}.")

@@ -43,7 +43,7 @@ def readers_and_units(estimates: np.ndarray, left: np.ndarray, units: int) -> Sp
     centred = left - left.mean(axis=-2, keepdims=True)
     s = (g - 1) / g * np.swapaxes(centred, -1, -2) @ centred
     total, own = s.sum(axis=(-1, -2)), np.trace(s, axis1=-2, axis2=-1)
-    over_units = total / r**2
+    over_units = np.maximum(total, 0.0) / r**2  # rounding can leave less than nothing
     if r == 1:
         return Spread(over_units, np.full(over_units.shape, units - 1.0))
     chance = (own / r - (total - own) / (r * (r - 1))) / r

@@ -12,6 +12,7 @@ import pandas as pd
 from study.statistics.clustered import Clusters, effective, obuchowski, sign_flip, yang
 from study.statistics.paired import Interval, Paired, mcnemar_exact, mcnemar_midp, newcombe, tango
 from study.statistics.primary import Crossed, Primary, Scored, one_reader, several_readers
+from study.statistics.readings import crossover, reading
 from study.statistics.rule import judge
 from study.statistics.units import unit_of
 
@@ -105,7 +106,7 @@ def endpoint(
     result.table = [
         _table_row(reader, number, part) for (reader, number), part in rows.groupby(["reader_id", "set"], sort=True)
     ]
-    result.crossover = is_crossover(rows)
+    result.crossover = crossover(rows)
     pairs = _pairs(rows, result)
     answered = rows[rows["correct"].notna()]
     both = answered.groupby("reader_id")["arm"].nunique() == 2
@@ -128,20 +129,6 @@ def endpoint(
     return result
 
 
-def is_crossover(rows: pd.DataFrame) -> bool:
-    """Whether no reader meets two of the arms of a patch in one set, but some reader meets two of them."""
-    arms = rows.groupby(["reader_id", "patch_id"])["arm"].nunique()
-    in_one_set = rows.groupby(["reader_id", "patch_id", "set"])["arm"].nunique()
-    return bool((arms > 1).any() and (in_one_set <= 1).all())
-
-
-def reading_number(rows: pd.DataFrame) -> pd.Series:
-    """Which reading of its stimulus a row is: the set, or in a crossover the rank of the set for this stimulus."""
-    if not is_crossover(rows):
-        return rows["set"]
-    return rows.groupby(["reader_id", "patch_id", "arm"])["set"].rank(method="dense").astype(int)
-
-
 def _table_row(reader, number, part: pd.DataFrame) -> TableRow:
     def count(arm: str) -> Count:
         answered = part.loc[part["arm"] == arm, "correct"].dropna()
@@ -153,7 +140,7 @@ def _table_row(reader, number, part: pd.DataFrame) -> TableRow:
 def _pairs(rows: pd.DataFrame, result: Endpoint) -> pd.DataFrame:
     """Answers in both arms of a patch, by reader and reading; fills ``per_set``, names what has no partner."""
     wide = (
-        rows.assign(set=reading_number(rows), unit=unit_of(rows))
+        rows.assign(set=reading(rows), unit=unit_of(rows))
         .pivot(index=["reader_id", "set", "patch_id", "unit"], columns="arm", values="correct")
         .reindex(columns=["original", "perturbed"])
         .reset_index()

@@ -4,14 +4,9 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
 
-<<<<<<< HEAD
-from core.commands import JsonCommand
-from study.blinding.rehearsal import assign_simulated_readers, rehearse, why_waiting
-=======
 from core.commands import RequestCommand
-from study.blinding.rehearsal import assign_simulated_readers, check_arms, rehearse
+from study.blinding.rehearsal import assign_simulated_readers, check_arms, rehearse, why_waiting
 from study.blinding.requests import RehearseRequest, skill_of
->>>>>>> main
 from study.blinding.servers import in_this_process
 from study.blinds import get_study
 from study.protocol.life import close_study, unblind_study

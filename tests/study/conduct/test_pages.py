@@ -200,11 +200,10 @@ def test_a_name_in_use_or_on_order_is_refused(as_role, own_files):
 
 
 BUILDER = {
-    "name": "Ordered", "positives": 4, "negatives": 2, "copies": 2, "arm_order": "paper", "min_gap": 2, "washout_hours": 0,
-    "catch": 0,
-    "task": "labelling", "pair_display": "side", "questions": ["confidence"], "margin": 0.1, "alpha": 0.025, "scale": 2,
-    "surroundings": "dark", "practice": 2, "examples": 2, "break_every": 0, "criterion": "Tumour?",
-    "consent_text": "Yes?", "seed": 3, "planned_readers": 2,
+    "name": "Ordered", "positives": 4, "negatives": 2, "copies": 2, "arm_order": "paper", "min_gap": 2,
+    "washout_hours": 0, "catch": 0, "task": "labelling", "pair_display": "side", "questions": ["confidence"],
+    "margin": 0.1, "alpha": 0.025, "scale": 2, "surroundings": "dark", "practice": 2, "examples": 2, "break_every": 0,
+    "criterion": "Tumour?", "consent_text": "Yes?", "seed": 3, "planned_readers": 2,
 }  # fmt: skip
 
 

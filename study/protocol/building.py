@@ -218,7 +218,7 @@ def _store_rows(
         pair_display=settings.pair_display,
         seed=seed,
         copies=settings.copies,
-        arm_order=settings.arm_order,
+        arm_order=settings.arm_order or Study.ArmOrder.PAPER,
         min_gap=settings.min_gap or 1,
         washout_hours=settings.washout_hours,
         questions=list(settings.questions),

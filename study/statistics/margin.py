@@ -3,9 +3,9 @@
 A mean of differences that are nearly all zero has a skewed distribution: a symmetric interval is then too short on the
 side where the rare lost patches lie, and all but vanishes where none was drawn. Empirical likelihood (Owen 2001,
 chapters 2 and 4) lets the data shape the interval. To the n patches 0.85 of a lost and 0.85 of a gained patch are
-added, with t on n + 1 degrees of freedom. A whole patch at each end would give, where none of n was lost, the exact binomial
-bound (Clopper-Pearson) to 1 %; 0.85 gives one that is 5 % shorter, wrong in 3.0 instead of 2.5 % of such samples, and
-finds far more of what is so (docs/decisions/0010-claims-against-a-margin.md).
+added, with t on n + 1 degrees of freedom. A whole patch at each end would give, where none of n was lost, the exact
+binomial bound (Clopper-Pearson) to 1 %; 0.85 gives one that is 5 % shorter, wrong in 3.0 instead of 2.5 % of such
+samples, and finds far more of what is so (docs/decisions/0010-claims-against-a-margin.md).
 
 All functions work on many studies at once: arrays have any leading shape, the last axis are the units.
 """

@@ -37,6 +37,8 @@ def analysis_of(study: Study) -> Analysis:
         model=model_part(study),
         invited=study.assignments.count(),
         questionnaire=questionnaires(study),
+        floor_tpf=study.floor_tpf,
+        floor_d_prime=study.floor_d_prime,
         source=f"study {study.slug}",
     )
     simulated = list(study.assignments.filter(simulated=True).values_list("code", flat=True))

@@ -10,6 +10,8 @@ from core import published
 from core.errors import InvalidInput
 from study.statistics import secondary
 from study.statistics.agreement import Agreement
+from study.statistics.assay import FLOOR_D_PRIME, FLOOR_TPF, AssaySensitivity, assay_sensitivity
+from study.statistics.claims import limits_of_the_claim
 from study.statistics.endpoint import Endpoint, endpoint
 from study.statistics.gee import Gee, gee
 from study.statistics.schema import arm_family
@@ -28,6 +30,7 @@ class Analysis:
     perturbed_arm: str
     positives: Endpoint
     specificity: Endpoint | None
+    assay_sensitivity: AssaySensitivity
     controls: dict[str, Endpoint]
     intra_reader: dict[str, Any] | None
     inter_reader: tuple[Agreement, dict[str, Agreement]] | None
@@ -52,6 +55,7 @@ class Analysis:
             "perturbed_arm": self.perturbed_arm,
             "alpha": self.alpha,
             **_endpoint_json(self.positives),
+            "assay_sensitivity": self.assay_sensitivity,
             "controls": {arm: _endpoint_json(value) for arm, value in self.controls.items()},
             "intra_reader": self.intra_reader,
             "inter_reader": inter,
@@ -104,6 +108,8 @@ def analyse(
     perturbed_arm: str | None = None,
     invited: int | None = None,
     questionnaire: list[dict[str, Any]] | None = None,
+    floor_tpf: float | None = FLOOR_TPF,
+    floor_d_prime: float | None = FLOOR_D_PRIME,
     source: str = "table",
 ) -> Analysis:
     """Analyse a tidy table (:mod:`study.statistics.schema`).
@@ -112,8 +118,10 @@ def analyse(
     one-sided, 0.025 by default, so that intervals for the verdict have level 0.95. ``model`` is what is known of the
     classifier (Table 1a), carried through. ``perturbed_arm`` names the arm to compare where there are several.
     ``invited`` counts readers who were asked; ``questionnaire`` holds their answers at the end (``reader``,
-    ``noticed``: yes, no or unsure). The primary analysis is by intention to read: every answer counts,
-    flagged or not.
+    ``noticed``: yes, no or unsure). ``floor_tpf`` and, where there are negatives, ``floor_d_prime`` are what readers
+    must reach on original images (means over readers) for a verdict to be given: readers who see nothing at all lose
+    nothing either. None asks for none. The primary analysis is by intention to read: every answer counts, flagged
+    or not.
 
     Raises :class:`InvalidInput` naming ``source``, row and column, or the choice that has to be made.
     """
@@ -128,15 +136,17 @@ def analyse(
 
     readings = table[table["arm"].map(arm_family) != "pair"]
     positive, negative = readings[readings["truth"] == 1], readings[readings["truth"] == 0]
-    main = endpoint(positive, arm, margin=margin, level=level)
+    assay = assay_sensitivity(readings, floor_tpf, floor_d_prime)
+    asked: dict[str, Any] = {"margin": margin, "level": level, "withheld": assay.reason or ""}
+    main = endpoint(positive, arm, **asked)
     warnings += main.warnings if len(readings) else []
     specificity = None
     if len(negative):
-        specificity = endpoint(negative, arm, margin=margin, level=level, measure="specificity")
+        specificity = endpoint(negative, arm, measure="specificity", **asked)
         warnings += [f"Negatives: {warning}" for warning in specificity.warnings]
     controls = {}
     for other in sorted(set(positive["arm"]) - {"original", arm}):
-        controls[other] = endpoint(positive, other, margin=margin, level=level)
+        controls[other] = endpoint(positive, other, **asked)
         warnings += [f"Arm {other}: {warning}" for warning in controls[other].warnings]
 
     compared = secondary.two_arms(readings, arm)
@@ -162,6 +172,7 @@ def analyse(
         perturbed_arm=arm,
         positives=main,
         specificity=specificity,
+        assay_sensitivity=assay,
         controls=controls,
         intra_reader=intra,
         inter_reader=secondary.inter_reader(compared) if len(compared) else None,
@@ -249,15 +260,12 @@ def _warn(result: Analysis) -> None:
             f"{shown['flagged']} presentations are flagged for exclusion; they stay in the primary analysis "
             "(intention to read) and are left out under sensitivity, per_protocol."
         )
-    primary, patches = result.positives.primary, result.n["positives"]
-    if primary and primary.margin and primary.verdict in ("equivalent", "non_inferior"):
-        unseen = (1 - primary.margin) ** patches
-        if unseen > result.alpha:
-            warn(
-                f"{patches} patches are few for this claim: if {100 * primary.margin:g} in 100 patches were lost to "
-                f"every reader and the others to none, {100 * unseen:.0f} in 100 samples of this size would hold no "
-                "lost patch at all. No interval can see what was not drawn."
-            )
+    result.warnings += limits_of_the_claim(result.positives, result.n["readers"], result.alpha)
+    if result.n["positives"] and not result.n["negatives"]:
+        warn(
+            "Positives only: a reader who always answers 'tumour' would look the same as one who sees every tumour. "
+            "Negatives would tell them apart."
+        )
     if result.n["positives"] == 0 and result.detection["pair_comparison"] is None:
         warn("No positives: there is no true positive fraction.")
     if result.n["positives"] and result.sensitivity["gee"] is None:

@@ -1,0 +1,128 @@
+"""How often do the intervals and tests of ``study.statistics.order`` keep their rates? Vectorised simulation.
+
+Readers x patches x 2 sets under two schedules: ``paper`` (both arms of a patch in every set) and ``twin-split`` (one
+arm per set, crossed over). A share of second meetings is recognised and answered as before. An answer is right when a
+normal score exceeds a threshold; its variance is shared out between reader, patch, slide, arm and noise.
+"""
+
+import numpy as np
+from scipy import stats
+
+from study.statistics.order import Cells
+from study.statistics.effects import readers_and_units
+
+SETS = 2
+SHARES = {
+    "alike": {},
+    "moderate": {"reader": 0.05, "patch": 0.30, "reader_patch": 0.10, "arm_reader": 0.02, "arm_patch": 0.05},
+    "strong": {"reader": 0.05, "patch": 0.40, "reader_patch": 0.10, "arm_reader": 0.05, "arm_patch": 0.20},
+    "slides": {"reader": 0.05, "patch": 0.15, "slide": 0.15, "reader_patch": 0.10, "arm_slide": 0.20},
+}
+DESIGNS = ((1, 20, 20), (1, 40, 10), (5, 20, 20), (5, 40, 40), (5, 40, 10), (5, 80, 80))
+"""Readers, patches, slides."""
+TRUTHS = ((0.90, 0.0), (0.90, -0.10), (0.98, 0.0))
+RECOGNISED = (0.0, 0.50)
+CONTRASTS = {
+    "first_exposure": ((-1, 1, 0, 0, 0, 0, 0, 0), True),
+    "all_answers": ((0, 0, -1, 1, 0, 0, 0, 0), True),
+    "first_less_all": ((-1, 1, 1, -1, 0, 0, 0, 0), False),
+    "carry_over": ((0, 0, 0, 0, -1, -1, 1, 1), False),
+    "period": ((0, 0, 0, 0, -0.5, 0.5, 0.5, -0.5), False),
+}
+
+
+def draw(
+    rng: np.random.Generator, studies: int, design: tuple[int, int, int], truth: tuple[float, float],
+    shares: dict[str, float], recognised: float, schedule: str,
+) -> Cells:  # fmt: skip
+    """Cells of ``studies`` studies: first O, P; all O, P; original first O, P; perturbed first O, P.
+
+    The score's spread over readers is left out for one reader, who is the reader of interest.
+    """
+    readers, patches, slides = design
+    if readers == 1:
+        shares = {name: share for name, share in shares.items() if name not in ("reader", "arm_reader")}
+    slide = np.arange(patches) % slides
+
+    def part(name: str, *shape: int) -> np.ndarray:
+        return np.sqrt(shares.get(name, 0.0)) * rng.standard_normal((studies, *shape))
+
+    score = part("reader", readers, 1, 1) + part("patch", 1, patches, 1) + part("reader_patch", readers, patches, 1)
+    score = score + part("arm_reader", readers, 1, 2) + part("arm_patch", 1, patches, 2)
+    score = score + (part("slide", 1, slides, 1) + part("arm_slide", 1, slides, 2))[:, :, slide]
+    noise = np.sqrt(1 - sum(shares.values())) * rng.standard_normal((studies, readers, patches, 2, SETS))
+    threshold = stats.norm.ppf([truth[0], truth[0] + truth[1]])[:, None]
+    right = score[..., None] + noise > -threshold  # (studies, readers, patches, arms, sets)
+
+    # Half of each reader's patches are met original first, in random order.
+    original_first = rng.random((studies, readers, patches)).argsort(axis=-1) < patches // 2
+    known = rng.random((studies, readers, patches, SETS)) < recognised
+    meetings = 1 if schedule == "twin-split" else SETS
+    right = right[..., :meetings]
+    for number in range(meetings):
+        first = np.where(original_first, right[..., 0, number], right[..., 1, number])
+        for arm, second in ((1, original_first), (0, ~original_first)):
+            right[..., arm, number] = np.where(second & known[..., number], first, right[..., arm, number])
+
+    o, p = original_first[..., None], ~original_first[..., None]
+    n = np.concatenate([o, p, o | p, o | p, o, o, p, p], axis=-1).astype(float)
+    n[..., 2:4] *= meetings
+    arms = np.tile(right[..., 0], (1, 1, 1, 4))
+    arms[..., 2:4] = False
+    right_sums = arms * n
+    right_sums[..., 2:4] = right.sum(axis=-1)
+    return Cells(_over_slides(n, slide, slides), _over_slides(right_sums, slide, slides))
+
+
+def _over_slides(values: np.ndarray, slide: np.ndarray, slides: int) -> np.ndarray:
+    """(studies, readers, patches, cells) to sums (studies, slides, readers, cells)."""
+    return np.einsum("srpc,pg->sgrc", values, (slide[:, None] == np.arange(slides)).astype(float))
+
+
+def judged(cells: Cells, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Low and high end of the 95 % interval, per study; as ``Cells.contrast`` does for one."""
+    weights, padded = np.array(CONTRASTS[name][0], float), CONTRASTS[name][1]
+    estimates, left = cells.means(weights)
+    centre = estimates.mean(axis=-1)
+    if padded:
+        shrunk, left = cells.padded(weights != 0).means(weights)
+        centre = shrunk.mean(axis=-1)
+    half = readers_and_units(estimates, left, cells.n.shape[-3]).half_width()
+    return centre - half, centre + half
+
+
+def cells(replications: int, seed: int) -> list[dict]:
+    """One entry per schedule, design, spread, truth and share recognised, each rate with its Monte Carlo error.
+
+    ``covered``: the first-exposure interval holds the true change. ``covered_all``: the interval of all answers does.
+    ``disagree``, ``carry_over``, ``period``: how often each is announced (false where nothing is recognised).
+    """
+    rng = np.random.default_rng(seed)
+    found = []
+    for schedule in ("paper", "twin-split"):
+        for design in DESIGNS:
+            for name, shares in SHARES.items():
+                if (name == "slides") != (design[1] != design[2]):
+                    continue
+                for truth in TRUTHS:
+                    for recognised in RECOGNISED if truth[1] else RECOGNISED[:1]:
+                        study = draw(rng, replications, design, truth, shares, recognised, schedule)
+                        found.append(
+                            dict(zip(("readers", "patches", "slides"), design))
+                            | {"schedule": schedule, "spread": name, "tpf_original": truth[0], "true_change": truth[1]}
+                            | {"recognised": recognised}
+                            | _rates(study, truth[1], replications)
+                        )
+    return found
+
+
+def _rates(study: Cells, change: float, replications: int) -> dict[str, float]:
+    rates = {}
+    for name, key in (("first_exposure", "covered"), ("all_answers", "covered_all")):
+        low, high = judged(study, name)
+        rates[key] = float(np.mean((low <= change) & (change <= high)))
+    for name, key in (("first_less_all", "disagree"), ("carry_over", "carry_over"), ("period", "period")):
+        low, high = judged(study, name)
+        rates[key] = float(np.mean((high > low) & ((low > 0) | (high < 0))))
+    errors = {f"{key}_error": round(float(np.sqrt(rate * (1 - rate) / replications)), 4) for key, rate in rates.items()}
+    return {key: round(rate, 4) for key, rate in rates.items()} | errors

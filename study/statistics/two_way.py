@@ -14,8 +14,9 @@ Satterthwaite's single t (Hillis 2007) gives up to 12 % false claims with two re
 interval is never narrower than the one for these readers alone.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import exp, inf, log, sqrt
 
 import numpy as np
 from scipy import optimize, special
@@ -106,17 +107,19 @@ def over_readers(per_reader: PerReader, *, null: float = 0.0, bounds: Interval =
         """Half width of the interval that leaves ``tail`` on either side."""
         return sqrt(max(_squared(parts, tail), _squared(wider, tail)))
 
-    h, distance = half(0.025), abs(mean - null)
-    p = 1.0
-    if distance > 0:
-        tail = (
-            optimize.brentq(lambda q: half(q) - distance, SMALLEST, 0.5, xtol=1e-300, rtol=1e-12)
-            if half(SMALLEST) > distance
-            else SMALLEST
-        )
-        p = 2 * float(tail)
+    h = half(0.025)
+    p = min(2 * _tail(half, abs(mean - null)), 1.0)
     ci = max(mean - h, bounds[0]), min(mean + h, bounds[1])
     return Overall(mean, ci, p, sqrt(max(sum(v for v, _ in parts), units)), r, n)
+
+
+def _tail(half: Callable[[float], float], distance: float) -> float:
+    """The tail at which the half width is ``distance``, found on the logarithm: it may be 0.4 or 1e-40."""
+    if distance <= 0:
+        return 0.5
+    if half(SMALLEST) <= distance:
+        return SMALLEST
+    return exp(optimize.brentq(lambda x: half(exp(x)) - distance, log(SMALLEST), log(0.5), xtol=1e-12))
 
 
 def _squared(parts: list[tuple[float, float]], tail: float) -> float:

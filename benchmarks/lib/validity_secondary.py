@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from study.statistics.agreement import agreement
 from study.statistics.detection import bang, bang_repeated, forced_choice, repeated_choice
 from study.statistics.gee import gee
 from study.statistics.multiplicity import Evidence, holm_over_arms
@@ -38,7 +39,7 @@ LAYOUTS = {  # patches of each slide
 
 
 def cells(replications: int, seed: int) -> list[dict[str, Any]]:
-    return [cell for part in (_times, _odds, _altered, _choice, _strength, _curves, _controls)
+    return [cell for part in (_times, _odds, _altered, _choice, _strength, _agreement, _curves, _controls)
             for cell in part(replications, seed)]  # fmt: skip
 
 
@@ -244,6 +245,26 @@ def _strength(replications: int, seed: int) -> Iterator[dict[str, Any]]:
             former.append(_t_test(np.array(change)))
         title = f"change of d', {_readers(readers)}, {patches} + {patches} patches"
         yield _cell(title, "false difference", 0.05, false, former)
+
+
+def _agreement(replications: int, seed: int) -> Iterator[dict[str, Any]]:
+    """A reader against the own earlier reading: 40 patches, two sets; readers and patches differ."""
+    sd, patches = {"reader": 0.3, "patch": 0.7}, 40
+    for readers in (1, 2, 5):
+        rng = np.random.default_rng(seed)
+        reader, patch = (axis.ravel() for axis in np.indices((readers, patches)))
+        studies = [_answers(rng, readers, patches, patches, 2, 0.85, sd)[0].reshape(2, -1).T for _ in range(4000)]
+        truth = agreement(np.concatenate(studies))
+        share, chance_corrected = truth.percent_agreement or 0.0, truth.ac1 or 0.0
+        covered, former, ac1, former_ac1 = [], [], [], []
+        for ratings in studies[: max(replications // 10, 20)]:
+            found, on_patches = agreement(ratings, patch, reader), agreement(ratings, patch)
+            covered.append(not _excludes(found.wilson_ci95, share))
+            former.append(not _excludes(agreement(ratings).wilson_ci95, share))
+            ac1.append(not _excludes((found.bootstrap_ci95 or {})["ac1"], chance_corrected))
+            former_ac1.append(not _excludes((on_patches.bootstrap_ci95 or {})["ac1"], chance_corrected))
+        yield _cell(f"set against set, {_readers(readers)}: agreement", "coverage", 0.95, covered, former)
+        yield _cell(f"set against set, {_readers(readers)}: AC1", "coverage", 0.95, ac1, former_ac1)
 
 
 def _curves(replications: int, seed: int) -> Iterator[dict[str, Any]]:

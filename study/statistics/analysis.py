@@ -10,14 +10,15 @@ from core import published
 from core.errors import InvalidInput
 from study.statistics import secondary
 from study.statistics.agreement import Agreement
+from study.statistics.arms import further_arms
 from study.statistics.assay import FLOOR_D_PRIME, FLOOR_TPF, AssaySensitivity, assay_sensitivity
 from study.statistics.claims import limits_of_the_claim
 from study.statistics.endpoint import Endpoint, endpoint
-from study.statistics.gee import Gee, gee
+from study.statistics.order import OrderEffects, order_effects
 from study.statistics.schema import arm_family
+from study.statistics.sensitivity import sensitivity
 from study.statistics.table import check
 from study.statistics.times import ResponseTime
-from study.statistics.units import unit_of
 from study.statistics.verdict import ALPHA
 
 
@@ -32,12 +33,14 @@ class Analysis:
     specificity: Endpoint | None
     assay_sensitivity: AssaySensitivity
     controls: dict[str, Endpoint]
+    against_noise: dict[str, Endpoint]
     intra_reader: dict[str, Any] | None
     inter_reader: tuple[Agreement, dict[str, Agreement]] | None
     detection: dict[str, Any]
     response_time: ResponseTime | None
     psychometric: dict[str, Any] | None
     sensitivity: dict[str, Any]
+    order: OrderEffects | None
     model: dict[str, Any] | None
     flow: dict[str, Any]
     alpha: float
@@ -57,6 +60,7 @@ class Analysis:
             **_endpoint_json(self.positives),
             "assay_sensitivity": self.assay_sensitivity,
             "controls": {arm: _endpoint_json(value) for arm, value in self.controls.items()},
+            "against_noise": {name: _endpoint_json(value) for name, value in self.against_noise.items()},
             "intra_reader": self.intra_reader,
             "inter_reader": inter,
             "detection": self.detection,
@@ -64,6 +68,7 @@ class Analysis:
             "psychometric": self.psychometric,
             "specificity": None if self.specificity is None else _endpoint_json(self.specificity),
             "sensitivity": self.sensitivity,
+            "order": self.order,
             "model": self.model,
             "published": {"source": published.SOURCE, "table_1a": published.TABLE_1A, "table_1b": published.TABLE_1B},
             "flow": self.flow,
@@ -144,10 +149,8 @@ def analyse(
     if len(negative):
         specificity = endpoint(negative, arm, measure="specificity", **asked)
         warnings += [f"Negatives: {warning}" for warning in specificity.warnings]
-    controls = {}
-    for other in sorted(set(positive["arm"]) - {"original", arm}):
-        controls[other] = endpoint(positive, other, **asked)
-        warnings += [f"Arm {other}: {warning}" for warning in controls[other].warnings]
+    others = further_arms(positive, arm, alpha=alpha, **asked)
+    warnings += others.warnings
 
     compared = secondary.two_arms(readings, arm)
     compared_positive = compared[compared["truth"] == 1]
@@ -173,7 +176,8 @@ def analyse(
         positives=main,
         specificity=specificity,
         assay_sensitivity=assay,
-        controls=controls,
+        controls=others.controls,
+        against_noise=others.against_noise,
         intra_reader=intra,
         inter_reader=secondary.inter_reader(compared) if len(compared) else None,
         detection={
@@ -184,7 +188,8 @@ def analyse(
         },
         response_time=secondary.times(compared, warnings),
         psychometric=secondary.curves(table),
-        sensitivity=_sensitivity(compared_positive, margin, level),
+        sensitivity=sensitivity(compared_positive, **asked),
+        order=order_effects(compared_positive, positive) if len(compared_positive) else None,
         model=model_part,
         flow=secondary.flow(whole, invited, pairs),
         alpha=alpha,
@@ -221,31 +226,6 @@ def _choose(table: pd.DataFrame, wanted: str | None, source: str) -> str:
     return family[0]
 
 
-def _sensitivity(rows: pd.DataFrame, margin: float | None, level: float) -> dict[str, Any]:
-    """GEE; without the flagged answers; with missing answers counted as wrong. Parts are None where not called for."""
-
-    def short(part: pd.DataFrame) -> dict[str, Any] | None:
-        primary = endpoint(part, "perturbed", margin=margin, level=level).primary
-        if primary is None or primary.delta is None:
-            return None
-        return {"delta": primary.delta, "ci": primary.ci, "level": level, "verdict": primary.verdict}
-
-    answered = rows[rows["correct"].notna()]
-    estimate: Gee | None = gee(
-        answered["correct"].to_numpy(),
-        (answered["arm"] == "perturbed").to_numpy(),
-        unit_of(answered).to_numpy(),
-        answered["reader_id"].to_numpy(),
-    )
-    return {
-        "gee": estimate,
-        "per_protocol": short(rows[~rows["excluded"]]) if rows["excluded"].any() else None,
-        "missing_as_wrong": (
-            short(rows.assign(correct=rows["correct"].fillna(0.0))) if rows["correct"].isna().any() else None
-        ),
-    }
-
-
 def _warn(result: Analysis) -> None:
     """One line for each number that is None because it does not exist, and for what a reader might overlook."""
     warn = result.warnings.append
@@ -260,6 +240,8 @@ def _warn(result: Analysis) -> None:
             f"{shown['flagged']} presentations are flagged for exclusion; they stay in the primary analysis "
             "(intention to read) and are left out under sensitivity, per_protocol."
         )
+    if result.order is not None:
+        result.warnings += result.order.warnings
     result.warnings += limits_of_the_claim(result.positives, result.n["readers"], result.alpha)
     if result.n["positives"] and not result.n["negatives"]:
         warn(

@@ -35,6 +35,9 @@ class Primary:
     withheld: str | None = None
     unit: str = ""
     units: int = 0
+    measure: str = ""
+    p_holm: float | None = None
+    """``p`` corrected for the other comparisons of its family; None for a comparison that stands alone."""
 
     @classmethod
     def undefined(cls, why: str, margin: float | None, level: float) -> "Primary":
@@ -188,13 +191,14 @@ def _primary(
         margin=margin,
         verdict=None if withheld else verdict(ci, margin, p, (1 - level) / 2),
         p=p,
-        statement=state(delta, ci, margin, level, measure, p, withheld),
+        statement=state(delta, ci, margin, level, measure, p, withheld=withheld),
         test=test,
         p_non_inferior=above,
         p_equivalent=None if above is None or below is None else max(above, below),
         withheld=withheld or None,
         unit=scored.sentence,
         units=scored.units,
+        measure=measure,
     )
 
 

@@ -25,17 +25,23 @@ def verdict(interval: Interval, margin: float | None, p: float, alpha: float = A
 
 
 def state(
-    delta: float, interval: Interval, margin: float | None, level: float, measure: str, p: float, withheld: str = ""
+    delta: float,
+    interval: Interval,
+    margin: float | None,
+    level: float,
+    measure: str,
+    p: float,
+    *,
+    withheld: str = "",
 ) -> str:
     """The verdict in a sentence with its numbers, in percentage points; ``withheld`` is why there is none."""
-    low, high = interval
     alpha = (1 - level) / 2
-    numbers = f"{_points(delta)} points ({100 * level:g} % interval {_points(low)} to {_points(high)})"
+    changed = change(delta, interval, level, measure)
     if withheld:
-        return f"The {measure} changed by {numbers}. No verdict is given: {withheld}"
+        return f"{changed}. No verdict is given: {withheld}"
     if margin is None:
         found = "a difference was found" if different(p, alpha) else "a difference was not shown"
-        return f"The {measure} changed by {numbers}; {found} (p = {_p(p)}). No margin was fixed beforehand."
+        return f"{changed}; {found} (p = {_p(p)}). No margin was fixed beforehand."
     points = f"{100 * margin:g} points"
     given = verdict(interval, margin, p, alpha)
     text = {
@@ -48,7 +54,27 @@ def state(
     also = ""
     if given in ("equivalent", "non_inferior") and different(p, alpha):
         also = f" A difference was found as well (p = {_p(p)}), smaller than the margin excludes."
-    return f"The {measure} changed by {numbers}, {text}.{also}"
+    return f"{changed}, {text}.{also}"
+
+
+def change(delta: float, interval: Interval, level: float, measure: str) -> str:
+    """The estimate and its interval in words, without a full stop."""
+    low, high = interval
+    return (
+        f"The {measure} changed by {_points(delta)} points ({100 * level:g} % interval {_points(low)} to "
+        f"{_points(high)})"
+    )
+
+
+def corrected(given: str, p: float, comparisons: int) -> str:
+    """A verdict that was corrected for ``comparisons``, in a sentence."""
+    said = {
+        "equivalent": "equivalent at the margin",
+        "non_inferior": "non-inferior",
+        "different": "a difference was found",
+        "inconclusive": "nothing can be claimed",
+    }[given]
+    return f"Corrected for {comparisons} comparisons (Holm): {said} (p of a difference {_p(p)})."
 
 
 def _points(value: float) -> str:

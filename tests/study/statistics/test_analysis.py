@@ -237,7 +237,8 @@ def test_unequal_sets_and_half_pairs_are_named():
     assert any("Reader R1, set 1: 2 of the patches" in warning for warning in found["warnings"])
     assert any("2 of 64 presentations were not answered" in warning for warning in found["warnings"])
     assert found["flow"]["presentations"]["unanswered"] == 2
-    assert found["sensitivity"]["missing_as_wrong"]["delta"] is not None
+    assert found["sensitivity"]["tipping_point"]["missing"] == 2
+    assert document(simulate(readers=2, patches=8))["sensitivity"]["tipping_point"] is None
     assert found["table_1b"][0]["original"]["n"] + found["table_1b"][0]["perturbed"]["n"] == 14
 
 
@@ -338,3 +339,27 @@ def test_margin_and_alpha_are_checked():
     for wrong in ({"margin": 10}, {"margin": 0}, {"alpha": 0.6}):
         with pytest.raises(InvalidInput, match=next(iter(wrong))):
             analyse(simulate(readers=1), **wrong)
+
+
+def test_further_arms_are_corrected_for_their_number_and_perturbed_is_held_against_noise():
+    table = simulate(readers=4, patches=60, right=(0.97, 0.80), seed=2)
+    weaker = table[table["arm"] == "perturbed"].assign(arm="perturbed-l2")
+    noise = table[table["arm"] == "original"].assign(arm="noise")
+    found = document(pd.concat([table, weaker, noise]), margin=0.1, perturbed_arm="perturbed")
+    assert set(found["controls"]) == {"perturbed-l2", "noise"}
+    assert set(found["against_noise"]) == {"perturbed against noise"}
+    against = found["against_noise"]["perturbed against noise"]["primary"]
+    assert against["delta"] == pytest.approx(found["primary"]["delta"])
+    assert against["p_holm"] == pytest.approx(min(1, 3 * against["p"]), rel=1e-9) or against["p_holm"] >= against["p"]
+    assert "3 comparisons (Holm)" in against["statement"]
+    assert found["primary"]["p_holm"] is None
+
+
+def test_the_order_of_the_arms_stands_beside_the_estimate():
+    table = simulate(readers=4, patches=20, sets=1, seed=3)
+    first = table["patch_id"].map(lambda patch: int(patch[1:]) % 2)
+    shown_in = np.where((table["arm"] == "original") == (first == 0), 1, 2)
+    order = document(table.assign(set=shown_in, position=1), margin=0.1)["order"]
+    assert order["design"] == "crossover"
+    assert order["first_exposure"]["ci95"] is not None
+    assert order["carry_over"]["p"] is not None

@@ -253,7 +253,7 @@ def _agreement(replications: int, seed: int) -> Iterator[dict[str, Any]]:
     for readers in (1, 2, 5):
         rng = np.random.default_rng(seed)
         reader, patch = (axis.ravel() for axis in np.indices((readers, patches)))
-        studies = [_answers(rng, readers, patches, patches, 2, 0.85, sd)[0].reshape(2, -1).T for _ in range(4000)]
+        studies = [_answers(rng, readers, patches, patches, 2, 0.85, sd)[0].reshape(2, -1).T for _ in range(1000)]
         truth = agreement(np.concatenate(studies))
         share, chance_corrected = truth.percent_agreement or 0.0, truth.ac1 or 0.0
         covered, former, ac1, former_ac1 = [], [], [], []

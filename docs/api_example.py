@@ -24,7 +24,7 @@ def request_job(path, body):
     return job["result"]
 
 
-size = {"positives": int(os.environ.get("CASES", 20)), "min_gap": int(os.environ.get("GAP", 5)), "washout_hours": 0}
+size = {"positives": int(os.environ.get("CASES", 20)), "copies": 2, "washout_hours": 0}
 budget = float(os.environ.get("BUDGET", 8))
 attack = request_job("attacks/", {"name": "scripted", "classifier": "demo", "norm": "linf", "budget": budget})["attack"]
 study = request_job("studies/", {"name": "Scripted", "attack": attack} | size)["study"]

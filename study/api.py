@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import Http404, StreamingHttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
@@ -23,6 +23,7 @@ from study.models import Assignment, ReadingSet, Study
 from study.protocol import audit_log, readers, requests
 from study.protocol import documents as protocols
 from study.protocol import life as services
+from study.protocol.preregistration import as_markdown
 from study.protocol.readers import invite
 from study.protocol.requests import InviteRequest, PowerQuery, StudyRequest, UnblindRequest, WithdrawRequest
 from study.reading import answers as reading
@@ -37,18 +38,25 @@ class StudySerializer(serializers.ModelSerializer):
 
     cases = serializers.IntegerField(source="cases.count", read_only=True)
     arms = serializers.SerializerMethodField()
+    notes = serializers.SerializerMethodField(
+        help_text="What was decided at building where nothing was asked for, and warnings, such as of too few groups."
+    )
     progress = serializers.SerializerMethodField()
 
     class Meta:
         model = Study
         fields = (
-            "slug", "name", "state", "task", "pair_display", "seed", "copies", "min_gap", "washout_hours", "questions",
-            "criterion", "margin", "alpha", "scale", "surroundings", "cases", "arms", "progress", "protocol_sha256",
+            "slug", "name", "state", "task", "pair_display", "seed", "copies", "arm_order", "min_gap", "washout_hours",
+            "questions", "criterion", "margin", "margin_rationale", "alpha", "floor_tpf", "floor_d_prime",
+            "stopping_rule", "scale", "surroundings", "cases", "arms", "notes", "progress", "protocol_sha256",
             "code_version", "created_at", "frozen_at", "opened_at", "closed_at", "unblinded_at", "unblinded_by",
         )  # fmt: skip
 
     def get_arms(self, study: Study) -> dict[str, int]:
         return protocols.arm_counts(study)
+
+    def get_notes(self, study: Study) -> list[str]:
+        return protocols.notes(study)
 
     def get_progress(self, study: Study) -> dict[str, int]:
         planned, answered = selectors.progress_counts(study)
@@ -88,7 +96,7 @@ class MessageSerializer(serializers.Serializer):
 class Studies(RequestedRows):
     """Blinded studies. Researchers look; admins build, freeze, open, close and unblind."""
 
-    queryset = Study.objects.defer("protocol", "source").order_by("pk")
+    queryset = Study.objects.defer("protocol").order_by("pk")
     serializer_class = StudySerializer
     permission_classes = [IsAdminOrReads]
     lookup_field = "slug"
@@ -140,6 +148,12 @@ class Studies(RequestedRows):
         if selectors.arms_open(study):
             return Response({"protocol_sha256": study.protocol_sha256, "protocol": study.protocol})
         return Response(protocols.sealed(study))
+
+    @extend_schema(responses={(200, "text/markdown"): OpenApiTypes.STR})
+    @action(detail=True, methods=["get"], url_path="protocol/text")
+    def protocol_text(self, request: Request, slug: str) -> HttpResponse:
+        """The frozen protocol as Markdown for a registry, without arms, orders and seeds; 409 for a draft."""
+        return HttpResponse(as_markdown(self._whole(slug)), content_type="text/markdown; charset=utf-8")
 
     @extend_schema(request=None, responses=ANY)
     @action(detail=True, methods=["post"], url_path="protocol/whole")

@@ -44,6 +44,10 @@ class Study(models.Model):
         SIDE = "side", "side by side"
         ALTERNATING = "alternating", "in one place, alternating at a key"
 
+    class ArmOrder(models.TextChoices):
+        TWIN_SPLIT = "twin-split", "twins in different sets: one arm of a patch per set, crossed over"
+        PAPER = "paper", "the paper’s: all arms of a patch in every set"
+
     class Surroundings(models.TextChoices):
         DARK = "dark", "dark grey"
         LIGHT = "light", "light grey"
@@ -55,6 +59,12 @@ class Study(models.Model):
     pair_display = models.CharField(max_length=12, choices=PairDisplay.choices, default=PairDisplay.SIDE)
     seed = models.BigIntegerField()
     copies = models.PositiveSmallIntegerField(default=2)
+    arm_order = models.CharField(
+        max_length=12,
+        choices=ArmOrder.choices,
+        default=ArmOrder.PAPER,
+        help_text="A pair comparison always has the paper's.",
+    )
     min_gap = models.PositiveIntegerField(default=5, help_text="Least distance in positions of two stimuli of a patch.")
     washout_hours = models.FloatField(default=336.0, help_text="From the end of a set to the opening of the next.")
     questions = models.JSONField(
@@ -67,7 +77,15 @@ class Study(models.Model):
     break_every = models.PositiveIntegerField(default=40, help_text="Presentations between break reminders; 0: none.")
     practice_count = models.PositiveSmallIntegerField(default=0)
     margin = models.FloatField(null=True, blank=True, help_text="For equivalence and non-inferiority, as a fraction.")
+    margin_rationale = models.TextField(blank=True, help_text="Why the margin is what it is.")
     alpha = models.FloatField(default=0.025, help_text="One-sided.")
+    floor_tpf = models.FloatField(
+        null=True, blank=True, help_text="No verdict where the TPF of originals is below this."
+    )
+    floor_d_prime = models.FloatField(
+        null=True, blank=True, help_text="No verdict where d' of originals is below this; needs negatives."
+    )
+    stopping_rule = models.TextField(blank=True, help_text="When reading ends.")
     source = models.JSONField(default=dict, help_text="Classifier, dataset, attacks, Table 1a: a snapshot at building.")
     protocol_version = models.PositiveIntegerField(default=1)
     protocol = models.JSONField(null=True, blank=True, editable=False)

@@ -37,8 +37,9 @@ def test_from_patches_to_table_1b(tmp_path: Path):
     cases = min(2, pool)
     others = min(2, negatives)
     built = run(
-        "build_study", attack="few-none", name="Few", cases=cases, negatives=others, min_gap=1, washout_hours=0.0
-    )
+        "build_study", attack="few-none", name="Few", cases=cases, negatives=others, arm_order="paper", min_gap=1,
+        washout_hours=0.0,
+    )  # fmt: skip
     assert built["presentations_per_reader"] == (cases + others) * 2 * 2
 
     with pytest.raises(CommandError, match="results stay closed"):

@@ -204,7 +204,10 @@ def test_choices_are_those_of_the_engine():
     [
         ({"positives": 500}, "positives", "^--positives: the pool has 12 eligible positives"),
         ({"copies": 11}, "copies", "^--copies: "),
-        ({"catch": 9}, "catch", "^--catch: 9 is more than the 4 cases"),
+        ({"catch": 9, "arm_order": "paper"}, "catch", "^--catch: 9 is more than the 8 cases"),
+        ({"catch": 30}, "catch", "^--catch: where twins lie in different sets, .* 15 with tumour are needed, .* has 8"),
+        ({"arm_order": "twin-split", "copies": 3}, "copies", "^--copies: 3 sets are no multiple of 2"),
+        ({"arm_order": "twin-split", "task": "pair"}, "arm_order", "^--arm-order: A pair comparison shows both"),
         ({"margin": 7}, "margin", "^--margin: "),
         ({"positives": 0}, "positives", "^--positives: "),
         ({"pairs": "elsewhere"}, "pairs", "^--pairs: No set of pairs called 'elsewhere'"),

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from study.statistics.agreement import agreement
 from study.statistics.detection import bang, bang_repeated, forced_choice, repeated_choice
 from study.statistics.gee import gee
 from study.statistics.multiplicity import Evidence, holm_over_arms
@@ -28,11 +29,17 @@ EFFECTS = {  # SD over readers and over patches (or slides) of what an arm does,
     "usual": (0.10, 0.10),
     "large": (0.20, 0.20),
 }
-LAYOUTS = {"20 patches": (20, 20), "40 patches": (40, 40), "40 of 20 slides": (40, 20), "40 of 8 slides": (40, 8)}
+LAYOUTS = {  # patches of each slide
+    "20 patches": [1] * 20,
+    "40 patches": [1] * 40,
+    "40 of 20 slides": [2] * 20,
+    "40 of 8 slides": [5] * 8,
+    "40 of 12 unequal slides": [12, 6, 5, 4, 3, 2, 2, 2, 1, 1, 1, 1],
+}
 
 
 def cells(replications: int, seed: int) -> list[dict[str, Any]]:
-    return [cell for part in (_times, _odds, _altered, _choice, _strength, _curves, _controls)
+    return [cell for part in (_times, _odds, _altered, _choice, _strength, _agreement, _curves, _controls)
             for cell in part(replications, seed)]  # fmt: skip
 
 
@@ -50,10 +57,6 @@ def _cell(name: str, what: str, nominal: float, hits: list[bool], former: list[b
     }
 
 
-def _slide_of(patches: int, slides: int) -> np.ndarray:
-    return np.arange(patches) % slides
-
-
 def _excludes(interval: tuple[float, float] | None, value: float) -> bool:
     return interval is not None and not interval[0] <= value <= interval[1]
 
@@ -67,10 +70,10 @@ def _t_test(x: np.ndarray) -> bool:
 # Response times
 
 
-def _time_differences(rng: np.random.Generator, readers: int, patches: int, slides: int, effects) -> np.ndarray:
+def _time_differences(rng: np.random.Generator, readers: int, slide: np.ndarray, effects) -> np.ndarray:
     """(readers, patches): log time perturbed less original of one set; half of the unit's effect is the patch's own."""
     by_reader, by_unit = effects
-    slide = _slide_of(patches, slides)
+    patches, slides = len(slide), int(slide.max()) + 1
     shared = by_unit * rng.standard_normal(slides)[slide]
     if slides < patches:
         shared = sqrt(0.5) * (shared + by_unit * rng.standard_normal(patches))
@@ -81,15 +84,15 @@ def _time_differences(rng: np.random.Generator, readers: int, patches: int, slid
 def _times(replications: int, seed: int) -> Iterator[dict[str, Any]]:
     """p of the response time, on differences of log times."""
     for readers in (1, 2, 3, 5):
-        for layout, (patches, slides) in LAYOUTS.items():
-            slide = _slide_of(patches, slides)
-            member = (slide[:, None] == np.arange(slides)).astype(float)  # (patches, slides)
+        for layout, sizes in LAYOUTS.items():
+            slide = np.repeat(np.arange(len(sizes)), sizes)
+            member = (slide[:, None] == np.arange(len(sizes))).astype(float)  # (patches, slides)
             count = np.tile(member.sum(axis=0), (readers, 1))
             for name, effects in EFFECTS.items():
                 rng = np.random.default_rng(seed)
                 false, former = [], []
                 for _ in range(replications):
-                    d = _time_differences(rng, readers, patches, slides, effects)
+                    d = _time_differences(rng, readers, slide, effects)
                     found = over_readers(PerReader(*ratio(d @ member, count), count.sum(axis=0)))
                     false.append(_excludes(found.ci95, 0.0))
                     by_patch = d.mean(axis=0)
@@ -124,7 +127,7 @@ def _crossover_times(replications: int, seed: int) -> dict[str, Any]:
 def _answers(rng, readers: int, patches: int, slides: int, sets: int, share: float, sd: dict[str, float]) -> np.ndarray:
     """(2 arms, sets, readers, patches) of 0/1: a normal score above a cut. Over all readers and patches ``share`` say 1
     in either arm; ``sd`` (reading to reading: 1) of reader, patch, reader_arm and unit_arm."""
-    slide = _slide_of(patches, slides)
+    slide = np.arange(patches) % slides
 
     def part(name: str, *shape: int) -> np.ndarray:
         return sd.get(name, 0.0) * rng.standard_normal(shape)
@@ -242,6 +245,26 @@ def _strength(replications: int, seed: int) -> Iterator[dict[str, Any]]:
             former.append(_t_test(np.array(change)))
         title = f"change of d', {_readers(readers)}, {patches} + {patches} patches"
         yield _cell(title, "false difference", 0.05, false, former)
+
+
+def _agreement(replications: int, seed: int) -> Iterator[dict[str, Any]]:
+    """A reader against the own earlier reading: 40 patches, two sets; readers and patches differ."""
+    sd, patches = {"reader": 0.3, "patch": 0.7}, 40
+    for readers in (1, 2, 5):
+        rng = np.random.default_rng(seed)
+        reader, patch = (axis.ravel() for axis in np.indices((readers, patches)))
+        studies = [_answers(rng, readers, patches, patches, 2, 0.85, sd)[0].reshape(2, -1).T for _ in range(1000)]
+        truth = agreement(np.concatenate(studies))
+        share, chance_corrected = truth.percent_agreement or 0.0, truth.ac1 or 0.0
+        covered, former, ac1, former_ac1 = [], [], [], []
+        for ratings in studies[: max(replications // 10, 20)]:
+            found, on_patches = agreement(ratings, patch, reader), agreement(ratings, patch)
+            covered.append(not _excludes(found.wilson_ci95, share))
+            former.append(not _excludes(agreement(ratings).wilson_ci95, share))
+            ac1.append(not _excludes((found.bootstrap_ci95 or {})["ac1"], chance_corrected))
+            former_ac1.append(not _excludes((on_patches.bootstrap_ci95 or {})["ac1"], chance_corrected))
+        yield _cell(f"set against set, {_readers(readers)}: agreement", "coverage", 0.95, covered, former)
+        yield _cell(f"set against set, {_readers(readers)}: AC1", "coverage", 0.95, ac1, former_ac1)
 
 
 def _curves(replications: int, seed: int) -> Iterator[dict[str, Any]]:

@@ -15,9 +15,10 @@ from study.blinding.redraw import Drawn, redraw
 from study.blinding.scratch import Copy, scratch
 from study.blinding.seen import Seen
 from study.blinding.walk import Reader, walk
-from study.design.schedule import StimulusKey
+from study.design.schedule import Schedule, StimulusKey
 from study.models import Assignment, AuditEvent, Presentation, Stimulus, Study
 from study.protocol import audit_log
+from study.protocol.schedules import Plan, derived_seed
 from study.reading.answers import ANSWERS
 
 ACTION = "blinding_audited"
@@ -33,12 +34,6 @@ def _labelled(row: Presentation) -> tuple[StimulusKey, bool]:
     if row.second is None or row.stimulus.arm != "original":
         return _key(row.stimulus), True
     return _key(row.second), False
-
-
-def _keys(study: Study) -> list[StimulusKey]:
-    stimuli = Stimulus.objects.filter(case__study=study).select_related("case").order_by("case__number", "arm")
-    keys = [_key(stimulus) for stimulus in stimuli]
-    return keys if study.task == Study.Task.LABELLING else [key for key in keys if key.arm != "original"]
 
 
 def _readers(copy: Copy, study: Study) -> list[tuple[Reader, list[Presentation]]]:
@@ -74,15 +69,20 @@ def observe(copy: Copy, study: Study, *, seed: int, progress: Progress = no_prog
 
 def draw_labels(copy: Copy, study: Study, *, seed: int, redraws: int) -> Drawn:
     """The true labels of all presentations, and those of redrawn schedules."""
-    keys, pair = _keys(study), study.task == Study.Task.PAIR
-    drawn = [
-        redraw(
-            [_labelled(row) for row in rows], keys, copies=study.copies, min_gap=study.min_gap, draws=redraws,
-            seed=seed + number, pair=pair, adjacent_sets=study.washout_hours == 0,
-        )
-        for number, (_, rows) in enumerate(_readers(copy, study))
-    ]  # fmt: skip
-    return Drawn(np.concatenate([reader.arm for reader in drawn]), np.concatenate([reader.patch for reader in drawn]))
+    plan, pair = Plan(study), study.task == Study.Task.PAIR
+    places = {a.code: plan.place(number) for number, a in enumerate(study.assignments.order_by("pk"))}
+    drawn = []
+    for number, (reader, rows) in enumerate(_readers(copy, study)):
+        round_, turn = places[reader.code]
+
+        def draw(draw_number: int, own: int, round_: int = round_, turn: int = turn) -> Schedule:
+            # The readers of a round share a plan in every redrawn study, too.
+            shared = derived_seed(seed, round_, draw_number)
+            return plan.draw(seed=own, round_seed=shared, turn=turn)
+
+        true = [_labelled(row) for row in rows]
+        drawn.append(redraw(true, plan.keys, draw=draw, draws=redraws, seed=seed + number, pair=pair))
+    return Drawn(np.concatenate([one.arm for one in drawn]), np.concatenate([one.patch for one in drawn]))
 
 
 def audit_copy(

@@ -1,12 +1,12 @@
 """The labels that a reader's presentations would have under other seeds of the same schedule."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from study.design.schedule import StimulusKey, build_schedule
+from study.design.schedule import Schedule, StimulusKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,29 +21,28 @@ def redraw(
     true: Sequence[tuple[StimulusKey, bool]],
     keys: Sequence[StimulusKey],
     *,
-    copies: int,
-    min_gap: int,
+    draw: Callable[[int, int], Schedule],
     draws: int,
     seed: int,
     pair: bool,
-    adjacent_sets: bool = True,
 ) -> Drawn:
     """One reader's true labels, and those of ``draws`` further schedules.
 
     Args:
         true: the presentations in order: the stimulus, and in a pair whether the altered one stood first.
         keys: what the schedule puts in order.
-        adjacent_sets: whether the gap holds from one set to the next.
+        draw: a further schedule of this reader's by the number of the draw and a seed. Readers who share a plan must
+            share it in each draw, too: the number tells them which.
     """
     rng = np.random.default_rng(seed)
     orders = [[keys.index(key) for key, _ in true]]
     sides = [[first for _, first in true]]
-    size = len(keys)
-    for _ in range(draws):
-        drawn = int(rng.integers(2**62))
-        schedule = build_schedule(keys, copies=copies, min_gap=min_gap, seed=drawn, adjacent_sets=adjacent_sets)
+    for number in range(draws):
+        schedule = draw(number, int(rng.integers(2**62)))
         orders.append([index for order in schedule.sets for index in order])
-        sides.append([bool(side) for _ in range(copies) for side in rng.permutation(np.arange(size) % 2 == 0)])
+        sides.append(
+            [bool(side) for order in schedule.sets for side in rng.permutation(np.arange(len(order)) % 2 == 0)]
+        )
     order = np.array(orders).T
     arms = np.array([key.arm for key in keys])[order]
     if pair:

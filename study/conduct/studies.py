@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from attacks.models import Attack, PairSet
 from core.access import admin_page, is_admin, researcher_page
-from core.errors import InvalidInput
+from core.errors import InvalidInput, NotYet
 from core.pages import actor, form_methods, show_error
 from core.requests import fields_of, form_class
 from study import blinds as selectors
@@ -19,6 +19,7 @@ from study.models import Study
 from study.protocol import audit_log, requests
 from study.protocol import documents as protocols
 from study.protocol import life as services
+from study.protocol.preregistration import as_markdown
 from study.protocol.requests import PowerQuery, StudyRequest, UnblindRequest
 from study.protocol.settings import SettingsRequest
 
@@ -26,6 +27,10 @@ STEPS: dict[str, Callable[..., Study]] = {
     "open": services.open_study,
     "close": services.close_study,
 }
+
+PAPER = {"positives": 20, "negatives": 0, "copies": 2, "arm_order": Study.ArmOrder.PAPER, "stratify": "random",
+         "washout_hours": 336, "floor_d_prime": None}  # fmt: skip
+"""The paper's design: 20 positives, both arms of each in either of two sets, two weeks apart."""
 
 
 @require_safe
@@ -38,7 +43,8 @@ def studies(request: HttpRequest) -> HttpResponse:
 @form_methods
 @admin_page
 def new_study(request: HttpRequest) -> HttpResponse:
-    """The builder. ``?clone=`` fills it in like another study, ``?attack=`` with an attack."""
+    """The builder. ``?clone=`` fills it in like another study, ``?attack=`` with an attack, ``?design=paper`` as in the
+    paper."""
     builder = form_class(StudyRequest, planned_readers=fields_of(PowerQuery)["planned_readers"])
     if request.method == "POST":
         form = builder(request.POST)
@@ -50,14 +56,17 @@ def new_study(request: HttpRequest) -> HttpResponse:
     else:
         form = builder(initial=_initial(request))
     power = power_shown({name: form[name].value() for name in fields_of(PowerQuery)})
-    context = {"form": form, "power": power}
+    query = request.GET.copy()
+    query["design"] = "paper"
+    context = {"form": form, "power": power, "paper_address": f"?{query.urlencode()}"}
     return render(request, "study/study_new.html", context, status=400 if form.errors else 200)
 
 
 def _initial(request: HttpRequest) -> dict[str, Any]:
     if slug := request.GET.get("clone"):
         return cloned(get_object_or_404(Study.objects.defer("protocol"), slug=slug))
-    return {key: request.GET[key] for key in ("attack", "pairs") if key in request.GET}
+    chosen: dict[str, Any] = {key: request.GET[key] for key in ("attack", "pairs") if key in request.GET}
+    return chosen | (PAPER if request.GET.get("design") == "paper" else {})
 
 
 def cloned(study: Study) -> dict[str, Any]:
@@ -93,6 +102,7 @@ def study(request: HttpRequest, slug: str) -> HttpResponse:
         "study": found,
         "may_build": is_admin(request.user),
         "facts": protocols.facts(found),
+        "notes": protocols.notes(found),
         "planned": planned,
         "answered": answered,
         "readers": selectors.assignments_of(found).count(),
@@ -155,6 +165,7 @@ def protocol(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "study": found,
         "facts": protocols.facts(found),
+        "notes": protocols.notes(found),
         "schedules": protocols.schedule_hashes(found),
         "sealed": not selectors.arms_open(found),
         "may_build": is_admin(request.user),
@@ -176,3 +187,15 @@ def protocol_json(request: HttpRequest, slug: str) -> HttpResponse:
     text = audit_log.canonical_json(found.protocol)
     headers = {"Content-Disposition": f'attachment; filename="{found.slug}-protocol.json"'}
     return HttpResponse(text, content_type="application/json", headers=headers)
+
+
+@require_safe
+@researcher_page
+def protocol_text(request: HttpRequest, slug: str) -> HttpResponse:
+    """The frozen protocol as one file for a registry, without arms, orders and seeds."""
+    try:
+        text = as_markdown(get_object_or_404(Study, slug=slug))
+    except NotYet as error:
+        return HttpResponse(str(error), status=409, content_type="text/plain; charset=utf-8")
+    headers = {"Content-Disposition": f'attachment; filename="{slug}-protocol.md"'}
+    return HttpResponse(text, content_type="text/markdown; charset=utf-8", headers=headers)

@@ -15,6 +15,7 @@ urlpatterns = [
     path("studies/<slug:slug>/", studies.study, name="study"),
     path("studies/<slug:slug>/protocol/", studies.protocol, name="protocol"),
     path("studies/<slug:slug>/protocol.json", studies.protocol_json, name="protocol_json"),
+    path("studies/<slug:slug>/protocol.md", studies.protocol_text, name="protocol_text"),
     path("studies/<slug:slug>/freeze/", studies.freeze, name="study_freeze"),
     path("studies/<slug:slug>/steps/<str:name>/", studies.step, name="study_step"),
     path("studies/<slug:slug>/unblind/", studies.unblind, name="study_unblind"),

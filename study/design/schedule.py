@@ -60,7 +60,7 @@ class _Unit:
 
 def largest_gap(stimuli: Sequence[StimulusKey], *, copies: int, adjacent_sets: bool = True) -> int | None:
     """The largest feasible gap, ``N // K``; ``None`` if no case recurs within adjacent sets, so that any gap holds."""
-    cases = _cases(stimuli)
+    cases = cases_of(stimuli)
     most = max(len(members) for members in cases.values())
     if most == 1 and (copies == 1 or not adjacent_sets):
         return None
@@ -89,7 +89,7 @@ def build_schedule(
         raise InvalidInput(f"copies is {copies}: every stimulus must be read at least once; ask for 1 or more.")
     if min_gap < 1:
         raise InvalidInput(f"min_gap is {min_gap}: positions differ by at least 1; ask for 1 or more.")
-    cases = _cases(stimuli)
+    cases = cases_of(stimuli)
     most = max(len(members) for members in cases.values())
     feasible = largest_gap(stimuli, copies=copies, adjacent_sets=adjacent_sets)
     if feasible is not None and min_gap > feasible:
@@ -102,7 +102,7 @@ def build_schedule(
     bundles, spare = _bundle(stimuli, cases, draws)
     if gap <= len(bundles):
         units = bundles + spare
-        orders = _urn(len(bundles), most, copies, gap, adjacent_sets, draws)
+        orders = urn(len(bundles), most, copies, gap, adjacent_sets, draws)
         for number, unit in enumerate(spare, start=len(bundles)):
             orders = _insert(orders, number, len(unit.stimuli), gap, draws)
     else:
@@ -127,7 +127,7 @@ def smallest_gap(schedule: Schedule, stimuli: Sequence[StimulusKey]) -> int | No
     return smallest
 
 
-def _cases(stimuli: Sequence[StimulusKey]) -> dict[str | int, list[int]]:
+def cases_of(stimuli: Sequence[StimulusKey]) -> dict[str | int, list[int]]:
     """Indices of the stimuli of each case, in the order of the list."""
     if not stimuli:
         raise InvalidInput("There are no stimuli to schedule; add cases to the study first.")
@@ -188,7 +188,7 @@ def _sizes_that_sum(total: int, available: dict[int, int]) -> list[int] | None:
     return None
 
 
-def _urn(length: int, rounds: int, copies: int, gap: int, adjacent_sets: bool, draws: Draws) -> list[list[int]]:
+def urn(length: int, rounds: int, copies: int, gap: int, adjacent_sets: bool, draws: Draws) -> list[list[int]]:
     """Per set, ``rounds`` rounds of the units ``0..length-1`` one after the other; ``gap <= length``.
 
     A unit at place i of a round may take place j of the next if ``length + j - i >= gap``. At place j the urn therefore
@@ -273,22 +273,33 @@ def _place_arms(order: list[int], units: list[_Unit], draws: Draws) -> list[int]
     result = [-1] * len(order)
     for arms, kind in places.items():
         colours = len(arms)
-        groups: list[list[int]] = []
-        first = 0
-        while first < len(kind):
-            block = kind[first : first + colours * draws.choice(GROUPS_PER_BLOCK)]
-            first += len(block)
-            block = draws.shuffled(block)
-            groups += [block[at : at + colours] for at in range(0, len(block), colours)]
+        groups = groups_in_blocks(kind, colours, draws)
         edges = [(order[place], group, place) for group, members in enumerate(groups) for place in members]
         names = draws.shuffled(range(colours))
-        for place, colour in _colour_edges(draws.shuffled(edges), colours, draws).items():
+        for place, colour in colour_edges(draws.shuffled(edges), colours, draws).items():
             result[place] = units[order[place]].stimuli[names[colour]]
     return result
 
 
-def _colour_edges(edges: list[tuple[int, int, int]], colours: int, draws: Draws) -> dict[int, int]:
-    """König: colour the edges ``(unit, group, place)`` of a regular bipartite multigraph; ``{place: colour}``.
+def groups_in_blocks(places: Sequence[int], size: int, draws: Draws) -> list[list[int]]:
+    """Cut places, in the order of the session, into blocks of 4 to 6 groups of ``size``, drawn at random in a block.
+
+    The very last group is smaller where the places do not divide evenly.
+    """
+    groups: list[list[int]] = []
+    first = 0
+    while first < len(places):
+        block = list(places[first : first + size * draws.choice(GROUPS_PER_BLOCK)])
+        first += len(block)
+        block = draws.shuffled(block)
+        groups += [block[at : at + size] for at in range(0, len(block), size)]
+    return groups
+
+
+def colour_edges(edges: list[tuple[int, int, int]], colours: int, draws: Draws) -> dict[int, int]:
+    """König: colour the edges ``(unit, group, place)`` of a bipartite multigraph; ``{place: colour}``.
+
+    No unit and no group may have more edges than there are colours; none gets a colour twice.
 
     An edge takes a colour that is free at both ends. If there is none, a is free at the unit and b at the group: the
     path of alternating colours a and b that begins at the group is exchanged. In a bipartite graph it cannot end at

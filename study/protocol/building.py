@@ -11,16 +11,18 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from attacks.models import Attack, PairSet
-from core.errors import Progress, no_progress
+from core.errors import InvalidInput, Progress, no_progress
 from core.images import encode_png, sha256_of
 from core.models import User
 from core.version import code_version
 from study.design.sampling import draw_cases
 from study.models import Case, GuideImage, Stimulus, Study, new_token
 from study.protocol import audit_log
-from study.protocol.case_sources import CaseSource, Shown, source_of
+from study.protocol.case_sources import CaseSource, Outside, Shown, source_of
 from study.protocol.controls import Controls
-from study.protocol.life import Judge, assign_reader, check_gap, derived_seed, free_slug, freeze_study, open_study
+from study.protocol.decided import catch_positives, decided, group_counts, group_notes, usual_gap
+from study.protocol.life import Judge, assign_reader, free_slug, freeze_study, open_study
+from study.protocol.schedules import Plan, check_gap, derived_seed
 from study.protocol.settings import StudySettings
 
 __all__ = ["StudySettings", "build_study"]
@@ -56,9 +58,12 @@ def build_study(
     settings.check()
     slug = free_slug(slug or name)
     source = source_of(attack=attack, further_attacks=further_attacks, pairs=pairs, variants=variants)
+    pool = source.pool()
+    settings, notes = decided(settings, source=source, pool=pool)
     written: list[str] = []
     try:
-        plan = _write_images(source, seed, settings, progress, written)
+        plan = _write_images(source, pool, seed, settings, progress, written)
+        plan.notes = notes
         with transaction.atomic():
             study = _store_rows(name, slug, source, seed, settings, created_by, plan)
             audit_log.record(
@@ -88,19 +93,29 @@ class _Plan:
     """Rows that are not saved yet: each case with its stimuli, and the images of the instructions."""
 
     pool: pd.DataFrame
+    groups: dict[str, dict[str, int]]
+    notes: list[str] = field(default_factory=list)
     cases: list[tuple[Case, list[Stimulus]]] = field(default_factory=list)
     guides: list[GuideImage] = field(default_factory=list)
 
 
 def _write_images(
-    source: CaseSource, seed: int, settings: StudySettings, progress: Progress, written: list[str]
+    source: CaseSource,
+    pool: pd.DataFrame,
+    seed: int,
+    settings: StudySettings,
+    progress: Progress,
+    written: list[str],
 ) -> _Plan:
     """Draw cases and write every image. Done before the transaction, whose lock readers of other studies wait for."""
-    pool = source.pool()
     drawn = draw_cases(
-        pool, n_positive=settings.positives, n_negative=settings.negatives, seed=seed, stratify=settings.stratify
+        pool,
+        n_positive=settings.positives,
+        n_negative=settings.negatives or 0,
+        seed=seed,
+        stratify=settings.stratify or "random",
     )
-    plan = _Plan(pool)
+    plan = _Plan(pool, group_counts(drawn))
     controls = Controls(settings=settings, seed=seed, classifier=source.classifier())
     folder = secrets.token_hex(16)
     for number, (_, row) in enumerate(drawn.iterrows(), start=1):
@@ -117,9 +132,61 @@ def _write_images(
         stimuli = [_stimulus(shown, folder, written) for shown in [*arms, *controls.of(number, arms)]]
         plan.cases.append((case, stimuli))
         progress(number, len(drawn) + 1)
+    if settings.arm_order == Study.ArmOrder.TWIN_SPLIT:
+        plan.cases += _catch_cases(source, seed, settings, controls, plan.cases, folder, written)
     plan.guides = _guides(source, seed, settings, plan.cases, folder, written)
     progress(len(drawn) + 1, len(drawn) + 1)
     return plan
+
+
+def _catch_cases(
+    source: CaseSource,
+    seed: int,
+    settings: StudySettings,
+    controls: Controls,
+    cases: list[tuple[Case, list[Stimulus]]],
+    folder: str,
+    written: list[str],
+) -> list[tuple[Case, list[Stimulus]]]:
+    """Further patches that are shown as catch images alone, tumour among them as often as among the cases."""
+    outside = _Outside(source, cases, derived_seed(seed, 1_000_007))
+    made = []
+    for number in range(settings.catch):
+        patch = outside.take(number < catch_positives(settings))
+        if patch is None:
+            raise InvalidInput("the data set has changed meanwhile; build the study again.", field="catch")
+        case = Case(
+            number=len(cases) + number + 1,
+            patch_id=patch.patch_id,
+            group=patch.group,
+            truth=patch.truth,
+            truth_source=source.truth_source,
+        )
+        shown = controls.catch(case.number, source.pixels_outside(patch.key))
+        made.append((case, [_stimulus(shown, folder, written)]))
+    return made
+
+
+class _Outside:
+    """Patches that are not in the study, from other groups as long as there are enough; each is taken once."""
+
+    def __init__(self, source: CaseSource, cases: list[tuple[Case, list[Stimulus]]], seed: int) -> None:
+        chosen = {case.patch_id for case, _ in cases}
+        groups = {case.group for case, _ in cases} - {""}
+        self.left = [patch for patch in source.outside() if patch.patch_id not in chosen]
+        self.groups = groups
+        self.rng = np.random.default_rng(seed)
+
+    def take(self, truth: bool) -> Outside | None:
+        """A patch of this truth, at random; None where there is none left."""
+        fitting = [patch for patch in self.left if patch.truth == truth]
+        apart = [patch for patch in fitting if patch.group not in self.groups]
+        candidates = apart or fitting
+        if not candidates:
+            return None
+        patch = candidates[int(self.rng.integers(len(candidates)))]
+        self.left.remove(patch)
+        return patch
 
 
 def _stimulus(shown: Shown, folder: str, written: list[str]) -> Stimulus:
@@ -151,7 +218,8 @@ def _store_rows(
         pair_display=settings.pair_display,
         seed=seed,
         copies=settings.copies,
-        min_gap=settings.min_gap,
+        arm_order=settings.arm_order or Study.ArmOrder.PAPER,
+        min_gap=settings.min_gap or 1,
         washout_hours=settings.washout_hours,
         questions=list(settings.questions),
         criterion=settings.criterion,
@@ -161,8 +229,13 @@ def _store_rows(
         break_every=settings.break_every,
         practice_count=sum(guide.kind == GuideImage.Kind.PRACTICE for guide in plan.guides),
         margin=settings.margin,
+        margin_rationale=settings.margin_rationale,
         alpha=settings.alpha,
-        source=source.snapshot(plan.pool) | {"settings": settings.as_dict()},
+        floor_tpf=settings.floor_tpf,
+        floor_d_prime=settings.floor_d_prime,
+        stopping_rule=settings.stopping_rule,
+        source=source.snapshot(plan.pool)
+        | {"settings": settings.as_dict(), "groups": plan.groups, "notes": plan.notes + group_notes(plan.groups)},
         code_version=code_version(),
         created_by=created_by,
     )
@@ -176,6 +249,9 @@ def _store_rows(
     for guide in plan.guides:
         guide.study = study
     GuideImage.objects.bulk_create(plan.guides)
+    if settings.min_gap is None:
+        study.min_gap = study.source["settings"]["min_gap"] = usual_gap(Plan(study).largest_gap)
+        study.save(update_fields=["min_gap", "source"])
     check_gap(study)
     return study
 
@@ -197,25 +273,14 @@ def _guides(
     written: list[str],
 ) -> list[GuideImage]:
     """Example and practice patches that are not in the study, from other groups as long as there are enough."""
-    chosen = {case.patch_id for case, _ in cases}
-    groups = {case.group for case, _ in cases} - {""}
-    outside = [patch for patch in source.outside() if patch.patch_id not in chosen]
-    apart = [patch for patch in outside if patch.group not in groups]
-    rng = np.random.default_rng(derived_seed(seed, 1_000_001))
-    taken: set[str] = set()
+    outside = _Outside(source, cases, derived_seed(seed, 1_000_001))
     guides = []
     for kind, count in ((GuideImage.Kind.EXAMPLE, settings.examples), (GuideImage.Kind.PRACTICE, settings.practice)):
-        truths = rng.permutation(np.arange(count) % 2 == 0)
+        truths = outside.rng.permutation(np.arange(count) % 2 == 0)
         for number, truth in enumerate(truths, start=1):
-            fitting = [
-                [patch for patch in where if patch.truth == truth and patch.patch_id not in taken]
-                for where in (apart, outside)
-            ]
-            left = fitting[0] or fitting[1]
-            if not left:
+            patch = outside.take(bool(truth))
+            if patch is None:
                 continue
-            patch = left[int(rng.integers(len(left)))]
-            taken.add(patch.patch_id)
             name, digest = _store(f"guides/{folder}", source.pixels_outside(patch.key), written)
             guides.append(
                 GuideImage(

@@ -53,6 +53,10 @@ class Outside:
 class CaseSource(Protocol):
     truth_source: str
 
+    @property
+    def arm_count(self) -> int:
+        """How many arms a case has: the original and every altered version, without controls."""
+
     def pool(self) -> pd.DataFrame:
         """One row per candidate: ``POOL_COLUMNS`` and ``margin``, the classifier's distance from 0.5."""
 
@@ -117,6 +121,10 @@ class AttackSource:
             raise InvalidInput("an attack is named twice.", field="further_attacks")
         self.names = dict(zip((attack.pk for attack in self.attacks), _arm_names(self.attacks)))
         self.truth_source = TRUTH_SOURCES.get(self.dataset.kind, "labels of the data set")
+
+    @property
+    def arm_count(self) -> int:
+        return 1 + len(self.attacks)
 
     @property
     def dataset(self) -> Dataset:
@@ -191,6 +199,10 @@ class PairSource:
                 f"'{unknown[0]}' is not in the pairs '{pair_set.name}'; there are {known}.", field="variants"
             )
         self.truth_source = f"pairs.csv of '{pair_set.name}'"[:200]
+
+    @property
+    def arm_count(self) -> int:
+        return 1 + len(self.variants)
 
     @cached_property
     def _by_name(self) -> dict[str, dict[str, Pair]]:

@@ -8,8 +8,9 @@ import numpy as np
 from attacks.engine.controls import shuffled_noise, visible_catch
 from attacks.engine.pairs import norms_of
 from model.models import Classifier
+from study.models import Study
 from study.protocol.case_sources import Shown
-from study.protocol.life import derived_seed
+from study.protocol.schedules import derived_seed
 from study.protocol.settings import StudySettings
 
 
@@ -20,9 +21,11 @@ class Controls:
         self.settings = settings
         self.seed = seed
         self.classifier = classifier
-        cases = settings.positives + settings.negatives
+        cases = settings.positives + (settings.negatives or 0)
         shuffled = np.random.default_rng(derived_seed(seed, 1_000_002)).permutation(cases)
-        self.with_catch = {int(number) + 1 for number in shuffled[: settings.catch]}
+        # Where twins lie in different sets, catch images are further patches: a set shows no patch twice.
+        in_cases = 0 if settings.arm_order == Study.ArmOrder.TWIN_SPLIT else settings.catch
+        self.with_catch = {int(number) + 1 for number in shuffled[:in_cases]}
 
     def of(self, number: int, arms: list[Shown]) -> list[Shown]:
         """The control arms of case ``number`` (from 1); ``arms`` are its other arms, the original first."""
@@ -30,10 +33,17 @@ class Controls:
         controls = []
         if self.settings.noise:
             noise = shuffled_noise(original, altered, seed=derived_seed(self.seed, 1_000_003, number))
-            controls.append(("noise", noise))
+            controls.append(self._shown("noise", original, noise))
         if number in self.with_catch:
-            controls.append(("catch", visible_catch(original, seed=derived_seed(self.seed, 1_000_004, number))))
-        return [Shown(arm, pixels, self._answer(pixels), norms_of(original, pixels)) for arm, pixels in controls]
+            controls.append(self.catch(number, original))
+        return controls
+
+    def catch(self, number: int, original: np.ndarray) -> Shown:
+        """Case ``number`` altered for anybody to see."""
+        return self._shown("catch", original, visible_catch(original, seed=derived_seed(self.seed, 1_000_004, number)))
+
+    def _shown(self, arm: str, original: np.ndarray, pixels: np.ndarray) -> Shown:
+        return Shown(arm, pixels, self._answer(pixels), norms_of(original, pixels))
 
     def _answer(self, pixels: np.ndarray) -> float | None:
         from model.learning.prediction import predict

@@ -2,19 +2,23 @@
 
 from typing import Any
 
+import pandas as pd
+
 from study.models import Stimulus, Study
 from study.protocol.audit_log import sha256_of
+from study.protocol.decided import group_counts, in_words
+from study.protocol.schedules import Plan, splits
+from study.protocol.settings import STRATA
+from study.statistics.methods import MULTIPLICITY, PRIMARY_INTERVAL, SENSITIVITY_SET, UNIT
+
+SEALED = ("cases", "schedules", "seed")
 
 
 def facts(study: Study) -> list[dict[str, Any]]:
     """Sections of (name, value): what was chosen. Arms are counted, never named with a case."""
     source = study.source or {}
     classifier, attack, dataset = (source.get(key) or {} for key in ("classifier", "attack", "dataset"))
-    cases = study.cases.count()
-    positives = study.cases.filter(truth=True).count()
     arms = arm_counts(study)
-    stimuli = sum(arms.values())
-    shown = stimuli if study.task == Study.Task.LABELLING else stimuli - arms.get("original", 0)
     return [
         {
             "title": "Question",
@@ -25,22 +29,34 @@ def facts(study: Study) -> list[dict[str, Any]]:
                     "TPF(perturbed) − TPF(original), averaged over sets and readers, on positive cases",
                 ),
                 ("Margin", "none" if study.margin is None else f"{study.margin:g}"),
+                ("Why this margin", study.margin_rationale or "no reason given"),
                 ("Level", f"{study.alpha:g}, one-sided"),
+                ("No verdict below", floors(study.floor_tpf, study.floor_d_prime)),
+                ("Stopping rule", study.stopping_rule or "none stated"),
                 ("Criterion", study.criterion),
                 ("Further questions", ", ".join(question.replace("_", " ") for question in study.questions) or "none"),
             ],
         },
         {
+            "title": "Analysis",
+            "rows": [
+                ("Interval", PRIMARY_INTERVAL),
+                ("Unit of inference", UNIT),
+                ("Sensitivity", SENSITIVITY_SET),
+                ("Multiplicity", MULTIPLICITY),
+            ],
+        },
+        {
             "title": "Images",
             "rows": [
-                ("Cases", f"{cases}: {positives} positive, {cases - positives} negative"),
+                ("Cases", cases_in_words(study)),
                 ("Arms", ", ".join(f"{arm} ({count})" for arm, count in arms.items())),
                 (
                     "Data set",
                     f"{dataset.get('name', '–')} ({dataset.get('kind', '–')}), SHA-256 {dataset.get('sha256', '–')}",
                 ),
                 ("Drawn from", _pool(source.get("pool") or {})),
-                ("Drawn", f"by seed {study.seed}, {_strata(source)}"),
+                ("Drawn", f"{_strata(source)}, by {_seed(study)}"),
             ],
         },
         {
@@ -54,8 +70,9 @@ def facts(study: Study) -> list[dict[str, Any]]:
         {
             "title": "Reading",
             "rows": [
-                ("Sets", f"{study.copies}, with {shown} presentations each per reader"),
-                ("Minimum gap", f"{study.min_gap} positions between two images of a patch"),
+                ("Order of arms", order_in_words(study)),
+                ("Sets", f"{study.copies}, with {Plan(study).shown_per_set} presentations each per reader"),
+                ("Minimum gap", gap_in_words(study)),
                 ("Wash-out", f"{study.washout_hours:g} hours between sets"),
                 (
                     "Screen",
@@ -68,6 +85,45 @@ def facts(study: Study) -> list[dict[str, Any]]:
     ]
 
 
+def notes(study: Study) -> list[str]:
+    """What was decided for the researcher at building, and warnings; in words for pages, command and API."""
+    return list((study.source or {}).get("notes", []))
+
+
+def floors(tpf: float | None, d_prime: float | None) -> str:
+    """The floors of assay sensitivity, in words."""
+    parts = [f"TPF {tpf:g}"] if tpf is not None else []
+    parts += [f"d′ {d_prime:g}"] if d_prime is not None else []
+    return f"{' or '.join(parts)} of originals" if parts else "no floor"
+
+
+def cases_in_words(study: Study) -> str:
+    """How many cases of each class there are, from how many slides or patients, and catch patches apart."""
+    cases = study.cases.filter(stimuli__arm="original")
+    rows = pd.DataFrame(cases.values("patch_id", "group", "truth"))
+    if rows.empty:
+        return "none"
+    alone = study.cases.count() - len(rows)
+    return ", ".join(in_words(group_counts(rows))) + (f"; {alone} further patches as catch images" if alone else "")
+
+
+def order_in_words(study: Study) -> str:
+    if study.task == Study.Task.PAIR:
+        return "a pair shows both arms at once"
+    if splits(study):
+        return "twins in different sets: a patch is met in one arm per set, crossed over in the following sets"
+    return "the paper’s: all arms of a patch in every set"
+
+
+def gap_in_words(study: Study) -> str:
+    """What the gap means in this design."""
+    if not splits(study):
+        return f"{study.min_gap} positions between two images of a patch"
+    if study.washout_hours:
+        return "not needed: a set shows a patch once, and a wash-out parts the sets"
+    return f"{study.min_gap} positions between two images of a patch, from one set to the next"
+
+
 def arm_counts(study: Study) -> dict[str, int]:
     """Number of images per arm. The design says as much; no single image's arm is told."""
     counts: dict[str, int] = {}
@@ -77,19 +133,29 @@ def arm_counts(study: Study) -> dict[str, int]:
 
 
 def schedule_hashes(study: Study) -> list[dict[str, Any]]:
-    """Each reader's schedule as it was fixed at freezing: its seed and hash, not its order."""
+    """Each reader's schedule as it was fixed at freezing: its hash, neither its order nor the seed that gives it."""
     schedules = (study.protocol or {}).get("schedules", [])
-    return [{"reader": entry["reader"], "seed": entry["seed"], "sha256": sha256_of(entry)} for entry in schedules]
+    return [{"reader": entry["reader"], "sha256": sha256_of(entry)} for entry in schedules]
 
 
 def sealed(study: Study) -> dict[str, Any]:
-    """The protocol without cases and schedules, with the hash of the whole: open while the study is blinded."""
+    """The protocol without cases, schedules and seeds, with the hash of the whole: what may be published beforehand.
+
+    Seeds are left out because a schedule can be drawn again from them.
+    """
     whole = study.protocol or {}
-    return {key: value for key, value in whole.items() if key not in ("cases", "schedules")} | {
-        "sealed": "Cases and schedules are left out until unblinding; the hash is that of the whole document.",
+    return {key: value for key, value in whole.items() if key not in SEALED} | {
+        "sealed": "Cases, schedules and seeds are left out; the hash is that of the whole document.",
         "case_count": len(whole.get("cases", [])),
+        "case_counts": group_counts(
+            pd.DataFrame(
+                [case for case in whole.get("cases", []) if "original" in case["stimuli"]],
+                columns=["patch_id", "group", "truth"],
+            )
+        ),
         "schedules": schedule_hashes(study),
         "protocol_sha256": study.protocol_sha256,
+        "frozen_at": study.frozen_at.isoformat() if study.frozen_at else None,
     }
 
 
@@ -97,9 +163,14 @@ def _pool(pool: dict[str, Any]) -> str:
     return f"{pool.get('positives', '–')} positive and {pool.get('negatives', '–')} negative candidates"
 
 
+def _seed(study: Study) -> str:
+    """The seed gives every order away, so that it is named after unblinding alone."""
+    return f"seed {study.seed}" if study.state == Study.State.UNBLINDED else "a recorded seed"
+
+
 def _strata(source: dict[str, Any]) -> str:
     how = (source.get("settings") or {}).get("stratify")
-    return f"spread over {how.replace('_', ' ')}" if how else "at random"
+    return dict(STRATA)[how] if how else "at random"
 
 
 def _classifier(classifier: dict[str, Any]) -> str:

@@ -1,10 +1,9 @@
 """A study's life: draft -> frozen -> open -> closed -> unblinded. Every step is one transaction and one event."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
@@ -13,22 +12,17 @@ from core.errors import InvalidInput, Progress, no_progress
 from core.images import read_bytes
 from core.models import User
 from study import blinds as selectors
-from study.design.draws import Draws
-from study.design.schedule import Schedule, StimulusKey, build_schedule
-from study.models import Assignment, Presentation, ReadingSet, Stimulus, Study
+from study.models import Assignment, Study
 from study.protocol import audit_log
 from study.protocol.locks import hold_assignments
+from study.protocol.schedules import check_gap, derived_seed, make_schedule
+from study.statistics.methods import MULTIPLICITY, PRIMARY_INTERVAL, SENSITIVITY_SET, UNIT
 
 Judge = Callable[..., str]
 """``judge(study, progress=...)`` returns one sentence about the stored verdicts, or raises InvalidInput."""
 
 PRIMARY_ESTIMAND = "TPF(perturbed) - TPF(original), averaged over sets and readers, on positive cases"
 EXCLUSIONS = "Cases marked excluded before unblinding; presentations without an answer are counted as missing."
-
-
-def derived_seed(*parts: int) -> int:
-    """A seed computed from recorded numbers; fits a signed 64-bit column."""
-    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def free_slug(name: str) -> str:
@@ -77,59 +71,9 @@ def assign_reader(*, study: Study, reader: User, actor: str, simulated: bool = F
     )
     detail: dict[str, Any] = {"reader": assignment.code, "seed": assignment.seed, "simulated": simulated}
     if study.state != Study.State.DRAFT:
-        detail["schedule_sha256"] = audit_log.sha256_of(_make_schedule(assignment))
+        detail["schedule_sha256"] = audit_log.sha256_of(make_schedule(assignment))
     audit_log.record(study=study, actor=actor, action="reader_assigned", **detail)
     return assignment
-
-
-def presented(study: Study) -> tuple[list[StimulusKey], dict[StimulusKey, Stimulus], dict[StimulusKey, Stimulus]]:
-    """What a schedule arranges: every stimulus (labelling), or every altered one with its original (pair comparison).
-
-    Returns:
-        the keys to be arranged, every stimulus by its key, and for a pair comparison the original of each key.
-    """
-    stimuli = Stimulus.objects.filter(case__study=study).select_related("case").order_by("case__number", "arm")
-    by_key = {StimulusKey(case_id=str(s.case.number), arm=s.arm): s for s in stimuli}
-    if study.task == Study.Task.LABELLING:
-        return list(by_key), by_key, {}
-    altered = [key for key in by_key if key.arm != "original"]
-    return altered, by_key, {key: by_key[StimulusKey(case_id=key.case_id, arm="original")] for key in altered}
-
-
-def check_gap(study: Study) -> None:
-    """Raises InvalidInput, naming the largest feasible gap, if no schedule of this study can keep its minimum gap."""
-    keys, _, _ = presented(study)
-    draw_schedule(study, keys, seed=study.seed)
-
-
-def draw_schedule(study: Study, keys: Sequence[StimulusKey], *, seed: int) -> Schedule:
-    """One reader's schedule. With a wash-out between sets, the gap need not hold from one set to the next."""
-    adjacent = study.washout_hours == 0
-    return build_schedule(keys, copies=study.copies, min_gap=study.min_gap, seed=seed, adjacent_sets=adjacent)
-
-
-def _make_schedule(assignment: Assignment) -> dict[str, Any]:
-    """Store one reader's presentations; return the schedule as the protocol records it."""
-    study = assignment.study
-    keys, by_key, originals = presented(study)
-    schedule = draw_schedule(study, keys, seed=assignment.seed)
-    sides = Draws(derived_seed(assignment.seed, 2))
-    rows, recorded = [], []
-    for number, order in enumerate(schedule.sets, start=1):
-        reading_set = ReadingSet.objects.create(assignment=assignment, number=number)
-        # Half of the altered images are shown on the left, at random positions.
-        altered_left = sides.shuffled(place % 2 == 0 for place in range(len(order)))
-        shown = []
-        for position, index in enumerate(order, start=1):
-            key = keys[index]
-            first, second = by_key[key], originals.get(key)
-            if second is not None and not altered_left[position - 1]:
-                first, second = second, first
-            rows.append(Presentation(reading_set=reading_set, position=position, stimulus=first, second=second))
-            shown.append([s.sha256 for s in (first, second) if s is not None])
-        recorded.append({"set": number, "order": shown})
-    Presentation.objects.bulk_create(rows, batch_size=500)
-    return {"reader": assignment.code, "seed": assignment.seed, "sets": recorded}
 
 
 NOT_JUDGED = "Stored verdicts were not judged again: no classifier was asked."
@@ -191,23 +135,36 @@ def _freeze(study: Study, actor: str, checked: dict[int, str], verdicts: str) ->
     if checked != {stimulus.pk: stimulus.sha256 for case in cases for stimulus in case.stimuli.all()}:
         raise InvalidInput(f"Study '{study.slug}' was changed while its images were checked. Freeze it again.")
     check_gap(study)  # also without readers: they may be assigned after freezing
-    schedules = [_make_schedule(assignment) for assignment in study.assignments.order_by("code")]
+    schedules = [make_schedule(assignment) for assignment in study.assignments.order_by("code")]
     protocol = {
         "protocol_version": study.protocol_version,
         "study": study.slug,
         "name": study.name,
         "task": study.task,
+        "pair_display": study.pair_display,
         "criterion": study.criterion,
         "questions": study.questions,
         "copies": study.copies,
+        "arm_order": study.arm_order,
         "min_gap": study.min_gap,
         "washout_hours": study.washout_hours,
         "margin": study.margin,
+        "margin_rationale": study.margin_rationale,
         "alpha_one_sided": study.alpha,
+        "floor_tpf": study.floor_tpf,
+        "floor_d_prime": study.floor_d_prime,
         "primary_estimand": PRIMARY_ESTIMAND,
+        "primary_interval": PRIMARY_INTERVAL,
+        "unit_of_inference": UNIT,
+        "sensitivity_set": SENSITIVITY_SET,
+        "multiplicity": MULTIPLICITY,
+        "stopping_rule": study.stopping_rule,
         "exclusions": EXCLUSIONS,
         "scale": study.scale,
         "surroundings": study.surroundings,
+        "practice_count": study.practice_count,
+        "break_every": study.break_every,
+        "consent_text": study.consent_text,
         "seed": study.seed,
         "source": study.source,
         "code_version": study.code_version,

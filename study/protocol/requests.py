@@ -14,7 +14,8 @@ from jobs.models import Job
 from jobs.services import submit
 from study.models import Study
 from study.protocol import life
-from study.protocol.case_sources import CaseSource, source_of
+from study.protocol.case_sources import source_of
+from study.protocol.decided import decided
 from study.protocol.settings import SettingsRequest, StudySettings
 
 SOURCE = ("attack", "further_attacks", "pairs", "variants")
@@ -110,6 +111,7 @@ class PowerQuery(Request):
 
     positives = STUDY_FIELDS["positives"]
     copies = STUDY_FIELDS["copies"]
+    arm_order = STUDY_FIELDS["arm_order"]
     margin = STUDY_FIELDS["margin"]
     alpha = STUDY_FIELDS["alpha"]
     planned_readers = serializers.IntegerField(
@@ -172,7 +174,8 @@ def study(*, by: Any, **chosen: Any) -> Job:
     for job in Job.objects.filter(kind="build_study", state__in=Job.ACTIVE):
         if slugify(job.arguments.get("name", ""))[:60] == slug:
             raise InvalidInput(f"job {job.pk} is building a study '{slug}'; choose another name.", field="name")
-    _enough(source_of(**{name: chosen[name] for name in SOURCE if name in chosen}), chosen)
+    source = source_of(**{name: chosen[name] for name in SOURCE if name in chosen})
+    decided(StudySettings.of(chosen), source=source, pool=source.pool())  # what cannot be built is told at once
     title = f"Build study: {chosen['name']}"[:200]
     return submit(kind="build_study", arguments=as_json(StudyRequest, chosen), requested_by=by, title=title)
 
@@ -195,11 +198,3 @@ def freeze(*, study: Study, by: Any, actor: str) -> Job:
             raise InvalidInput(f"Study '{study.slug}' is being frozen by job {job.pk}.")
     arguments = {"study": study.slug, "actor": actor}
     return submit(kind="freeze_study", arguments=arguments, requested_by=by, title=f"Freeze study: {study.name}"[:200])
-
-
-def _enough(source: CaseSource, chosen: dict[str, Any]) -> None:
-    """Raises InvalidInput naming the field if the pool holds fewer cases than are asked for."""
-    truth = source.pool()["truth"].astype(bool)
-    for field, held in (("positives", int(truth.sum())), ("negatives", int((~truth).sum()))):
-        if chosen[field] > held:
-            raise InvalidInput(f"{chosen[field]} were asked for, but only {held} {field} were flipped.", field=field)

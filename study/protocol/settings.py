@@ -23,10 +23,14 @@ QUESTIONS = [
     ("tumour_cell_count", "number of tumour cells"),
     ("note", "free note"),
 ]
+STOPPING_RULE = (
+    "Reading ends when every reader has finished every set or was withdrawn. No result is looked at before that."
+)
 STRATA = [
-    ("group", "spread over slides or patients"),
+    ("group", "evenly over slides or patients"),
     ("tumour_cells", "spread over tumour-cell counts"),
     ("margin", "spread over the classifier’s margin"),
+    ("random", "at random"),
 ]
 CASES = {"section": "Cases and controls"}
 READING = {"section": "Reading"}
@@ -51,9 +55,11 @@ class SettingsRequest(Request):
     negatives = serializers.IntegerField(
         min_value=0,
         max_value=100_000,
-        default=0,
+        allow_null=True,
+        default=None,
         label="Negative cases",
-        help_text="Patches without tumour that are shown.",
+        help_text="Patches without tumour that are shown; as many as positives if left out, or what the pool has. "
+        "With 0 (the paper’s design) a reader who always answers “tumour” looks like a perfect one.",
         style=CASES,
     )
     stratify = serializers.ChoiceField(
@@ -61,8 +67,8 @@ class SettingsRequest(Request):
         allow_null=True,
         default=None,
         label="Draw cases",
-        help_text="From the pool; at random if left out.",
-        style=CASES | {"empty": "at random"},
+        help_text="From the pool. If left out: evenly over slides or patients where they are known, else at random.",
+        style=CASES | {"empty": "evenly over slides or patients, where known"},
     )
     noise = serializers.BooleanField(
         default=False,
@@ -75,18 +81,29 @@ class SettingsRequest(Request):
         max_value=1000,
         default=0,
         label="Catch images",
-        help_text="Cases that are also shown altered for anybody to see.",
+        help_text="Altered for anybody to see: of the study’s own cases, or of further patches where twins lie in "
+        "different sets.",
         style=CASES,
     )
     copies = serializers.IntegerField(
         min_value=1, max_value=10, default=2, label="Sets", help_text="How often each image is read.", style=READING
     )
+    arm_order = serializers.ChoiceField(
+        choices=Study.ArmOrder.choices,
+        allow_null=True,
+        default=None,
+        label="Order of arms",
+        help_text="If left out: twins in different sets where the number of sets is a multiple of the number of arms, "
+        "else the paper’s.",
+        style=READING | {"empty": "twins in different sets, where the number of sets allows it"},
+    )
     min_gap = serializers.IntegerField(
         min_value=1,
         max_value=10_000,
-        default=5,
+        allow_null=True,
+        default=None,
         label="Minimum gap",
-        help_text="Positions between two images of one patch.",
+        help_text="Positions between two images of one patch; if left out, 12 or the largest feasible one.",
         style=READING,
     )
     washout_hours = Number(
@@ -122,6 +139,14 @@ class SettingsRequest(Request):
         help_text="For equivalence and non-inferiority: 0.10 is ten points.",
         style=ANALYSIS,
     )
+    margin_rationale = serializers.CharField(
+        max_length=5000,
+        allow_blank=True,
+        default="",
+        label="Why this margin",
+        help_text="Printed in the protocol.",
+        style=ANALYSIS | {"rows": 2},
+    )
     alpha = Number(
         min_value=0.0001,
         max_value=0.4999,
@@ -129,6 +154,33 @@ class SettingsRequest(Request):
         label="Level (one-sided)",
         help_text="0.025 goes with 95 % intervals.",
         style=ANALYSIS,
+    )
+    floor_tpf = Number(
+        min_value=0.0,
+        max_value=1.0,
+        allow_null=True,
+        default=0.70,
+        label="Least TPF of originals",
+        help_text="Below it readers did not see the tumours in the first place, and there is no verdict.",
+        style=ANALYSIS,
+    )
+    floor_d_prime = Number(
+        min_value=0.0,
+        max_value=10.0,
+        allow_null=True,
+        default=1.0,
+        label="Least d′ of originals",
+        help_text="Below it readers did not tell tumour from none, and there is no verdict; only where negatives are "
+        "shown.",
+        style=ANALYSIS,
+    )
+    stopping_rule = serializers.CharField(
+        max_length=5000,
+        allow_blank=True,
+        default=STOPPING_RULE,
+        label="Stopping rule",
+        help_text="When reading ends; printed in the protocol.",
+        style=ANALYSIS | {"rows": 2},
     )
     scale = serializers.IntegerField(
         min_value=1, max_value=8, default=2, help_text="Screen pixels per image pixel.", style=ROOM
@@ -180,11 +232,11 @@ class SettingsRequest(Request):
     )
 
     def validate(self, settings: dict[str, Any]) -> dict[str, Any]:
-        cases = settings["positives"] + settings["negatives"]
-        if cases < 1:
+        if settings["positives"] + (settings["negatives"] or 0) < 1:
             raise serializers.ValidationError({"positives": ["A study needs at least one case."]})
-        if settings["catch"] > cases:
-            raise serializers.ValidationError({"catch": [f"{settings['catch']} is more than the {cases} cases."]})
+        if settings["task"] == Study.Task.PAIR and settings["arm_order"] == Study.ArmOrder.TWIN_SPLIT:
+            text = "A pair comparison shows both images at once; leave this out, or choose the paper’s order."
+            raise serializers.ValidationError({"arm_order": [text]})
         return settings
 
 
@@ -202,20 +254,27 @@ def with_declared_defaults(settings: type[Settings]) -> type[Settings]:
 class StudySettings:
     """What a researcher chooses, as the builder takes it; ``SettingsRequest`` says what each is, and its limits.
 
+    What is None is decided by ``study.protocol.decided`` when the pool is known.
+
     ``noise`` adds to every case a control arm of the perturbation's own pixels, shuffled (equal energy, no attack);
     ``catch`` is the number of cases that are also shown with an alteration that anybody can see.
     """
 
     positives: int
-    negatives: int
+    negatives: int | None
     copies: int
-    min_gap: int
+    arm_order: str | None
+    min_gap: int | None
     washout_hours: float
     task: str
     pair_display: str
     questions: tuple[str, ...]
     margin: float | None
+    margin_rationale: str
     alpha: float
+    floor_tpf: float | None
+    floor_d_prime: float | None
+    stopping_rule: str
     scale: int
     surroundings: str
     practice: int

@@ -11,14 +11,13 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 from django.utils import timezone
 
-from study.design.schedule import build_schedule
+from study.design.draws import Draws
 from study.models import Assignment, GuideImage, Presentation, ReadingSet, Response, Stimulus, Study
-from study.protocol.life import derived_seed, presented
+from study.protocol.schedules import Plan, derived_seed
 from study.reading import answers
 from study.reading.answers import Conflict, NotServed, Saved, SentAnswer
 from study.reading.progress import CountedSet, Progress, Stage, describe_sets, progress_in
@@ -57,16 +56,11 @@ class Preview(Visit):
     @cached_property
     def presentations(self) -> list[Presentation]:
         """Those of the first set, in order, not saved."""
-        study = self._study
-        keys, by_key, originals = presented(study)
+        study, plan = self._study, Plan(self._study)
         seed = derived_seed(study.seed, SEED_OF_PREVIEW)
-        order = build_schedule(keys, copies=1, min_gap=1, seed=seed).sets[0] if keys else ()
-        altered_left = np.random.default_rng(seed).permutation(np.arange(len(order)) % 2 == 0)
+        order = plan.draw(seed=seed, round_seed=seed, min_gap=1).sets[0] if plan.keys else ()
         presentations = []
-        for position, index in enumerate(order, start=1):
-            first, second = by_key[keys[index]], originals.get(keys[index])
-            if second is not None and not altered_left[position - 1]:
-                first, second = second, first
+        for position, (first, second) in enumerate(plan.stimuli(order, Draws(seed)), start=1):
             tokens = {"token": _token(study, position, "first"), "second_token": _token(study, position, "second")}
             presentations.append(Presentation(position=position, stimulus=first, second=second, **tokens))
         return presentations

@@ -37,6 +37,8 @@ def analysis_of(study: Study) -> Analysis:
         model=model_part(study),
         invited=study.assignments.count(),
         questionnaire=questionnaires(study),
+        floor_tpf=study.floor_tpf,
+        floor_d_prime=study.floor_d_prime,
         source=f"study {study.slug}",
     )
     # A set that was reopened holds every answer and is not finished: both are said.

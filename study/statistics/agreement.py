@@ -8,9 +8,11 @@ agreements, and is None where it is 0 / 0.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 from core.proportions import wilson
 from study.statistics.paired import Interval
+from study.statistics.two_way import means, over_readers, sums
 
 RESAMPLES = 2000
 
@@ -32,7 +34,7 @@ class Agreement:
     """Share of `tumour` among all answers."""
     raters: int = 2
     bootstrap_ci95: dict[str, Interval | None] | None = None
-    """Over patches: percent_agreement, ac1, fleiss_kappa, alpha."""
+    """Over patches (and over readers, where each is compared with the own earlier reading)."""
 
 
 @dataclass(frozen=True)
@@ -117,14 +119,20 @@ def _mean_pairwise(ratings: np.ndarray) -> tuple[float | None, float | None, flo
     )
 
 
-def agreement(ratings: np.ndarray, patch: np.ndarray | None = None, seed: int = 0) -> Agreement:
+def agreement(
+    ratings: np.ndarray, patch: np.ndarray | None = None, reader: np.ndarray | None = None, seed: int = 0
+) -> Agreement:
     """Agreement of ``ratings`` (n units, raters) of 0, 1 and NaN for missing.
 
     ``patch`` (n,) names the patch (or slide) of each unit; with it the coefficients get percentile intervals by
-    resampling whole patches. An interval is None where every resample gives one value (all agree): see
-    ``wilson_ci95``, which then has width, or where more than 1 in 20 resamples leaves it undefined.
+    resampling whole patches, and Wilson's interval goes by the effective number of units where patches come back.
+    ``reader`` (n,), where the units are several readers' own readings: they are resampled too (Owen's pigeonhole
+    bootstrap 2007), since readers differ in how steady they are; patches alone covered 84 % where 95 % were due. An
+    interval is None where every resample gives one value (all agree): see ``wilson_ci95``, which then has width, or
+    where more than 1 in 20 resamples leaves it undefined.
     """
     ratings = np.asarray(ratings, float)
+    patch, reader = (None if x is None else np.asarray(x).astype(str) for x in (patch, reader))
     per_unit = _unit_sums(ratings)
     used = per_unit[:, 0] > 0
     n = int(used.sum())
@@ -136,7 +144,7 @@ def agreement(ratings: np.ndarray, patch: np.ndarray | None = None, seed: int = 
     return Agreement(
         n=n,
         percent_agreement=percent,
-        wilson_ci95=wilson(percent * n, n),
+        wilson_ci95=_wilson(percent, per_unit[used, 1], *(None if x is None else x[used] for x in (patch, reader))),
         kappa=kappa,
         ac1=values["ac1"],
         positive_agreement=positive,
@@ -145,7 +153,7 @@ def agreement(ratings: np.ndarray, patch: np.ndarray | None = None, seed: int = 
         alpha=_defined(values["alpha"]),
         prevalence=float(np.nanmean(ratings[used])),
         raters=ratings.shape[1],
-        bootstrap_ci95=None if patch is None else _bootstrap(per_unit, np.asarray(patch), seed),
+        bootstrap_ci95=None if patch is None else _bootstrap(per_unit, patch, reader, seed),
     )
 
 
@@ -153,12 +161,28 @@ def _defined(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
-def _bootstrap(per_unit: np.ndarray, patch: np.ndarray, seed: int) -> dict[str, Interval | None]:
-    _, index = np.unique(patch, return_inverse=True)
-    per_patch = np.stack([np.bincount(index, weights=column) for column in per_unit.T], axis=1)
-    n = len(per_patch)
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-    resampled = _coefficients(_Sums(*(weights @ per_patch).T))
+def _wilson(share: float, agree: np.ndarray, patch: np.ndarray | None, reader: np.ndarray | None) -> Interval:
+    """Of the mean agreement of n units; with patches that come back at the number of independent units it is worth."""
+    n = len(agree)
+    if patch is None or len(np.unique(patch)) == n:
+        return wilson(share * n, n)
+    found = over_readers(means(agree, np.zeros(n) if reader is None else reader, patch))
+    if found.ci95 is None:
+        worth = float(found.units)
+    else:
+        half = (found.ci95[1] - found.ci95[0]) / 2
+        worth = min(share * (1 - share) * (float(special.ndtri(0.975)) / half) ** 2, n)
+    return wilson(share * worth, worth)
+
+
+def _bootstrap(
+    per_unit: np.ndarray, patch: np.ndarray, reader: np.ndarray | None, seed: int
+) -> dict[str, Interval | None]:
+    tables, rows = sums(list(per_unit.T), np.zeros(len(patch)) if reader is None else reader, patch)
+    (r, n), rng = (len(tables[0]), len(rows)), np.random.default_rng(seed)
+    patches = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    readers = rng.multinomial(r, np.full(r, 1 / r), size=RESAMPLES) if r > 1 else np.ones((RESAMPLES, 1))
+    resampled = _coefficients(_Sums(*(((readers @ table) * patches).sum(axis=1) for table in tables)))
     return {key: _percentile(values) for key, values in resampled.items()}
 
 

@@ -28,14 +28,17 @@ def two_arms(rows: pd.DataFrame, perturbed_arm: str, reference_arm: str = "origi
     return kept.assign(arm=np.where(kept["arm"] == reference_arm, "original", "perturbed"))
 
 
-def _ratings(rows: pd.DataFrame, unit: list[str], rater: str) -> tuple[np.ndarray, np.ndarray]:
-    """(units, raters) of labels, and the unit of inference of each; ``rows`` has the column ``unit``."""
-    wide = rows.pivot(index=[*unit, "unit"], columns=rater, values="label")
-    return wide.to_numpy(float), wide.index.get_level_values("unit").to_numpy()
+def _ratings(rows: pd.DataFrame, unit: list[str], rater: str) -> pd.DataFrame:
+    """Labels by rated unit and rater; ``rows`` has the unit of inference in the column ``unit``."""
+    return rows.pivot(index=[*unit, "unit"], columns=rater, values="label").astype(float)
+
+
+def _named(wide: pd.DataFrame, level: str) -> np.ndarray:
+    return wide.index.get_level_values(level).to_numpy()
 
 
 def intra_reader(rows: pd.DataFrame) -> dict[str, Any] | None:
-    """Reading against reading of the same stimulus, per arm: pooled over readers (bootstrapped over units), and each.
+    """Reading against reading of the same stimulus, per arm: pooled over readers (readers and units random), and each.
 
     None where nobody read a stimulus twice: with one set, or a crossover with as many sets as arms; see
     :func:`why_no_intra_reader`.
@@ -48,13 +51,12 @@ def intra_reader(rows: pd.DataFrame) -> dict[str, Any] | None:
         part = rows[rows["arm"] == arm]
         if part.empty:
             continue
-        ratings, unit = _ratings(part, ["reader_id", "patch_id"], "reading")
-        result[arm] = agreement(ratings, unit)
+        wide = _ratings(part, ["reader_id", "patch_id"], "reading")
+        result[arm] = agreement(wide.to_numpy(), _named(wide, "unit"), _named(wide, "reader_id"))
         by_reader = result.setdefault("by_reader", [])
         for reader, own in part.groupby("reader_id", sort=True):
-            by_reader.append(
-                {"reader": str(reader), "arm": arm, "agreement": agreement(_ratings(own, ["patch_id"], "reading")[0])}
-            )
+            alone = agreement(_ratings(own, ["patch_id"], "reading").to_numpy())
+            by_reader.append({"reader": str(reader), "arm": arm, "agreement": alone})
     return result
 
 
@@ -69,13 +71,20 @@ def why_no_intra_reader(rows: pd.DataFrame) -> str | None:
 
 
 def inter_reader(rows: pd.DataFrame) -> tuple[Agreement, dict[str, Agreement]] | None:
-    """Reader against reader over patch x arm x reading, and per arm; intervals over units. None for one reader."""
+    """Reader against reader over patch x arm x reading, and per arm. None for one reader.
+
+    Intervals go over units and speak of these readers.
+    """
     if rows["reader_id"].nunique() < 2:
         return None
     rows = rows.assign(reading=reading(rows), unit=unit_of(rows))
     unit = ["patch_id", "arm", "reading"]
-    per_arm = {str(arm): agreement(*_ratings(part, unit, "reader_id")) for arm, part in rows.groupby("arm")}
-    return agreement(*_ratings(rows, unit, "reader_id")), per_arm
+
+    def between(part: pd.DataFrame) -> Agreement:
+        wide = _ratings(part, unit, "reader_id")
+        return agreement(wide.to_numpy(), _named(wide, "unit"))
+
+    return between(rows), {str(arm): between(part) for arm, part in rows.groupby("arm")}
 
 
 def negatives(rows: pd.DataFrame) -> dict[str, Any] | None:

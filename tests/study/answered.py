@@ -15,7 +15,8 @@ START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 def open_study_of(readers: int = 2, positives: int = 6, name: str = "Answered", **kwargs) -> Study:
     """A frozen, open study of patches to which ``readers`` are assigned."""
-    settings = StudySettings(positives=positives, min_gap=3, washout_hours=0, **kwargs)
+    paper = {"positives": positives, "negatives": 0, "arm_order": "paper", "min_gap": 3, "washout_hours": 0}
+    settings = StudySettings(**paper | kwargs)
     users = [
         User.objects.create_user(f"{name}-{number}", password="x", role=User.Role.READER) for number in range(readers)
     ]

@@ -3,10 +3,10 @@
 from typing import Any
 
 from core.commands import RequestCommand
-from study.models import Study
 from study.protocol.building import build_study
-from study.protocol.documents import arm_counts
+from study.protocol.documents import arm_counts, cases_in_words, notes
 from study.protocol.requests import StudyRequest, for_builder
+from study.protocol.schedules import Plan
 from study.protocol.verdicts import judge_again
 
 
@@ -27,16 +27,21 @@ class Command(RequestCommand):
             progress=self.progress("writing stimuli", unit="case"),
             **for_builder(self.settings(options)),
         )
-        arms = arm_counts(study)
-        shown = sum(arms.values()) - (arms["original"] if study.task == Study.Task.PAIR else 0)
+        for note in notes(study):
+            self.say(note)
         return {
             "study": study.slug,
             "state": study.state,
             "cases": study.cases.count(),
-            "arms": len(arms),
+            "groups": {name: row["groups"] for name, row in study.source["groups"].items() if row["known"]},
+            "drawn": cases_in_words(study),
+            "arms": len(arm_counts(study)),
+            "arm_order": study.arm_order,
+            "min_gap": study.min_gap,
             "copies": study.copies,
             "readers": [assignment.code for assignment in study.assignments.all()],
-            "presentations_per_reader": shown * study.copies,
+            "presentations_per_reader": Plan(study).shown_per_set * study.copies,
+            "notes": notes(study),
             "pool": study.source["pool"],
             "seed": study.seed,
             "protocol_sha256": study.protocol_sha256,

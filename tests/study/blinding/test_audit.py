@@ -106,6 +106,25 @@ def test_a_pair_comparison_passes():
     assert report["passed"], as_text(report)
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("copies", [2, 4])
+def test_a_study_with_twins_in_different_sets_passes(copies):
+    study = small(arm_order="twin-split", cases=12, copies=copies, readers=("reader", "other", "third"))
+    with served(study) as copy:
+        report = audit_copy(copy, study)
+    assert report["passed"], as_text(report)
+    assert report["presentations"] == 3 * copies * 12
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("plant", PLANTS)
+def test_a_planted_leak_is_found_where_twins_lie_in_different_sets(plant):
+    study = small(arm_order="twin-split", cases=20)
+    with served(study, plant) as copy:
+        report = audit_copy(copy, study)
+    assert leaks(report) >= SHOWS_IN[plant], as_text(report)
+
+
 def test_the_command_fails_on_a_leak():
     small(cases=4)
     out = io.StringIO()

@@ -15,7 +15,11 @@ KEYS = [StimulusKey(case_id=str(case), arm=arm) for case in range(10) for arm in
 def drawn(seed: int = 0, draws: int = 499, pair: bool = False):
     schedule = build_schedule(KEYS, copies=2, min_gap=3, seed=seed)
     true = [(KEYS[index], index % 3 == 0) for order in schedule.sets for index in order]
-    return redraw(true, KEYS, copies=2, min_gap=3, draws=draws, seed=seed + 1, pair=pair)
+
+    def draw(number: int, own: int):
+        return build_schedule(KEYS, copies=2, min_gap=3, seed=own)
+
+    return redraw(true, KEYS, draw=draw, draws=draws, seed=seed + 1, pair=pair)
 
 
 def arm_prediction(x, labels, seed: int = 0):

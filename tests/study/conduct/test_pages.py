@@ -200,10 +200,10 @@ def test_a_name_in_use_or_on_order_is_refused(as_role, own_files):
 
 
 BUILDER = {
-    "name": "Ordered", "positives": 4, "negatives": 2, "copies": 2, "min_gap": 2, "washout_hours": 0, "catch": 0,
-    "task": "labelling", "pair_display": "side", "questions": ["confidence"], "margin": 0.1, "alpha": 0.025, "scale": 2,
-    "surroundings": "dark", "practice": 2, "examples": 2, "break_every": 0, "criterion": "Tumour?",
-    "consent_text": "Yes?", "seed": 3, "planned_readers": 2,
+    "name": "Ordered", "positives": 4, "negatives": 2, "copies": 2, "arm_order": "paper", "min_gap": 2,
+    "washout_hours": 0, "catch": 0, "task": "labelling", "pair_display": "side", "questions": ["confidence"],
+    "margin": 0.1, "alpha": 0.025, "scale": 2, "surroundings": "dark", "practice": 2, "examples": 2, "break_every": 0,
+    "criterion": "Tumour?", "consent_text": "Yes?", "seed": 3, "planned_readers": 2,
 }  # fmt: skip
 
 
@@ -240,7 +240,9 @@ def test_a_builder_that_asks_for_too_much_is_told_where(as_role, own_files):
     assert answer.status_code == 400 and 'id="id_copies_error"' in text and 'id="id_margin_error"' in text
     attack = attacked_pool()
     answer = client.post("/new-study/", BUILDER | {"attack": attack.pk, "positives": 500})
-    assert answer.status_code == 400 and "500 were asked for, but only 12 positives" in answer.content.decode()
+    assert (
+        answer.status_code == 400 and "he pool has 12 eligible positives, but 500 are needed" in answer.content.decode()
+    )
     client.post("/new-study/", BUILDER | {"attack": attack.pk, "min_gap": 500})
     job = Job.objects.get()
     run_attempt(job.pk, 1)
@@ -256,7 +258,9 @@ def test_a_clone_starts_from_what_its_model_was_built_with(as_role, own_files):
     assert "Build study: Ordered" in text
     from study.protocol.building import StudySettings, build_study
 
-    settings = StudySettings(positives=5, min_gap=3, washout_hours=12, questions=("note",))
+    settings = StudySettings(
+        positives=5, negatives=0, arm_order="paper", min_gap=3, washout_hours=12, questions=("note",)
+    )
     study = build_study(name="First", attack=attack, seed=9, actor="test", settings=settings, freeze=False)
     form = client.get(f"/new-study/?clone={study.slug}").context["form"]
     assert (form["positives"].value(), form["min_gap"].value(), form["washout_hours"].value()) == (5, 3, 12)

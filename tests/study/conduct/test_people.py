@@ -15,7 +15,7 @@ from tests.pool import attacked_pool
 
 pytestmark = pytest.mark.django_db
 
-SMALL = StudySettings(positives=4, copies=1, min_gap=2, washout_hours=0, practice=0, questions=())
+SMALL = StudySettings(positives=4, negatives=0, copies=1, min_gap=2, washout_hours=0, practice=0, questions=())
 
 
 def person(name: str, role: str = User.Role.READER) -> User:

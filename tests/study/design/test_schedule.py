@@ -125,10 +125,10 @@ def test_each_stimulus_is_at_each_position_with_probability_exactly_one_in_n(siz
     ("length", "rounds", "copies", "gap"), [(4, 1, 3, 3), (3, 2, 2, 1), (3, 2, 2, 2), (4, 2, 2, 4)]
 )
 def test_the_urn_puts_each_unit_at_each_place_equally_often(length, rounds, copies, gap):
-    shares = exact_shares(lambda draws: module._urn(length, rounds, copies, gap, True, draws))
+    shares = exact_shares(lambda draws: module.urn(length, rounds, copies, gap, True, draws))
     assert set(shares.values()) == {Fraction(1, length)}
     equally_likely = Counter()
-    for orders, weight in branches(lambda draws: module._urn(length, rounds, copies, gap, True, draws)):
+    for orders, weight in branches(lambda draws: module.urn(length, rounds, copies, gap, True, draws)):
         equally_likely[tuple(map(tuple, orders))] += weight
     assert len(set(equally_likely.values())) == 1  # every allowed order has the same probability
 
@@ -136,7 +136,7 @@ def test_the_urn_puts_each_unit_at_each_place_equally_often(length, rounds, copi
 @pytest.mark.parametrize(("size", "gap"), [(1, 3), (2, 2), (1, 1)])
 def test_inserting_a_spare_case_leaves_everything_uniform(size, gap):
     def make(draws):
-        return module._insert(module._urn(2, 2, 2, 2, True, draws), 99, size, gap, draws)
+        return module._insert(module.urn(2, 2, 2, 2, True, draws), 99, size, gap, draws)
 
     shares = exact_shares(make)
     for (_, _, unit), share in shares.items():
@@ -146,7 +146,7 @@ def test_inserting_a_spare_case_leaves_everything_uniform(size, gap):
 @pytest.mark.parametrize("sizes", [(2, 2, 1), (3, 2, 2), (3, 2), (3, 3, 1, 1)])
 def test_the_ring_is_uniform_and_reaches_the_largest_gap(sizes):
     stimuli = design(*sizes)
-    units = [module._unit(stimuli, members) for members in module._cases(stimuli).values()]
+    units = [module._unit(stimuli, members) for members in module.cases_of(stimuli).values()]
     for (order, *_), _ in branches(lambda draws: module._ring(units, 1, draws)):
         twice = order * 2
         places = {unit: [p for p, u in enumerate(twice) if u == unit] for unit in order}

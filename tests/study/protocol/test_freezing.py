@@ -21,7 +21,7 @@ from tests.pool import attacked_pool
 
 pytestmark = pytest.mark.django_db
 
-SMALL = StudySettings(positives=3, copies=1, min_gap=1, washout_hours=0, practice=0, examples=0)
+SMALL = StudySettings(positives=3, negatives=0, copies=1, min_gap=1, washout_hours=0, practice=0, examples=0)
 
 
 def draft(attack: Attack) -> Study:

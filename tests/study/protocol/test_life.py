@@ -14,13 +14,15 @@ from study import blinds as selectors
 from study.models import AppendOnlyError, AuditEvent, Presentation, Response, Stimulus, Study
 from study.protocol import audit_log
 from study.protocol.building import StudySettings, build_study
-from study.protocol.life import assign_reader, close_study, derived_seed, freeze_study, open_study, unblind_study
+from study.protocol.life import assign_reader, close_study, freeze_study, open_study, unblind_study
+from study.protocol.schedules import derived_seed
 from study.results.tidy import stimulus_rows
 from tests.pool import attacked_pool
 
 pytestmark = pytest.mark.django_db
 
-SMALL = StudySettings(positives=6, copies=2, min_gap=3, washout_hours=0)
+PAPER = {"positives": 6, "negatives": 0, "copies": 2, "arm_order": "paper"}
+SMALL = StudySettings(**PAPER, min_gap=3, washout_hours=0)
 
 
 def reader(name: str = "ann") -> User:
@@ -63,7 +65,7 @@ def test_two_stimuli_of_a_patch_keep_the_minimum_gap():
 
 
 def test_the_gap_holds_from_set_to_set_only_where_no_wash_out_parts_them():
-    wide = {"positives": 6, "copies": 2, "task": "pair", "min_gap": 7}  # six pairs cannot keep seven apart
+    wide = PAPER | {"task": "pair", "min_gap": 7}  # six pairs cannot keep seven apart
     with pytest.raises(InvalidInput, match="largest feasible gap is 6"):
         built(settings=StudySettings(**wide, washout_hours=0))
     parted = built(
@@ -74,7 +76,7 @@ def test_the_gap_holds_from_set_to_set_only_where_no_wash_out_parts_them():
 
 
 def test_half_of_the_altered_images_of_pairs_stand_on_the_left_by_seed():
-    study = built(settings=StudySettings(positives=6, copies=2, min_gap=3, washout_hours=0, task="pair"))
+    study = built(settings=StudySettings(**PAPER, min_gap=3, washout_hours=0, task="pair"))
     for number in (1, 2):
         assert sum(row[3] == "perturbed" for row in orders(study) if row[0] == number) == 3
 
@@ -132,7 +134,7 @@ def test_tokens_are_random_and_unique():
 
 
 def test_pair_comparison_shows_each_altered_image_beside_its_original():
-    study = built(settings=StudySettings(positives=6, copies=2, min_gap=3, washout_hours=0, task="pair"))
+    study = built(settings=StudySettings(**PAPER, min_gap=3, washout_hours=0, task="pair"))
     presentations = Presentation.objects.filter(reading_set__assignment__study=study)
     assert presentations.count() == 12
     for presentation in presentations:
@@ -157,7 +159,7 @@ def test_pair_comparison_shows_each_altered_image_beside_its_original():
 def test_what_cannot_be_built_is_refused_by_name_and_leaves_nothing(changes, words):
     attack = attacked_pool()
     before = set(default_storage.listdir("")[0])
-    settings = StudySettings(**{"positives": 6, "min_gap": 3, "washout_hours": 0, **changes})
+    settings = StudySettings(**PAPER | {"min_gap": 3, "washout_hours": 0} | changes)
     with pytest.raises(InvalidInput, match=words):
         build_study(name="Bad", attack=attack, seed=0, actor="test", settings=settings, readers=[reader()])
     assert not Study.objects.exists()

@@ -83,5 +83,24 @@ def test_intervals_resample_patches_not_answers():
     assert agreement(fourfold, patch=np.repeat(np.arange(15), 4)).bootstrap_ci95["ac1"] == together
 
 
+def test_readers_who_differ_in_steadiness_widen_every_interval():
+    """Three readers always agree with themselves, three never do: six readers, not 120 independent readings."""
+    reader, patch = (axis.ravel() for axis in np.indices((6, 20)))
+    first = np.random.default_rng(1).integers(0, 2, 120).astype(float)
+    ratings = np.column_stack([first, np.where(reader < 3, first, 1 - first)])
+    alone, all_of_them = agreement(ratings, patch), agreement(ratings, patch, reader)
+    assert alone.percent_agreement == all_of_them.percent_agreement == 0.5
+    for narrow, wide in (
+        (alone.wilson_ci95, all_of_them.wilson_ci95),
+        (alone.bootstrap_ci95["ac1"], all_of_them.bootstrap_ci95["ac1"]),
+    ):
+        assert wide[1] - wide[0] > 1.5 * (narrow[1] - narrow[0])
+
+
+def test_one_readers_interval_is_wilsons_own():
+    ratings = pairs(30, 5, 3, 2)
+    assert agreement(ratings, np.arange(40), np.zeros(40)).wilson_ci95 == agreement(ratings).wilson_ci95
+
+
 def test_nothing_to_compare():
     assert agreement(np.array([[1, NAN], [NAN, 0]])).n == 0

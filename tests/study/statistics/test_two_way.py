@@ -56,6 +56,13 @@ def test_the_p_is_the_level_at_which_the_interval_reaches_the_null(seed):
     assert over_readers(crossed(d), null=float(d.mean())).p == 1
 
 
+@pytest.mark.parametrize("readers", [1, 2, 5])
+def test_an_overwhelming_result_has_a_tiny_p(readers):
+    d = 50 + 0.1 * draw(readers=readers, patches=200)
+    assert 0 < over_readers(crossed(d)).p < 0.02
+    assert over_readers(crossed(d[:1])).p == pytest.approx(stats.ttest_1samp(d[0], 0).pvalue, abs=1e-99)
+
+
 def test_readers_who_are_alike_do_not_narrow_the_interval_below_their_own():
     d = np.tile(draw(readers=1), (4, 1))
     expected = stats.ttest_1samp(d[0], 0)

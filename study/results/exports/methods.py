@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from core.version import code_version
-from study.results.exports.tables import interval, points
+from study.results.exports.tables import crossed_over, interval, points, reading_word
 
 
 def software() -> dict[str, str]:
@@ -52,7 +52,7 @@ def _design(p: dict[str, Any], analysis: dict[str, Any], pair: bool) -> str:
 
 
 def _shown(analysis: dict[str, Any], sets: str) -> str:
-    if (analysis.get("order") or {}).get("design") == "crossover":
+    if crossed_over(analysis):
         return f"in {sets} that each showed a patch in one arm and crossed the arms over"
     return f"each in {sets}"
 
@@ -102,8 +102,8 @@ def _labelling(analysis: dict[str, Any], data: str) -> list[str]:
             f"{100 * assay['floor_tpf']:g} % of the tumours on original images."
         )
     secondary = (
-        "Each set alone was tested by the exact McNemar test; agreement is given as per cent agreement (Wilson "
-        "interval), Gwet's AC1 and Cohen's kappa"
+        f"Each {reading_word(analysis)} alone was tested by the exact McNemar test; agreement is given as per cent "
+        "agreement (Wilson interval), Gwet's AC1 and Cohen's kappa"
     )
     if analysis["response_time"]:
         secondary += f"; response times were compared by this method: {analysis['response_time']['method']}"
@@ -130,7 +130,8 @@ def checklist(protocol: dict[str, Any] | None, analysis: dict[str, Any]) -> list
     primary, readers = analysis["primary"], flow["readers"]
     dataset = source.get("dataset") or {}
     design = (
-        f"{n['patches']} patches x {', '.join(analysis['arms'])} x {n['sets']} sets, every reader reads all"
+        f"{n['patches']} patches x {', '.join(analysis['arms'])} x {n['sets']} sets, "
+        + ("each set shows a patch in one arm" if crossed_over(analysis) else "every reader reads all")
         if p
         else None
     )

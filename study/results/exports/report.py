@@ -10,7 +10,7 @@ from study.models import Study
 from study.results.exports.figures import FIGURES, finished
 from study.results.exports.methods import checklist, methods_text
 from study.results.exports.model_figures import model_figures
-from study.results.exports.tables import percent, percents, table_1a
+from study.results.exports.tables import crossed_over, percent, percents, reading_word, table_1a
 
 VERDICTS = {
     "equivalent": "Equivalent at the margin",
@@ -39,6 +39,8 @@ def page_context(study: Study, analysis: dict[str, Any]) -> dict[str, Any]:
         "methods": methods_text(study.protocol, analysis),
         "checklist": checklist(study.protocol, analysis),
         "basis": _basis(analysis),
+        "crossed_over": crossed_over(analysis),
+        "reading_word": reading_word(analysis),
         "further_arms": _further_arms(analysis),
         "order": _order(analysis.get("order")),
         "finished": finished(analysis["flow"]["readers"]),
@@ -92,14 +94,14 @@ def _basis(analysis: dict[str, Any]) -> dict[str, Any]:
     """What the verdict rests on, which is less than what was read: patches with tumour, compared by each reader."""
     n, readers = analysis["n"], analysis["per_reader"]
     if not readers:
-        return {"readers": n["readers"], "patches": n["patches"], "sets": n["sets"], "of": "patches", "beside": ""}
+        return {"readers": n["readers"], "patches": n["patches"], "readings": n["sets"], "of": "patches", "beside": ""}
     beside = [f"{n['negatives']} patches without tumour"] if n["negatives"] else []
     silent = n["readers"] - len(readers)
     beside += [f"{silent} reader{'s' * (silent != 1)} without a pair"] if silent else []
     return {
         "readers": len(readers),
         "patches": max(row["patches"] for row in readers),
-        "sets": len({row["set"] for row in analysis["per_set"] if row["delta"] is not None}) or n["sets"],
+        "readings": len({row["set"] for row in analysis["per_set"] if row["delta"] is not None}) or n["sets"],
         "of": "patches with tumour",
         "beside": " and ".join(beside),
     }

@@ -19,13 +19,15 @@ pytestmark = pytest.mark.django_db
 DESIGNS = {
     "positives": {"positives": 4, "copies": 1},
     "negatives, asked": {"positives": 4, "negatives": 3, "questions": ["perturbed_response"]},
-    "three sets": {"positives": 4, "copies": 3},
+    "both arms in a set": {"positives": 4, "arm_order": "paper"},
+    "three sets": {"positives": 4, "copies": 3, "arm_order": "paper"},
     "pairs": {"positives": 4, "task": Study.Task.PAIR},
 }
 CASES = [
     ("positives", 1, (0.8, 0.6)),
     ("negatives, asked", 1, (1.0, 1.0)),
     ("negatives, asked", 3, (0.8, 0.6)),
+    ("both arms in a set", 1, (0.8, 0.6)),
     ("three sets", 3, (0.8, 0.6)),
     ("pairs", 3, (1.0, 0.7)),
 ]
@@ -66,8 +68,8 @@ def check_everything(client, study: Study, folder, where: str) -> None:
 def test_every_prefix_of_a_reading_has_a_page_a_report_and_an_export(client, tmp_path, design, readers, right):
     client.force_login(User.objects.create_user("rita", role=User.Role.RESEARCHER))
     study = unblinded(open_study_of(readers=readers, **DESIGNS[design]))
-    stimuli = study.cases.count() * (1 if design == "pairs" else 2)
-    for step, counts in enumerate(prefixes(readers, stimuli, study.copies)):
+    per_set = study.assignments.first().sets.get(number=1).presentations.count()
+    for step, counts in enumerate(prefixes(readers, per_set, study.copies)):
         answer_until(study, counts, right=right, seed=step)
         check_everything(client, study, tmp_path / f"out-{step}", f"{counts}")
 

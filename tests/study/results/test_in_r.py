@@ -162,19 +162,24 @@ def test_the_exported_script_pairs_readings_where_arms_cross_over(tmp_path):
 
 
 @pytest.mark.django_db
-def test_a_study_is_exported_and_opened_in_r(tmp_path, settings):
+@pytest.mark.parametrize("arm_order", ["paper", "twin-split"])
+def test_a_study_is_exported_and_opened_in_r(tmp_path, settings, arm_order):
     settings.STORAGES = {**settings.STORAGES, "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "files"},
     }}  # fmt: skip
-    study = open_study_of(readers=2, negatives=3)
+    arms = 2 if arm_order == "paper" else 1
+    study = open_study_of(readers=2, negatives=4, arm_order=arm_order)
     answer_all(study, skip=2, amend=3)
     folder = tmp_path / "out"
     call_command("export_study", unblinded(study).slug, str(folder), stdout=io.StringIO(), stderr=io.StringIO())
     found = opened(folder)["out"]
-    assert found["presentations.rows"] == 2 * 2 * 9 * 2
-    assert {name: found[f"{name}.rows"] for name in ("readers.csv", "stimuli.csv", "responses.csv")} == {
-        "readers.csv": 2, "stimuli.csv": 18, "responses.csv": 2 * 2 * 9 * 2 - 2 + 3,
-    }  # fmt: skip
+    rows = 2 * 2 * 10 * arms
+    assert [found[f"{name}.rows"] for name in ("presentations", "readers.csv", "stimuli.csv", "responses.csv")] == [
+        rows, 2, 20, rows - 2 + 3,
+    ]  # fmt: skip
+    assert {file.name for file in folder.glob("mrmcbinary*")} == {
+        f"mrmcbinary-reading{number + 1}.csv" for number in range(arms)
+    }
     said = run(folder, folder / "analysis.R")
     assert "stopped" not in said
     for row in json.loads((folder / "analysis.json").read_text())["per_set"]:

@@ -19,15 +19,14 @@ pytestmark = pytest.mark.django_db
 DESIGNS = {
     "positives": {"positives": 4, "copies": 1},
     "negatives, asked": {"positives": 4, "negatives": 3, "questions": ["perturbed_response"]},
-    "both arms in a set": {"positives": 4, "arm_order": "paper"},
-    "three sets": {"positives": 4, "copies": 3, "arm_order": "paper"},
+    "crossed over": {"positives": 4, "negatives": 4, "arm_order": "twin-split", "questions": ["perturbed_response"]},
+    "three sets": {"positives": 4, "copies": 3},
     "pairs": {"positives": 4, "task": Study.Task.PAIR},
 }
 CASES = [
     ("positives", 1, (0.8, 0.6)),
     ("negatives, asked", 1, (1.0, 1.0)),
-    ("negatives, asked", 3, (0.8, 0.6)),
-    ("both arms in a set", 1, (0.8, 0.6)),
+    ("crossed over", 3, (0.8, 0.6)),
     ("three sets", 3, (0.8, 0.6)),
     ("pairs", 3, (1.0, 0.7)),
 ]

@@ -10,6 +10,7 @@ from django.utils import timezone
 from core.models import User
 from study.models import Assignment, ReadingSet, Study
 from study.results.analysis import analysis_of
+from study.results.exports.tables import table_1_rows
 from tests.study.answered import answer_all, open_study_of, unblinded
 
 pytestmark = pytest.mark.django_db
@@ -169,3 +170,27 @@ def test_programs_that_get_a_part_are_named_beside_their_files(researcher):
     answer_all(made, skip=3)
     text = words_of(page(researcher, unblinded(made)))
     assert "MRMCbinary and RJafroc refuse unbalanced data" in text
+
+
+def test_where_arms_cross_over_a_change_belongs_to_a_reading_and_not_to_a_set(researcher):
+    made = open_study_of(readers=2, positives=8, negatives=4, arm_order="twin-split")
+    answer_all(made)
+    made = unblinded(made)
+    text = words_of(page(researcher, made))
+    assert "Readers × patches with tumour × readings 2 × 8 × 1 beside 4 patches without tumour" in text
+    assert "Reader R01, reading 1" in text and "Reader R01, set" not in text
+    assert "the two counts of a set are of different patches" in text
+    found = analysis_of(made).to_json()
+    rows = [row for row in table_1_rows(found) if row["source"] == "this study" and row["reader"] == "R01"]
+    assert [(row.get("set"), row.get("reading")) for row in rows] == [(1, None), (2, None), (None, 1)]
+    assert ["delta" in row for row in rows] == [False, False, True]
+    assert (rows[2]["original_tp"], rows[2]["original_n"]) == (sum(row["original_tp"] for row in rows[:2]), 8)
+
+
+def test_order_and_learning_and_the_rule_of_the_verdict_are_shown(researcher, study):
+    text = words_of(page(researcher, study))
+    found = analysis_of(study).to_json()
+    assert found["order"]["statement"] in text and "Change, first meeting with a patch alone" in text
+    assert found["primary"]["unit"][1:] in text and found["primary"]["test"] in text
+    assert found["primary"]["withheld"] in text and "No verdict is given" in text
+    assert "of tumour found (floor 70 %)" in text

@@ -139,6 +139,7 @@ for (file in list.files(pattern = "^rjafroc.*[.]xlsx$")) {
 for (file in list.files(pattern = "^mrmcbinary.*[.]csv$")) {
   heading(paste("MRMCbinary,", file))
   if (!installed("MRMCbinary")) { cat("not installed\n"); next }
+  if (nlevels(d$reader_id) < 2) { cat("MRMCbinary wants two readers\n"); next }
   attempt("MRMCbinary", {
     m <- read.csv(file, na.strings = "", colClasses = c(Modality = "character", Reader = "character", Case = "character"))
     print(summary(MRMCbinary::MRMCbinary(data = m, Modality = Modality, Reader = Reader, Case = Case, D = D, Y = Y,

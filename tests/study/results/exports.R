@@ -150,9 +150,13 @@ open_folder <- function() {
               all(table(m$Modality, m$Reader, m$Case) == 1))
     put(paste0(file, ".theta"), with(m, tapply(Y, list(Modality, Reader), mean)))
     put(paste0(file, ".patches"), length(unique(m$Case)))
-    if (installed("MRMCbinary")) {
-      invisible(MRMCbinary::MRMCbinary(data = m, Modality = Modality, Reader = Reader, Case = Case, D = D, Y = Y,
-                                       measure = "Sensitivity", effect = "Modality"))
+    if (installed("MRMCbinary") && length(unique(m$Reader)) > 1) {
+      # It tests each reader by McNemar's test and stops where a reader gave one answer throughout an arm.
+      tryCatch(
+        invisible(MRMCbinary::MRMCbinary(data = m, Modality = Modality, Reader = Reader, Case = Case, D = D, Y = Y,
+                                         measure = "Sensitivity", effect = "Modality")),
+        error = function(e) if (!grepl("must be square", conditionMessage(e))) stop(e)
+      )
       put(paste0("MRMCbinary:", file, ".read"), 1)
     }
   }

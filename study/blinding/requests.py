@@ -27,8 +27,8 @@ class RehearseRequest(Request):
 
     readers = serializers.IntegerField(min_value=1, max_value=100, default=1, help_text="Simulated readers in all.")
     seed = seed_field()
-    sensitivity = _fraction("sensitivity", "Positives called tumour in the original arm.")
-    specificity = _fraction("specificity", "Negatives called no tumour.")
+    sensitivity = _fraction("sensitivity", "Share of positives called tumour in the original arm.")
+    specificity = _fraction("specificity", "Share of negatives called no tumour.")
     effect = serializers.ListField(
         child=serializers.CharField(max_length=60),
         default=list,
@@ -37,12 +37,14 @@ class RehearseRequest(Request):
     bias = _shift("bias", 10, "Every reader's bias to 'tumour', on the probit scale; 10 always says so.")
     drift = _shift("drift", 1, "Change of the fraction correct per 100 images of a set.")
     set_drift = _shift("set_drift", 1, "Change of the fraction correct from one set to the next.")
-    recognised = _fraction("recognised", "Patches met before in the same set that are recognised and answered alike.")
-    remembered = _fraction("remembered", "The same for patches met in an earlier set only.")
-    detection = _fraction("detection", "Answers right on which image, or whether this one, was altered.")
+    recognised = _fraction(
+        "recognised", "Share of patches met before in the set that are recognised and answered alike."
+    )
+    remembered = _fraction("remembered", "The same share of patches met in an earlier set only.")
+    detection = _fraction("detection", "Share right on which image, or whether this one, was altered.")
     suspicion = _shift("suspicion", 10, "Bias to 'this one was altered', on the probit scale.")
     preference_sd = _spread("preference_sd", "A reader's lasting preference for one image of a pair")
-    lapse = _fraction("lapse", "Answers that are a coin toss.")
+    lapse = _fraction("lapse", "Share of answers that are a coin toss.")
     patch_sd = _spread("patch_sd", "Some patches are harder than others, in all arms")
     patch_arm_sd = _spread("patch_arm_sd", "An arm changes some patches more than others")
     reader_sd = _spread("reader_sd", "Readers differ in their bias to 'tumour'")

@@ -64,19 +64,21 @@ class OrderEffects:
     warnings: tuple[str, ...] = ()
 
 
-def order_effects(rows: pd.DataFrame, every_arm: pd.DataFrame | None = None) -> OrderEffects:
-    """Analyse ``rows``: one truth of a checked tidy table in the arms ``original`` and ``perturbed``.
+def order_effects(rows: pd.DataFrame, perturbed_arm: str = "perturbed") -> OrderEffects:
+    """Analyse ``rows``: one truth of a checked tidy table, ``original`` against ``perturbed_arm``.
 
-    ``every_arm``: the readings in all arms, where a study has further ones. A patch that was first met in a further
-    arm has no first exposure here.
+    Further arms are not compared, but belong in ``rows``: a patch that was first met in a further arm has no first
+    exposure here.
     """
-    rows = rows[rows["arm"].isin(ARMS)].reset_index(drop=True)
-    met = rows if every_arm is None else every_arm[every_arm["patch_id"].isin(rows["patch_id"])].reset_index(drop=True)
+    met = rows.reset_index(drop=True)
+    compared = met["arm"].isin([ARMS[0], perturbed_arm]).to_numpy()
+    first_of_all, first_known = _first_meetings(met)
+    rows, first = met[compared].reset_index(drop=True), first_of_all[compared]
+    rows = rows.assign(arm=np.where(rows["arm"] == ARMS[0], *ARMS))
     if rows["correct"].notna().sum() == 0:
         return _nothing("no answers in the two arms")
     codes = _Codes(rows)
     answered = rows["correct"].notna().to_numpy()
-    first, first_known = _first_meetings(rows, met)
     order = _orders(rows)
 
     # Cells: first meetings original, perturbed; all answers original, perturbed.
@@ -96,7 +98,7 @@ def order_effects(rows: pd.DataFrame, every_arm: pd.DataFrame | None = None) -> 
         unit="group" if grouped(rows) else "patch",
         first_exposure=first_exposure,
         all_answers=everything,
-        first_less_all=apart,
+        first_less_all=replace(apart, answers=everything.answers),
         disagree=apart.found,
         original_first=crossed.contrast((-1, 1, 0, 0), "no patch was met in both arms, original first", no_order),
         perturbed_first=crossed.contrast((0, 0, -1, 1), "no patch was met in both arms, perturbed first", no_order),
@@ -127,16 +129,15 @@ def _moment(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[["reader_id", "patch_id", "set", "arm"]].assign(position=position.astype(float))
 
 
-def _first_meetings(rows: pd.DataFrame, met: pd.DataFrame) -> tuple[np.ndarray, bool]:
+def _first_meetings(rows: pd.DataFrame) -> tuple[np.ndarray, bool]:
     """Which of ``rows`` are a reader's first meeting with the patch, and whether that is known of any patch."""
-    moments = _moment(met)
+    moments = _moment(rows)
     key = ["reader_id", "patch_id"]
     earliest = moments[moments["set"] == moments.groupby(key)["set"].transform("min")]
-    by_patch = earliest.groupby(key)
-    unknown = (by_patch["position"].transform("size") > 1) & by_patch["position"].transform(lambda p: p.isna().any())
-    known = earliest[~unknown].sort_values("position", kind="stable").drop_duplicates(key)
-    wanted = pd.MultiIndex.from_frame(known[[*key, "set", "arm"]])
-    return pd.MultiIndex.from_frame(rows[[*key, "set", "arm"]]).isin(wanted), len(known) > 0
+    position = earliest.groupby([earliest[name] for name in key])["position"]
+    known = (position.transform("size") == 1) | (position.transform("count") == position.transform("size"))
+    firsts = earliest[known].sort_values("position", kind="stable").drop_duplicates(key).index
+    return moments.index.isin(firsts), len(firsts) > 0
 
 
 def _earliest_in_arm(rows: pd.DataFrame) -> pd.DataFrame:

@@ -153,11 +153,24 @@ def test_without_positions_a_crossover_is_told_by_its_sets_and_the_papers_schedu
 
 def test_a_patch_that_was_first_met_in_a_further_arm_has_no_first_exposure():
     table = reading(readers=2, patches=12, sets=1)
-    noise = table[table["arm"] == "original"].assign(arm="noise", position=0)
-    noise = noise[noise["patch_id"] < "p003"]
-    found = order_effects(table, every_arm=pd.concat([table, noise]))
-    assert found.first_exposure.answers == 2 * 9
+    noise = table[(table["arm"] == "original") & (table["patch_id"] < "p003")].assign(arm="noise", position=0)
+    assert order_effects(pd.concat([table, noise])).first_exposure.answers == 2 * 9
     assert order_effects(table).first_exposure.answers == 2 * 12
+
+
+def test_another_arm_is_compared_by_its_name():
+    """Three arms in one set; noise changes nothing, and what the perturbation does must not be taken for it."""
+    table = reading(readers=4, patches=36, sets=1, right=(0.95, 0.2))
+    noise = table[table["arm"] == "original"].assign(arm="noise", correct=1.0)
+    noise = noise.assign(position=np.random.default_rng(1).permuted(noise["position"]) + 0.5)
+    everything = pd.concat([table, noise], ignore_index=True)
+    first = everything.sort_values("position").drop_duplicates(["reader_id", "patch_id"])
+    rate = first.groupby(["reader_id", "arm"])["correct"].mean().unstack()
+    found = order_effects(everything, "noise")
+    assert found.first_exposure.estimate == pytest.approx((rate["noise"] - rate["original"]).mean())
+    assert found.all_answers.estimate > -0.1
+    other = order_effects(everything).first_exposure.estimate
+    assert other == pytest.approx((rate["perturbed"] - rate["original"]).mean())
 
 
 def test_slopes_are_those_of_least_squares():

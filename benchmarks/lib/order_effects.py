@@ -8,7 +8,7 @@ normal score exceeds a threshold; its variance is shared out between reader, pat
 import numpy as np
 from scipy import stats
 
-from study.statistics.order import Cells
+from study.statistics.order import PER_IMAGES, Cells, slopes
 from study.statistics.two_way import readers_and_units
 
 SETS = 2
@@ -18,6 +18,8 @@ SHARES = {
     "strong": {"reader": 0.05, "patch": 0.40, "reader_patch": 0.10, "arm_reader": 0.05, "arm_patch": 0.20},
     "slides": {"reader": 0.05, "patch": 0.15, "slide": 0.15, "reader_patch": 0.10, "arm_slide": 0.20},
 }
+DRIFTS = (0.0, -0.10)
+"""Change of the fraction correct per 100 images."""
 DESIGNS = ((1, 20, 20), (1, 40, 10), (5, 20, 20), (5, 40, 40), (5, 40, 10), (5, 80, 80))
 """Readers, patches, slides."""
 TRUTHS = ((0.90, 0.0), (0.90, -0.10), (0.98, 0.0))
@@ -31,13 +33,12 @@ CONTRASTS = {
 }
 
 
-def draw(
-    rng: np.random.Generator, studies: int, design: tuple[int, int, int], truth: tuple[float, float],
-    shares: dict[str, float], recognised: float, schedule: str,
-) -> Cells:  # fmt: skip
-    """Cells of ``studies`` studies: first O, P; all O, P; original first O, P; perturbed first O, P.
+def _scores(
+    rng: np.random.Generator, studies: int, design: tuple[int, int, int], shares: dict[str, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """What is kept over readings (studies, readers, patches, arms), and the noise of each (..., sets).
 
-    The score's spread over readers is left out for one reader, who is the reader of interest.
+    The spread over readers is left out for one reader, who is the reader of interest.
     """
     readers, patches, slides = design
     if readers == 1:
@@ -51,6 +52,16 @@ def draw(
     score = score + part("arm_reader", readers, 1, 2) + part("arm_patch", 1, patches, 2)
     score = score + (part("slide", 1, slides, 1) + part("arm_slide", 1, slides, 2))[:, :, slide]
     noise = np.sqrt(1 - sum(shares.values())) * rng.standard_normal((studies, readers, patches, 2, SETS))
+    return score, noise
+
+
+def draw(
+    rng: np.random.Generator, studies: int, design: tuple[int, int, int], truth: tuple[float, float],
+    shares: dict[str, float], recognised: float, schedule: str,
+) -> Cells:  # fmt: skip
+    """Cells of ``studies`` studies: first O, P; all O, P; original first O, P; perturbed first O, P."""
+    readers, patches, slides = design
+    score, noise = _scores(rng, studies, design, shares)
     threshold = stats.norm.ppf([truth[0], truth[0] + truth[1]])[:, None]
     right = score[..., None] + noise > -threshold  # (studies, readers, patches, arms, sets)
 
@@ -71,6 +82,7 @@ def draw(
     arms[..., 2:4] = False
     right_sums = arms * n
     right_sums[..., 2:4] = right.sum(axis=-1)
+    slide = np.arange(patches) % slides
     return Cells(_over_slides(n, slide, slides), _over_slides(right_sums, slide, slides))
 
 
@@ -124,5 +136,51 @@ def _rates(study: Cells, change: float, replications: int) -> dict[str, float]:
     for name, key in (("first_less_all", "disagree"), ("carry_over", "carry_over"), ("period", "period")):
         low, high = judged(study, name)
         rates[key] = float(np.mean((high > low) & ((low > 0) | (high < 0))))
-    errors = {f"{key}_error": round(float(np.sqrt(rate * (1 - rate) / replications)), 4) for key, rate in rates.items()}
+    errors = {f"{key}_error": _error(rate, replications) for key, rate in rates.items()}
     return {key: round(rate, 4) for key, rate in rates.items()} | errors
+
+
+def _error(rate: float, replications: int) -> float:
+    """Monte Carlo standard error."""
+    return round(float(np.sqrt(rate * (1 - rate) / replications)), 4)
+
+
+def course_cells(replications: int, seed: int) -> list[dict]:
+    """How often the 95 % intervals of the slopes along a set cover the planted drift, under the schedule ``paper``.
+
+    ``original``: the slope in one arm; ``difference``: that of the difference between the arms, which is zero.
+    """
+    rng = np.random.default_rng(seed)
+    found = []
+    for design in DESIGNS:
+        for name, shares in SHARES.items():
+            if (name == "slides") != (design[1] != design[2]):
+                continue
+            for drift in DRIFTS:
+                sums = _draw_course(rng, replications, design, shares, drift)
+                total = sums.sum(axis=1, keepdims=True)
+                whole, left = slopes(total)[:, 0], slopes(total - sums)  # (studies, r, 2), (studies, g, r, 2)
+                rates = {}
+                for key, weights, true in (("original", (1.0, 0.0), drift), ("difference", (-1.0, 1.0), 0.0)):
+                    estimates = whole @ np.array(weights)
+                    half = readers_and_units(estimates, left @ np.array(weights), sums.shape[1]).half_width()
+                    rates[key] = float(np.mean(np.abs(estimates.mean(axis=-1) - true) <= half))
+                errors = {f"{key}_error": _error(rate, replications) for key, rate in rates.items()}
+                named = dict(zip(("readers", "patches", "slides"), design)) | {"spread": name, "drift": drift}
+                found.append(named | {key: round(rate, 4) for key, rate in rates.items()} | errors)
+    return found
+
+
+def _draw_course(
+    rng: np.random.Generator, studies: int, design: tuple[int, int, int], shares: dict[str, float], drift: float
+) -> np.ndarray:
+    """Sums (studies, slides, readers, sets, arms, 5) of 1, x, y, xy, x^2 with x the position in hundreds."""
+    score, noise = _scores(rng, studies, design, shares)
+    readers, patches, slides = design
+    places = rng.random((studies, readers, SETS, 2 * patches)).argsort(axis=-1) / PER_IMAGES
+    x = np.moveaxis(places.reshape(studies, readers, SETS, patches, 2), 2, -1)
+    right = score[..., None] + noise > -stats.norm.ppf(0.9 + drift * x)
+    powers = np.stack([np.ones_like(x), x, right, x * right, x * x], axis=-1)
+    powers = np.swapaxes(powers, -3, -2).reshape(studies, readers, patches, -1)
+    sums = _over_slides(powers, np.arange(patches) % slides, slides)
+    return sums.reshape(studies, slides, readers, SETS, 2, 5)

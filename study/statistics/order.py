@@ -264,7 +264,6 @@ def _course(codes: _Codes, kept: np.ndarray, x: np.ndarray, stratum: np.ndarray)
     """Least-squares slopes of correct on ``x`` within each reader, stratum and arm, by arm and as their difference."""
     x = np.where(kept, x, 0.0)
     y = np.where(kept, codes.correct, 0.0)
-    parts = [(number, arm) for number in np.unique(stratum[kept]) for arm in (0, 1)]
     powers = (np.ones_like(x), x, y, x * y, x * x)
     parts = [kept & (stratum == number) & codes.is_arm(arm) for number in np.unique(stratum[kept]) for arm in (0, 1)]
     sums = np.stack([np.stack([codes.sums(part, power) for power in powers], axis=-1) for part in parts], axis=2)

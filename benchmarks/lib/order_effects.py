@@ -8,8 +8,8 @@ normal score exceeds a threshold; its variance is shared out between reader, pat
 import numpy as np
 from scipy import stats
 
+from study.statistics.effects import readers_and_units
 from study.statistics.order import PER_IMAGES, Cells, slopes
-from study.statistics.two_way import readers_and_units
 
 SETS = 2
 SHARES = {

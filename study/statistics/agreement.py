@@ -41,14 +41,15 @@ class _Sums:
 
     units: np.ndarray  # units with two answers or more
     agree: np.ndarray  # pairwise agreement within units, summed
-    share: np.ndarray  # share of positives within units, summed
+    rated: np.ndarray  # units with any answer
+    share: np.ndarray  # share of positives within rated units, summed
     pairable: np.ndarray  # answers in those units
     positives: np.ndarray  # positive answers in those units
     mixed: np.ndarray  # coincidences of 1 with 0, per (raters - 1), one direction
 
 
 def _unit_sums(ratings: np.ndarray) -> np.ndarray:
-    """Per unit (n, 6) the terms of :class:`_Sums`; ``ratings`` (n, raters) of 0, 1, NaN."""
+    """Per unit (n, 7) the terms of :class:`_Sums`; ``ratings`` (n, raters) of 0, 1, NaN."""
     answered = ~np.isnan(ratings)
     count = answered.sum(axis=1).astype(float)
     ones = np.nansum(ratings, axis=1)
@@ -57,15 +58,21 @@ def _unit_sums(ratings: np.ndarray) -> np.ndarray:
     safe = np.where(use, count, 2.0)
     agree = (ones * (ones - 1) + zeros * (zeros - 1)) / (safe * (safe - 1))
     mixed = ones * zeros / (safe - 1)
-    columns = np.stack([np.ones_like(count), agree, ones / safe, count, ones, mixed], axis=1)
-    return np.where(use[:, None], columns, 0.0)
+    rated = count >= 1
+    compared = np.stack([np.ones_like(count), agree, count, ones, mixed], axis=1) * use[:, None]
+    share = np.where(rated, ones / np.maximum(count, 1.0), 0.0)
+    return np.column_stack([compared[:, :2], rated, share, compared[:, 2:]])
 
 
 def _coefficients(s: _Sums) -> dict[str, np.ndarray]:
-    """Pairwise agreement, Gwet's AC1, Fleiss' kappa and Krippendorff's alpha (nominal); NaN where 0 / 0."""
+    """Pairwise agreement, Gwet's AC1, Fleiss' kappa and Krippendorff's alpha (nominal); NaN where 0 / 0.
+
+    A unit with one answer cannot show agreement, but tells how common an answer is: it counts in the chance agreement
+    of AC1 and Fleiss' kappa (Gwet 2014, and irrCAC), not in Krippendorff's alpha.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         observed = s.agree / s.units
-        share = s.share / s.units
+        share = s.share / s.rated
         chance_ac1 = 2 * share * (1 - share)  # q = 2 categories
         chance_fleiss = share**2 + (1 - share) ** 2
         expected = s.positives * (s.pairable - s.positives) / (s.pairable - 1)
@@ -113,9 +120,9 @@ def _mean_pairwise(ratings: np.ndarray) -> tuple[float | None, float | None, flo
 def agreement(ratings: np.ndarray, patch: np.ndarray | None = None, seed: int = 0) -> Agreement:
     """Agreement of ``ratings`` (n units, raters) of 0, 1 and NaN for missing.
 
-    ``patch`` (n,) names the patch of each unit; with it the coefficients get percentile intervals by resampling whole
-    patches. An interval is None where every resample gives one value (all agree): see ``wilson_ci95``, which then
-    has width, or where more than 1 in 20 resamples leaves it undefined.
+    ``patch`` (n,) names the patch (or slide) of each unit; with it the coefficients get percentile intervals by
+    resampling whole patches. An interval is None where every resample gives one value (all agree): see
+    ``wilson_ci95``, which then has width, or where more than 1 in 20 resamples leaves it undefined.
     """
     ratings = np.asarray(ratings, float)
     per_unit = _unit_sums(ratings)

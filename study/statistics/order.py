@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from study.statistics.two_way import Effect
+from study.statistics.effects import Effect
+from study.statistics.readings import crossover
 from study.statistics.units import FEWEST_GROUPS, grouped, unit_of
 
 ARMS = ("original", "perturbed")
@@ -94,7 +95,7 @@ def order_effects(rows: pd.DataFrame, perturbed_arm: str = "perturbed") -> Order
     apart = exposure.contrast((-1, 1, 1, -1), "no first meetings in both arms", no_first, padded=False)
     one_order = "no patch was met in both arms, original first and perturbed first"
     result = OrderEffects(
-        design="crossover" if _crossover(rows) else "both arms of a patch in one set",
+        design="crossover" if crossover(rows) else "both arms of a patch in one set",
         unit="group" if grouped(rows) else "patch",
         first_exposure=first_exposure,
         all_answers=everything,
@@ -117,11 +118,6 @@ def _nothing(reason: str) -> OrderEffects:
     return OrderEffects(
         "", "", none, none, none, False, none, none, none, none, course, course, f"Order effects: {reason}."
     )
-
-
-def _crossover(rows: pd.DataFrame) -> bool:
-    """Whether no reader meets both arms of a patch in one set."""
-    return not rows.duplicated(["reader_id", "set", "patch_id"]).any()
 
 
 def _moment(rows: pd.DataFrame) -> pd.DataFrame:

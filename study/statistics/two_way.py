@@ -1,112 +1,145 @@
-"""Estimates over readers and units (slides, or patches) that are both a sample: :func:`readers_and_units`.
+"""One number per reader, averaged: how far does the mean reach beyond these readers and these patches?
 
-Each reader's estimate, and the same without each unit in turn, are all that is needed, so that one method serves
-differences, differences of differences and slopes. ``benchmarks/lib/order_effects.py`` simulates how often its
-intervals cover.
+The readers share the patches, so that neither a t test over patches (which holds the readers fixed) nor one over
+readers (which holds the patches fixed) keeps its rate. The mean's variance has two parts:
+
+    R = S^2 / r                  the spread between readers, on r - 1 degrees of freedom
+    U = max(covariance, 0)       what the units do to all readers alike, on n - 1
+
+where S^2 is the variance of the readers' numbers and the covariance between readers comes from the jackknife over
+units (slides or patients where they are known, else patches). These are the components of Obuchowski & Rockette
+(1995); for means of complete data R + U is the two-way analysis of variance. The half width of the interval is
+sqrt(t(r-1)^2 R + t(n-1)^2 U), the modified large-sample form of Graybill & Wang (1980): each part keeps its own t.
+Satterthwaite's single t (Hillis 2007) gives up to 12 % false claims with two readers, this form at most 5 %. The
+interval is never narrower than the one for these readers alone.
 """
 
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, special
 
 from study.statistics.paired import Interval
 
-LEVEL = 0.95
+SMALLEST = 1e-100
+"""Smaller p values are not told apart."""
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Variance of the readers' mean and its degrees of freedom; arrays where many studies are simulated at once."""
+class Overall:
+    """Mean over readers. ``ci95`` and ``p`` are None where they do not exist; then ``reason`` says why."""
 
-    variance: np.ndarray
-    df: np.ndarray
-
-    def half_width(self, level: float = LEVEL) -> np.ndarray:
-        return stats.t.ppf((1 + level) / 2, self.df) * np.sqrt(self.variance)
-
-
-def readers_and_units(estimates: np.ndarray, left: np.ndarray, units: int) -> Spread:
-    """The spread of the mean over readers of ``estimates`` (..., r).
-
-    ``left`` (..., g, r) holds the estimates with each unit left out, which gives the jackknife's covariances S of the
-    readers' estimates: every reader saw the same units. With V the variance of the mean over units, the readers held
-    fixed, and the readers' own spread
-
-        V = sum(S) / r^2,    R = max(var(estimates) / r - (mean of S's diagonal - mean off it) / r, 0),
-
-    the variance is V + R, on Satterthwaite's degrees of freedom (V on ``units`` - 1, R on r - 1). R is what readers
-    differ by beyond the errors of their own answers (as in Obuchowski & Rockette 1995). For one reader it is V.
-    """
-    r, g = left.shape[-1], left.shape[-2]
-    centred = left - left.mean(axis=-2, keepdims=True)
-    s = (g - 1) / g * np.swapaxes(centred, -1, -2) @ centred
-    total, own = s.sum(axis=(-1, -2)), np.trace(s, axis1=-2, axis2=-1)
-    over_units = np.maximum(total, 0.0) / r**2  # rounding can leave less than nothing
-    if r == 1:
-        return Spread(over_units, np.full(over_units.shape, units - 1.0))
-    chance = (own / r - (total - own) / (r * (r - 1))) / r
-    between = np.maximum(estimates.var(axis=-1, ddof=1) / r - chance, 0.0)
-    variance = over_units + between
-    with np.errstate(divide="ignore", invalid="ignore"):
-        df = variance**2 / (over_units**2 / (units - 1) + between**2 / (r - 1))
-    return Spread(variance, np.where(variance > 0, df, units - 1.0))
-
-
-@dataclass(frozen=True)
-class Effect:
-    """An estimate over ``readers`` and ``units``, with its 95 % interval and the two-sided p that it is not zero.
-
-    ``reason`` says why a part is None.
-    """
-
-    estimate: float | None
+    mean: float
     ci95: Interval | None
     p: float | None
+    """Two-sided, against the null value."""
+    se: float | None
     readers: int
     units: int
-    answers: int
-    reason: str = ""
+    reason: str | None = None
 
-    @classmethod
-    def none(cls, reason: str, answers: int = 0) -> "Effect":
-        return cls(None, None, None, 0, 0, answers, reason)
 
-    @property
-    def found(self) -> bool:
-        """Whether zero lies outside the interval, where a test may be made at all."""
-        return self.p is not None and self.p < 1 - LEVEL
+@dataclass(frozen=True)
+class PerReader:
+    """``value`` (r,) of each reader, ``without`` (r, n): the same with one unit left out; ``rows`` (n,) per unit."""
 
-    @classmethod
-    def of(
-        cls,
-        estimates: np.ndarray,
-        left: np.ndarray,
-        *,
-        units: int,
-        answers: int,
-        fewest: int,
-        bounded: bool = False,
-        centre: float | None = None,
-    ) -> "Effect":
-        """From each reader's estimate (r,) and those with a unit left out (g, r).
+    value: np.ndarray
+    without: np.ndarray
+    rows: np.ndarray
 
-        ``centre`` is the middle of the interval where it is not the estimate; ``bounded`` cuts it at -1 and 1. With
-        fewer than ``fewest`` units there is an interval, but no test.
-        """
-        mean = float(estimates.mean())
-        if units < 2:
-            return cls(mean, None, None, len(estimates), units, answers, "one unit only, so that no spread is seen")
-        spread = readers_and_units(estimates, left, units)
-        if not spread.variance > 1e-18:
-            return cls(mean, None, None, len(estimates), units, answers, "no error can be seen: the answers are alike")
-        middle, half = (mean if centre is None else centre), float(spread.half_width())
-        low, high = middle - half, middle + half
-        if bounded:
-            low, high = max(low, -1.0), min(high, 1.0)
-        if units < fewest:
-            reason = f"{units} units are too few for a test (fewer than {fewest})"
-            return cls(mean, (low, high), None, len(estimates), units, answers, reason)
-        p = float(2 * stats.t.sf(abs(middle) / sqrt(float(spread.variance)), float(spread.df)))
-        return cls(mean, (low, high), p, len(estimates), units, answers)
+
+def means(value: np.ndarray, reader: np.ndarray, unit: np.ndarray) -> PerReader:
+    """Each reader's mean of ``value`` (N,), given the ``reader`` and the ``unit`` of each."""
+    (total, count), rows = sums([np.asarray(value, float), np.ones(len(value))], reader, unit)
+    return PerReader(*ratio(total, count), rows)
+
+
+def sums(columns: list[np.ndarray], reader: np.ndarray, unit: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    """Every column (N,) summed per reader and unit (r, n), both in sorted order; and rows per unit (n,)."""
+    names, row = np.unique(np.asarray(reader).astype(str), return_inverse=True)
+    units, column = np.unique(np.asarray(unit).astype(str), return_inverse=True)
+    shape = (len(names), len(units))
+    cell = row * shape[1] + column
+    tables = [np.bincount(cell, weights=values, minlength=shape[0] * shape[1]).reshape(shape) for values in columns]
+    return tables, np.bincount(column, minlength=shape[1])
+
+
+def left_out(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Row sums (r,) of a table (r, n), and the same without each column (r, n)."""
+    whole = table.sum(axis=1)
+    return whole, whole[:, None] - table
+
+
+def ratio(total: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Total / count per reader, and without each unit; a reader who would have nothing left keeps the whole."""
+    (t, t_without), (c, c_without) = left_out(total), left_out(count)
+    value = t / c
+    return value, np.where(c_without > 0, t_without / np.maximum(c_without, 1e-300), value[:, None])
+
+
+def over_readers(per_reader: PerReader, *, null: float = 0.0, bounds: Interval = (-inf, inf)) -> Overall:
+    """Mean over readers, its 95 % interval (cut at ``bounds``) and the p against ``null``.
+
+    Several readers: readers and units random. One reader: units random, and it speaks of this reader alone.
+    """
+    value, without = per_reader.value, per_reader.without
+    r, n = without.shape
+    mean = float(value.mean())
+    if n < 2:
+        unit = "one patch or slide only"
+        return Overall(mean, None, None, None, r, n, f"{unit}: nothing tells how others would have come out")
+    df = degrees_of_freedom(per_reader.rows)
+    covariance = jackknife(without)
+    units = float(covariance.mean())  # these readers, units random
+    if r == 1:
+        parts = [(units, df)]
+        wider: list[tuple[float, float]] = []
+    else:
+        common = max(float((covariance.sum() - np.trace(covariance)) / (r * (r - 1))), 0.0)
+        parts = [(float(value.var(ddof=1)) / r, r - 1), (common, df)]
+        wider = [(units, df)]
+    if max(sum(v for v, _ in parts), units) < 1e-18:
+        return Overall(mean, None, None, None, r, n, "all alike: no spread between readers or patches was seen")
+
+    def half(tail: float) -> float:
+        """Half width of the interval that leaves ``tail`` on either side."""
+        return sqrt(max(_squared(parts, tail), _squared(wider, tail)))
+
+    h, distance = half(0.025), abs(mean - null)
+    p = 1.0
+    if distance > 0:
+        tail = (
+            optimize.brentq(lambda q: half(q) - distance, SMALLEST, 0.5, xtol=1e-300, rtol=1e-12)
+            if half(SMALLEST) > distance
+            else SMALLEST
+        )
+        p = 2 * float(tail)
+    ci = max(mean - h, bounds[0]), min(mean + h, bounds[1])
+    return Overall(mean, ci, p, sqrt(max(sum(v for v, _ in parts), units)), r, n)
+
+
+def _squared(parts: list[tuple[float, float]], tail: float) -> float:
+    return sum(float(special.stdtrit(df, tail)) ** 2 * variance for variance, df in parts if variance > 0)
+
+
+def jackknife(without: np.ndarray) -> np.ndarray:
+    """Covariance (r, r) of the readers' numbers over units, from the numbers without each unit (r, n)."""
+    n = without.shape[1]
+    centred = without - without.mean(axis=1, keepdims=True)
+    return (n - 1) / n * centred @ centred.T
+
+
+def degrees_of_freedom(rows: np.ndarray) -> float:
+    """n - 1 for units of equal size; fewer where some slides hold far more than others (at least 1).
+
+    Satterthwaite for the variance of a weighted mean of units that differ as wholes: with weights w and
+    a = w^2 / (1 - w), A = (I - 1w')' diag(a) (I - 1w'), it is tr(A)^2 / tr(A A) (Bell & McCaffrey 2002).
+    """
+    w = rows / rows.sum()
+    if np.ptp(w) < 1e-12:
+        return len(w) - 1
+    a = w**2 / (1 - w)
+    # A = diag(a) - a w' - w a' + (sum a) w w'
+    matrix = np.diag(a) - np.outer(a, w) - np.outer(w, a) + a.sum() * np.outer(w, w)
+    return max(float(np.trace(matrix) ** 2 / (matrix**2).sum()), 1.0)

@@ -102,7 +102,7 @@ def _labelling(analysis: dict[str, Any], data: str) -> list[str]:
         "interval), Gwet's AC1 and Cohen's kappa"
     )
     if analysis["response_time"]:
-        secondary += "; response times were compared by the paired t test on patch means of their logarithms"
+        secondary += f"; response times were compared by this method: {analysis['response_time']['method']}"
     secondary += "."
     found = "No comparison could be made."
     if primary["ci"]:

@@ -1,7 +1,9 @@
 """Table 1 in the forms people publish and paste: CSV, Markdown, LaTeX, and plain text for the terminal."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard, TypeVar
+
+T = TypeVar("T")
 
 TABLE_COLUMNS = ("source", "reader", "set", "original_tp", "original_n", "perturbed_tp", "perturbed_n", "delta",
                  "tango_low", "tango_high", "mcnemar_exact_p")  # fmt: skip
@@ -38,28 +40,38 @@ def _test(row: dict[str, Any] | None) -> dict[str, Any]:
     return {"delta": row["delta"], "tango_low": low, "tango_high": high, "mcnemar_exact_p": row["mcnemar_exact_p"]}
 
 
+def present(value: T | None) -> TypeGuard[T]:
+    """Whether there is something to write: a value, or an interval both of whose ends exist.
+
+    A template hands over an empty text for a value below one that is None.
+    """
+    if isinstance(value, (list, tuple)):
+        return all(present(end) for end in value)
+    return value is not None and value != ""
+
+
 def p_value(p: float | None) -> str:
     """Three decimals, ``< 0.001`` below; a dash where there is none."""
-    if p is None:
+    if not present(p):
         return "–"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def points(value: float | None) -> str:
     """A difference in percentage points with its sign."""
-    return "–" if value is None else f"{100 * value:+.1f}".replace("-", "−")
+    return f"{100 * value:+.1f}".replace("-", "−") if present(value) else "–"
 
 
 def percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.0f} %"
+    return f"{100 * value:.0f} %" if present(value) else "–"
 
 
 def percents(pair: list[float] | None) -> str:
-    return "–" if pair is None else f"{100 * pair[0]:.0f} to {100 * pair[1]:.0f} %"
+    return f"{100 * pair[0]:.0f} to {100 * pair[1]:.0f} %" if present(pair) else "–"
 
 
 def interval(pair: list[float] | None) -> str:
-    return "–" if pair is None else f"{points(pair[0])} to {points(pair[1])}"
+    return f"{points(pair[0])} to {points(pair[1])}" if present(pair) else "–"
 
 
 HEADINGS = (

@@ -13,6 +13,10 @@ THREE = np.array([
 HOLES = np.array([
     [1, 1, 1], [NAN, 1, 0], [0, 0, 0], [1, 1, 1], [1, 0, NAN], [1, 1, 1], [1, 1, 1], [0, 1, 0], [1, NAN, 1], [1, 1, 0],
 ], float)  # fmt: skip
+SPARSE = np.array([
+    [1, 1, 1], [NAN, 1, 0], [0, 0, 0], [1, NAN, NAN], [1, 0, NAN], [1, 1, 1], [NAN, NAN, 0], [0, 1, 0], [1, NAN, 1],
+    [1, 1, 0],
+], float)  # fmt: skip
 
 
 def pairs(a: int, b: int, c: int, d: int) -> np.ndarray:
@@ -24,6 +28,8 @@ def pairs(a: int, b: int, c: int, d: int) -> np.ndarray:
     [
         (THREE, 0.540229885057471, 0.365079365079365, 0.386243386243386),
         (HOLES, 0.425287356321839, 0.206349206349206, 0.315789473684210),
+        # Units with one answer: they count in what chance would give, as in irrCAC (told of the two categories).
+        (SPARSE, 0.198717948717949, 0.131944444444445, 0.230769230769231),
     ],
 )
 def test_three_raters_agree_with_irrcac(ratings, gwet, fleiss, alpha):

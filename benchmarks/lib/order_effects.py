@@ -18,9 +18,10 @@ SHARES = {
     "strong": {"reader": 0.05, "patch": 0.40, "reader_patch": 0.10, "arm_reader": 0.05, "arm_patch": 0.20},
     "slides": {"reader": 0.05, "patch": 0.15, "slide": 0.15, "reader_patch": 0.10, "arm_slide": 0.20},
 }
+SHARES["readers"] = SHARES["moderate"] | {"arm_reader": 0.15}
 DRIFTS = (0.0, -0.10)
 """Change of the fraction correct per 100 images."""
-DESIGNS = ((1, 20, 20), (1, 40, 10), (5, 20, 20), (5, 40, 40), (5, 40, 10), (5, 80, 80))
+DESIGNS = ((1, 20, 20), (1, 40, 10), (2, 40, 40), (5, 20, 20), (5, 40, 40), (5, 40, 10), (5, 80, 80))
 """Readers, patches, slides."""
 TRUTHS = ((0.90, 0.0), (0.90, -0.10), (0.98, 0.0))
 RECOGNISED = (0.0, 0.50)
@@ -95,12 +96,26 @@ def judged(cells: Cells, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Low and high end of the 95 % interval, per study; as ``Cells.contrast`` does for one."""
     weights, padded = np.array(CONTRASTS[name][0], float), CONTRASTS[name][1]
     estimates, left = cells.means(weights)
-    centre = estimates.mean(axis=-1)
-    if padded:
+    if not padded:
+        centre, half = estimates.mean(axis=-1), readers_and_units(estimates, left, cells.n.shape[-3]).half_width()
+    else:
         shrunk, left = cells.padded(weights != 0).means(weights)
-        centre = shrunk.mean(axis=-1)
-    half = readers_and_units(estimates, left, cells.n.shape[-3]).half_width()
+        centre, half = shrunk.mean(axis=-1), _over_readers(estimates, left, cells.n.shape[-3])
     return centre - half, centre + half
+
+
+def _over_readers(estimates: np.ndarray, left: np.ndarray, units: int) -> np.ndarray:
+    """The half width of ``two_way.over_readers`` for many studies at once, with units of equal size."""
+    r, g = left.shape[-1], left.shape[-2]
+    centred = left - left.mean(axis=-2, keepdims=True)
+    s = (g - 1) / g * np.swapaxes(centred, -1, -2) @ centred
+    over_units = s.mean(axis=(-1, -2)) * stats.t.ppf(0.975, units - 1) ** 2
+    if r == 1:
+        return np.sqrt(over_units)
+    common = np.maximum((s.sum(axis=(-1, -2)) - np.trace(s, axis1=-2, axis2=-1)) / (r * (r - 1)), 0.0)
+    both = stats.t.ppf(0.975, r - 1) ** 2 * estimates.var(axis=-1, ddof=1) / r
+    both = both + stats.t.ppf(0.975, units - 1) ** 2 * common
+    return np.sqrt(np.maximum(over_units, both))
 
 
 def cells(replications: int, seed: int) -> list[dict]:

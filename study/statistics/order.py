@@ -227,15 +227,13 @@ class Cells:
             return Effect.none(reason or f"{nothing}, from two units at least of one reader")
         own = Cells(self.n[:, has], self.right[:, has])
         estimates, left = own.means(w)
-        units = int((own.n[..., used].sum(axis=(1, 2)) > 0).sum())
-        answers = int(own.n[..., used].sum())
-        centre = None
-        if padded:
-            middle, left = own.padded(used).means(w)
-            centre = float(middle.mean())
-        return Effect.of(
-            estimates, left, units=units, answers=answers, fewest=FEWEST_GROUPS, bounded=padded, centre=centre
-        )
+        rows = own.n[..., used].sum(axis=(1, 2))
+        rows, answers = rows[rows > 0], int(rows.sum())
+        if not padded:
+            return Effect.of(estimates, left, units=len(rows), answers=answers, fewest=FEWEST_GROUPS)
+        middle, left = own.padded(used).means(w)
+        centre = float(middle.mean())
+        return Effect.change(estimates, left, rows, answers=answers, fewest=FEWEST_GROUPS, centre=centre)
 
 
 def _within_set(codes: _Codes, answered: np.ndarray) -> Course:

@@ -106,10 +106,10 @@ def test_no_order_effect_is_announced_too_often_where_there_is_none():
 def test_the_benchmark_has_a_row_for_each_of_its_cells_with_errors(monkeypatch):
     monkeypatch.setattr(simulation, "DESIGNS", ((3, 20, 10), (2, 20, 20)))
     rows = simulation.cells(replications=50, seed=1)
-    assert len(rows) == 2 * (1 + 3) * 4  # schedules, spreads (slides alone where there are any), truths and recognised
+    assert len(rows) == 2 * (1 + 4) * 4  # schedules, spreads (slides alone where there are any), truths and recognised
     assert all(row["covered"] > 0.8 and 0 <= row["covered_error"] < 0.08 for row in rows)
     slopes = simulation.course_cells(replications=50, seed=1)
-    assert len(slopes) == 4 * 2 and all(row["original"] > 0.8 < row["difference"] for row in slopes)
+    assert len(slopes) == 5 * 2 and all(row["original"] > 0.8 < row["difference"] for row in slopes)
 
 
 def test_with_one_patch_per_group_groups_change_nothing_and_with_several_they_widen_the_unit():

@@ -5,6 +5,9 @@ arm per set, crossed over). A share of second meetings is recognised and answere
 normal score exceeds a threshold; its variance is shared out between reader, patch, slide, arm and noise.
 """
 
+from collections import Counter
+from collections.abc import Iterable
+
 import numpy as np
 from scipy import stats
 
@@ -12,6 +15,7 @@ from study.statistics.effects import readers_and_units
 from study.statistics.order import PER_IMAGES, Cells, slopes
 
 SETS = 2
+AT_ONCE = 1000
 SHARES = {
     "alike": {},
     "moderate": {"reader": 0.05, "patch": 0.30, "reader_patch": 0.10, "arm_reader": 0.02, "arm_patch": 0.05},
@@ -133,24 +137,46 @@ def cells(replications: int, seed: int) -> list[dict]:
                     continue
                 for truth in TRUTHS:
                     for recognised in RECOGNISED if truth[1] else RECOGNISED[:1]:
-                        study = draw(rng, replications, design, truth, shares, recognised, schedule)
+                        hits = _added(
+                            _hits(draw(rng, part, design, truth, shares, recognised, schedule), truth[1])
+                            for part in _parts(replications)
+                        )
                         found.append(
                             dict(zip(("readers", "patches", "slides"), design))
                             | {"schedule": schedule, "spread": name, "tpf_original": truth[0], "true_change": truth[1]}
                             | {"recognised": recognised}
-                            | _rates(study, truth[1], replications)
+                            | _rates(hits, replications)
                         )
     return found
 
 
-def _rates(study: Cells, change: float, replications: int) -> dict[str, float]:
-    rates = {}
+def _parts(replications: int) -> list[int]:
+    """So many studies at a time, to keep memory flat."""
+    return [min(AT_ONCE, replications - done) for done in range(0, replications, AT_ONCE)]
+
+
+def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for part in counts:
+        total.update(part)
+    return dict(total)
+
+
+def _hits(study: Cells, change: float) -> dict[str, int]:
+    """In how many studies the change is covered, and order effects are announced."""
+    hits = {}
     for name, key in (("first_exposure", "covered"), ("all_answers", "covered_all")):
         low, high = judged(study, name)
-        rates[key] = float(np.mean((low <= change) & (change <= high)))
+        hits[key] = int(np.sum((low <= change) & (change <= high)))
     for name, key in (("first_less_all", "disagree"), ("carry_over", "carry_over"), ("period", "period")):
         low, high = judged(study, name)
-        rates[key] = float(np.mean((high > low) & ((low > 0) | (high < 0))))
+        hits[key] = int(np.sum((high > low) & ((low > 0) | (high < 0))))
+    return hits
+
+
+def _rates(hits: dict[str, int], replications: int) -> dict[str, float]:
+    """Shares of the studies, with their errors."""
+    rates = {key: count / replications for key, count in hits.items()}
     errors = {f"{key}_error": _error(rate, replications) for key, rate in rates.items()}
     return {key: round(rate, 4) for key, rate in rates.items()} | errors
 
@@ -172,18 +198,24 @@ def course_cells(replications: int, seed: int) -> list[dict]:
             if (name == "slides") != (design[1] != design[2]):
                 continue
             for drift in DRIFTS:
-                sums = _draw_course(rng, replications, design, shares, drift)
-                total = sums.sum(axis=1, keepdims=True)
-                whole, left = slopes(total)[:, 0], slopes(total - sums)  # (studies, r, 2), (studies, g, r, 2)
-                rates = {}
-                for key, weights, true in (("original", (1.0, 0.0), drift), ("difference", (-1.0, 1.0), 0.0)):
-                    estimates = whole @ np.array(weights)
-                    half = readers_and_units(estimates, left @ np.array(weights), sums.shape[1]).half_width()
-                    rates[key] = float(np.mean(np.abs(estimates.mean(axis=-1) - true) <= half))
-                errors = {f"{key}_error": _error(rate, replications) for key, rate in rates.items()}
+                hits = _added(
+                    _course_hits(_draw_course(rng, part, design, shares, drift), drift) for part in _parts(replications)
+                )
                 named = dict(zip(("readers", "patches", "slides"), design)) | {"spread": name, "drift": drift}
-                found.append(named | {key: round(rate, 4) for key, rate in rates.items()} | errors)
+                found.append(named | _rates(hits, replications))
     return found
+
+
+def _course_hits(sums: np.ndarray, drift: float) -> dict[str, int]:
+    """In how many studies the slope of the original arm, and the difference of the arms' slopes, are covered."""
+    total = sums.sum(axis=1, keepdims=True)
+    whole, left = slopes(total)[:, 0], slopes(total - sums)  # (studies, r, 2), (studies, g, r, 2)
+    hits = {}
+    for key, weights, true in (("original", (1.0, 0.0), drift), ("difference", (-1.0, 1.0), 0.0)):
+        estimates = whole @ np.array(weights)
+        half = readers_and_units(estimates, left @ np.array(weights), sums.shape[1]).half_width()
+        hits[key] = int(np.sum(np.abs(estimates.mean(axis=-1) - true) <= half))
+    return hits
 
 
 def _draw_course(

@@ -141,9 +141,8 @@ def judge_studies(correct: np.ndarray, unit: np.ndarray | None, margin: float, a
         if still.any():
             found[still] = _sign_flips(steps[still], readers * sets * (patches // units + 1), 2 * alpha)
     rule = judged.margin
-    critical = stats.t.ppf(1 - alpha, rule.df)
-    above, below = rule.root(-margin) > critical, rule.root(margin) < -critical
-    return found, above, above & below
+    above = rule.above(-margin, alpha)
+    return found, above, above & rule.below(margin, alpha)
 
 
 def _steps(correct: np.ndarray, unit: np.ndarray | None) -> np.ndarray:

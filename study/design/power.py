@@ -114,7 +114,7 @@ def margin_power(n: int, cells: Discordance, margin: float, alpha: float, *, two
     Non-inferiority and equivalence by ``statistics.margin``, as ``statistics.verdict`` gives them for one reading.
     """
     b, c, probability = _tables(n, cells)
-    critical = stats.t.ppf(1 - alpha, n + 1)
+    critical = stats.t.isf(alpha, n + 1)
     claimed = root_of_counts(b, c, n, -margin) > critical
     if two_sided:
         claimed &= root_of_counts(b, c, n, margin) < -critical

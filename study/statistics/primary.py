@@ -177,12 +177,12 @@ def _primary(
     delta, ci = float(rule.units.mean), rule.interval(level)
     withheld = " ".join(filter(None, [withheld, scored.too_few]))
     unit = "patches" if scored.unit is None else "slides or patients"
-    method = f"Empirical likelihood over {unit}, one patch added at each end"
+    method = f"Empirical likelihood over {unit}, 0.85 of a patch added at each end"
     if judged.readers is not None:
         method += ", with the readers' part of Obuchowski-Rockette"
     above = below = None
     if margin is not None:
-        above, below = float(rule.p_above(-margin)), float(rule.p_below(margin))
+        above, below = rule.p_above(-margin), rule.p_below(margin)
     return Primary(
         method=method,
         delta=delta,

@@ -93,13 +93,13 @@ class ObuchowskiRockette:
     def reader_variance(self) -> Value:
         """What the sampling of readers adds to the variance of the change, estimated on the safe side; not below zero.
 
-        (2 / r) (MS(TR) - k (Var - Cov1 - max(Cov2 - Cov3, 0))), k = (r - 3) / (r - 1), not below 0. With k = 1 this is
-        the arm-by-reader variance, which few readers estimate as zero about every second time. k is Stein's factor for
-        r - 1 degrees of freedom: of few readers' spread little is taken to be mere noise, of many readers' nearly all.
+        (2 / r) (MS(TR) - k (Var - Cov1 - max(Cov2 - Cov3, 0))). With k = 1 this is the arm-by-reader variance; few
+        readers estimate it as zero about every second time. So of fewer than five readers only a part of the noise is
+        taken off, k = (r - 1) / 4.
         """
         r = self.theta.shape[-1]
         noise = self.var - self.cov1 - np.maximum(self.cov2 - self.cov3, 0.0)
-        return 2 / r * np.maximum(self.ms_tr - max(r - 3, 0) / (r - 1) * noise, 0.0)
+        return 2 / r * np.maximum(self.ms_tr - min(1.0, (r - 1) / 4) * noise, 0.0)
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,8 @@ def endpoint(
     result.table = [
         _table_row(reader, number, part) for (reader, number), part in rows.groupby(["reader_id", "set"], sort=True)
     ]
+    # A patch that nobody was shown in one of the arms, as beside a catch image, is not missing an answer.
+    rows = rows[rows.groupby("patch_id")["arm"].transform("nunique") == 2]
     result.crossover = crossover(rows)
     pairs = _pairs(rows, result)
     answered = rows[rows["correct"].notna()]

@@ -45,6 +45,13 @@ class Source:
         table = check(rows.tidy_table(self.study), f"study {self.study.slug}")
         return mrmc.readings(table, self.analysis["perturbed_arm"], self.study.name)
 
+    def holes(self) -> str:
+        """What the files for other programs could not take; empty where they hold everything, or do not exist."""
+        try:
+            return mrmc.holes(self.readings)
+        except InvalidInput:
+            return ""
+
 
 @dataclass(frozen=True)
 class Export:
@@ -150,7 +157,7 @@ def exports(study: Study) -> list[Export]:
 
 def _readings_planned(study: Study) -> int:
     """How often a reader meets one stimulus: in every set, or, where the arms cross over, once in as many sets."""
-    if getattr(study, "arm_order", "paper") != "twin-split":
+    if study.arm_order != Study.ArmOrder.TWIN_SPLIT:
         return study.copies
     cases = study.cases.annotate(arms=Count("stimuli")).filter(arms__gte=2)
     return -(-study.copies // (cases.aggregate(fewest=Min("arms"))["fewest"] or 1))

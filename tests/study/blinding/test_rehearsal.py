@@ -2,6 +2,7 @@
 
 import io
 import json
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -52,6 +53,19 @@ def test_readers_who_must_wait_for_the_next_set_leave_the_study_open():
     report = rehearse()
     assert (report["readers"][0]["ended"], report["state"]) == ("waiting", Study.State.OPEN)
     assert report["answered"] == Presentation.objects.filter(reading_set__number=1).count()
+
+
+def test_a_rehearsal_that_waits_says_for_what_until_when_and_how_to_wait_less():
+    factories.open_study(cases=1, size=8, min_gap=1, copies=2, washout_hours=24)
+    out, err = io.StringIO(), io.StringIO()
+    call_command("rehearse", "small", reader=["reader"], json=True, stdout=out, stderr=err)
+    first, _ = Assignment.objects.get().sets.order_by("number")
+    opens = first.completed_at + timedelta(hours=24)
+    waits = json.loads(out.getvalue())["readers"][0]["waits_for"]
+    assert waits["set"] == 2 and datetime.fromisoformat(waits["opens_at"]) == opens
+    said = err.getvalue()
+    assert f"waits for set 2: it opens {opens:%Y-%m-%d %H:%M} UTC, after the wash-out of 24 hours" in said
+    assert "--washout-hours 0" in said
 
 
 def test_an_image_that_is_not_the_stimulus_of_the_protocol_ends_the_rehearsal():

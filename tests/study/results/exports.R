@@ -60,7 +60,7 @@ open_folder <- function() {
   }
   if (file.exists("table_1.csv")) {
     t1 <- read.csv("table_1.csv", na.strings = "", colClasses = c(reader = "character"))
-    t1 <- t1[t1$source == "this study" & t1$reader != "model", ]
+    t1 <- t1[t1$source == "this study" & t1$reader != "model" & !is.na(t1$set), ]
     for (i in seq_len(nrow(t1))) for (one in c("original", "perturbed")) {
       mine <- d[d$reader_id == t1$reader[i] & d$set == t1$set[i] & d$arm == one, ]
       stopifnot(sum(mine$rating) == t1[[paste0(one, "_tp")]][i], nrow(mine) == t1[[paste0(one, "_n")]][i])

@@ -11,7 +11,7 @@ PY := $(VENV)/bin/python
 SERVE ?= 1
 PORT ?= 8000
 
-.PHONY: help check install install-dev demo serve test test-fast test-services lint bench docs requirements clean
+.PHONY: help check install install-dev demo serve test test-fast test-services test-r lint bench docs requirements clean
 
 help:
 	@sed -n '1,3p' Makefile | cut -c3-
@@ -64,6 +64,10 @@ test-fast: install-dev
 test-services: install-dev
 	@OMP_NUM_THREADS=1 scripts/services.sh run $(PY) -m pytest -p tests.on_services -n 2 --dist worksteal tests/study tests/jobs \
 	  --deselect tests/study/blinding/test_audit.py::test_a_planted_leak_is_found $(PYTEST_ARGS)
+
+test-r: install-dev
+	@scripts/install-r.sh $(if $(R_PACKAGES),packages) >&2
+	$(PY) -m pytest tests/study/results/test_in_r.py $(PYTEST_ARGS)
 
 bench-attacks: install-dev
 	@scripts/bench-peers.sh $(PY) >&2

@@ -27,6 +27,7 @@ from jobs.running import run_attempt
 from model import requests as model
 from model.learning.network import Init
 from model.learning.training import PRESETS
+from study.blinding.requests import RehearseRequest
 from study.design.sampling import STRATIFY_BY
 from study.models import Stimulus, Study
 from study.protocol import requests as study
@@ -130,7 +131,7 @@ def every_request() -> set[type[Request]]:
 
 
 def test_every_request_is_among_those_that_are_tested_here():
-    assert every_request() == {*WHERE, study.PowerQuery}
+    assert every_request() == {*WHERE, study.PowerQuery, RehearseRequest}  # a rehearsal has a command alone
 
 
 @each_request

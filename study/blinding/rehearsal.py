@@ -8,7 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import httpx
@@ -19,9 +19,11 @@ from django.urls import resolve, reverse
 from core.errors import InvalidInput, Progress, no_progress
 from core.models import User
 from study.blinding.browser import Browser, Form, Page, SignInFailed
-from study.design.simulate import SimulatedAnswer, SimulatedReader, answer
-from study.models import Assignment, Presentation, Response, Study
+from study.design.simulate import ORIGINAL, SimulatedAnswer, SimulatedReader, answer
+from study.models import Assignment, Presentation, Response, Stimulus, Study
+from study.protocol import audit_log
 from study.protocol.life import assign_reader
+from study.reading.progress import opening_time
 
 Answerer = Callable[[Presentation], SimulatedAnswer]
 """What a simulated reader answers to a presentation. It may know the arm; the pages must not tell it."""
@@ -129,7 +131,7 @@ def _chosen(form: Form, presentation: Presentation, simulated: SimulatedAnswer) 
     if presentation.second_id is None:
         chosen = {"answer": Response.Answer.TUMOUR if simulated.tumour else Response.Answer.NO_TUMOUR}
     else:
-        altered_first = presentation.stimulus.arm != "original"
+        altered_first = presentation.stimulus.arm != ORIGINAL
         first = simulated.chose_altered == altered_first
         chosen = {"answer": Response.Answer.FIRST if first else Response.Answer.SECOND}
     further = {
@@ -183,22 +185,58 @@ def _borrowed_password(user: User) -> Iterator[str]:
         User.objects.filter(pk=user.pk).update(password=own)
 
 
+def check_arms(study: Study, skill: SimulatedReader) -> None:
+    """Raises InvalidInput where something is planted in an arm that the study has not."""
+    altered = Stimulus.objects.filter(case__study=study).exclude(arm=ORIGINAL)
+    arms = sorted(set(altered.values_list("arm", flat=True)))
+    for name, planted, possible in (("effect", skill.effect, arms), ("lost", skill.lost, [ORIGINAL, *arms])):
+        for arm in planted:
+            if arm not in possible:
+                there_are = ", ".join(possible)
+                raise InvalidInput(f"there is no arm '{arm}' in study '{study.slug}'; it has {there_are}.", field=name)
+
+
 def _answerer(skill: SimulatedReader, seed: int, code: str) -> Answerer:
     """The reader ``code``, who has this ``skill``."""
 
     def answer_to(presentation: Presentation) -> SimulatedAnswer:
-        case = presentation.stimulus.case
+        case, shown, second = presentation.stimulus.case, presentation.stimulus, presentation.second
+        altered = second if second is not None and shown.arm == ORIGINAL else shown
+        twin, before = _earlier_labels(presentation) if skill.recognised or skill.remembered else (None, None)
         return answer(
             skill,
             seed=seed,
             reader_id=code,
             patch_id=case.patch_id,
+            group=case.group,
             set_number=presentation.reading_set.number,
-            altered=presentation.stimulus.arm != "original",
+            position=presentation.position,
+            arm=altered.arm,
             truth=case.truth,
+            twin=twin,
+            before=before,
         )
 
     return answer_to
+
+
+def _earlier_labels(presentation: Presentation) -> tuple[bool | None, bool | None]:
+    """What the reader last called this patch in the same set, and in earlier sets; None where it was not met."""
+    number = presentation.reading_set.number
+    given = (
+        Response.objects.filter(
+            presentation__reading_set__assignment=presentation.reading_set.assignment_id,
+            presentation__stimulus__case=presentation.stimulus.case_id,
+            answer__in=(Response.Answer.TUMOUR, Response.Answer.NO_TUMOUR),
+        )
+        .exclude(presentation=presentation)
+        .order_by("presentation__reading_set__number", "presentation__position", "revision")
+    )
+    last = dict(given.values_list("presentation__reading_set__number", "answer"))  # the last of each set remains
+    earlier = [answer for set_number, answer in last.items() if set_number < number]
+    labels = (last.get(number), earlier[-1] if earlier else None)
+    twin, before = (None if label is None else label == Response.Answer.TUMOUR for label in labels)
+    return twin, before
 
 
 def _sign_in(browser: Browser, user: User, password: str) -> None:
@@ -211,14 +249,28 @@ def _sign_in(browser: Browser, user: User, password: str) -> None:
 
 
 def rehearse(
-    *, assignments: list[Assignment], address: str, seed: int, progress: Progress = no_progress
+    *,
+    assignments: list[Assignment],
+    address: str,
+    seed: int,
+    skill: SimulatedReader | None = None,
+    actor: str = "rehearsal",
+    progress: Progress = no_progress,
 ) -> list[dict[str, Any]]:
     """Let every assignment's simulated reader answer at ``address`` until nothing is left to do.
 
+    ``skill`` is what is planted in every reader. It is logged with the seed, so that the rehearsal can be repeated.
+
     Raises:
-        InvalidInput: there is no server at ``address``, or the readers cannot sign in there.
+        InvalidInput: there is no server at ``address``, or the readers cannot sign in there; an effect in an arm that
+            the study has not.
         RehearsalFailed: the pages did not behave as a reader would need.
     """
+    skill = skill or SimulatedReader()
+    for study in {assignment.study for assignment in assignments}:
+        check_arms(study, skill)
+        codes = [assignment.code for assignment in assignments if assignment.study == study]
+        audit_log.record(study=study, actor=actor, action="rehearsed", seed=seed, readers=codes, planted=asdict(skill))
     todo = Presentation.objects.filter(reading_set__assignment__in=assignments, responses=None).count()
     done = 0
 
@@ -231,9 +283,32 @@ def rehearse(
     for assignment in assignments:
         with Browser(address) as browser, _borrowed_password(assignment.reader) as password:
             _sign_in(browser, assignment.reader, password)
-            walk = Walk(browser, assignment, _answerer(SimulatedReader(), seed, assignment.code))
+            walk = Walk(browser, assignment, _answerer(skill, seed, assignment.code))
             ended = walk.read_on(one_more)
         results.append(
             {"reader": assignment.code, "answered": walk.answered, "images_checked": walk.images, "ended": ended}
+            | ({"waits_for": _waits_for(assignment)} if ended == "waiting" else {})
         )
     return results
+
+
+def _waits_for(assignment: Assignment) -> dict[str, Any]:
+    """The set that a reader cannot open yet, and when the wash-out before it ends."""
+    sets = list(assignment.sets.order_by("number"))
+    waiting = next(one for one in sets if one.completed_at is None)
+    before = next((one for one in sets if one.number == waiting.number - 1), None)
+    return {"set": waiting.number, "opens_at": opening_time(waiting, before)}
+
+
+def why_waiting(study: Study, readers: list[dict[str, Any]]) -> list[str]:
+    """One line for each reader of :func:`rehearse` who waits: what for, until when, and how to wait less."""
+    said = []
+    for row in readers:
+        if waits := row.get("waits_for"):
+            opens = f"{waits['opens_at']:%Y-%m-%d %H:%M} UTC" if waits["opens_at"] else "later"
+            said.append(
+                f"{row['reader']} waits for set {waits['set']}: it opens {opens}, after the wash-out of "
+                f"{study.washout_hours:g} hours. Rehearse again then; a study that is built with --washout-hours 0 "
+                "is rehearsed to its end at once."
+            )
+    return said

@@ -28,6 +28,8 @@ class PlanForm(forms.Form):
 
     readers = _number("Readers", 1, 20, 1, 5)
     patches = _number("Positive patches", 5, 400, 1, 20)
+    groups = _number("Slides or patients", 0, 400, 1, 0, "That the patches come from; 0: each from one of its own.")
+    icc = _number("Intra-group correlation", 0, 1, 0.05, 0.3, "Share of the patches’ spread that lies between slides.")
     sets = _number("Readings of every image (sets)", 1, 4, 1, 2)
     tpf = _number("True positives on originals (%)", 55, 99, 1, 90)
     difference = _number("Change to be found (points)", -40, 40, 1, -10, "Perturbed less original: -10 is a drop.")
@@ -70,6 +72,8 @@ class PlanForm(forms.Form):
             patches=patches,
             readers=data["readers"],
             sets=data["sets"],
+            groups=data["groups"] or None,
+            icc=data["icc"],
             tpf=data["tpf"] / 100,
             difference=data["difference"] / 100,
             margin=data["margin"] / 100,

@@ -7,6 +7,7 @@ from core.errors import InvalidInput
 from core.requests import check, fields_of
 from study.design.planning import Assumptions
 from study.design.power import margin_power, mcnemar_power
+from study.models import Study
 from study.protocol.requests import PowerQuery
 
 STUDIES = 300
@@ -28,10 +29,18 @@ def power_of(query: dict[str, Any]) -> dict[str, Any]:
     """
     try:
         return _power(
-            query["positives"], query["planned_readers"], query["copies"], query["margin"] or 0.10, query["alpha"]
+            query["positives"], query["planned_readers"], _readings(query), query["margin"] or 0.10, query["alpha"]
         )
     except InvalidInput as error:
         raise InvalidInput(error.message, field=NAMES.get(error.field, error.field)) from error
+
+
+def _readings(query: dict[str, Any]) -> int:
+    """How often a reader meets a stimulus: once per set, or where twins lie in different sets once per two sets."""
+    sets = int(query["copies"])
+    if query["arm_order"] == Study.ArmOrder.PAPER or (query["arm_order"] is None and sets % 2):
+        return sets
+    return max(1, sets // 2)
 
 
 def power_shown(chosen: dict[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,10 @@ all effects normal with the standard deviations of :class:`Components` (probit s
 wavering from one reading to the next), and z_a such that the fraction correct over readers and patches is the one asked
 for. A single reader is taken as the reader of interest: the fractions are that reader's own, R and RA fall away.
 
-Each simulated study is judged as ``statistics.primary`` judges a real one: one reader by Tango's interval at the
-effective sample size and the sign-flip test, several by Obuchowski-Rockette. The judging is written for many studies at
-once; the tests hold it against ``statistics.primary`` study by study.
+Where patches come from slides (groups), a share ``icc`` of the variances of P and PA lies between the slides: patches
+of one slide are then alike in how hard they are and in what a perturbation does to them.
+
+Each simulated study is judged by ``statistics.rule``, by which ``statistics.primary`` judges a real one.
 """
 
 from dataclasses import dataclass
@@ -19,12 +20,11 @@ from functools import lru_cache
 import numpy as np
 from scipy import stats
 
-from study.design.power import tango_score
+from study.statistics.rule import different, judge
+from study.statistics.units import FEWEST_GROUPS
 
 CHUNK = 4_000_000
 """Answers simulated at a time, to keep memory flat."""
-DUST = 1e-14
-"""Variances below this are rounding left over from equal numbers; real ones are above 1e-9 in any study of ours."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,16 @@ class SimulatedStudies:
         components: Components,
         studies: int,
         seed: int,
+        groups: int | None = None,
+        icc: float = 0.0,
     ) -> None:
-        """``correct``: booleans (studies, 2 arms, readers, patches, sets)."""
+        """``correct``: booleans (studies, 2 arms, readers, patches, sets).
+
+        With ``groups`` slides patch i lies on slide i modulo their number, so that fewer patches are spread as evenly.
+        """
         rng = np.random.Generator(np.random.PCG64(seed))
         self.readers, self.sets = readers, sets
+        self.unit = None if groups is None else np.arange(patches) % groups
         z = stats.norm.ppf([tpf, tpf + difference]) * components.total(readers)
         self.correct = np.empty((studies, 2, readers, patches, sets), dtype=bool)
         step = max(1, CHUNK // self.correct[0].size)
@@ -94,8 +100,14 @@ class SimulatedStudies:
             def effect(sd: float, *shape: int, m: int = m) -> np.ndarray:
                 return np.float32(sd) * rng.standard_normal((m, *shape), dtype=np.float32)
 
-            liability = np.asarray(z, np.float32)[None, :, None, None] + effect(components.patch, 1, 1, patches)
-            liability = liability + effect(components.patch_arm, 2, 1, patches)
+            def of_patches(sd: float, arms: int) -> np.ndarray:
+                if groups is None or icc == 0:
+                    return effect(sd, arms, 1, patches)
+                shared = effect(sd * icc**0.5, arms, 1, groups)[..., self.unit]
+                return shared + effect(sd * (1 - icc) ** 0.5, arms, 1, patches)
+
+            liability = np.asarray(z, np.float32)[None, :, None, None] + of_patches(components.patch, 1)
+            liability = liability + of_patches(components.patch_arm, 2)
             liability = liability + effect(components.reader_patch, 1, readers, patches)
             if readers > 1:
                 liability = liability + effect(components.reader, 1, readers, 1)
@@ -104,81 +116,39 @@ class SimulatedStudies:
 
     def claims(self, patches: int, *, margin: float, alpha: float) -> Claims:
         """What the studies would have claimed with their first ``patches`` patches."""
-        correct = self.correct[:, :, :, :patches]
-        different, non_inferior, equivalent = (
-            judge_one_reader(correct[:, :, 0], margin, alpha)
-            if self.readers == 1
-            else judge_several_readers(correct, margin, alpha)
-        )
-        return Claims(float(different.mean()), float(non_inferior.mean()), float(equivalent.mean()), len(correct))
+        unit = None if self.unit is None else self.unit[:patches]
+        found, above, both = judge_studies(self.correct[:, :, :, :patches], unit, margin, alpha)
+        return Claims(float(found.mean()), float(above.mean()), float(both.mean()), len(self.correct))
 
 
 Verdicts = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Per study: p at most 2 alpha; interval above -margin; interval within the margin on both sides."""
+"""Per study: a difference found; interval above -margin; interval within the margin on both sides."""
 
 
-def judge_one_reader(correct: np.ndarray, margin: float, alpha: float) -> Verdicts:
-    """``correct`` (studies, 2, patches, sets), as ``primary.one_reader`` does."""
-    n, m = correct.shape[2:]
-    pairs = n * m
-    b, c, d = _discordant(correct)
-    v = ((b + c) / pairs - ((c - b) / pairs) ** 2) / pairs
-    with np.errstate(divide="ignore", invalid="ignore"):
-        vif = np.clip(np.var(d / m, axis=1, ddof=1) / n / v, 1.0, m)
-    vif = np.where(v > 1e-15, vif, m)
-    return _sign_flips(d, m, 2 * alpha), *_tango_claims(b / vif, c / vif, pairs / vif, margin, alpha)
+def judge_studies(correct: np.ndarray, unit: np.ndarray | None, margin: float, alpha: float) -> Verdicts:
+    """``correct`` (studies, 2, readers, patches, sets), judged as ``primary`` judges one; ``unit`` (patches,)."""
+    readers, patches, sets = correct.shape[2:]
+    units = patches if unit is None else len(np.unique(unit))
+    if unit is not None and units < FEWEST_GROUPS:
+        return (np.zeros(len(correct), dtype=bool),) * 3  # no verdict is given over so few slides
+    judged = judge(correct.mean(axis=4), unit)
+    steps = _steps(correct, unit)
+    if readers == 1:
+        found = _sign_flips(steps, sets * (patches // units + 1), 2 * alpha)
+    else:
+        found = np.asarray(different(judged.p, alpha))
+        still = np.asarray(judged.readers.random_both.se) == 0  # type: ignore[union-attr]
+        if still.any():
+            found[still] = _sign_flips(steps[still], readers * sets * (patches // units + 1), 2 * alpha)
+    rule = judged.margin
+    above = rule.above(-margin, alpha)
+    return found, above, above & rule.below(margin, alpha)
 
 
-def judge_several_readers(correct: np.ndarray, margin: float, alpha: float) -> Verdicts:
-    """``correct`` (studies, 2, readers, patches, sets), as ``primary.several_readers`` does."""
-    r, n, sets = correct.shape[2:]
-    x = correct.mean(axis=4)  # (studies, 2, readers, patches)
-    theta = x.mean(axis=3)
-    arm, reader = theta.mean(axis=2, keepdims=True), theta.mean(axis=1, keepdims=True)
-    residual = theta - arm - reader + theta.mean(axis=(1, 2), keepdims=True)
-    ms_tr = (residual**2).sum(axis=(1, 2)) / (r - 1)
-    # Sums over pairs of readers from sums over readers: sum_jk x_j x_k - sum_j x_j^2.
-    e = x - theta[..., None]
-    over = e.sum(axis=2)  # (studies, 2, patches)
-    others = r * (r - 1) * n * (n - 1)
-    cov2 = ((over**2).sum(axis=(1, 2)) - (e**2).sum(axis=(1, 2, 3))) / 2 / others
-    cov3 = ((over[:, 0] * over[:, 1]).sum(axis=1) - (e[:, 0] * e[:, 1]).sum(axis=(1, 2))) / others
-    error = ms_tr + r * np.maximum(cov2 - cov3, 0.0)
-    delta = (arm[:, 1] - arm[:, 0])[:, 0]
-
-    random_se = np.sqrt(np.where(error > DUST, 2 * error / r, 0.0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        df = np.where(ms_tr > DUST, error**2 / (ms_tr**2 / (r - 1)), np.inf)
-    fixed = (over[:, 1] - over[:, 0]) / r
-    fixed_variance = (fixed**2).sum(axis=1) / (n * (n - 1))
-    fixed_se = np.sqrt(np.where(fixed_variance > DUST, fixed_variance, 0.0))
-    half = stats.t.ppf(1 - alpha, df) * random_se
-    half = np.where(fixed_se > 0, np.maximum(half, stats.t.ppf(1 - alpha, n - 1) * fixed_se), half)
-
-    different = np.abs(delta) >= half
-    above, below = delta - half > -margin, delta + half < margin
-    still = random_se == 0  # no error to be seen: Tango at one pair per patch
-    if still.any():
-        quiet = correct[still].transpose(0, 1, 3, 2, 4).reshape(int(still.sum()), 2, n, r * sets)
-        b, c, d = _discordant(quiet)
-        low, both = _tango_claims(b / (r * sets), c / (r * sets), np.full(len(b), float(n)), margin, alpha)
-        different[still], above[still], below[still] = _sign_flips(d, r * sets, 2 * alpha), low, both
-    return different, above, above & below
-
-
-def _discordant(correct: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """b and c (studies,), and per patch c - b (studies, patches), from (studies, 2, patches, sets)."""
-    original, perturbed = correct[:, 0], correct[:, 1]
-    b, c = original & ~perturbed, ~original & perturbed
-    return b.sum(axis=(1, 2)), c.sum(axis=(1, 2)), c.sum(axis=2) - b.sum(axis=2)
-
-
-def _tango_claims(
-    b: np.ndarray, c: np.ndarray, n: np.ndarray, margin: float, alpha: float
-) -> tuple[np.ndarray, np.ndarray]:
-    z = stats.norm.ppf(1 - alpha)
-    above = tango_score(b, c, n, -margin) > z
-    return above, above & (tango_score(b, c, n, margin) < -z)
+def _steps(correct: np.ndarray, unit: np.ndarray | None) -> np.ndarray:
+    """Gained less lost answers by unit, whole numbers (studies, units)."""
+    steps = (correct[:, 1].astype(int) - correct[:, 0]).sum(axis=(1, 3))
+    return steps if unit is None else steps @ np.eye(int(unit.max()) + 1, dtype=int)[unit]
 
 
 def _sign_flips(d: np.ndarray, largest: int, level: float) -> np.ndarray:

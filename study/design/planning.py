@@ -12,6 +12,7 @@ from core.errors import InvalidInput
 from study.design.crossed import Claims, Components, SimulatedStudies
 from study.design.paper_design import paper_design
 from study.design.power import LARGEST_N, Discordance, correlated, margin_power, mcnemar_power, smallest_n
+from study.statistics.units import FEWEST_GROUPS
 
 TARGETS = (0.80, 0.90)
 ONE_READING = ("mcnemar_exact", "mcnemar_midp", "non_inferior", "equivalent")
@@ -36,6 +37,10 @@ class Assumptions:
     alpha: float = 0.025
     components: Components = field(default_factory=Components)
     discordance: float | None = None
+    groups: int | None = None
+    """Slides or patients that the patches come from; None: every patch from one of its own."""
+    icc: float = 0.3
+    """Intra-group correlation: the share of the patches' variances (P, PA) that lies between slides."""
     largest: int = 200
     """Curves and the search over readers x patches x sets go up to this many patches."""
     studies: int = 1000
@@ -51,6 +56,8 @@ class Assumptions:
             "difference": (self.difference, -0.9, 0.9),
             "margin": (self.margin, 0.01, 0.5),
             "alpha": (self.alpha, 0.0005, 0.25),
+            "groups": (self.groups or 2, 2, LARGEST_N),
+            "icc": (self.icc, 0, 1),
             "largest": (self.largest, 10, LARGEST_N),
             "studies": (self.studies, 100, 100_000),
             **{f"components.{name}": (sd, 0, 3) for name, sd in asdict(self.components).items()},
@@ -91,6 +98,8 @@ class Assumptions:
             components=self.components,
             studies=self.studies,
             seed=self.seed,
+            groups=self.groups,
+            icc=self.icc,
         )
 
 
@@ -165,7 +174,10 @@ def crossed(assumptions: Assumptions) -> dict[str, Any]:
         )
     here = next(point for point in curve if point["patches"] == a.patches)
     return {
-        "method": "sign-flip test and Tango at the effective sample size" if a.readers == 1 else "Obuchowski-Rockette",
+        "method": "the rule of the verdict: "
+        + ("sign-flip test" if a.readers == 1 else "Obuchowski-Rockette")
+        + " for a difference, empirical likelihood for the margin"
+        + (f", over {a.groups} slides or patients" if a.groups else ""),
         "power": {name: here[name] for name in CROSSED},
         "monte_carlo_error": {name: at_margin.error(here[name]) for name in CROSSED},
         "different_if_unchanged": here["different_if_unchanged"],
@@ -210,6 +222,13 @@ def _warnings(a: Assumptions) -> list[str]:
             f"With {a.readers} readers the variation between readers is hardly estimated; intervals over readers are "
             "wide or, by chance, too narrow."
         )
+    if a.groups is not None and a.groups < FEWEST_GROUPS:
+        warnings.append(
+            f"With fewer than {FEWEST_GROUPS} slides or patients no verdict is given, whatever the answers: the power "
+            f"over {a.groups} is zero. One reading is computed as if every patch came from a slide of its own."
+        )
+    elif a.groups is not None:
+        warnings.append("One reading is computed as if every patch came from a slide of its own.")
     if a.discordance is not None:
         warnings.append(
             "The discordance given is used for one reading, under the change and under no change alike; the simulation "

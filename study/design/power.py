@@ -18,6 +18,7 @@ import numpy as np
 from scipy import special, stats
 
 from core.errors import InvalidInput
+from study.statistics.margin import root_of_counts
 
 PowerOf = Callable[[int], float]
 LARGEST_N = 2000
@@ -93,23 +94,6 @@ def mcnemar_power(n: int, cells: Discordance, alpha: float, *, midp: bool = Fals
     return float(stats.binom.pmf(pairs, n, min(total, 1.0)) @ rejects)
 
 
-def tango_score(b: np.ndarray, c: np.ndarray, n: np.ndarray | float, difference: float) -> np.ndarray:
-    """Tango's score statistic of (c - b) / n against ``difference``; falls in ``difference``.
-
-    ``paired.tango`` inverts it: its lower limit is above -margin exactly when the score against -margin exceeds z.
-    Counts may be fractions (deflated tables).
-    """
-    b, c, n = (np.asarray(value, float) for value in (b, c, n))
-    second = -b - c + (2 * n - c + b) * difference
-    third = -b * difference * (1 - difference)
-    q = (np.sqrt(np.maximum(second * second - 8 * n * third, 0.0)) - second) / (4 * n)
-    variance = n * (2 * q + difference * (1 - difference))
-    distance = c - b - n * difference
-    with np.errstate(divide="ignore", invalid="ignore"):
-        score = distance / np.sqrt(variance)
-    return np.where(variance > 0, score, np.where(distance == 0, 0.0, np.copysign(np.inf, distance)))
-
-
 def _tables(n: int, cells: Discordance) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All (b, c) with their trinomial probabilities, flat; without those beyond 7 SD + 10, under 1e-10 together."""
     axes = []
@@ -125,15 +109,15 @@ def _tables(n: int, cells: Discordance) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 def margin_power(n: int, cells: Discordance, margin: float, alpha: float, *, two_sided: bool) -> float:
-    """P(Tango's interval of level 1 - 2 alpha lies above -margin; with ``two_sided`` also below +margin).
+    """P(the verdict's interval of level 1 - 2 alpha lies above -margin; with ``two_sided`` also below +margin).
 
-    Non-inferiority and equivalence, as ``statistics.verdict`` gives them.
+    Non-inferiority and equivalence by ``statistics.margin``, as ``statistics.verdict`` gives them for one reading.
     """
     b, c, probability = _tables(n, cells)
-    z = stats.norm.ppf(1 - alpha)
-    claimed = tango_score(b, c, n, -margin) > z
+    critical = stats.t.isf(alpha, n + 1)
+    claimed = root_of_counts(b, c, n, -margin) > critical
     if two_sided:
-        claimed &= tango_score(b, c, n, margin) < -z
+        claimed &= root_of_counts(b, c, n, margin) < -critical
     return float(probability[claimed].sum())
 
 

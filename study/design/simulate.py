@@ -1,16 +1,24 @@
 """Simulated readers for rehearsals: what ``rehearse`` answers with. Nothing here is data about people.
 
-A reader of skill ``sensitivity`` sees a patch through a probit model. With e ~ N(0, 1) new at every reading,
-d ~ N(0, patch_sd) kept with the patch over readers and sets, and b ~ N(0, reader_sd) kept with the reader,
+What is planted in a reader can be looked for in the analysis. A positive patch i of slide g, read in arm a, is called
+tumour by reader j when
 
-    correct on a positive   <=>   z(sensitivity) * s + d + b > e,    s = sqrt(1 + patch_sd^2 + reader_sd^2),
+    z(rate) * s + bias + b_j + r_ja + p_i + q_ia + g_g + h_ga > e,    e ~ N(0, 1) new at every reading,
+    rate = sensitivity + effect[a] + drift * (position - 1) / 100 + set_drift * (set - 1).
 
-so that the sensitivity over patches and readers is the one asked for; likewise for negatives with -b. A share
-``lapse`` of the answers is a coin toss. Confidence grows with |z - e|; log response times are normal.
+All other letters are normal with the standard deviations of their fields and kept over readings; s is the standard
+deviation of all of them and e together, so that over readers, slides and patches ``rate`` is what comes out (without a
+bias). On negatives the rate is made of ``specificity`` in place of sensitivity and effect, and bias and b_j turn their
+signs. A share ``lost[a]`` of the positive patches is called no tumour in arm a by every reader. A share ``lapse`` of
+the answers is a coin toss. A share ``recognised`` of the patches that the reader has met in this set already gets the
+same answer again, and a share ``remembered`` of those met in an earlier set.
+
+Confidence grows with the distance to e; log response times are normal.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import isfinite, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -19,34 +27,93 @@ from core.errors import InvalidInput
 
 SURE = 1e-9
 """Rates of 0 and 1 have no probit; they are taken as this close to them."""
+ORIGINAL = "original"
+_FRACTIONS = ("sensitivity", "specificity", "detection", "lapse", "recognised", "remembered")
+_SPREADS = (
+    "patch_sd", "patch_arm_sd", "reader_sd", "reader_arm_sd", "group_sd", "group_arm_sd", "preference_sd", "sd_log_rt",
+)  # fmt: skip
+_SHIFTS = {"bias": 10.0, "suspicion": 10.0, "drift": 1.0, "set_drift": 1.0}
+"""Largest size of each."""
+_NORMAL = NormalDist()
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedReader:
-    """Skill as fractions; standard deviations on the probit scale; times in ms."""
+    """Skill as fractions; standard deviations and biases on the probit scale; times in ms.
+
+    ``effect``      by arm, the change of the sensitivity against the original: ``{"noise": -0.05}``
+    ``lost``        by arm, the share of positive patches that every reader loses there
+    ``detection``   share right of "which one was altered?" and of "was this one altered?"
+    ``suspicion``   bias to "yes, altered"
+    ``preference_sd`` of a reader's lasting preference for one image of a pair
+    ``bias``        to "tumour", in every reader; ``reader_sd`` is its spread between readers
+    ``drift``       change of the fraction correct per 100 images of a set; ``set_drift`` from one set to the next
+    """
 
     sensitivity: float = 0.88
-    sensitivity_altered: float = 0.88
     specificity: float = 0.90
+    effect: dict[str, float] = field(default_factory=dict)
+    lost: dict[str, float] = field(default_factory=dict)
+    bias: float = 0.0
+    drift: float = 0.0
+    set_drift: float = 0.0
+    recognised: float = 0.0
+    remembered: float = 0.0
     detection: float = 0.52
+    suspicion: float = 0.0
+    preference_sd: float = 0.0
     lapse: float = 0.02
     patch_sd: float = 0.6
+    patch_arm_sd: float = 0.0
     reader_sd: float = 0.2
+    reader_arm_sd: float = 0.0
+    group_sd: float = 0.0
+    group_arm_sd: float = 0.0
     median_rt_ms: float = 3200.0
     sd_log_rt: float = 0.45
 
     def __post_init__(self) -> None:
         """Raises InvalidInput naming the field."""
-        for name in ("sensitivity", "sensitivity_altered", "specificity", "detection", "lapse"):
+        for name in _FRACTIONS:
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidInput(f"{getattr(self, name):g} is not a fraction; choose from 0 to 1.", field=name)
-        for name in ("patch_sd", "reader_sd", "sd_log_rt"):
+        for name in _SPREADS:
             if not 0 <= getattr(self, name) <= 10:
                 raise InvalidInput(
                     f"{getattr(self, name):g} is no standard deviation; choose from 0 to 10.", field=name
                 )
-        if not self.median_rt_ms > 0:
+        for name, most in _SHIFTS.items():
+            if not abs(getattr(self, name)) <= most:
+                raise InvalidInput(
+                    f"{getattr(self, name):g} is too far; choose from {-most:g} to {most:g}.", field=name
+                )
+        if not (self.median_rt_ms > 0 and isfinite(self.median_rt_ms)):
             raise InvalidInput(f"{self.median_rt_ms:g} is no time; choose more than 0 ms.", field="median_rt_ms")
+        for arm, effect in self.effect.items():
+            if arm == ORIGINAL:
+                raise InvalidInput("effects are against the original; set the sensitivity instead.", field="effect")
+            if not -SURE <= self.sensitivity + effect <= 1 + SURE:
+                raise InvalidInput(
+                    f"{arm}={effect:g} takes the sensitivity from {self.sensitivity:g} to "
+                    f"{self.sensitivity + effect:g}; it must stay between 0 and 1.",
+                    field="effect",
+                )
+
+        for arm, share in self.lost.items():
+            if not 0 <= share <= 1:
+                raise InvalidInput(f"{arm}={share:g} is not a fraction; choose from 0 to 1.", field="lost")
+
+    def rate(self, *, truth: bool, arm: str, position: int, set_number: int) -> float:
+        """The fraction correct over readers and patches, before bias and lapses."""
+        base = self.sensitivity + self.effect.get(arm, 0.0) if truth else self.specificity
+        rate = base + self.drift * (position - 1) / 100 + self.set_drift * (set_number - 1)
+        return min(max(rate, SURE), 1 - SURE)
+
+    @property
+    def scale(self) -> float:
+        """s: standard deviation of all that decides an answer, e included."""
+        kept = (self.patch_sd, self.patch_arm_sd, self.reader_sd, self.reader_arm_sd, self.group_sd, self.group_arm_sd)
+        return sqrt(1.0 + sum(sd**2 for sd in kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +134,15 @@ def _rng(*parts: object) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest[:8], "big"))
 
 
+def _kept(sd: float, *parts: object) -> float:
+    """A normal effect that is the same wherever the parts are."""
+    return float(_rng(*parts).normal(0.0, sd)) if sd else 0.0
+
+
+def _z(rate: float) -> float:
+    return _NORMAL.inv_cdf(min(max(rate, SURE), 1 - SURE))
+
+
 def answer(
     reader: SimulatedReader,
     *,
@@ -74,32 +150,58 @@ def answer(
     reader_id: str,
     patch_id: str,
     set_number: int,
-    altered: bool,
     truth: bool,
-    arm: str | None = None,
+    arm: str = ORIGINAL,
+    group: str = "",
+    position: int = 1,
+    twin: bool | None = None,
+    before: bool | None = None,
 ) -> SimulatedAnswer:
     """One reader's answer to one presentation; the same arguments give the same answer.
 
-    ``arm`` tells several altered arms of one patch apart: without it their e, and so their answers, are the same.
+    ``arm``: what is shown, in a pair the altered one. ``group``: slide or patient; a patch without one is its own.
+    ``twin``: the reader's last label of the patch in this set, ``before``: in earlier sets, None where there is none.
     """
-    patch = _rng(seed, "patch", patch_id).normal(0.0, reader.patch_sd)
-    bias = _rng(seed, "reader", reader_id).normal(0.0, reader.reader_sd)
-    rng = _rng(seed, "reading", reader_id, patch_id, set_number, altered, *([arm] if arm else []))
-    if truth:
-        rate, shift = (reader.sensitivity_altered if altered else reader.sensitivity), bias
-    else:
-        rate, shift = reader.specificity, -bias
-    scale = float(np.sqrt(1.0 + reader.patch_sd**2 + reader.reader_sd**2))
-    evidence = NormalDist().inv_cdf(min(max(rate, SURE), 1 - SURE)) * scale + patch + shift - rng.normal()
-    correct = evidence > 0
+    slide = group or f"patch {patch_id}"
+    rate = reader.rate(truth=truth, arm=arm, position=position, set_number=set_number)
+    towards_tumour = reader.bias + _kept(reader.reader_sd, seed, "reader", reader_id)
+    ease = (
+        _kept(reader.patch_sd, seed, "patch", patch_id)
+        + _kept(reader.patch_arm_sd, seed, "patch arm", patch_id, arm)
+        + _kept(reader.reader_arm_sd, seed, "reader arm", reader_id, arm)
+        + _kept(reader.group_sd, seed, "group", slide)
+        + _kept(reader.group_arm_sd, seed, "group arm", slide, arm)
+    )
+    rng = _rng(seed, "reading", reader_id, patch_id, set_number, arm)
+    evidence = _z(rate) * reader.scale + ease + (towards_tumour if truth else -towards_tumour) - rng.normal()
+    lost = truth and reader.lost.get(arm, 0.0) > _rng(seed, "lost", patch_id, arm).random()
+    correct = evidence > 0 and not lost
     if rng.random() < reader.lapse:
         correct = bool(rng.random() < 0.5)
-    picks_altered = bool(rng.random() < reader.detection)
+    tumour = _again(truth if correct else not truth, reader, twin, before, seed, reader_id, patch_id, set_number, arm)
+    guess = rng.random()
+    preference = _kept(reader.preference_sd, seed, "preference", reader_id, patch_id, arm)
+    steady = sqrt(1.0 + reader.preference_sd**2)
+    sees = _z(reader.detection)
     return SimulatedAnswer(
-        tumour=truth if correct else not truth,
+        tumour=tumour,
         confidence=int(np.clip(1 + round(abs(evidence) * 1.6), 1, 5)),
-        chose_altered=picks_altered,
-        thinks_altered=picks_altered if altered else not picks_altered,
-        tumour_cells=int(rng.poisson(12)) + 5 if truth == correct else 0,
+        chose_altered=bool(guess < _NORMAL.cdf(sees * steady + preference)),
+        thinks_altered=bool(
+            guess < _NORMAL.cdf(sees + reader.suspicion)
+            if arm != ORIGINAL
+            else 1 - guess <= _NORMAL.cdf(-sees + reader.suspicion)
+        ),
+        tumour_cells=int(rng.poisson(12)) + 5 if tumour else 0,
         rt_ms=float(np.exp(rng.normal(np.log(reader.median_rt_ms), reader.sd_log_rt))),
     )
+
+
+def _again(label: bool, reader: SimulatedReader, twin: bool | None, before: bool | None, *reading: object) -> bool:
+    """The label, or the earlier one where the reader recognises the patch."""
+    chance = _rng(*reading, "recognised").random()
+    if twin is not None and chance < reader.recognised:
+        return twin
+    if twin is None and before is not None and chance < reader.remembered:
+        return before
+    return label

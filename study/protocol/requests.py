@@ -111,6 +111,7 @@ class PowerQuery(Request):
 
     positives = STUDY_FIELDS["positives"]
     copies = STUDY_FIELDS["copies"]
+    arm_order = STUDY_FIELDS["arm_order"]
     margin = STUDY_FIELDS["margin"]
     alpha = STUDY_FIELDS["alpha"]
     planned_readers = serializers.IntegerField(

@@ -37,8 +37,13 @@ def analysis_of(study: Study) -> Analysis:
         model=model_part(study),
         invited=study.assignments.count(),
         questionnaire=questionnaires(study),
+        floor_tpf=study.floor_tpf,
+        floor_d_prime=study.floor_d_prime,
         source=f"study {study.slug}",
     )
+    # A set that was reopened holds every answer and is not finished: both are said.
+    started = study.assignments.filter(sets__presentations__responses__isnull=False).distinct()
+    result.flow["readers"]["declared_finished"] = started.exclude(sets__completed_at=None).count()
     simulated = list(study.assignments.filter(simulated=True).values_list("code", flat=True))
     if simulated:
         result.warnings.insert(0, f"Simulated readers, not people: {', '.join(simulated)}. These are no findings.")

@@ -21,7 +21,10 @@ from study.results.exports.report import page_context
 
 
 def _results_page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """``view(request, study, ...)`` for researchers; until the study is unblinded a page that says why not."""
+    """``view(request, study, ...)`` for researchers; where there is nothing to see yet, a page that says why.
+
+    403 until the study is unblinded; 409 where this study cannot fill what was asked for.
+    """
 
     @require_safe
     @researcher_page
@@ -31,7 +34,10 @@ def _results_page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRe
         if not selectors.arms_open(study):
             progress = selectors.progress_by_reader(study)
             return render(request, "study/results_closed.html", {"study": study, "progress": progress}, status=403)
-        return view(request, study, **kwargs)
+        try:
+            return view(request, study, **kwargs)
+        except InvalidInput as error:
+            return render(request, "study/results_closed.html", {"study": study, "reason": str(error)}, status=409)
 
     return wrapped
 
@@ -39,16 +45,14 @@ def _results_page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRe
 @_results_page
 def results(request: HttpRequest, study: Study) -> HttpResponse:
     """Tables 1a and 1b side by side, the verdict, and everything behind it."""
-    try:
-        analysis = analysis_of(study).to_json()
-    except InvalidInput as error:
-        return render(request, "study/results_closed.html", {"study": study, "reason": str(error)}, status=409)
+    analysis = analysis_of(study).to_json()
     names = ["forest", "flow"] + (["psychometric"] if analysis["psychometric"] else [])
     figures = {name: reverse("results:figure", args=[study.slug, name]) for name in names}
     groups: dict[str, list[Export]] = {}
     for export in exports(study):
         groups.setdefault(export.group, []).append(export)
     context = {**page_context(study, analysis), "figures": figures, "downloads": groups.items()}
+    context["holes"] = Source(study).holes()
     return render(request, "study/results.html", context)
 
 
@@ -66,9 +70,5 @@ def download(request: HttpRequest, study: Study, filename: str) -> HttpResponseB
     export = find(study, filename)
     if export is None:
         raise Http404
-    try:
-        chunks = export.write(Source(study))
-    except InvalidInput as error:
-        return render(request, "study/results_closed.html", {"study": study, "reason": str(error)}, status=409)
     headers = {"Content-Disposition": f'attachment; filename="{study.slug}-{filename}"'}
-    return StreamingHttpResponse(chunks, content_type=export.content_type, headers=headers)
+    return StreamingHttpResponse(export.write(Source(study)), content_type=export.content_type, headers=headers)

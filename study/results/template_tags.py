@@ -16,6 +16,12 @@ def points(value: float | None) -> str:
 
 
 @register.filter
+def size_in_points(value: float | None) -> str:
+    """0.05 -> 5.0 (percentage points): a standard error has no sign."""
+    return f"{100 * value:.1f}" if tables.present(value) else "–"
+
+
+@register.filter
 def points_interval(value: list[float] | None) -> str:
     return tables.interval(value)
 
@@ -38,18 +44,18 @@ def percent_interval(value: list[float] | None) -> str:
 @register.filter
 def fixed(value: float | None, digits: int = 2) -> str:
     """Rounded to ``digits``; a dash where undefined or infinite."""
-    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
+    return f"{value:.{digits}f}".replace("-", "−") if tables.present(value) else "–"
 
 
 @register.filter
 def fixed_interval(value: list[float] | None, digits: int = 2) -> str:
-    return "–" if value is None else f"{fixed(value[0], digits)} to {fixed(value[1], digits)}"
+    return f"{fixed(value[0], digits)} to {fixed(value[1], digits)}" if tables.present(value) else "–"
 
 
 @register.filter
 def small(value: float | None) -> str:
     """Three significant digits, for variances."""
-    return "–" if value is None else f"{value:.3g}".replace("-", "−")
+    return f"{value:.3g}".replace("-", "−") if tables.present(value) else "–"
 
 
 @register.filter

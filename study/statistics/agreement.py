@@ -8,9 +8,11 @@ agreements, and is None where it is 0 / 0.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 from core.proportions import wilson
 from study.statistics.paired import Interval
+from study.statistics.two_way import means, over_readers, sums
 
 RESAMPLES = 2000
 
@@ -32,7 +34,7 @@ class Agreement:
     """Share of `tumour` among all answers."""
     raters: int = 2
     bootstrap_ci95: dict[str, Interval | None] | None = None
-    """Over patches: percent_agreement, ac1, fleiss_kappa, alpha."""
+    """Over patches (and over readers, where each is compared with the own earlier reading)."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,15 @@ class _Sums:
 
     units: np.ndarray  # units with two answers or more
     agree: np.ndarray  # pairwise agreement within units, summed
-    share: np.ndarray  # share of positives within units, summed
+    rated: np.ndarray  # units with any answer
+    share: np.ndarray  # share of positives within rated units, summed
     pairable: np.ndarray  # answers in those units
     positives: np.ndarray  # positive answers in those units
     mixed: np.ndarray  # coincidences of 1 with 0, per (raters - 1), one direction
 
 
 def _unit_sums(ratings: np.ndarray) -> np.ndarray:
-    """Per unit (n, 6) the terms of :class:`_Sums`; ``ratings`` (n, raters) of 0, 1, NaN."""
+    """Per unit (n, 7) the terms of :class:`_Sums`; ``ratings`` (n, raters) of 0, 1, NaN."""
     answered = ~np.isnan(ratings)
     count = answered.sum(axis=1).astype(float)
     ones = np.nansum(ratings, axis=1)
@@ -57,15 +60,21 @@ def _unit_sums(ratings: np.ndarray) -> np.ndarray:
     safe = np.where(use, count, 2.0)
     agree = (ones * (ones - 1) + zeros * (zeros - 1)) / (safe * (safe - 1))
     mixed = ones * zeros / (safe - 1)
-    columns = np.stack([np.ones_like(count), agree, ones / safe, count, ones, mixed], axis=1)
-    return np.where(use[:, None], columns, 0.0)
+    rated = count >= 1
+    compared = np.stack([np.ones_like(count), agree, count, ones, mixed], axis=1) * use[:, None]
+    share = np.where(rated, ones / np.maximum(count, 1.0), 0.0)
+    return np.column_stack([compared[:, :2], rated, share, compared[:, 2:]])
 
 
 def _coefficients(s: _Sums) -> dict[str, np.ndarray]:
-    """Pairwise agreement, Gwet's AC1, Fleiss' kappa and Krippendorff's alpha (nominal); NaN where 0 / 0."""
+    """Pairwise agreement, Gwet's AC1, Fleiss' kappa and Krippendorff's alpha (nominal); NaN where 0 / 0.
+
+    A unit with one answer cannot show agreement, but tells how common an answer is: it counts in the chance agreement
+    of AC1 and Fleiss' kappa (Gwet 2014, and irrCAC), not in Krippendorff's alpha.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         observed = s.agree / s.units
-        share = s.share / s.units
+        share = s.share / s.rated
         chance_ac1 = 2 * share * (1 - share)  # q = 2 categories
         chance_fleiss = share**2 + (1 - share) ** 2
         expected = s.positives * (s.pairable - s.positives) / (s.pairable - 1)
@@ -110,14 +119,20 @@ def _mean_pairwise(ratings: np.ndarray) -> tuple[float | None, float | None, flo
     )
 
 
-def agreement(ratings: np.ndarray, patch: np.ndarray | None = None, seed: int = 0) -> Agreement:
+def agreement(
+    ratings: np.ndarray, patch: np.ndarray | None = None, reader: np.ndarray | None = None, seed: int = 0
+) -> Agreement:
     """Agreement of ``ratings`` (n units, raters) of 0, 1 and NaN for missing.
 
-    ``patch`` (n,) names the patch of each unit; with it the coefficients get percentile intervals by resampling whole
-    patches. An interval is None where every resample gives one value (all agree): see ``wilson_ci95``, which then
-    has width, or where more than 1 in 20 resamples leaves it undefined.
+    ``patch`` (n,) names the patch (or slide) of each unit; with it the coefficients get percentile intervals by
+    resampling whole patches, and Wilson's interval goes by the effective number of units where patches come back.
+    ``reader`` (n,), where the units are several readers' own readings: they are resampled too (Owen's pigeonhole
+    bootstrap 2007), since readers differ in how steady they are; patches alone covered 84 % where 95 % were due. An
+    interval is None where every resample gives one value (all agree): see ``wilson_ci95``, which then has width, or
+    where more than 1 in 20 resamples leaves it undefined.
     """
     ratings = np.asarray(ratings, float)
+    patch, reader = (None if x is None else np.asarray(x).astype(str) for x in (patch, reader))
     per_unit = _unit_sums(ratings)
     used = per_unit[:, 0] > 0
     n = int(used.sum())
@@ -129,7 +144,7 @@ def agreement(ratings: np.ndarray, patch: np.ndarray | None = None, seed: int = 
     return Agreement(
         n=n,
         percent_agreement=percent,
-        wilson_ci95=wilson(percent * n, n),
+        wilson_ci95=_wilson(percent, per_unit[used, 1], *(None if x is None else x[used] for x in (patch, reader))),
         kappa=kappa,
         ac1=values["ac1"],
         positive_agreement=positive,
@@ -138,7 +153,7 @@ def agreement(ratings: np.ndarray, patch: np.ndarray | None = None, seed: int = 
         alpha=_defined(values["alpha"]),
         prevalence=float(np.nanmean(ratings[used])),
         raters=ratings.shape[1],
-        bootstrap_ci95=None if patch is None else _bootstrap(per_unit, np.asarray(patch), seed),
+        bootstrap_ci95=None if patch is None else _bootstrap(per_unit, patch, reader, seed),
     )
 
 
@@ -146,12 +161,28 @@ def _defined(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
-def _bootstrap(per_unit: np.ndarray, patch: np.ndarray, seed: int) -> dict[str, Interval | None]:
-    _, index = np.unique(patch, return_inverse=True)
-    per_patch = np.stack([np.bincount(index, weights=column) for column in per_unit.T], axis=1)
-    n = len(per_patch)
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-    resampled = _coefficients(_Sums(*(weights @ per_patch).T))
+def _wilson(share: float, agree: np.ndarray, patch: np.ndarray | None, reader: np.ndarray | None) -> Interval:
+    """Of the mean agreement of n units; with patches that come back at the number of independent units it is worth."""
+    n = len(agree)
+    if patch is None or len(np.unique(patch)) == n:
+        return wilson(share * n, n)
+    found = over_readers(means(agree, np.zeros(n) if reader is None else reader, patch))
+    if found.ci95 is None:
+        worth = float(found.units)
+    else:
+        half = (found.ci95[1] - found.ci95[0]) / 2
+        worth = min(share * (1 - share) * (float(special.ndtri(0.975)) / half) ** 2, n)
+    return wilson(share * worth, worth)
+
+
+def _bootstrap(
+    per_unit: np.ndarray, patch: np.ndarray, reader: np.ndarray | None, seed: int
+) -> dict[str, Interval | None]:
+    tables, rows = sums(list(per_unit.T), np.zeros(len(patch)) if reader is None else reader, patch)
+    (r, n), rng = (len(tables[0]), len(rows)), np.random.default_rng(seed)
+    patches = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    readers = rng.multinomial(r, np.full(r, 1 / r), size=RESAMPLES) if r > 1 else np.ones((RESAMPLES, 1))
+    resampled = _coefficients(_Sums(*(((readers @ table) * patches).sum(axis=1) for table in tables)))
     return {key: _percentile(values) for key, values in resampled.items()}
 
 

@@ -10,9 +10,13 @@ from core import published
 from core.errors import InvalidInput
 from study.statistics import secondary
 from study.statistics.agreement import Agreement
+from study.statistics.arms import further_arms
+from study.statistics.assay import FLOOR_D_PRIME, FLOOR_TPF, AssaySensitivity, assay_sensitivity
+from study.statistics.claims import limits_of_the_claim
 from study.statistics.endpoint import Endpoint, endpoint
-from study.statistics.gee import Gee, gee
+from study.statistics.order import OrderEffects, order_effects
 from study.statistics.schema import arm_family
+from study.statistics.sensitivity import sensitivity
 from study.statistics.table import check
 from study.statistics.times import ResponseTime
 from study.statistics.verdict import ALPHA
@@ -27,13 +31,16 @@ class Analysis:
     perturbed_arm: str
     positives: Endpoint
     specificity: Endpoint | None
+    assay_sensitivity: AssaySensitivity
     controls: dict[str, Endpoint]
+    against_noise: dict[str, Endpoint]
     intra_reader: dict[str, Any] | None
     inter_reader: tuple[Agreement, dict[str, Agreement]] | None
     detection: dict[str, Any]
     response_time: ResponseTime | None
     psychometric: dict[str, Any] | None
     sensitivity: dict[str, Any]
+    order: OrderEffects | None
     model: dict[str, Any] | None
     flow: dict[str, Any]
     alpha: float
@@ -51,7 +58,9 @@ class Analysis:
             "perturbed_arm": self.perturbed_arm,
             "alpha": self.alpha,
             **_endpoint_json(self.positives),
+            "assay_sensitivity": self.assay_sensitivity,
             "controls": {arm: _endpoint_json(value) for arm, value in self.controls.items()},
+            "against_noise": {name: _endpoint_json(value) for name, value in self.against_noise.items()},
             "intra_reader": self.intra_reader,
             "inter_reader": inter,
             "detection": self.detection,
@@ -59,6 +68,7 @@ class Analysis:
             "psychometric": self.psychometric,
             "specificity": None if self.specificity is None else _endpoint_json(self.specificity),
             "sensitivity": self.sensitivity,
+            "order": self.order,
             "model": self.model,
             "published": {"source": published.SOURCE, "table_1a": published.TABLE_1A, "table_1b": published.TABLE_1B},
             "flow": self.flow,
@@ -103,6 +113,8 @@ def analyse(
     perturbed_arm: str | None = None,
     invited: int | None = None,
     questionnaire: list[dict[str, Any]] | None = None,
+    floor_tpf: float | None = FLOOR_TPF,
+    floor_d_prime: float | None = FLOOR_D_PRIME,
     source: str = "table",
 ) -> Analysis:
     """Analyse a tidy table (:mod:`study.statistics.schema`).
@@ -111,8 +123,10 @@ def analyse(
     one-sided, 0.025 by default, so that intervals for the verdict have level 0.95. ``model`` is what is known of the
     classifier (Table 1a), carried through. ``perturbed_arm`` names the arm to compare where there are several.
     ``invited`` counts readers who were asked; ``questionnaire`` holds their answers at the end (``reader``,
-    ``noticed``: yes, no or unsure). The primary analysis is by intention to read: every answer counts,
-    flagged or not.
+    ``noticed``: yes, no or unsure). ``floor_tpf`` and, where there are negatives, ``floor_d_prime`` are what readers
+    must reach on original images (means over readers) for a verdict to be given: readers who see nothing at all lose
+    nothing either. None asks for none. The primary analysis is by intention to read: every answer counts, flagged
+    or not.
 
     Raises :class:`InvalidInput` naming ``source``, row and column, or the choice that has to be made.
     """
@@ -127,20 +141,22 @@ def analyse(
 
     readings = table[table["arm"].map(arm_family) != "pair"]
     positive, negative = readings[readings["truth"] == 1], readings[readings["truth"] == 0]
-    main = endpoint(positive, arm, margin=margin, level=level)
+    assay = assay_sensitivity(readings, floor_tpf, floor_d_prime)
+    asked: dict[str, Any] = {"margin": margin, "level": level, "withheld": assay.reason or ""}
+    main = endpoint(positive, arm, **asked)
     warnings += main.warnings if len(readings) else []
     specificity = None
     if len(negative):
-        specificity = endpoint(negative, arm, margin=margin, level=level, measure="specificity")
+        specificity = endpoint(negative, arm, measure="specificity", **asked)
         warnings += [f"Negatives: {warning}" for warning in specificity.warnings]
-    controls = {}
-    for other in sorted(set(positive["arm"]) - {"original", arm}):
-        controls[other] = endpoint(positive, other, margin=margin, level=level)
-        warnings += [f"Arm {other}: {warning}" for warning in controls[other].warnings]
+    others = further_arms(positive, arm, alpha=alpha, **asked)
+    warnings += others.warnings
 
     compared = secondary.two_arms(readings, arm)
     compared_positive = compared[compared["truth"] == 1]
     intra = secondary.intra_reader(compared) if len(compared) else None
+    once = secondary.why_no_intra_reader(compared) if len(compared) else None
+    warnings += [once] if once else []
     model_part = secondary.model_readings(compared_positive)
     if model:
         model_part = {**(model_part or {}), **model}
@@ -159,7 +175,9 @@ def analyse(
         perturbed_arm=arm,
         positives=main,
         specificity=specificity,
-        controls=controls,
+        assay_sensitivity=assay,
+        controls=others.controls,
+        against_noise=others.against_noise,
         intra_reader=intra,
         inter_reader=secondary.inter_reader(compared) if len(compared) else None,
         detection={
@@ -170,7 +188,8 @@ def analyse(
         },
         response_time=secondary.times(compared, warnings),
         psychometric=secondary.curves(table),
-        sensitivity=_sensitivity(compared_positive, margin, level),
+        sensitivity=sensitivity(compared_positive, **asked),
+        order=order_effects(positive, arm) if len(compared_positive) else None,
         model=model_part,
         flow=secondary.flow(whole, invited, pairs),
         alpha=alpha,
@@ -207,28 +226,6 @@ def _choose(table: pd.DataFrame, wanted: str | None, source: str) -> str:
     return family[0]
 
 
-def _sensitivity(rows: pd.DataFrame, margin: float | None, level: float) -> dict[str, Any]:
-    """GEE; without the flagged answers; with missing answers counted as wrong. Parts are None where not called for."""
-
-    def short(part: pd.DataFrame) -> dict[str, Any] | None:
-        primary = endpoint(part, "perturbed", margin=margin, level=level).primary
-        if primary is None or primary.delta is None:
-            return None
-        return {"delta": primary.delta, "ci": primary.ci, "level": level, "verdict": primary.verdict}
-
-    answered = rows[rows["correct"].notna()]
-    estimate: Gee | None = gee(
-        answered["correct"].to_numpy(), (answered["arm"] == "perturbed").to_numpy(), answered["patch_id"].to_numpy()
-    )
-    return {
-        "gee": estimate,
-        "per_protocol": short(rows[~rows["excluded"]]) if rows["excluded"].any() else None,
-        "missing_as_wrong": (
-            short(rows.assign(correct=rows["correct"].fillna(0.0))) if rows["correct"].isna().any() else None
-        ),
-    }
-
-
 def _warn(result: Analysis) -> None:
     """One line for each number that is None because it does not exist, and for what a reader might overlook."""
     warn = result.warnings.append
@@ -243,15 +240,14 @@ def _warn(result: Analysis) -> None:
             f"{shown['flagged']} presentations are flagged for exclusion; they stay in the primary analysis "
             "(intention to read) and are left out under sensitivity, per_protocol."
         )
-    primary, patches = result.positives.primary, result.n["positives"]
-    if primary and primary.margin and primary.verdict in ("equivalent", "non_inferior"):
-        unseen = (1 - primary.margin) ** patches
-        if unseen > result.alpha:
-            warn(
-                f"{patches} patches are few for this claim: if {100 * primary.margin:g} in 100 patches were lost to "
-                f"every reader and the others to none, {100 * unseen:.0f} in 100 samples of this size would hold no "
-                "lost patch at all. No interval can see what was not drawn."
-            )
+    if result.order is not None:
+        result.warnings += result.order.warnings
+    result.warnings += limits_of_the_claim(result.positives, result.n["readers"], result.alpha)
+    if result.n["positives"] and not result.n["negatives"]:
+        warn(
+            "Positives only: a reader who always answers 'tumour' would look the same as one who sees every tumour. "
+            "Negatives would tell them apart."
+        )
     if result.n["positives"] == 0 and result.detection["pair_comparison"] is None:
         warn("No positives: there is no true positive fraction.")
     if result.n["positives"] and result.sensitivity["gee"] is None:
@@ -264,4 +260,4 @@ def _warn(result: Analysis) -> None:
     if result.inter_reader and result.inter_reader[0].fleiss_kappa is None:
         warn("Reader against reader: Fleiss' kappa is undefined (every answer the same); see AC1.")
     if result.response_time is not None and result.response_time.ci95 is None:
-        warn("Response time: one patch only, or no spread between patches; no interval.")
+        warn(f"Response time, no interval: {result.response_time.reason}.")

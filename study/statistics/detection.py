@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from study.statistics.paired import Interval, clopper_pearson
+from study.statistics.two_way import means, over_readers
 
 
 @dataclass(frozen=True)
@@ -26,40 +27,26 @@ class DPrime:
         return self.d_prime - half, self.d_prime + half
 
 
+def d_prime_and_criterion(hits, signals, false_alarms, noise):
+    """Both, of numbers or of arrays of them. Log-linear (Hautus 1995): 0.5 added to each count, 1 to each total."""
+    zh = stats.norm.ppf((hits + 0.5) / (signals + 1))
+    zf = stats.norm.ppf((false_alarms + 0.5) / (noise + 1))
+    return zh - zf, -(zh + zf) / 2
+
+
 def d_prime(hits: int, signals: int, false_alarms: int, noise: int) -> DPrime:
-    """Log-linear correction (Hautus 1995): 0.5 added to each count, 1 to each total, whether needed or not."""
+    """One observer's, log-linear whether it is needed or not."""
     h, f = (hits + 0.5) / (signals + 1), (false_alarms + 0.5) / (noise + 1)
     zh, zf = float(stats.norm.ppf(h)), float(stats.norm.ppf(f))
     variance = h * (1 - h) / ((signals + 1) * stats.norm.pdf(zh) ** 2)
     variance += f * (1 - f) / ((noise + 1) * stats.norm.pdf(zf) ** 2)
-    return DPrime(hits, signals, false_alarms, noise, zh - zf, -(zh + zf) / 2, sqrt(float(variance)))
-
-
-@dataclass(frozen=True)
-class Mean:
-    """Mean over readers with its t interval; the interval is None for one reader or without spread."""
-
-    mean: float
-    ci95: Interval | None
-    readers: int
-    p: float | None
-
-
-def mean_t(values: np.ndarray, null: float = 0.0, bounds: Interval = (-np.inf, np.inf)) -> Mean:
-    """Mean of one value per reader, its 95 % t interval (cut at ``bounds``) and the two-sided p against ``null``."""
-    x = np.asarray(values, float)
-    mean = float(x.mean())
-    if len(x) < 2 or np.ptp(x) < 1e-12:
-        return Mean(mean, None, len(x), None)
-    se = float(x.std(ddof=1)) / sqrt(len(x))
-    half = float(stats.t.ppf(0.975, len(x) - 1)) * se
-    ci = max(mean - half, bounds[0]), min(mean + half, bounds[1])
-    return Mean(mean, ci, len(x), float(2 * stats.t.sf(abs(mean - null) / se, len(x) - 1)))
+    strength, criterion = d_prime_and_criterion(hits, signals, false_alarms, noise)
+    return DPrime(hits, signals, false_alarms, noise, float(strength), float(criterion), sqrt(float(variance)))
 
 
 @dataclass(frozen=True)
 class ForcedChoice:
-    """Two-interval forced choice of one reader: proportion correct, exact p against guessing, upper bound."""
+    """Two-interval forced choice of one reader: proportion correct, p against guessing, upper bound."""
 
     correct: int
     n: int
@@ -68,16 +55,71 @@ class ForcedChoice:
     """One-sided: more often right than guessing."""
     ci95: Interval
     upper95: float
-    """One-sided 95 % Clopper-Pearson upper bound: how well the reader may at most be doing."""
+    """One-sided 95 % upper bound: how well the reader may at most be doing."""
     d_prime: float
     """sqrt(2) z(proportion), log-linear."""
+    units: int = 0
+    method: str = "exact binomial, Clopper-Pearson"
 
 
 def forced_choice(correct: int, n: int) -> ForcedChoice:
+    """``n`` comparisons that are independent: every pair shown once."""
     p = float(stats.binomtest(correct, n, 0.5, alternative="greater").pvalue)
     upper = clopper_pearson(correct, n, 0.90)[1]
-    strength = sqrt(2) * float(stats.norm.ppf((correct + 0.5) / (n + 1)))
-    return ForcedChoice(correct, n, correct / n, p, clopper_pearson(correct, n), upper, strength)
+    return ForcedChoice(
+        correct, n, correct / n, p, clopper_pearson(correct, n), upper, float(choice_d_prime(correct, n)), n
+    )
+
+
+def choice_d_prime(correct, n):
+    """d' of a two-interval forced choice, log-linear; counts may be arrays."""
+    return sqrt(2) * stats.norm.ppf((correct + 0.5) / (n + 1))
+
+
+def repeated_choice(right: np.ndarray, unit: np.ndarray) -> ForcedChoice:
+    """One reader's comparisons (N,) of 0/1 and the pair (or slide) each belongs to.
+
+    Who prefers one image of a pair for a reason of his own is right on it in every set, or wrong in every set: four
+    answers, one piece of knowledge. The p is the one-sided sign-flip test over units, exact for that reader too; the
+    interval is Korn & Graubard's (1998): Clopper-Pearson at the effective number of comparisons. With every pair shown
+    once both are the exact binomial ones.
+    """
+    right = np.asarray(right, int)
+    units, index = np.unique(np.asarray(unit).astype(str), return_inverse=True)
+    size, hits = np.bincount(index), np.bincount(index, weights=right)
+    n, correct, k = len(right), int(right.sum()), len(units)
+    if k == n:
+        return forced_choice(correct, n)
+    effective, share = _effective(hits, size), correct / n
+    ci, upper = (clopper_pearson(share * effective, effective, level) for level in (0.95, 0.90))
+    p = _more_often_right(np.round(2 * hits - size).astype(int))
+    method = "sign-flip test over pairs, Clopper-Pearson at the effective number of comparisons"
+    return ForcedChoice(correct, n, share, p, ci, upper[1], float(choice_d_prime(correct, n)), k, method)
+
+
+def _effective(hits: np.ndarray, size: np.ndarray) -> float:
+    """N / design effect, fewer for few units by the squared ratio of t (Korn & Graubard); without spread one a unit."""
+    n, k, share = int(size.sum()), len(size), float(hits.sum() / size.sum())
+    largest = float((size**2).sum() / n)
+    inflation = largest
+    if k < 2:
+        return n / inflation
+    variance = k / (k - 1) * float(((hits - share * size) ** 2).sum()) / n**2
+    if variance > 1e-15:
+        inflation = min(max(variance / (share * (1 - share) / n), 1.0), largest)
+    few = (special.stdtrit(n - 1, 0.975) / special.stdtrit(k - 1, 0.975)) ** 2
+    return float(min(n / inflation * few, n))
+
+
+def _more_often_right(steps: np.ndarray) -> float:
+    """P(sum of s_i |steps_i| >= sum of steps) over all sign patterns s: what pure preference would do."""
+    probability = np.ones(1)
+    for step in np.abs(steps[steps != 0]):
+        two = np.zeros(2 * step + 1)
+        two[0] = two[-1] = 0.5
+        probability = np.convolve(probability, two)
+    middle = len(probability) // 2
+    return float(min(1.0, probability[middle + steps.sum() :].sum()))
 
 
 @dataclass(frozen=True)
@@ -94,7 +136,7 @@ class BangIndex:
 
 
 def bang(correct: int, wrong: int, unsure: int = 0) -> BangIndex:
-    """Bang, Ni & Davis (Controlled Clinical Trials 25:143, 2004), 2x3 format.
+    """Bang, Ni & Davis (Controlled Clinical Trials 25:143, 2004), 2x3 format, one guess per person.
 
     (correct - wrong) / n, with the multinomial variance (p_c (1 - p_c) + p_w (1 - p_w) + 2 p_c p_w) / n.
     """
@@ -106,3 +148,15 @@ def bang(correct: int, wrong: int, unsure: int = 0) -> BangIndex:
     index, half = pc - pw, float(stats.norm.ppf(0.975)) * se
     ci = (max(-1.0, index - half), min(1.0, index + half)) if se > 0 else None
     return BangIndex(index, se, ci, correct, wrong, unsure)
+
+
+def bang_repeated(right: np.ndarray, reader: np.ndarray, unit: np.ndarray) -> BangIndex:
+    """Bang's index of many guesses (N,) of 0/1 per reader: its mean over readers, readers and units random.
+
+    Readers who say `altered` more readily than others differ as wholes, so that their guesses are no independent
+    draws; the multinomial interval covered 50 to 71 % with five of them.
+    """
+    right = np.asarray(right, float)
+    found = over_readers(means(2 * right - 1, reader, unit), bounds=(-1, 1))
+    correct = int(right.sum())
+    return BangIndex(found.mean, found.se or 0.0, found.ci95, correct, len(right) - correct, 0)

@@ -11,7 +11,10 @@ import pandas as pd
 
 from study.statistics.clustered import Clusters, effective, obuchowski, sign_flip, yang
 from study.statistics.paired import Interval, Paired, mcnemar_exact, mcnemar_midp, newcombe, tango
-from study.statistics.primary import Crossed, Primary, one_reader, several_readers
+from study.statistics.primary import Crossed, Primary, Scored, one_reader, several_readers
+from study.statistics.readings import crossover, reading
+from study.statistics.rule import judge
+from study.statistics.units import unit_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,11 @@ class TableRow:
 
 @dataclass(frozen=True)
 class PerSet:
-    """One reader, one set. ``a`` .. ``d`` count patches answered in both arms; the rest is None without any."""
+    """One reader, one set. ``a`` .. ``d`` count patches answered in both arms; the rest is None without any.
+
+    In a crossover, where a set shows each patch in one arm, ``set`` counts readings: the first original answer to a
+    patch is paired with the first perturbed one, whichever set they were given in.
+    """
 
     reader: str
     set: int
@@ -49,7 +56,7 @@ class PerSet:
 
 @dataclass(frozen=True)
 class PerReader:
-    """One reader over all sets; patches are the units."""
+    """One reader over all sets; the slides or patients are the clusters where they are known, else the patches."""
 
     reader: str
     patches: int
@@ -74,6 +81,7 @@ class Endpoint:
     crossed: Crossed | None = None
     primary: Primary | None = None
     warnings: list[str] = field(default_factory=list)
+    crossover: bool = False
 
 
 def endpoint(
@@ -83,55 +91,72 @@ def endpoint(
     margin: float | None,
     level: float,
     measure: str = "true positive fraction",
+    reference_arm: str = "original",
+    withheld: str = "",
 ) -> Endpoint:
-    """Analyse ``rows`` of one truth (checked tidy table): ``original`` against ``perturbed_arm``.
+    """Analyse ``rows`` of one truth (checked tidy table): ``reference_arm`` against ``perturbed_arm``.
 
-    ``measure`` names the fraction in sentences. A pair is one reader's answers to both stimuli of a patch in one set;
-    half pairs are counted in ``table`` and named in ``warnings``, and leave the comparison.
+    ``measure`` names the fraction in sentences; ``withheld`` is why no verdict may be given, if there is a reason.
+    Every answer counts towards the estimate. The 2x2 tables hold pairs: one reader's answers to both stimuli of a patch
+    in one set (in a crossover: in the k-th reading of each).
     """
     result = Endpoint()
-    rows = rows[rows["arm"].isin(["original", perturbed_arm])]
+    rows = rows[rows["arm"].isin([reference_arm, perturbed_arm])]
+    rows = rows.assign(arm=np.where(rows["arm"] == reference_arm, "original", "perturbed"))
     result.table = [
-        _table_row(reader, number, part, perturbed_arm)
-        for (reader, number), part in rows.groupby(["reader_id", "set"], sort=True)
+        _table_row(reader, number, part) for (reader, number), part in rows.groupby(["reader_id", "set"], sort=True)
     ]
-    wide = (
-        rows.assign(arm=np.where(rows["arm"] == "original", "original", "perturbed"))
-        .pivot(index=["reader_id", "set", "patch_id"], columns="arm", values="correct")
-        .reindex(columns=["original", "perturbed"])
-        .reset_index()
-    )
-    whole = wide["original"].notna() & wide["perturbed"].notna()
-    for (reader, number), part in wide[~whole].groupby(["reader_id", "set"]):
+    # A patch that nobody was shown in one of the arms, as beside a catch image, is not missing an answer.
+    rows = rows[rows.groupby("patch_id")["arm"].transform("nunique") == 2]
+    result.crossover = crossover(rows)
+    pairs = _pairs(rows, result)
+    answered = rows[rows["correct"].notna()]
+    both = answered.groupby("reader_id")["arm"].nunique() == 2
+    answered = answered[answered["reader_id"].isin(both.index[both])]
+    if answered.empty:
         result.warnings.append(
-            f"Reader {reader}, set {number}: {len(part)} of the patches lack an answer in one arm or both; they are "
-            "counted but cannot be compared."
+            f"No reader answered both {reference_arm} and {perturbed_arm} patches: nothing can be compared."
         )
-    pairs = wide[whole]
-    for (reader, number), part in wide.groupby(["reader_id", "set"], sort=True):
-        result.per_set.append(
-            _per_set(str(reader), int(number), part[part["original"].notna() & part["perturbed"].notna()])
-        )
-    if pairs.empty:
-        result.warnings.append(f"No patch was answered both original and {perturbed_arm}: nothing can be compared.")
         result.primary = Primary.undefined("no pairs", margin, level)
         return result
-    _warn_unbalanced(pairs, result.warnings)
-    clusters = {reader: _clusters(part) for reader, part in pairs.groupby("reader_id", sort=True)}
-    result.per_reader = [_per_reader(str(reader), c) for reader, c in clusters.items()]
-    if len(clusters) == 1:
-        result.primary = one_reader(next(iter(clusters.values())), margin, level, measure)
+    _warn_incomplete(rows, result.warnings)
+    result.per_reader = [
+        _per_reader(str(reader), part, answered[answered["reader_id"] == reader])
+        for reader, part in pairs.groupby("reader_id", sort=True)
+    ]
+    if answered["reader_id"].nunique() == 1:
+        result.primary = one_reader(_scored(answered), margin, level, measure, withheld)
     else:
-        _crossed(pairs, result, margin, level, measure)
+        _crossed(answered, result, margin, level, measure, withheld)
     return result
 
 
-def _table_row(reader, number, part: pd.DataFrame, perturbed_arm: str) -> TableRow:
+def _table_row(reader, number, part: pd.DataFrame) -> TableRow:
     def count(arm: str) -> Count:
         answered = part.loc[part["arm"] == arm, "correct"].dropna()
         return Count(int(answered.sum()), len(answered))
 
-    return TableRow(str(reader), int(number), count("original"), count(perturbed_arm))
+    return TableRow(str(reader), int(number), count("original"), count("perturbed"))
+
+
+def _pairs(rows: pd.DataFrame, result: Endpoint) -> pd.DataFrame:
+    """Answers in both arms of a patch, by reader and reading; fills ``per_set``, names what has no partner."""
+    wide = (
+        rows.assign(set=reading(rows), unit=unit_of(rows))
+        .pivot(index=["reader_id", "set", "patch_id", "unit"], columns="arm", values="correct")
+        .reindex(columns=["original", "perturbed"])
+        .reset_index()
+    )
+    whole = wide["original"].notna() & wide["perturbed"].notna()
+    half = wide["original"].notna() ^ wide["perturbed"].notna()
+    for (reader, number), part in wide[half].groupby(["reader_id", "set"]):
+        result.warnings.append(
+            f"Reader {reader}, set {number}: {len(part)} of the patches have an answer in one arm only; they count "
+            "towards the estimate, and stand in no 2x2 table."
+        )
+    for (reader, number), part in wide.assign(whole=whole).groupby(["reader_id", "set"], sort=True):
+        result.per_set.append(_per_set(str(reader), int(number), part[part["whole"]]))
+    return wide[whole]
 
 
 def _per_set(reader: str, number: int, pairs: pd.DataFrame) -> PerSet:
@@ -154,17 +179,16 @@ def _per_set(reader: str, number: int, pairs: pd.DataFrame) -> PerSet:
     )
 
 
-def _clusters(pairs: pd.DataFrame) -> Clusters:
-    return Clusters.count(*(pairs[name].to_numpy() for name in ("original", "perturbed", "patch_id")))
-
-
-def _per_reader(reader: str, clusters: Clusters) -> PerReader:
-    eff, flip = effective(clusters), sign_flip(clusters.differences)
+def _per_reader(reader: str, pairs: pd.DataFrame, answered: pd.DataFrame) -> PerReader:
+    clusters = Clusters.count(*(pairs[name].to_numpy() for name in ("original", "perturbed", "unit")))
+    scored = _scored(answered)
+    units = judge(scored.scores, scored.unit).margin.units
+    eff, flip = effective(clusters), sign_flip(units.total)
     return PerReader(
         reader=reader,
-        patches=len(clusters.pairs),
+        patches=int(pairs["patch_id"].nunique()),
         pairs=int(eff.pairs.n),
-        delta=eff.pairs.delta,
+        delta=float(units.mean),
         signflip_p=flip.p,
         signflip_method=flip.patterns,
         signflip_error=flip.error,
@@ -177,43 +201,45 @@ def _per_reader(reader: str, clusters: Clusters) -> PerReader:
     )
 
 
-def _warn_unbalanced(pairs: pd.DataFrame, warnings: list[str]) -> None:
-    per_patch = pairs.groupby(["reader_id", "patch_id"]).size()
-    if per_patch.nunique() > 1:
-        most = int(per_patch.max())
-        for reader, sizes in per_patch.groupby(level=0):
-            short = int((sizes < most).sum())
-            if short:
-                warnings.append(
-                    f"Reader {reader}: {short} of {len(sizes)} patches have fewer than {most} complete sets; a patch's "
-                    "score is the mean over the sets it has."
-                )
-    patches = pairs["patch_id"].nunique()
-    for reader, sizes in per_patch.groupby(level=0):
-        if len(sizes) < patches:
-            warnings.append(
-                f"Reader {reader} has pairs of {len(sizes)} of {patches} patches; the crossed analysis uses the "
-                "patches each reader has (jackknife over patches)."
-            )
+def _warn_incomplete(rows: pd.DataFrame, warnings: list[str]) -> None:
+    missing = rows["correct"].isna()
+    if missing.any():
+        arms = rows.loc[missing, "arm"].value_counts()
+        warnings.append(
+            f"{int(missing.sum())} of {len(rows)} presentations were not answered "
+            f"({int(arms.get('original', 0))} original, {int(arms.get('perturbed', 0))} perturbed). A score is the "
+            "mean over the answers that there are; see the tipping point under sensitivity."
+        )
 
 
-def _scores(pairs: pd.DataFrame) -> np.ndarray:
-    """(2, readers, patches): means over sets, NaN where a reader lacks the patch."""
-    mean = pairs.groupby(["reader_id", "patch_id"])[["original", "perturbed"]].mean()
-    return np.stack([mean[arm].unstack("patch_id").to_numpy() for arm in ("original", "perturbed")])
+def _scored(answered: pd.DataFrame) -> Scored:
+    """(2, readers, patches): means over sets, NaN where a reader has no answer to the stimulus."""
+    mean = answered.groupby(["arm", "reader_id", "patch_id"])["correct"].mean().unstack("patch_id")
+    readers = sorted(set(answered["reader_id"]))
+    scores = np.stack([mean.loc[arm].reindex(readers).to_numpy() for arm in ("original", "perturbed")])
+    units = answered.assign(unit=unit_of(answered)).drop_duplicates("patch_id").set_index("patch_id")["unit"]
+    units = units.reindex(mean.columns)
+    if not units.str.startswith("group ").any():
+        return Scored(scores, None)
+    return Scored(scores, np.unique(units.to_numpy(str), return_inverse=True)[1])
 
 
-def _crossed(pairs: pd.DataFrame, result: Endpoint, margin: float | None, level: float, measure: str) -> None:
-    sizes = pairs.groupby("reader_id")["patch_id"].nunique()
-    for reader in sizes.index[sizes < 2]:
-        result.warnings.append(f"Reader {reader} has pairs of one patch only and stays out of the crossed analysis.")
-    pairs = pairs[pairs["reader_id"].isin(sizes.index[sizes >= 2])]
-    if pairs["reader_id"].nunique() < 2:
+def _crossed(
+    answered: pd.DataFrame, result: Endpoint, margin: float | None, level: float, measure: str, withheld: str
+) -> None:
+    units = answered.assign(unit=unit_of(answered)).groupby(["reader_id", "arm"])["unit"].nunique()
+    fewest = units.groupby("reader_id").min()
+    for reader in fewest.index[fewest < 2]:
+        result.warnings.append(
+            f"Reader {reader} has answers to one patch (or slide) only in an arm and stays out of the crossed analysis."
+        )
+    answered = answered[answered["reader_id"].isin(fewest.index[fewest >= 2])]
+    if answered["reader_id"].nunique() < 2:
         result.warnings.append(
             "The crossed analysis needs two readers with two patches each; there are not, so nothing is claimed over "
             "readers. See the readers one by one."
         )
         result.primary = Primary.undefined("too few patches per reader", margin, level)
         return
-    result.primary, result.crossed, said = several_readers(_scores(pairs), _clusters(pairs), margin, level, measure)
+    result.primary, result.crossed, said = several_readers(_scored(answered), margin, level, measure, withheld)
     result.warnings += said

@@ -89,8 +89,8 @@ def tango(b: float, c: float, n: float, level: float = 0.95) -> Interval:
     return float(low), float(high)
 
 
-def clopper_pearson(successes: int, n: int, level: float = 0.95) -> Interval:
-    """The exact binomial interval."""
+def clopper_pearson(successes: float, n: float, level: float = 0.95) -> Interval:
+    """The exact binomial interval; counts may be fractions where they were deflated to an effective number."""
     tail = (1 - level) / 2
     low = 0.0 if successes == 0 else float(stats.beta.ppf(tail, successes, n - successes + 1))
     high = 1.0 if successes == n else float(stats.beta.ppf(1 - tail, successes + 1, n - successes))

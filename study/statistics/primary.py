@@ -1,19 +1,27 @@
 """The estimate that the verdict is given on: one reader, or several."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from study.statistics.clustered import Clusters, Effective, effective, sign_flip
+from study.statistics.clustered import sign_flip
 from study.statistics.paired import Interval
-from study.statistics.readers import Estimate, obuchowski_rockette
+from study.statistics.readers import Estimate
+from study.statistics.rule import Judged, judge
+from study.statistics.units import FEWEST_GROUPS
 from study.statistics.verdict import state, verdict
 
 
 @dataclass(frozen=True)
 class Primary:
-    """The primary estimate and its verdict. ``level`` is the two-sided level of ``ci``."""
+    """The primary estimate and its verdict. ``level`` is the two-sided level of ``ci``.
+
+    ``ci`` answers to the margin. ``p`` is the two-sided test of a difference (``test`` names it), ``difference_ci`` the
+    interval that belongs to it, where it has one: shorter than ``ci`` over few patches, because it is not widened for
+    losses that were not drawn. ``p_non_inferior`` is the one-sided p that the change lies above -margin and
+    ``p_equivalent`` the larger of the two that it lies within the margin. ``withheld`` says why there is no verdict
+    although there is an estimate. ``unit`` says over what the inference goes.
+    """
 
     method: str
     delta: float | None
@@ -23,17 +31,54 @@ class Primary:
     verdict: str | None
     p: float | None = None
     statement: str = ""
+    test: str = ""
+    p_non_inferior: float | None = None
+    p_equivalent: float | None = None
+    withheld: str | None = None
+    unit: str = ""
+    units: int = 0
+    measure: str = ""
+    difference_ci: Interval | None = None
+    p_holm: float | None = None
+    """``p`` corrected for the other comparisons of its family; None for a comparison that stands alone."""
 
     @classmethod
     def undefined(cls, why: str, margin: float | None, level: float) -> "Primary":
         return cls(f"none: {why}", None, None, level, margin, None)
 
-    @classmethod
-    def of(
-        cls, method: str, delta: float, ci: Interval, margin: float | None, level: float, p: float, measure: str
-    ) -> "Primary":
-        said = state(delta, ci, margin, level, measure)
-        return cls(method, delta, ci, level, margin, verdict(ci, margin), p, said)
+
+@dataclass(frozen=True)
+class Scored:
+    """What is judged: ``scores`` (2, readers, patches), means over sets, NaN where there is no answer.
+
+    ``unit`` (patches,) numbers the unit of each patch; None where no patch has a group and the patches are the units.
+    """
+
+    scores: np.ndarray
+    unit: np.ndarray | None
+
+    @property
+    def units(self) -> int:
+        return self.scores.shape[-1] if self.unit is None else int(self.unit.max()) + 1
+
+    @property
+    def sentence(self) -> str:
+        """Over what the inference goes, as it is printed."""
+        patches = self.scores.shape[-1]
+        if self.unit is None:
+            return f"{patches} patches, no slides or patients known; inference over patches"
+        return f"{patches} patches from {self.units} slides or patients (groups); inference over these"
+
+    @property
+    def too_few(self) -> str:
+        """Why nothing is claimed of so few slides; empty where there are enough."""
+        if self.unit is None or self.units >= FEWEST_GROUPS:
+            return ""
+        return (
+            f"the patches come from {self.units} slides or patients, and with fewer than {FEWEST_GROUPS} it is not "
+            "known well enough how slides differ. Estimates and intervals stand; more slides are needed for a claim, "
+            "not more patches of these."
+        )
 
 
 @dataclass(frozen=True)
@@ -65,89 +110,112 @@ class Crossed:
     fixed_readers: Difference
     fixed_patches: Difference
     components: dict[str, float]
+    units: int = 0
 
 
 def one_reader(
-    clusters: Clusters, margin: float | None, level: float, measure: str = "true positive fraction"
+    scored: Scored, margin: float | None, level: float, measure: str = "true positive fraction", withheld: str = ""
 ) -> Primary:
-    """Tango's interval at the effective sample size (with one set: at the patches), p by sign-flip."""
-    eff = effective(clusters)
-    method = "Tango score interval" + (" at the effective sample size" if eff.pairs.n > len(clusters.pairs) else "")
-    p = sign_flip(clusters.differences).p
-    return Primary.of(method, eff.pairs.delta, eff.tango(level), margin, level, p, measure)
+    """One reader, who is the reader of interest: patches or slides are random; p by exact sign-flip over them."""
+    judged = judge(scored.scores, scored.unit)
+    flip = sign_flip(judged.margin.units.total)
+    test = f"sign-flip test over {'patches' if scored.unit is None else 'slides or patients'} ({flip.patterns})"
+    return _primary(judged, scored, flip.p, test, margin, level, measure, withheld)
 
 
 def several_readers(
-    scores: np.ndarray,
-    clusters: Clusters,
-    margin: float | None,
-    level: float,
-    measure: str = "true positive fraction",
+    scored: Scored, margin: float | None, level: float, measure: str = "true positive fraction", withheld: str = ""
 ) -> tuple[Primary, Crossed, list[str]]:
-    """Readers and patches random, from ``scores`` (2, readers, patches); and warnings.
-
-    ``clusters`` are all pairs by patch. They are needed where every reader shows the same on every patch: the data
-    then hold no estimate of the error, Obuchowski-Rockette would give an interval without width, and Tango's interval
-    at one pair per patch stands in for it.
-    """
-    model = obuchowski_rockette(scores)
+    """Readers and patches (or slides) random; and warnings."""
+    judged = judge(scored.scores, scored.unit)
+    model = judged.readers
+    assert model is not None
     random, fixed = model.random_both, model.fixed_readers
     warnings = []
-    if random.se > 0:
-        method = "Obuchowski-Rockette, random readers and random patches, Hillis degrees of freedom"
-        p, interval = random.p, _within(random)
-    else:
-        method = "Tango score interval at one pair per patch (no variation between readers or patches was seen)"
-        eff = effective(clusters)
-        n = len(clusters.pairs)
-        p, interval = sign_flip(clusters.differences).p, Effective(eff.pairs.n / n, float(n), eff.pairs).tango
+    test = "Obuchowski-Rockette, random readers and random patches, Hillis degrees of freedom"
+    p = float(judged.p)
+    if random.se == 0:
+        p = sign_flip(judged.margin.units.total).p
+        test = "sign-flip test over patches (no variation between readers or patches was seen)"
         warnings.append(
-            "All readers gave the same result on every patch, so that no error can be estimated from the data; the "
-            "interval counts every patch once, whoever read it."
+            "All readers gave the same result on every patch, so that no error of the readers can be estimated; the "
+            "interval goes by the patches alone."
+        )
+    elif p > random.p:
+        test += ", arm-by-reader variance held at zero"
+        warnings.append(
+            "The readers' differences vary less than their own errors make likely, so that p over random readers "
+            "(crossed) is smaller than for these readers alone; the verdict goes by the larger one."
         )
     crossed = Crossed(
         delta=random.delta,
         se=random.se,
         df=random.df,
         t=random.t,
-        p=p,
-        ci95=interval(0.95),
-        ci90=interval(0.90),
-        method=method,
-        readers=scores.shape[1],
-        patches=scores.shape[2],
+        p=random.p if random.se > 0 else p,
+        ci95=_within(random, 0.95),
+        ci90=_within(random, 0.90),
+        method="Obuchowski-Rockette, random readers and random patches, Hillis degrees of freedom",
+        readers=scored.scores.shape[1],
+        patches=scored.scores.shape[2],
         fixed_readers=_held(fixed, "these readers only; random patches, t on patches - 1"),
         fixed_patches=_held(model.fixed_patches, "these patches only; random readers, t on readers - 1"),
         components=model.components,
+        units=scored.units,
     )
-    ci = interval(level)
-    if random.se > 0 and fixed.se > 0 and _width(ci) < _width(_within(fixed)(level)):
-        # More cannot be known of readers in general than of these readers: the arm-by-reader variance came out below
-        # zero. Held at zero, like Cov2 - Cov3, it leaves the error of these readers.
-        method += ", arm-by-reader variance held at zero"
-        ci, p = _within(fixed)(level), fixed.p
-        warnings.append(
-            "The readers' differences vary less than their own errors make likely, so that the interval over random "
-            "readers (crossed) is narrower than the one for these readers alone; the verdict goes by the wider one."
-        )
-    return Primary.of(method, random.delta, ci, margin, level, p, measure), crossed, warnings
+    wider = max(random, fixed, key=lambda one: one.half(level) if one.se > 0 else 0.0)
+    own = _within(wider, level) if random.se > 0 else None
+    return _primary(judged, scored, p, test, margin, level, measure, withheld, own), crossed, warnings
 
 
-def _within(estimate: Estimate) -> Callable[[float], Interval]:
+def _primary(
+    judged: Judged,
+    scored: Scored,
+    p: float,
+    test: str,
+    margin: float | None,
+    level: float,
+    measure: str,
+    withheld: str,
+    difference_ci: Interval | None = None,
+) -> Primary:
+    rule = judged.margin
+    delta, ci = float(rule.units.mean), rule.interval(level)
+    withheld = " ".join(filter(None, [withheld, scored.too_few]))
+    unit = "patches" if scored.unit is None else "slides or patients"
+    method = f"Empirical likelihood over {unit}, 0.85 of a patch added at each end"
+    if judged.readers is not None:
+        method += ", with the readers' part of Obuchowski-Rockette"
+    above = below = None
+    if margin is not None:
+        above, below = rule.p_above(-margin), rule.p_below(margin)
+    return Primary(
+        method=method,
+        delta=delta,
+        ci=ci,
+        level=level,
+        margin=margin,
+        verdict=None if withheld else verdict(ci, margin, p, (1 - level) / 2),
+        p=p,
+        statement=state(delta, ci, margin, level, measure, p, withheld=withheld, own=difference_ci),
+        test=test,
+        p_non_inferior=above,
+        p_equivalent=None if above is None or below is None else max(above, below),
+        withheld=withheld or None,
+        unit=scored.sentence,
+        units=scored.units,
+        measure=measure,
+        difference_ci=difference_ci,
+    )
+
+
+def _within(estimate: Estimate, level: float) -> Interval:
     """The estimate's interval, cut at -1 and 1: the change of a fraction cannot lie beyond."""
-
-    def interval(level: float) -> Interval:
-        low, high = estimate.interval(level)
-        return max(low, -1.0), min(high, 1.0)
-
-    return interval
-
-
-def _width(interval: Interval) -> float:
-    return interval[1] - interval[0]
+    low, high = estimate.interval(level)
+    return max(low, -1.0), min(high, 1.0)
 
 
 def _held(estimate: Estimate, method: str) -> Difference:
     if estimate.se == 0:
         return Difference(estimate.delta, 0.0, estimate.df, None, None, method)
-    return Difference(estimate.delta, estimate.se, estimate.df, _within(estimate)(0.95), estimate.p, method)
+    return Difference(estimate.delta, estimate.se, estimate.df, _within(estimate, 0.95), estimate.p, method)

@@ -26,13 +26,28 @@ def open_study_of(readers: int = 2, positives: int = 6, name: str = "Answered", 
 
 def answer_all(study: Study, *, right=(0.9, 0.8), seed: int = 0, skip: int = 0, amend: int = 0, silent=()) -> None:
     """Answers by chance: P(correct) for original and altered stimuli; ``skip`` are left open, ``amend`` revised."""
-    rng = np.random.default_rng(seed)
     shown = (
         Presentation.objects.filter(reading_set__assignment__study=study)
         .exclude(reading_set__assignment__code__in=silent)
         .select_related("stimulus__case", "second")
         .order_by("pk")
     )
+    _answer(shown, right=right, seed=seed, skip=skip, amend=amend)
+
+
+def answer_until(study: Study, answered: dict[str, int], **kwargs) -> None:
+    """Every reader reads on until so many presentations, in order over all sets, have an answer."""
+    for code, wanted in answered.items():
+        shown = (
+            Presentation.objects.filter(reading_set__assignment__study=study, reading_set__assignment__code=code)
+            .select_related("stimulus__case", "second")
+            .order_by("reading_set__number", "position")
+        )
+        _answer([one for one in shown[:wanted] if not one.responses.exists()], **kwargs)
+
+
+def _answer(shown, *, right=(0.9, 0.8), seed: int = 0, skip: int = 0, amend: int = 0) -> None:
+    rng = np.random.default_rng(seed)
     rows = []
     for number, one in enumerate(shown):
         if number < skip:

@@ -9,6 +9,7 @@ from study import blinds as selectors
 from study.results.analysis import analysis_of
 from study.results.exports.tables import as_text
 from study.statistics.analysis import analyse
+from study.statistics.assay import FLOOR_D_PRIME, FLOOR_TPF
 from study.statistics.table import read_csv
 from study.statistics.verdict import ALPHA
 
@@ -21,6 +22,17 @@ class Command(JsonCommand):
         parser.add_argument("--csv", type=Path, metavar="FILE", help="a tidy table instead; see data_dictionary.csv")
         parser.add_argument("--margin", type=float, help="with --csv: the margin fixed beforehand, such as 0.10")
         parser.add_argument("--alpha", type=float, help=f"with --csv: one-sided, {ALPHA} unless told")
+        parser.add_argument(
+            "--floor-tpf",
+            type=float,
+            help=f"with --csv: least TPF of originals for a verdict, {FLOOR_TPF} unless told; 0: none",
+        )
+        parser.add_argument(
+            "--floor-d-prime",
+            type=float,
+            help=f"with --csv: least d' of originals for a verdict, where there are negatives, {FLOOR_D_PRIME:g} "
+            "unless told; 0: none",
+        )
         parser.add_argument("--arm", help="with --csv: the arm to compare with original, where there are several")
 
     def run(
@@ -31,6 +43,8 @@ class Command(JsonCommand):
         margin: float | None = None,
         alpha: float | None = None,
         arm: str | None = None,
+        floor_tpf: float | None = None,
+        floor_d_prime: float | None = None,
         **options: Any,
     ) -> dict[str, Any]:
         if (study is None) == (csv is None):
@@ -38,7 +52,13 @@ class Command(JsonCommand):
         if csv is not None:
             table = read_csv(csv)
             found = analyse(
-                table, margin=margin, alpha=ALPHA if alpha is None else alpha, perturbed_arm=arm, source=str(csv)
+                table,
+                margin=margin,
+                alpha=ALPHA if alpha is None else alpha,
+                perturbed_arm=arm,
+                floor_tpf=FLOOR_TPF if floor_tpf is None else _floor("floor_tpf", floor_tpf, 1),
+                floor_d_prime=FLOOR_D_PRIME if floor_d_prime is None else _floor("floor_d_prime", floor_d_prime, 10),
+                source=str(csv),
             )
             if margin is not None:
                 found.warnings.append(
@@ -46,12 +66,19 @@ class Command(JsonCommand):
                 )
             return {"source": str(csv), **found.to_json()}
         chosen = selectors.get_study(str(study))
-        if alpha is not None or arm is not None or (margin is not None and margin != chosen.margin):
+        given = (alpha, arm, floor_tpf, floor_d_prime)
+        if any(value is not None for value in given) or (margin is not None and margin != chosen.margin):
             raise InvalidInput(
                 f"Study '{chosen.slug}' was frozen with margin {chosen.margin} and alpha {chosen.alpha}; --margin, "
-                "--alpha and --arm are for --csv. `export_study` writes its presentations.csv."
+                "--alpha, --arm and the floors are for --csv. `export_study` writes its presentations.csv."
             )
         return {"study": chosen.slug, **analysis_of(chosen).to_json()}
 
     def as_text(self, result: dict[str, Any]) -> str:
         return as_text(result)
+
+
+def _floor(name: str, value: float, most: float) -> float:
+    if not 0 <= value <= most:
+        raise InvalidInput(f"{value:g} is out of range; choose from 0 (none) to {most:g}.", field=name)
+    return value

@@ -11,6 +11,8 @@ HELP = {
     "patches": "positive patches",
     "readers": "readers",
     "sets": "readings of every stimulus",
+    "groups": "slides or patients that the patches come from (else every patch from one of its own)",
+    "icc": "intra-group correlation: share of the patches' spread that lies between slides",
     "tpf": "true positive fraction on originals",
     "difference": "true change to be found, such as -0.10",
     "margin": "margin of non-inferiority and equivalence, such as 0.10",
@@ -35,7 +37,7 @@ class Command(JsonCommand):
     def add_arguments(self, parser):
         for name, text in HELP.items():
             default = getattr(Assumptions(), name)
-            kind = float if default is None else type(default)
+            kind = {"groups": int, "discordance": float}.get(name, type(default))
             shown = "" if default is None else f" ({default:g} unless told)"
             parser.add_argument(f"--{name}", type=kind, default=default, help=text + shown)
         for field in fields(Components):
@@ -61,7 +63,7 @@ class Command(JsonCommand):
             f"{paper['sets']} sets)",
             f"  joint patterns with its margins        {paper['joint_patterns']}",
             f"  exact McNemar p over all of them       {_span(paper['mcnemar_exact_p']['pooled'], '{:.3g}')}",
-            f"  smallest equivalence margin            {_points(low)} to {_points(high)} points (90 % Tango); "
+            f"  smallest equivalence margin            {_points(low)} to {_points(high)} points (90 %); "
             f"{_points(wide_low)} to {_points(wide_high)} (95 %)",
             f"  one reading without any discordance    +-{_points(quiet['ci90'])} points (90 %), "
             f"+-{_points(quiet['ci95'])} (95 %)",

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from django.db.models import Count, Min
+
 from core.errors import InvalidInput
 from core.spreadsheet import csv_chunks
 from study import blinds as selectors
@@ -42,6 +44,13 @@ class Source:
     def readings(self) -> mrmc.Readings:
         table = check(rows.tidy_table(self.study), f"study {self.study.slug}")
         return mrmc.readings(table, self.analysis["perturbed_arm"], self.study.name)
+
+    def holes(self) -> str:
+        """What the files for other programs could not take; empty where they hold everything, or do not exist."""
+        try:
+            return mrmc.holes(self.readings)
+        except InvalidInput:
+            return ""
 
 
 @dataclass(frozen=True)
@@ -105,10 +114,8 @@ _FIXED = (
     Export("table_1.tex", TEXT, "Table 1 as LaTeX", lambda s: latex(s.analysis)),
     Export("report.html", "text/html; charset=utf-8", "The report: one file to print",
            lambda s: [report_html(s.study, s.analysis)]),
-    Export("analysis.R", TEXT, "R script: Table 1b, McNemar, glmer, MRMCaov",
+    Export("analysis.R", TEXT, "R script: Table 1b, McNemar, mixed model, the programs below",
            lambda s: [r_script(s.study.name, s.analysis)]),
-    Export("rjafroc.xlsx", XLSX, "RJafroc workbook", lambda s: [mrmc.rjafroc(s.readings)]),
-    Export("rjafroc_cases.csv", CSV, "Case numbers of the workbook", lambda s: mrmc.cases(s.readings)),
 )  # fmt: skip
 
 
@@ -120,31 +127,51 @@ def _dictionary() -> Iterator[dict[str, str]]:
             yield {"file": file, **column.dictionary_row()}
 
 
+PER_STIMULI: tuple[tuple[str, str, str, str, Callable[[mrmc.Readings], Chunks]], ...] = (
+    ("study", ".imrmc", TEXT, "iMRMC file", mrmc.imrmc),
+    ("mrmcaov", ".csv", CSV, "MRMCaov file; covariances by DeLong", mrmc.mrmcaov),
+    ("rjafroc", ".xlsx", XLSX, "RJafroc workbook: patches that every reader answered in both arms",
+     lambda data: [mrmc.rjafroc(data)]),
+    ("rjafroc_cases", ".csv", CSV, "Case numbers of the workbook", mrmc.cases),
+)  # fmt: skip
+"""Stem, ending, type, title and writer of the files that hold the mean of up to two readings."""
+
+
 def exports(study: Study) -> list[Export]:
-    """The files of one study: one each of the fixed ones, and the MRMC files, which may come per set."""
+    """The files of one study: one each of the fixed ones, and the MRMC files, which may come per reading."""
     files = list(_FIXED)
-    copies = range(1, study.copies + 1)
-    suffixes = [""] if study.copies <= 2 else [f"-set{number}" for number in copies]
-    for suffix in suffixes:
-        files.append(Export(f"study{suffix}.imrmc", TEXT, "iMRMC file", _part(mrmc.imrmc, suffix, per_set=False)))
-        files.append(Export(f"mrmcaov{suffix}.csv", CSV, "MRMCaov file", _part(mrmc.mrmcaov, suffix, per_set=False)))
-    for number in copies:
-        suffix = f"-set{number}"
-        files.append(
-            Export(f"mrmcbinary{suffix}.csv", CSV, "MRMCbinary file", _part(mrmc.mrmcbinary, suffix, per_set=True))
-        )
+    numbers = range(1, _readings_planned(study) + 1)
+    endings = [""] if len(numbers) <= mrmc.AVERAGED else [mrmc.suffix(number) for number in numbers]
+    for stem, extension, content_type, title, write in PER_STIMULI:
+        files += [
+            Export(f"{stem}{ending}{extension}", content_type, title, _part(write, ending, averaged=True))
+            for ending in endings
+        ]
+    title = "MRMCbinary file: patches that every reader answered in both arms"
+    files += [
+        Export(f"mrmcbinary{ending}.csv", CSV, title, _part(mrmc.mrmcbinary, ending, averaged=False))
+        for ending in map(mrmc.suffix, numbers)
+    ]
     return files
 
 
-def _part(write: Callable[[mrmc.Readings], Chunks], suffix: str, *, per_set: bool) -> Callable[[Source], Chunks]:
+def _readings_planned(study: Study) -> int:
+    """How often a reader meets one stimulus: in every set, or, where the arms cross over, once in as many sets."""
+    if study.arm_order != Study.ArmOrder.TWIN_SPLIT:
+        return study.copies
+    cases = study.cases.annotate(arms=Count("stimuli")).filter(arms__gte=2)
+    return -(-study.copies // (cases.aggregate(fewest=Min("arms"))["fewest"] or 1))
+
+
+def _part(write: Callable[[mrmc.Readings], Chunks], ending: str, *, averaged: bool) -> Callable[[Source], Chunks]:
     def written(source: Source) -> Chunks:
         data = source.readings
-        parts = dict(data.per_set() if per_set else data.split())
-        if suffix not in parts and not per_set:  # three sets were planned and fewer read: still one file per set
-            parts = dict(data.per_set())
-        if suffix not in parts:
-            raise InvalidInput(f"nobody answered {suffix.removeprefix('-')}")
-        return write(parts[suffix])
+        parts = dict(data.split() if averaged else data.per_reading())
+        if ending not in parts and averaged:  # three were planned and fewer read: still one file per reading
+            parts = dict(data.per_reading())
+        if ending not in parts:
+            raise InvalidInput(f"nobody answered {ending.removeprefix('-').replace('reading', 'reading ')}")
+        return write(parts[ending])
 
     return written
 

@@ -1,19 +1,30 @@
 """Table 1 in the forms people publish and paste: CSV, Markdown, LaTeX, and plain text for the terminal."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard, TypeVar
 
-TABLE_COLUMNS = ("source", "reader", "set", "original_tp", "original_n", "perturbed_tp", "perturbed_n", "delta",
-                 "tango_low", "tango_high", "mcnemar_exact_p")  # fmt: skip
+T = TypeVar("T")
+
+TABLE_COLUMNS = ("source", "reader", "set", "reading", "original_tp", "original_n", "perturbed_tp", "perturbed_n",
+                 "delta", "tango_low", "tango_high", "mcnemar_exact_p")  # fmt: skip
 
 
 def table_1_rows(analysis: dict[str, Any]) -> list[dict[str, Any]]:
-    """Table 1b as rows: this study's readers, its model, and the published rows, each named by its source."""
-    sets = {(row["reader"], row["set"]): row for row in analysis["per_set"]}
-    rows = [
-        {"source": "this study", **_counts(row), **_test(sets.get((row["reader"], row["set"])))}
-        for row in analysis["table_1b"]
-    ]
+    """Table 1b as rows: this study's readers, its model, and the published rows, each named by its source.
+
+    A set and a reading of a patch are one thing where every set shows all arms. Where arms cross over, a set's two
+    counts are of different patches; the change stands in rows of their own, one per reading of the same patches.
+    """
+    tested = {(row["reader"], row["set"]): row for row in analysis["per_set"]}
+    if crossed_over(analysis):
+        rows = [{"source": "this study", **_counts(row)} for row in analysis["table_1b"]]
+        rows += [{"source": "this study", **_pairs(row), **_test(row)} for row in analysis["per_set"]]
+    else:
+        rows = [
+            {"source": "this study", **_counts(row), "reading": row["set"],
+             **_test(tested.get((row["reader"], row["set"])))}
+            for row in analysis["table_1b"]
+        ]  # fmt: skip
     model = analysis.get("model") or {}
     if "original" in model and "perturbed" in model:
         rows.append({"source": "this study", **_counts({"reader": "model", "set": None, **model})})
@@ -31,6 +42,24 @@ def _counts(row: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def crossed_over(analysis: dict[str, Any]) -> bool:
+    """Whether every set showed each patch in one arm, so that a set is no reading of all stimuli."""
+    return (analysis.get("order") or {}).get("design") == "crossover"
+
+
+def reading_word(analysis: dict[str, Any]) -> str:
+    """What a reading of all stimuli is called."""
+    return "reading" if crossed_over(analysis) else "set"
+
+
+def _pairs(row: dict[str, Any]) -> dict[str, Any]:
+    n = row["a"] + row["b"] + row["c"] + row["d"]
+    return {
+        "reader": row["reader"], "reading": row["set"],
+        "original_tp": row["a"] + row["b"], "original_n": n, "perturbed_tp": row["a"] + row["c"], "perturbed_n": n,
+    }  # fmt: skip
+
+
 def _test(row: dict[str, Any] | None) -> dict[str, Any]:
     if row is None or row["delta"] is None:
         return {}
@@ -38,28 +67,38 @@ def _test(row: dict[str, Any] | None) -> dict[str, Any]:
     return {"delta": row["delta"], "tango_low": low, "tango_high": high, "mcnemar_exact_p": row["mcnemar_exact_p"]}
 
 
+def present(value: T | None) -> TypeGuard[T]:
+    """Whether there is something to write: a value, or an interval both of whose ends exist.
+
+    A template hands over an empty text for a value below one that is None.
+    """
+    if isinstance(value, (list, tuple)):
+        return all(present(end) for end in value)
+    return value is not None and value != ""
+
+
 def p_value(p: float | None) -> str:
     """Three decimals, ``< 0.001`` below; a dash where there is none."""
-    if p is None:
+    if not present(p):
         return "–"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def points(value: float | None) -> str:
     """A difference in percentage points with its sign."""
-    return "–" if value is None else f"{100 * value:+.1f}".replace("-", "−")
+    return f"{100 * value:+.1f}".replace("-", "−") if present(value) else "–"
 
 
 def percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.0f} %"
+    return f"{100 * value:.0f} %" if present(value) else "–"
 
 
 def percents(pair: list[float] | None) -> str:
-    return "–" if pair is None else f"{100 * pair[0]:.0f} to {100 * pair[1]:.0f} %"
+    return f"{100 * pair[0]:.0f} to {100 * pair[1]:.0f} %" if present(pair) else "–"
 
 
 def interval(pair: list[float] | None) -> str:
-    return "–" if pair is None else f"{points(pair[0])} to {points(pair[1])}"
+    return f"{points(pair[0])} to {points(pair[1])}" if present(pair) else "–"
 
 
 HEADINGS = (
@@ -74,12 +113,18 @@ HEADINGS = (
 )
 
 
+def _which(row: dict[str, Any]) -> str:
+    if row.get("set") is not None:
+        return str(row["set"])
+    return "–" if row.get("reading") is None else f"reading {row['reading']}"
+
+
 def _cells(row: dict[str, Any]) -> list[str]:
     pair = None if row.get("delta") is None else [row["tango_low"], row["tango_high"]]
     return [
         row["source"],
         str(row["reader"]),
-        "–" if row["set"] is None else str(row["set"]),
+        _which(row),
         f"{row['original_tp']} of {row['original_n']}",
         f"{row['perturbed_tp']} of {row['perturbed_n']}",
         points(row.get("delta")),

@@ -10,16 +10,21 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from core.errors import InvalidInput
-from study.design.crossed import Components, SimulatedStudies, judge_one_reader, judge_several_readers
+from study.design.crossed import Components, SimulatedStudies, judge_studies
 from study.design.paper_design import joint_patterns, paper_design
 from study.design.planning import Assumptions, crossed, one_reading, plan
-from study.design.power import Discordance, correlated, margin_power, mcnemar_power, smallest_n, tango_score
-from study.statistics.clustered import Clusters
-from study.statistics.paired import mcnemar_exact, mcnemar_midp, tango
-from study.statistics.primary import one_reader, several_readers
+from study.design.power import Discordance, correlated, margin_power, mcnemar_power, smallest_n
+from study.statistics.margin import Margin, Units, root_of_counts
+from study.statistics.paired import mcnemar_exact, mcnemar_midp
+from study.statistics.primary import Scored, one_reader, several_readers
 from study.statistics.verdict import verdict
 
 CELLS = [Discordance(0.15, 0.05), Discordance(0.3, 0.0), Discordance(0.08, 0.08), Discordance(0.02, 0.2)]
+
+
+def counted(b: int, c: int, n: int) -> Margin:
+    """One reading of n patches, b lost and c gained."""
+    return Margin(Units(np.repeat([-1.0, 1.0, 0.0], [b, c, n - b - c]), np.ones(n)))
 
 
 def summed(n, cells, claims):
@@ -46,22 +51,20 @@ def test_mcnemar_power_is_the_sum_over_all_tables_that_reject(cells, n, alpha):
 @pytest.mark.parametrize("cells", CELLS)
 @pytest.mark.parametrize(("n", "margin"), [(9, 0.3), (20, 0.15)])
 def test_margin_power_is_the_sum_over_all_tables_that_get_the_verdict(cells, n, margin):
-    kept = {(b, c): verdict(tango(b, c, n, 0.95), margin) for b in range(n + 1) for c in range(n + 1 - b)}
+    kept = {
+        (b, c): verdict(counted(b, c, n).interval(0.95), margin, 1.0) for b in range(n + 1) for c in range(n + 1 - b)
+    }
     equivalent = summed(n, cells, lambda b, c: kept[b, c] == "equivalent")
     assert margin_power(n, cells, margin, 0.025, two_sided=True) == pytest.approx(equivalent, abs=1e-9)
     claimed = summed(n, cells, lambda b, c: kept[b, c] in ("equivalent", "non_inferior"))
     assert margin_power(n, cells, margin, 0.025, two_sided=False) == pytest.approx(claimed, abs=1e-9)
 
 
-@given(b=st.floats(0, 30), c=st.floats(0, 30), more=st.floats(0.5, 60), margin=st.floats(0.01, 0.6))
+@given(b=st.integers(0, 30), c=st.integers(0, 30), more=st.integers(1, 60), null=st.floats(-0.9, 0.9))
 @settings(max_examples=200, deadline=None)
-def test_the_score_against_the_margin_decides_as_the_interval_does(b, c, more, margin):
+def test_the_root_from_counts_is_the_root_of_the_patches(b, c, more, null):
     n = b + c + more
-    low, high = tango(b, c, n, 0.95)
-    z = stats.norm.ppf(0.975)
-    if abs(low + margin) > 1e-9 and abs(high - margin) > 1e-9:
-        assert (tango_score(b, c, n, -margin) > z) == (low > -margin)
-        assert (tango_score(b, c, n, margin) < -z) == (high < margin)
+    assert root_of_counts(b, c, n, null) == pytest.approx(float(counted(b, c, n).root(null)), abs=1e-6)
 
 
 @pytest.mark.parametrize(("tpf", "difference", "correlation"), [(0.9, -0.1, 0.3), (0.8, 0.1, 0.7), (0.95, 0, 0.0)])
@@ -91,18 +94,20 @@ def test_the_smallest_n_holds_from_there_on_and_misses_just_before():
 
 
 @pytest.mark.parametrize(
-    ("readers", "patches", "sets", "tpf"),
+    ("readers", "patches", "sets", "tpf", "groups"),
     [
-        (1, 20, 2, 0.9),
-        (1, 20, 1, 0.9),
-        (1, 8, 3, 0.7),
-        (3, 12, 2, 0.9),
-        (5, 20, 2, 0.95),
-        (2, 5, 1, 0.97),
-        (4, 9, 3, 0.8),
+        (1, 20, 2, 0.9, None),
+        (1, 20, 1, 0.9, None),
+        (1, 8, 3, 0.7, None),
+        (1, 25, 2, 0.8, 10),
+        (3, 12, 2, 0.9, None),
+        (5, 20, 2, 0.95, None),
+        (2, 5, 1, 0.97, None),
+        (4, 9, 3, 0.8, None),
+        (3, 36, 2, 0.9, 12),
     ],
 )
-def test_simulated_studies_are_judged_as_real_ones_are(readers, patches, sets, tpf):
+def test_simulated_studies_are_judged_as_real_ones_are(readers, patches, sets, tpf, groups):
     studies = SimulatedStudies(
         patches=patches,
         readers=readers,
@@ -112,20 +117,17 @@ def test_simulated_studies_are_judged_as_real_ones_are(readers, patches, sets, t
         components=Components(),
         studies=60,
         seed=3,
+        groups=groups,
+        icc=0.5,
     )
     margin, alpha = 0.15, 0.05
-    judged = (
-        judge_one_reader(studies.correct[:, :, 0], margin, alpha)
-        if readers == 1
-        else judge_several_readers(studies.correct, margin, alpha)
-    )
+    judged = judge_studies(studies.correct, studies.unit, margin, alpha)
     for number, correct in enumerate(studies.correct):  # (2, readers, patches, sets)
-        original, perturbed = correct.transpose(0, 2, 1, 3).reshape(2, -1)
-        clusters = Clusters.count(original, perturbed, np.repeat(np.arange(patches), readers * sets))
+        scored = Scored(correct.mean(axis=3), studies.unit)
         primary = (
-            one_reader(clusters, margin, 1 - 2 * alpha)
+            one_reader(scored, margin, 1 - 2 * alpha)
             if readers == 1
-            else several_readers(correct.mean(axis=3), clusters, margin, 1 - 2 * alpha)[0]
+            else several_readers(scored, margin, 1 - 2 * alpha)[0]
         )
         low, high = primary.ci
         expected = (primary.p <= 2 * alpha, low > -margin, low > -margin and high < margin)
@@ -170,13 +172,15 @@ def test_what_the_papers_own_design_could_have_shown():
     assert paper["joint_patterns"] == 193
     assert paper["mcnemar_exact_p"] == {"per_set": [1.0, 1.0], "pooled": [1.0, 1.0]}
     assert paper["signflip_p"] == [1.0, 1.0]
-    low, high = paper["smallest_claimable_margin"]["ci90"]
+    low, high = paper["smallest_margin_by_tango"]["ci90"]
     assert (round(100 * low, 1), round(100 * high, 1)) == (10.6, 21.9)
-    low, high = paper["smallest_claimable_margin"]["ci95"]
+    low, high = paper["smallest_margin_by_tango"]["ci95"]
     assert (round(100 * low, 1), round(100 * high, 1)) == (13.1, 26.1)
-    assert round(100 * paper["one_reading_without_discordance"]["ci90"], 1) == 11.9
-    z2 = stats.norm.ppf(0.95) ** 2  # Tango's limit for b = c = 0 in closed form
-    assert paper["one_reading_without_discordance"]["ci90"] == pytest.approx(z2 / (20 + z2), abs=1e-9)
+    low, high = paper["smallest_claimable_margin"]["ci95"]
+    assert (round(100 * low, 1), round(100 * high, 1)) == (18.8, 26.6)
+    exact = 1 - 0.05 ** (1 / 20)  # the exact binomial bound of 0 lost patches of 20
+    assert paper["one_reading_without_discordance"]["ci90"] == pytest.approx(exact, rel=0.10)
+    assert paper["one_reading_without_discordance"]["ci95"] == pytest.approx(1 - 0.025 ** (1 / 20), rel=0.04)
     assert round(paper["power_of_a_drop"]["power"], 2) == 0.12
 
 

@@ -10,7 +10,7 @@ from study.design.simulate import SimulatedReader, answer
 READER = SimulatedReader(lapse=0.0)
 
 
-def answers(reader=READER, *, readers=1, patches=400, truth=True, altered=False, set_number=1, seed=1, arm=None):
+def answers(reader=READER, *, readers=1, patches=400, truth=True, set_number=1, seed=1, slides=0, **shown):
     """(readers, patches) of answers."""
     return [
         [
@@ -20,9 +20,9 @@ def answers(reader=READER, *, readers=1, patches=400, truth=True, altered=False,
                 reader_id=f"R{r:02d}",
                 patch_id=f"p{p:04d}",
                 set_number=set_number,
-                altered=altered,
                 truth=truth,
-                arm=arm,
+                group=f"s{p % slides}" if slides else "",
+                **shown,
             )
             for p in range(patches)
         ]
@@ -42,12 +42,91 @@ def test_an_answer_depends_on_its_arguments_alone():
 
 
 @pytest.mark.parametrize(
-    ("truth", "altered", "rate"), [(True, False, 0.9), (True, True, 0.7), (False, False, 0.8), (False, True, 0.8)]
-)
-def test_the_rates_asked_for_come_out_over_readers_and_patches(truth, altered, rate):
-    skill = SimulatedReader(sensitivity=0.9, sensitivity_altered=0.7, specificity=0.8, lapse=0.0)
-    found = correct(answers(skill, readers=40, patches=100, truth=truth, altered=altered), truth)
+    ("truth", "arm", "rate"),
+    [(True, "original", 0.9), (True, "perturbed", 0.7), (True, "noise", 0.85), (False, "original", 0.8),
+     (False, "perturbed", 0.8)],
+)  # fmt: skip
+def test_the_rates_asked_for_come_out_over_readers_and_patches(truth, arm, rate):
+    skill = SimulatedReader(sensitivity=0.9, specificity=0.8, effect={"perturbed": -0.2, "noise": -0.05}, lapse=0.0)
+    found = correct(answers(skill, readers=40, patches=100, truth=truth, arm=arm), truth)
     assert found.mean() == pytest.approx(rate, abs=0.035)  # patches and readers are shared, so it wavers more
+
+
+def test_spreads_over_arms_readers_and_slides_leave_the_rates_as_they_are():
+    skill = SimulatedReader(
+        sensitivity=0.8, effect={"noise": -0.1}, lapse=0.0, patch_arm_sd=0.5, reader_arm_sd=0.3, group_sd=0.5,
+        group_arm_sd=0.5,
+    )  # fmt: skip
+    for arm, rate in (("original", 0.8), ("noise", 0.7)):
+        found = correct(answers(skill, readers=40, patches=200, arm=arm, slides=100))
+        assert found.mean() == pytest.approx(rate, abs=0.05)
+
+
+def test_what_an_arm_does_to_a_slide_is_shared_by_its_patches_and_readers():
+    skill = SimulatedReader(sensitivity=0.7, patch_sd=0.0, reader_sd=0.0, group_arm_sd=2.0, lapse=0.0)
+    by_slide = {
+        arm: correct(answers(skill, readers=6, patches=200, arm=arm, slides=10)).reshape(6, 20, 10).mean(axis=(0, 1))
+        for arm in ("original", "noise")
+    }
+    assert by_slide["noise"].std() > 0.15  # by chance 0.04
+    assert abs(np.corrcoef(by_slide["original"], by_slide["noise"])[0, 1]) < 0.7
+    shared = SimulatedReader(sensitivity=0.7, patch_sd=0.0, reader_sd=0.0, group_sd=2.0, lapse=0.0)
+    pair = [
+        correct(answers(shared, readers=6, patches=200, arm=arm, slides=10)).reshape(6, 20, 10).mean(axis=(0, 1))
+        for arm in ("original", "noise")
+    ]
+    assert np.corrcoef(*pair)[0, 1] > 0.9
+
+
+@pytest.mark.parametrize(("given", "field"), [("twin", "recognised"), ("before", "remembered")])
+def test_a_recognised_patch_gets_the_earlier_label_again(given, field):
+    skill = SimulatedReader(sensitivity=0.9, reader_sd=0.0, lapse=0.0, **{field: 0.5})
+    found = correct(answers(skill, **{given: False}))
+    assert found.mean() == pytest.approx(0.45, abs=0.07)  # half of the answers are the earlier one, wrong
+    assert correct(answers(skill)).mean() == pytest.approx(0.9, abs=0.05)  # nothing earlier, nothing to repeat
+    always = SimulatedReader(**{field: 1.0})
+    assert correct(answers(always, **{given: True})).all()
+    assert [one.tumour_cells > 0 for one in answers(always, **{given: False}, patches=5)[0]] == [False] * 5
+
+
+def test_lost_patches_are_lost_to_every_reader_in_their_arm_alone():
+    skill = SimulatedReader(sensitivity=1.0, lost={"noise": 0.1}, lapse=0.0)
+    found = correct(answers(skill, readers=5, arm="noise"))
+    assert found.mean() == pytest.approx(0.9, abs=0.04) and (found == found[0]).all()
+    assert correct(answers(skill)).all()
+
+
+def test_drift_runs_along_the_set_and_from_set_to_set():
+    skill = SimulatedReader(sensitivity=0.9, drift=-0.2, set_drift=-0.1, lapse=0.0)
+    for position, number, rate in ((1, 1, 0.9), (101, 1, 0.7), (201, 1, 0.5), (1, 3, 0.7)):
+        found = correct(answers(skill, readers=20, position=position, set_number=number))
+        assert found.mean() == pytest.approx(rate, abs=0.04)
+
+
+def test_a_bias_says_tumour_of_everything():
+    skill = SimulatedReader(bias=10.0, lapse=0.0)
+    assert correct(answers(skill)).all()
+    assert not correct(answers(skill, truth=False), truth=False).any()
+
+
+def test_a_suspicious_reader_says_altered_of_both_arms():
+    skill = SimulatedReader(detection=0.6, suspicion=1.0)
+    said = {
+        arm: np.mean([one.thinks_altered for one in answers(skill, patches=1500, arm=arm)[0]])
+        for arm in ("original", "noise")
+    }
+    assert said["noise"] == pytest.approx(0.895, abs=0.03)  # Phi(z(.6) + 1)
+    assert said["original"] == pytest.approx(0.772, abs=0.04)  # Phi(-z(.6) + 1)
+
+
+def test_a_preference_for_one_image_of_a_pair_lasts_over_the_sets():
+    skill = SimulatedReader(detection=0.6, preference_sd=2.0)
+    sets = [
+        np.array([one.chose_altered for one in answers(skill, patches=1000, arm="noise", set_number=number)[0]])
+        for number in (1, 2)
+    ]
+    assert sets[0].mean() == pytest.approx(0.6, abs=0.05)
+    assert np.corrcoef(*sets)[0, 1] > 0.4
 
 
 def test_patches_are_hard_for_every_reader_and_in_both_sets():
@@ -74,13 +153,13 @@ def test_sure_answers_are_more_often_right():
 
 
 def test_altered_arms_of_one_patch_are_read_anew():
-    perturbed, noise = (answers(altered=True, arm=arm)[0] for arm in ("perturbed", "noise"))
+    perturbed, noise = (answers(arm=arm)[0] for arm in ("perturbed", "noise"))
     assert [one.rt_ms for one in perturbed] != [one.rt_ms for one in noise]
     assert correct([perturbed]).mean() == pytest.approx(correct([noise]).mean(), abs=0.08)
 
 
 def test_pairs_are_told_apart_as_often_as_asked_and_times_have_their_median():
-    row = answers(SimulatedReader(detection=0.7), patches=1500, altered=True)[0]
+    row = answers(SimulatedReader(detection=0.7), patches=1500, arm="perturbed")[0]
     assert np.mean([one.chose_altered for one in row]) == pytest.approx(0.7, abs=0.04)
     assert np.median([one.rt_ms for one in row]) == pytest.approx(READER.median_rt_ms, rel=0.06)
 
@@ -98,6 +177,11 @@ def test_perfect_blind_and_absent_minded_readers_are_possible():
         ({"sensitivity": 1.2}, "sensitivity: 1.2"),
         ({"patch_sd": -1}, "patch_sd: -1"),
         ({"median_rt_ms": 0}, "median_rt_ms: 0"),
+        ({"bias": 11}, "bias: 11"),
+        ({"drift": float("nan")}, "drift: nan"),
+        ({"recognised": 1.5}, "recognised: 1.5"),
+        ({"effect": {"noise": -0.9}}, "effect: noise=-0.9 takes the sensitivity from 0.88 to -0.02"),
+        ({"effect": {"original": -0.1}}, "effect: effects are against the original"),
     ],
 )
 def test_an_impossible_skill_is_named(wrong, words):

@@ -4,12 +4,10 @@ import csv
 import hashlib
 import io
 import json
-import subprocess
 import tracemalloc
 from base64 import b64encode
 from itertools import pairwise
 
-import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -24,16 +22,17 @@ from model.models import Classifier
 from study.blinds import StillBlinded
 from study.models import Assignment, Response, Study
 from study.results.analysis import analysis_of
+from study.results.exports import mrmc
 from study.results.exports.mrmc import DUMMIES, Readings, imrmc, mrmcaov, mrmcbinary, rjafroc
 from study.results.exports.registry import Source, exports
 from study.results.exports.report import report_html
 from study.results.exports.tables import tex
 from study.results.tidy import presentation_rows
-from study.statistics.analysis import analyse
 from study.statistics.schema import COLUMNS
-from study.statistics.table import check, read_csv
+from study.statistics.table import check
 from tests.study.answered import answer_all, open_study_of, unblinded
 from tests.study.readings import simulate
+from tests.study.results.exported import crossover, without
 
 pytestmark = pytest.mark.django_db
 
@@ -83,9 +82,9 @@ def test_nothing_leaves_before_unblinding(tmp_path, settings):
 def test_every_file_is_written_with_its_sum(study, tmp_path):
     found, texts = exported(study, tmp_path)
     assert {"presentations.csv", "responses.csv", "readers.csv", "stimuli.csv", "data_dictionary.csv", "protocol.json",
-            "analysis.json", "audit_log.csv", "study.imrmc", "mrmcaov.csv", "mrmcbinary-set1.csv",
-            "mrmcbinary-set2.csv", "table_1.csv", "table_1.md", "table_1.tex", "report.html",
-            "analysis.R"} <= set(texts)  # fmt: skip
+            "analysis.json", "audit_log.csv", "study.imrmc", "mrmcaov.csv", "rjafroc_cases.csv",
+            "mrmcbinary-reading1.csv", "mrmcbinary-reading2.csv", "table_1.csv", "table_1.md", "table_1.tex",
+            "report.html", "analysis.R"} <= set(texts)  # fmt: skip
     assert set(found["left_out"]) == {"blinding_audit.json"}
     assert "audit_blinding answered" in found["left_out"]["blinding_audit.json"]
     sums = dict(line.split("  ")[::-1] for line in (tmp_path / "out" / "SHA256SUMS").read_text().splitlines())
@@ -117,12 +116,14 @@ def test_the_csv_analyses_to_the_same_numbers_as_the_study(study, tmp_path):
     out = io.StringIO()
     call_command("analyse", csv=tmp_path / "out" / "presentations.csv", margin=study.margin, json=True, stdout=out)
     by_csv, by_study = json.loads(out.getvalue()), json.loads(texts["analysis.json"])
+    assert by_study["flow"]["readers"].pop("declared_finished") == 0, "no table knows it, the study does"
     for key in ("n", "table_1b", "per_set", "per_reader", "crossed", "primary", "specificity", "response_time", "flow",
                 "intra_reader", "inter_reader"):  # fmt: skip
         assert by_csv[key] == pytest.approx(by_study[key]) if key == "n" else by_csv[key] == by_study[key], key
     out = io.StringIO()
     call_command("analyse", study.slug, json=True, stdout=out)
-    assert {key: json.loads(out.getvalue())[key] for key in by_study} == by_study
+    again = json.loads(out.getvalue())
+    assert {key: again[key] for key in by_study} == json.loads(texts["analysis.json"])
 
 
 def test_the_frozen_margin_cannot_be_replaced(study):
@@ -220,8 +221,7 @@ def test_tables_for_papers(study, tmp_path):
 
 
 def readings(**kwargs) -> Readings:
-    rows = check(simulate(**kwargs))
-    return Readings(rows[["reader_id", "set", "patch_id", "arm", "correct"]], "A, study")
+    return mrmc.readings(check(simulate(**kwargs)), "perturbed", "A, study")
 
 
 def area(positives: list[float], negatives: list[float]) -> float:
@@ -236,10 +236,10 @@ def test_imrmc_holds_what_its_header_says_and_its_areas_are_the_tpf():
     header = dict(line.split(": ") for line in lines[2:start])
     assert header == {"NR": "3", "N0": "5", "N1": "7", "NM": "2"}
     body = [line.split(",") for line in lines[start + 1 :]]
-    truth = {case: int(value) for reader, case, _, value in body if reader == "-1"}
+    truth = {case: int(value) for reader, case, arm, value in body if (reader, arm) == ("truth", "truth")}
     assert sum(truth.values()) == 7
     assert len(truth) == 7 + DUMMIES
-    scores = [row for row in body if row[0] != "-1"]
+    scores = [row for row in body if row[0] != "truth"]
     assert len(scores) == 3 * 2 * (7 + DUMMIES)
     for (reader, arm), part in data.rows.groupby(["reader_id", "arm"]):
         own = [(truth[case], float(score)) for r, case, a, score in scores if (r, a) == (reader, arm)]
@@ -252,7 +252,7 @@ def test_mrmcaov_and_mrmcbinary_hold_every_reading():
     aov = table("".join(mrmcaov(data)))
     assert set(aov[0]) == {"reader", "test", "case", "truth", "rating"}
     assert len(aov) == 2 * 2 * (6 + DUMMIES)
-    for suffix, part in data.per_set():
+    for suffix, part in data.per_reading():
         rows = table("".join(mrmcbinary(part)))
         assert list(rows[0]) == ["Modality", "Reader", "Case", "D", "Y"]
         assert len(rows) == 2 * 2 * 6, suffix
@@ -260,8 +260,40 @@ def test_mrmcaov_and_mrmcbinary_hold_every_reading():
 
 
 def test_three_sets_come_one_by_one_because_a_mean_of_three_is_no_tpf():
-    assert [suffix for suffix, _ in readings(sets=3).split()] == ["-set1", "-set2", "-set3"]
+    assert [suffix for suffix, _ in readings(sets=3).split()] == ["-reading1", "-reading2", "-reading3"]
     assert [suffix for suffix, _ in readings(sets=2).split()] == [""]
+
+
+def test_a_study_of_three_sets_has_a_workbook_for_each_whose_areas_are_the_tpf(settings, tmp_path):
+    settings.STORAGES = {**settings.STORAGES, "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "files"},
+    }}  # fmt: skip
+    made = open_study_of(readers=2, positives=4, copies=3, name="Three")
+    answer_all(made, right=(0.8, 0.6))
+    found, texts = exported(unblinded(made), tmp_path)
+    names = {f"rjafroc-reading{number}.xlsx" for number in (1, 2, 3)}
+    assert names == {name for name in found["files"] if name.endswith(".xlsx")}
+    per_set = {(row["reader"], row["set"], arm): row[arm] for row in json.loads(texts["analysis.json"])["table_1b"]
+               for arm in ("original", "perturbed")}  # fmt: skip
+    for number in (1, 2, 3):
+        book = load_workbook(tmp_path / "out" / f"rjafroc-reading{number}.xlsx")
+        rated = list(book["TP"].values)[1:]
+        for reader in ("R01", "R02"):
+            for arm in ("original", "perturbed"):
+                own = [rating for name, which, _, _, rating in rated if (name, which) == (reader, arm)]
+                count = per_set[reader, number, arm]
+                assert set(own) <= {0, 1} and sum(own) == count["tp"] and len(own) == count["n"]
+
+
+def test_where_arms_cross_over_a_reading_is_no_set():
+    data = mrmc.readings(check(crossover(readers=2, patches=6, sets=4)), "perturbed", "x")
+    assert data.numbers == [1, 2]
+    assert [suffix for suffix, _ in data.split()] == [""]
+    for _, part in data.per_reading():
+        assert len(part.rows) == 2 * 6 * 2 and len(part.complete("MRMCbinary").patches) == 6
+    assert [suffix for suffix, _ in mrmc.readings(check(crossover(sets=6)), "perturbed", "x").split()] == [
+        "-reading1", "-reading2", "-reading3",
+    ]  # fmt: skip
 
 
 def test_the_rjafroc_workbook_has_its_three_sheets_and_no_holes():
@@ -275,10 +307,37 @@ def test_the_rjafroc_workbook_has_its_three_sheets_and_no_holes():
     assert len(truth) - 1 == 6 + DUMMIES
     assert len(list(book["TP"].values)) - 1 == 2 * 2 * 6
     assert len(list(book["FP"].values)) - 1 == 2 * 2 * DUMMIES
-    holes = Readings(data.rows.iloc[2:], "x")
-    if len(holes.ratings()) < len(data.ratings()):
-        with pytest.raises(InvalidInput, match="lacks"):
-            rjafroc(holes)
+    assert not mrmc.holes(data)
+
+
+def test_programs_that_refuse_unbalanced_data_get_the_complete_patches_and_it_is_said():
+    data = mrmc.readings(check(without(simulate(readers=2, patches=6), 3)), "perturbed", "x")
+    [(_, first), (_, second)] = data.per_reading()
+    for part in (first, second):
+        rows = table("".join(mrmcbinary(part)))
+        patches = {row["Case"] for row in rows}
+        assert len(rows) == 2 * 2 * len(patches)
+    missing = len(first.complete("").patches) + len(second.complete("").patches)
+    assert missing < 12
+    assert "MRMCbinary and RJafroc refuse unbalanced data" in mrmc.holes(data)
+    assert f"mrmcbinary-reading1.csv {len(first.complete('').patches)}" in mrmc.holes(data)
+    nobody = mrmc.Readings(first.rows[(first.rows["reader_id"] == "R1") ^ (first.rows["arm"] == "original")], "x")
+    with pytest.raises(InvalidInput, match="refuses unbalanced data, and no patch was answered in both arms by every"):
+        mrmcbinary(nobody)
+
+
+def test_names_that_other_programs_would_split_or_mistake_stay_apart():
+    named = simulate(readers=2, patches=4, sets=1).replace(
+        {"reader_id": {"R1": "truth", "R2": "A, B"}, "patch_id": {"p001": "a,b", "p002": "a;b", "p003": "dummy1"}}
+    )
+    data = mrmc.readings(check(named), "perturbed", "x")
+    lines = "".join(imrmc(data)).splitlines()
+    body = [line.split(",") for line in lines[lines.index("BEGIN DATA:") + 1 :]]
+    assert all(len(row) == 4 for row in body)
+    assert len({case for _, case, arm, _ in body if arm == "truth"}) == 4 + DUMMIES
+    assert {reader for reader, _, arm, _ in body if arm != "truth"} == {"truth.2", "A_B"}
+    cases = {(row["reader"], row["test"], row["case"]) for row in table("".join(mrmcaov(data)))}
+    assert len(cases) == 2 * 2 * (4 + DUMMIES)
 
 
 def test_a_pair_comparison_leaves_as_pairs(settings, tmp_path):
@@ -331,21 +390,3 @@ def test_presentations_stream_from_the_database_with_flat_memory(study):
     few, many = peak(12), peak(40)
     remembered = 28 * 20_000 if connection.vendor == "postgresql" else 0  # psycopg keeps the last 128 queries' texts
     assert many < 1.3 * few + remembered
-
-
-@pytest.mark.slow
-def test_the_r_script_runs(study, tmp_path):
-    """Where R is at hand; the rest of the suite does not need it."""
-    try:
-        subprocess.run(["Rscript", "--version"], capture_output=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("R is not installed")
-    exported(study, tmp_path)
-    ran = subprocess.run(
-        ["Rscript", "analysis.R"], cwd=tmp_path / "out", capture_output=True, text=True, timeout=120, check=False
-    )
-    assert ran.returncode == 0, ran.stderr
-    expected = analyse(pd.DataFrame(read_csv(tmp_path / "out" / "presentations.csv"))).to_json()
-    for row in expected["per_set"]:
-        line = f"{row['reader']} set {row['set']}: b = {row['b']}, c = {row['c']}, exact McNemar p = "
-        assert f"{line}{row['mcnemar_exact_p']:.4f}" in ran.stdout

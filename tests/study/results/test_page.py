@@ -3,10 +3,12 @@
 import re
 
 import pytest
+from django.core.cache import cache
 from django.urls import reverse
+from django.utils import timezone
 
 from core.models import User
-from study.models import Study
+from study.models import Assignment, ReadingSet, Study
 from study.results.analysis import analysis_of
 from tests.study.answered import answer_all, open_study_of, unblinded
 
@@ -17,6 +19,12 @@ pytestmark = pytest.mark.django_db
 def researcher(client):
     client.force_login(User.objects.create_user("rita", role=User.Role.RESEARCHER))
     return client
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    """Studies of two tests have the same numbers, and an analysis is kept by them."""
+    cache.clear()
 
 
 @pytest.fixture
@@ -125,3 +133,39 @@ def test_a_study_that_nobody_answered_says_so(researcher):
 def test_simulated_readers_are_announced(researcher, study):
     study.assignments.update(simulated=True)
     assert "are no findings" in page(researcher, study).content.decode()
+
+
+def words_of(response) -> str:
+    """The page as a person reads it."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+
+
+def test_the_verdict_names_the_patches_it_rests_on(researcher, study):
+    text = words_of(page(researcher, study))
+    assert "Readers × patches with tumour × sets 2 × 8 × 2 beside 4 patches without tumour" in text
+
+
+def test_nothing_is_left_out_of_what_was_never_answered(researcher):
+    made = open_study_of(readers=2, positives=8)
+    answer_all(made, silent=["R02"])
+    Assignment.objects.filter(study=made, code="R02").update(withdrawn_at=timezone.now(), withdrawal_reason="left")
+    made = unblinded(made)
+    shown = analysis_of(made).to_json()["flow"]
+    assert (shown["presentations"]["flagged"], shown["presentations"]["analysed"], shown["flag_reasons"]) == (0, 32, {})
+    text = words_of(page(researcher, made))
+    assert "flagged for exclusion" not in text and "nothing flagged" in text
+
+
+def test_a_reader_whose_set_was_reopened_is_not_said_to_have_finished(researcher, study):
+    ReadingSet.objects.filter(assignment__study=study).update(completed_at=timezone.now())
+    ReadingSet.objects.filter(assignment__study=study, assignment__code="R01", number=2).update(completed_at=None)
+    readers = analysis_of(study).to_json()["flow"]["readers"]
+    assert (readers["finished"], readers["declared_finished"]) == (2, 1)
+    assert "2 answered everything, 1 declared every set finished" in page(researcher, study).content.decode()
+
+
+def test_programs_that_get_a_part_are_named_beside_their_files(researcher):
+    made = open_study_of(readers=2, positives=8)
+    answer_all(made, skip=3)
+    text = words_of(page(researcher, unblinded(made)))
+    assert "MRMCbinary and RJafroc refuse unbalanced data" in text

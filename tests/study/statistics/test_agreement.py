@@ -13,6 +13,10 @@ THREE = np.array([
 HOLES = np.array([
     [1, 1, 1], [NAN, 1, 0], [0, 0, 0], [1, 1, 1], [1, 0, NAN], [1, 1, 1], [1, 1, 1], [0, 1, 0], [1, NAN, 1], [1, 1, 0],
 ], float)  # fmt: skip
+SPARSE = np.array([
+    [1, 1, 1], [NAN, 1, 0], [0, 0, 0], [1, NAN, NAN], [1, 0, NAN], [1, 1, 1], [NAN, NAN, 0], [0, 1, 0], [1, NAN, 1],
+    [1, 1, 0],
+], float)  # fmt: skip
 
 
 def pairs(a: int, b: int, c: int, d: int) -> np.ndarray:
@@ -24,6 +28,8 @@ def pairs(a: int, b: int, c: int, d: int) -> np.ndarray:
     [
         (THREE, 0.540229885057471, 0.365079365079365, 0.386243386243386),
         (HOLES, 0.425287356321839, 0.206349206349206, 0.315789473684210),
+        # Units with one answer: they count in what chance would give, as in irrCAC (told of the two categories).
+        (SPARSE, 0.198717948717949, 0.131944444444445, 0.230769230769231),
     ],
 )
 def test_three_raters_agree_with_irrcac(ratings, gwet, fleiss, alpha):
@@ -75,6 +81,25 @@ def test_intervals_resample_patches_not_answers():
     together = agreement(fourfold, patch=np.repeat(np.arange(15), 4)).bootstrap_ci95["ac1"]
     assert together[1] - together[0] > 1.5 * (alone[1] - alone[0])
     assert agreement(fourfold, patch=np.repeat(np.arange(15), 4)).bootstrap_ci95["ac1"] == together
+
+
+def test_readers_who_differ_in_steadiness_widen_every_interval():
+    """Three readers always agree with themselves, three never do: six readers, not 120 independent readings."""
+    reader, patch = (axis.ravel() for axis in np.indices((6, 20)))
+    first = np.random.default_rng(1).integers(0, 2, 120).astype(float)
+    ratings = np.column_stack([first, np.where(reader < 3, first, 1 - first)])
+    alone, all_of_them = agreement(ratings, patch), agreement(ratings, patch, reader)
+    assert alone.percent_agreement == all_of_them.percent_agreement == 0.5
+    for narrow, wide in (
+        (alone.wilson_ci95, all_of_them.wilson_ci95),
+        (alone.bootstrap_ci95["ac1"], all_of_them.bootstrap_ci95["ac1"]),
+    ):
+        assert wide[1] - wide[0] > 1.5 * (narrow[1] - narrow[0])
+
+
+def test_one_readers_interval_is_wilsons_own():
+    ratings = pairs(30, 5, 3, 2)
+    assert agreement(ratings, np.arange(40), np.zeros(40)).wilson_ci95 == agreement(ratings).wilson_ci95
 
 
 def test_nothing_to_compare():

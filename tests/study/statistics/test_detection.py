@@ -7,7 +7,7 @@ import statsmodels.api as sm
 import statsmodels.formula.api as smf
 from scipy import stats
 
-from study.statistics.detection import bang, d_prime, forced_choice, mean_t
+from study.statistics.detection import bang, d_prime, forced_choice
 from study.statistics.gee import gee
 from study.statistics.psychometric import psychometric
 from study.statistics.times import response_time
@@ -36,17 +36,9 @@ def test_the_spread_of_d_prime_matches_repeated_experiments():
     assert d_prime(160, 200, 60, 200).se == pytest.approx(np.std(values), rel=0.08)
 
 
-def test_mean_over_readers_is_the_one_sample_t_test():
-    x = np.array([0.3, -0.1, 0.6, 0.2])
-    expected = stats.ttest_1samp(x, 0)
-    found = mean_t(x)
-    assert found.p == pytest.approx(expected.pvalue)
-    assert found.ci95 == pytest.approx(tuple(expected.confidence_interval()))
-    assert mean_t(x[:1]).ci95 is None
-
-
 def test_forced_choice_is_exact():
     found = forced_choice(15, 20)
+    assert found.proportion == 0.75
     assert found.exact_p == pytest.approx(stats.binomtest(15, 20, alternative="greater").pvalue)
     assert found.ci95 == pytest.approx(tuple(stats.binomtest(15, 20).proportion_ci(method="exact")))
     assert found.upper95 == pytest.approx(stats.binomtest(15, 20, alternative="less").proportion_ci(0.95).high)
@@ -112,20 +104,44 @@ def test_a_flat_curve_has_no_threshold():
     assert found.ci95 is None
 
 
-def test_gee_agrees_with_the_formula_interface_and_the_plain_odds_ratio():
-    rng = np.random.default_rng(8)
-    patch, perturbed = np.repeat(np.arange(30), 4), np.tile([0, 0, 1, 1], 30)
-    correct = (rng.normal(0, 1, 30)[patch] + rng.normal(0.9, 1, 120) - 0.4 * perturbed > 0).astype(int)
+def answers(readers=5, patches=20, by_reader=0.0, seed=8):
+    """Correct, perturbed, patch, reader of a complete study; a reader's drop on perturbed patches differs."""
+    rng = np.random.default_rng(seed)
+    reader, patch, perturbed, _set = (axis.ravel() for axis in np.indices((readers, patches, 2, 2)))
+    drop = 0.4 + by_reader * rng.normal(0, 1, readers)
+    score = rng.normal(0, 1, patches)[patch] + rng.normal(0.9, 1, len(patch)) - drop[reader] * perturbed
+    return (score > 0).astype(int), perturbed, patch, reader
+
+
+def test_gee_gives_the_odds_ratio_of_statsmodels_and_of_the_pooled_answers():
+    correct, perturbed, patch, _ = answers(readers=1, patches=60)
     found = gee(correct, perturbed, patch)
     frame = pd.DataFrame({"y": correct, "x": perturbed, "g": patch})
     fit = smf.gee("y ~ x", "g", frame, cov_struct=sm.cov_struct.Exchangeable(), family=sm.families.Binomial()).fit(
         cov_type="bias_reduced"
     )
-    assert found.p == pytest.approx(fit.pvalues["x"], rel=1e-6)
-    assert found.ci95 == pytest.approx(tuple(np.exp(fit.conf_int().loc["x"])), rel=1e-6)
     odds = [(p := correct[perturbed == arm].mean()) / (1 - p) for arm in (0, 1)]
-    assert found.odds_ratio == pytest.approx(odds[1] / odds[0], rel=1e-6)  # balanced within every patch
+    assert found.odds_ratio == pytest.approx(odds[1] / odds[0], rel=1e-9)
+    assert found.odds_ratio == pytest.approx(np.exp(fit.params["x"]), rel=1e-6)
+    # Clustered on patches alike; t with 59 degrees of freedom here, normal with a larger variance there.
+    assert np.log(found.ci95) == pytest.approx(fit.conf_int().loc["x"].to_numpy(), abs=0.02)
+
+
+def test_gee_knows_that_readers_differ():
+    """The same answers, clustered on patches alone as before, or on readers and patches."""
+    correct, perturbed, patch, reader = answers(by_reader=0.8)
+    alone, both = gee(correct, perturbed, patch), gee(correct, perturbed, patch, reader)
+    assert both.odds_ratio == pytest.approx(alone.odds_ratio)
+    assert np.log(both.ci95[1] / both.ci95[0]) > 1.5 * np.log(alone.ci95[1] / alone.ci95[0])
+    assert (both.readers, both.units) == (5, 20)
 
 
 def test_gee_of_a_perfect_arm_is_undefined():
     assert gee(np.ones(8), np.tile([0, 1], 4), np.repeat(np.arange(4), 2)) is None
+
+
+def test_a_threshold_beside_more_lapses_than_the_fit_allows_has_no_interval():
+    found = psychometric([1, 2, 4, 8, 16], [28, 27, 20, 9, 2], [40] * 5, guess=0.0, rising=False)
+    assert found.lapse == pytest.approx(0.1)
+    assert found.ci95 is None
+    assert "lapse" in found.reason

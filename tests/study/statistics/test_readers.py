@@ -84,10 +84,10 @@ def test_held_readers_are_the_paired_t_test_over_patches_and_held_patches_the_on
 
 def test_a_missing_patch_changes_only_what_it_must():
     x = scores(seed=2)
-    x[1, 3, 7] = np.nan  # reader 3 lacks patch 7 in one arm: out of both for this reader
+    x[1, 3, 7] = np.nan  # reader 3 lacks patch 7 in one arm, and keeps it in the other
     found = obuchowski_rockette(x)
-    left = np.delete(x[:, 3], 7, axis=1)
-    assert found.theta[:, 3] == pytest.approx(left.mean(axis=1))
+    assert found.theta[0, 3] == pytest.approx(x[0, 3].mean())
+    assert found.theta[1, 3] == pytest.approx(np.delete(x[1, 3], 7).mean())
     assert found.theta[:, 0] == pytest.approx(x[:, 0].mean(axis=1))
     whole = obuchowski_rockette(scores(seed=2))
     assert found.random_both.se == pytest.approx(whole.random_both.se, rel=0.15)
@@ -103,3 +103,22 @@ def test_too_little_is_refused():
 def test_identical_readers_and_patches_have_no_error_to_show():
     found = obuchowski_rockette(np.ones((2, 3, 10)))
     assert found.random_both.se == found.fixed_readers.se == found.fixed_patches.se == 0
+
+
+def test_many_studies_at_once_are_each_study_alone():
+    many = np.stack([scores(seed=seed) for seed in range(5)])
+    together = obuchowski_rockette(many)
+    for number, one in enumerate(many):
+        alone = obuchowski_rockette(one)
+        assert together.random_both.p[number] == pytest.approx(alone.random_both.p, rel=1e-12)
+        assert together.fixed_readers.se[number] == pytest.approx(alone.fixed_readers.se, rel=1e-12)
+
+
+def test_held_readers_over_slides_of_equal_size_are_the_t_test_over_the_slides_means():
+    x = scores(patches=24, seed=4)
+    slide = np.arange(24) % 8
+    found = obuchowski_rockette(x, slide)
+    means = np.stack([x[..., slide == number].mean(axis=-1) for number in range(8)], axis=-1)
+    over_slides = stats.ttest_rel(means[1].mean(axis=0), means[0].mean(axis=0))
+    assert found.fixed_readers.p == pytest.approx(over_slides.pvalue, rel=1e-9)
+    assert found.fixed_readers.df == pytest.approx(7)

@@ -1,0 +1,1 @@
+"""Parts of benchmarks that have no command of their own."""

@@ -1,0 +1,27 @@
+"""What a claim against the margin cannot exclude, said beside it. Figures: docs/statistics.md."""
+
+from study.statistics.endpoint import Endpoint
+
+FEW_READERS = 5
+
+
+def limits_of_the_claim(endpoint: Endpoint, readers: int, alpha: float) -> list[str]:
+    """Sentences for a verdict of equivalence or non-inferiority; none without such a verdict."""
+    primary = endpoint.primary
+    if primary is None or not primary.margin or primary.verdict not in ("equivalent", "non_inferior"):
+        return []
+    said = []
+    unseen = (1 - primary.margin) ** primary.units
+    if unseen > alpha:
+        said.append(
+            f"{primary.units} slides or patients are few for this claim: if in {100 * primary.margin:g} of 100 slides "
+            f"every patch were lost to every reader, {100 * unseen:.0f} in 100 samples of this size would hold no such "
+            "slide. No interval can see what was not drawn."
+        )
+    if 1 < readers <= FEW_READERS:
+        said.append(
+            f"{readers} readers: the claim holds at its rate for readers who differ as pathologists in our simulations "
+            "do. If a fifth of all variation lay between readers, it would be false in up to "
+            f"{'5' if readers < 5 else '4'} of 100 studies instead of 2.5."
+        )
+    return said

@@ -89,7 +89,7 @@ class Outcome:
             before=self.before,
             after=self.after,
             steps=self.steps,
-            norms=displayed_norms(self.images, self.displayed),
+            norms=displayed_norms(self.images, self.displayed, device=self.passes.device),
             settings=self.recipe.as_dict(),
             passes=dict(self.passes.count),
             seconds=seconds,

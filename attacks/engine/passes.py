@@ -4,7 +4,7 @@ import contextlib
 import copy
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +53,10 @@ class Passes:
         """True if ``ascend`` differs from ``logits`` by rounding errors of float32 only."""
         return not self.amp
 
+    def floats(self, images: Tensor) -> Tensor:
+        """Images as the passes take them: float32 on the device. Bytes travel as bytes, and become floats there."""
+        return images.to(self.device).to(torch.float32)
+
     def logits(self, images: Tensor) -> Tensor:
         """float32 (n, 3, h, w) in 0-255 units -> float32 (n, classes), by the network as it was given."""
         self.count["forward"] += len(images)
@@ -61,13 +65,13 @@ class Passes:
 
     def judge(self, images: Tensor) -> Tensor:
         """``logits`` of any number of images, batch by batch, on the CPU."""
-        parts = [self.logits(part.to(self.device, torch.float32)).cpu() for part in images.split(self.batch)]
+        parts = [self.logits(self.floats(part)).cpu() for part in images.split(self.batch)]
         return torch.cat(parts)
 
     def classes(self, image: Tensor) -> int:
         """The number of outputs, from one (1, 3, h, w) image; InvalidInput unless there are at least two."""
         with torch.inference_mode():
-            out = self._judge(_scaled(image.to(self.device, torch.float32)))
+            out = self._judge(_scaled(self.floats(image)))
         if out.ndim != 2 or out.shape[1] < 2:
             raise InvalidInput(
                 f"The network answers with shape {tuple(out.shape)} for one image; an attack needs (1, classes) with "
@@ -84,11 +88,21 @@ class Passes:
         """
         self.count["gradient"] += len(images)
         pixels = _channels_last(images).requires_grad_(True)
-        precision = torch.autocast(self.device.type, torch.bfloat16) if self.amp else contextlib.nullcontext()
-        with torch.enable_grad(), precision:
+        with torch.enable_grad(), self.precision():
             logits = self._fast(_scaled(pixels))
             (gradient,) = torch.autograd.grad(LOSS_FUNCTIONS[loss](logits.float(), labels).sum(), pixels)
         return logits.detach().float(), gradient
+
+    @contextlib.contextmanager
+    def precision(self) -> Iterator[None]:
+        """The arithmetic of ``ascend``: float32 without TF32, or bfloat16 under ``amp``; equal input, equal bytes.
+
+        CUDA's convolutions would otherwise run in TF32, whose logits are off by more than ``MARGIN``, and by kernels
+        that add up in an order of their own.
+        """
+        bf16 = torch.autocast(self.device.type, torch.bfloat16) if self.amp else contextlib.nullcontext()
+        with full_precision(), bf16:
+            yield
 
 
 def gap_of_label(logits: Tensor, labels: Tensor) -> Tensor:

@@ -9,9 +9,9 @@ minimal   displayed norms: this engine's minimal perturbations beside adv-lib's 
 curves    passes of one minimal run beside those of a sweep over 12 budgets
 batches   seconds per gradient at several batch sizes: how the engine's own were chosen
 
-Seconds are the process's CPU-seconds on a CPU, wall seconds on a GPU, where ``ours`` takes float32 gradients as attacks do
-and ``ours_bf16`` those of ``attack(amp=True)``. Peers that are not installed are left out and
-named; ``make bench-attacks`` installs them (requirements-bench.txt). Without --classifier, patches are generated and a
+Seconds are the process's CPU-seconds on a CPU, wall seconds on a GPU. There ``ours`` takes float32 gradients, as
+attacks do, and ``ours_bf16`` those of ``attack(amp=True)``. Peers that are not installed are left out and named;
+``make bench-attacks`` installs them (requirements-bench.txt). Without --classifier, patches are generated and a
 ResNet-18 is trained on them once (kept under BLINDSPOT_HOME).
 """
 
@@ -222,7 +222,7 @@ class Tally:
         self.images += len(images)
         self.on_float += int(lost(judge.judge(floats), labels).sum())
         self.on_bytes += int(flipped.sum())
-        for norm, values in displayed_norms(images, displayed).items():
+        for norm, values in displayed_norms(images, displayed, device=judge.device).items():
             self.norms[norm] += float(values[flipped.numpy()].sum())
         for kind, count in passes.items():
             self.passes[kind] += count
@@ -340,7 +340,7 @@ def minimal_row(judge: Passes, images: Tensor, labels: Tensor, floats: Tensor, n
     displayed = floats.round().clamp(0, 255).to(torch.uint8)
     on_float, on_bytes = (lost(judge.judge(one), labels).numpy() for one in (floats, displayed))
     reach = size(floats - images.float(), norm).numpy()
-    shown = displayed_norms(images, displayed)[norm]
+    shown = displayed_norms(images, displayed, device=judge.device)[norm]
     return {
         "norm": norm,
         "success_float": float(on_float.mean()),

@@ -9,7 +9,7 @@ minimal   displayed norms: this engine's minimal perturbations beside adv-lib's 
 curves    passes of one minimal run beside those of a sweep over 12 budgets
 batches   seconds per gradient at several batch sizes: how the engine's own were chosen
 
-Seconds are the process's CPU-seconds on a CPU, wall seconds on a GPU. There ``ours`` takes float32 gradients, as
+Seconds are the process's CPU-seconds on a CPU, wall seconds on a GPU. There ``ours`` takes TF32 gradients, as
 attacks do, and ``ours_bf16`` those of ``attack(amp=True)``. Peers that are not installed are left out and named;
 ``make bench-attacks`` installs them (requirements-bench.txt). Without --classifier, patches are generated and a
 ResNet-18 is trained on them once (kept under BLINDSPOT_HOME).
@@ -26,6 +26,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ from model.learning.prediction import full_precision  # noqa: E402
 
 CAP, STEP, STEPS = 8, 2, 10
 OURS = {"ours": False, "ours_bf16": True}
-"""This engine's rows, and whether gradients are bfloat16 (on a GPU only); peers run in torch's default precision."""
+"""This engine's rows, and whether gradients are bfloat16 (on a GPU only). Peers run in torch's default, TF32."""
 
 
 def main() -> None:
@@ -178,9 +179,9 @@ class Logged(Passes):
         super().__init__(*given, **named)
         self.log: list[tuple[str, int]] = []
 
-    def ascend(self, images: Tensor, *given):
+    def ascend(self, images: Tensor, *given, **named):
         self.log.append(("gradient", len(images)))
-        return super().ascend(images, *given)
+        return super().ascend(images, *given, **named)
 
     def logits(self, images: Tensor) -> Tensor:
         self.log.append(("forward", len(images)))
@@ -195,7 +196,7 @@ def bare_seconds(passes: Passes, log: list[tuple[str, int]], images: Tensor, dev
         begun = clock(device)
         if kind == "gradient":
             x.requires_grad_(True)
-            with passes.precision():
+            with passes.precision(rough=True):
                 logits = passes._fast(x)
                 torch.autograd.grad((logits[:, 1] - logits[:, 0]).sum(), x)
         else:
@@ -385,10 +386,11 @@ def batches_part(network: nn.Module, images: Tensor, labels: Tensor, device: str
         passes = Passes(network, device=device)
         x, y = images[:many].to(device, torch.float32), labels[:many].to(device)
         best = {"gradient": np.inf, "forward": np.inf}
+        work = {"gradient": partial(passes.ascend, x, y, rough=True), "forward": partial(passes.logits, x)}
         for _ in range(4):
-            for kind, work in (("gradient", lambda: passes.ascend(x, y)), ("forward", lambda: passes.logits(x))):  # noqa: B023
+            for kind, once in work.items():
                 begun = clock(device)
-                work()
+                once()
                 best[kind] = min(best[kind], clock(device) - begun)
         rows.append({"batch": many} | {kind: value / many for kind, value in best.items()})
     return {"batches": rows}

@@ -74,7 +74,7 @@ def test_logits_of_a_gpu_are_those_of_the_cpu_by_less_than_a_verdicts_margin(dee
     logits, gradient = gpu.ascend(floats.cuda(), labels.cuda())
     _, known = cpu.ascend(floats, labels)
     assert (gap_of_label(logits.cpu(), labels) - gap_of_label(expected, labels)).abs().max() < MARGIN / 10
-    assert (gradient.cpu() - known).norm() < 1e-3 * known.norm()
+    assert (gradient.cpu() - known).norm() < 1e-2 * known.norm()
 
 
 def test_norms_added_up_on_a_gpu_are_those_of_the_cpu_to_the_last_bit():

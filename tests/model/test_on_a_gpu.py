@@ -29,6 +29,19 @@ def test_equal_seeds_give_equal_weights_and_others_do_not(name):
     assert learned(settings)[1] == learned(settings)[1] != learned(settings, seed=2)[1]
 
 
+CROPPED = {"crop": 48, "whole_epochs": 1, "optimiser": "adamw", "schedule": "one-cycle"}
+
+
+@pytest.mark.parametrize("changes", [{}, CROPPED])
+def test_recorded_passes_learn_what_passes_one_by_one_learn(monkeypatch, changes):
+    settings = preset("paper", epochs=3, batch_size=24, **changes)  # 64 patches: batches of 22 and of 21
+    network, _ = learned(settings)
+    monkeypatch.setattr(training, "recorded", lambda passes, _: passes)
+    plain, _ = learned(settings)
+    for key, value in plain.state_dict().items():
+        assert torch.equal(value, network.state_dict()[key]), key
+
+
 def test_patches_that_do_not_fit_stay_on_the_host_and_give_the_same_weights(monkeypatch):
     settings = preset("paper", epochs=2)
     _, expected = learned(settings)

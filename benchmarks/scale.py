@@ -287,7 +287,7 @@ def million(*, chunk_seconds: float, image_bytes: int, costs: dict, gpu_seconds:
     """What 1,000,000 patches cost, and what each GPU count asks of the database and of the image store."""
     chunks = -(-PATCHES // CHUNK)
     table = []
-    for seconds, source in [(chunk_seconds, "this machine, measured"), *((one, "assumed") for one in gpu_seconds)]:
+    for seconds, source in [(chunk_seconds, "this machine, measured"), *((one, "given") for one in gpu_seconds)]:
         for gpus in (1, 8, 64):
             rows_per_s = gpus * CHUNK / seconds
             table.append(
@@ -360,7 +360,7 @@ def main() -> None:
                         chunk_seconds=stages["seconds_per_patch"] * CHUNK,
                         image_bytes=image_bytes,
                         costs=costs,
-                        gpu_seconds=options.gpu_seconds or [10.0, 1.0],
+                        gpu_seconds=options.gpu_seconds or [],
                     ),
                 },
                 indent=2,

@@ -37,8 +37,8 @@ def displayed_norms(
     """
     add_up = _sums_on_gpu if device is not None and device.type == "cuda" else _sums
     parts = [add_up(one, two, device) for one, two in zip(images.split(_PART), displayed.split(_PART))]
-    pixels, total, squares, largest = np.concatenate(parts, 1) if parts else np.zeros((4, 0))
-    components = max(1, images[0].numel()) if len(images) else 1
+    pixels, total, squares, largest = np.concatenate(parts, 1)
+    components = images[0].numel()
     return {
         "l0": pixels / (components / images.shape[1]),
         "l1": total / components,

@@ -186,12 +186,14 @@ def _borrowed_password(user: User) -> Iterator[str]:
 
 
 def check_arms(study: Study, skill: SimulatedReader) -> None:
-    """Raises InvalidInput where ``skill`` has an effect in an arm that the study has not."""
-    arms = sorted(set(Stimulus.objects.filter(case__study=study).exclude(arm=ORIGINAL).values_list("arm", flat=True)))
-    for arm in skill.effect:
-        if arm not in arms:
-            raise InvalidInput(f"there is no arm '{arm}' in study '{study.slug}'; it has {', '.join(arms)}.",
-                               field="effect")  # fmt: skip
+    """Raises InvalidInput where something is planted in an arm that the study has not."""
+    altered = Stimulus.objects.filter(case__study=study).exclude(arm=ORIGINAL)
+    arms = sorted(set(altered.values_list("arm", flat=True)))
+    for name, planted, possible in (("effect", skill.effect, arms), ("lost", skill.lost, [ORIGINAL, *arms])):
+        for arm in planted:
+            if arm not in possible:
+                there_are = ", ".join(possible)
+                raise InvalidInput(f"there is no arm '{arm}' in study '{study.slug}'; it has {there_are}.", field=name)
 
 
 def _answerer(skill: SimulatedReader, seed: int, code: str) -> Answerer:

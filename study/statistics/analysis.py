@@ -189,7 +189,7 @@ def analyse(
         response_time=secondary.times(compared, warnings),
         psychometric=secondary.curves(table),
         sensitivity=sensitivity(compared_positive, **asked),
-        order=order_effects(compared_positive, positive) if len(compared_positive) else None,
+        order=order_effects(positive, arm) if len(compared_positive) else None,
         model=model_part,
         flow=secondary.flow(whole, invited, pairs),
         alpha=alpha,

@@ -37,6 +37,8 @@ class Primary:
     withheld: str | None = None
     unit: str = ""
     units: int = 0
+    readers: int = 0
+    patches: int = 0
     measure: str = ""
     difference_ci: Interval | None = None
     p_holm: float | None = None
@@ -204,6 +206,8 @@ def _primary(
         withheld=withheld or None,
         unit=scored.sentence,
         units=scored.units,
+        readers=scored.scores.shape[1],
+        patches=scored.scores.shape[2],
         measure=measure,
         difference_ci=difference_ci,
     )

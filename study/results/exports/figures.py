@@ -40,7 +40,7 @@ def forest(analysis: dict[str, Any]) -> bytes:
         rows.append(("These readers, patches random", crossed["fixed_readers"]["delta"],
                      crossed["fixed_readers"]["ci95"], "overall"))  # fmt: skip
         rows.append(("Readers and patches random", crossed["delta"], crossed["ci95"], "overall"))
-    rows.append(("The verdict", primary["delta"], primary["ci"], "verdict"))
+    rows.append(("By the rule of the verdict", primary["delta"], primary["ci"], "verdict"))
     rows = [row for row in rows if present(row[1]) and present(row[2])]
     with rc_context(_STYLE):
         figure = Figure(figsize=(7.4, 0.9 + 0.42 * max(len(rows), 1)))

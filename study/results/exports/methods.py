@@ -44,11 +44,17 @@ def _design(p: dict[str, Any], analysis: dict[str, Any], pair: bool) -> str:
         )
     if p:
         text += (
-            f" with at least {p.get('min_gap')} positions between two stimuli of one patch; sets were separated by a "
-            f"wash-out of {p.get('washout_hours'):g} hours. Case selection and schedules follow from seed "
-            f"{p.get('seed')}"
+            f" with {_spacing(p)}; sets were separated by a wash-out of {p.get('washout_hours'):g} hours. Case "
+            f"selection and schedules follow from seed {p.get('seed')}"
         )
     return text + "."
+
+
+def _spacing(p: dict[str, Any]) -> str:
+    """How the protocol keeps the stimuli of a patch apart."""
+    if p.get("arm_order") == "twin-split":
+        return "no two stimuli of one patch in one set"
+    return f"at least {p['min_gap']} positions between two stimuli of one patch"
 
 
 def _shown(analysis: dict[str, Any], sets: str) -> str:
@@ -136,8 +142,8 @@ def checklist(protocol: dict[str, Any] | None, analysis: dict[str, Any]) -> list
         else None
     )
     blinding = (
-        f"Random order per reader and set, at least {p['min_gap']} positions between stimuli of a patch, arms free of "
-        "any mark in address, name, length or header; arms opened only after closing, by name and logged"
+        f"Random order per reader and set, {_spacing(p)}, arms free of any mark in address, name, "
+        "length or header; arms opened only after closing, by name and logged"
         if p
         else None
     )

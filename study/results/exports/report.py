@@ -91,17 +91,18 @@ def _order(found: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _basis(analysis: dict[str, Any]) -> dict[str, Any]:
-    """What the verdict rests on, which is less than what was read: patches with tumour, compared by each reader."""
-    n, readers = analysis["n"], analysis["per_reader"]
-    if not readers:
+    """What the verdict rests on, which is less than what was read: patches with tumour, readers who saw both arms."""
+    n, primary = analysis["n"], analysis["primary"]
+    if primary["ci"] is None:
         return {"readers": n["readers"], "patches": n["patches"], "readings": n["sets"], "of": "patches", "beside": ""}
+    answered = {row["set"] for row in analysis["table_1b"] if row["original"]["n"] + row["perturbed"]["n"]}
     beside = [f"{n['negatives']} patches without tumour"] if n["negatives"] else []
-    silent = n["readers"] - len(readers)
-    beside += [f"{silent} reader{'s' * (silent != 1)} without a pair"] if silent else []
+    apart = n["readers"] - primary["readers"]
+    beside += [f"{apart} reader{'s' * (apart != 1)} without answers in both arms"] if apart else []
     return {
-        "readers": len(readers),
-        "patches": max(row["patches"] for row in readers),
-        "readings": len({row["set"] for row in analysis["per_set"] if row["delta"] is not None}) or n["sets"],
+        "readers": primary["readers"],
+        "patches": primary["patches"],
+        "readings": len({row["set"] for row in analysis["per_set"]} if crossed_over(analysis) else answered),
         "of": "patches with tumour",
         "beside": " and ".join(beside),
     }

@@ -44,17 +44,18 @@ def _design(p: dict[str, Any], analysis: dict[str, Any], pair: bool) -> str:
         )
     if p:
         text += (
-            f" with {_spacing(p)}; sets were separated by a wash-out of {p.get('washout_hours'):g} hours. Case "
-            f"selection and schedules follow from seed {p.get('seed')}"
+            f" with {_gap(p)}; sets were separated by a "
+            f"wash-out of {p.get('washout_hours'):g} hours. Case selection and schedules follow from seed "
+            f"{p.get('seed')}"
         )
     return text + "."
 
 
-def _spacing(p: dict[str, Any]) -> str:
-    """How the protocol keeps the stimuli of a patch apart."""
-    if p.get("arm_order") == "twin-split":
-        return "no two stimuli of one patch in one set"
-    return f"at least {p['min_gap']} positions between two stimuli of one patch"
+def _gap(protocol: dict[str, Any]) -> str:
+    """How far the stimuli of a patch lie apart. With a wash-out and one arm per set a gap has nothing to part."""
+    if protocol.get("arm_order") == "twin-split" and protocol.get("washout_hours"):
+        return "no patch twice in a set"
+    return f"at least {protocol.get('min_gap')} positions between two stimuli of one patch"
 
 
 def _shown(analysis: dict[str, Any], sets: str) -> str:
@@ -142,8 +143,8 @@ def checklist(protocol: dict[str, Any] | None, analysis: dict[str, Any]) -> list
         else None
     )
     blinding = (
-        f"Random order per reader and set, {_spacing(p)}, arms free of any mark in address, name, "
-        "length or header; arms opened only after closing, by name and logged"
+        f"Random order per reader and set, {_gap(p)}, arms free of "
+        "any mark in address, name, length or header; arms opened only after closing, by name and logged"
         if p
         else None
     )

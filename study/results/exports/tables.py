@@ -212,8 +212,9 @@ def latex(analysis: dict[str, Any]) -> Iterator[str]:
 def as_text(analysis: dict[str, Any]) -> str:
     """What `analyse` prints without --json."""
     n = analysis["n"]
+    kinds = f" ({n['positives']} with and {n['negatives']} without tumour)" if n["positives"] + n["negatives"] else ""
     lines = [
-        f"{n['patches']} patches, {n['readers']} readers, {n['sets']} sets, {n['presentations']} presentations",
+        f"{n['patches']} patches{kinds}, {n['readers']} readers, {n['sets']} sets, {n['presentations']} presentations",
         "",
     ]
     body = [list(HEADINGS), *(_cells(row) for row in table_1_rows(analysis))]

@@ -223,6 +223,12 @@ def as_text(analysis: dict[str, Any]) -> str:
     lines += ["", analysis["primary"]["statement"] or "No comparison could be made."]
     if analysis["primary"]["verdict"]:
         lines.append(f"Verdict: {analysis['primary']['verdict']} ({analysis['primary']['method']})")
+    if analysis["primary"].get("unit"):
+        lines.append(f"Unit: {analysis['primary']['unit']}")
+    order, tipping = analysis["order"], analysis["sensitivity"]["tipping_point"]
+    lines += [part["statement"] for part in (order, tipping) if part]
+    for arm, found in {**analysis["controls"], **analysis["against_noise"]}.items():
+        lines.append(f"Arm {arm}: {found['primary']['statement'] or 'No comparison could be made.'}")
     if analysis["warnings"]:
         lines += ["", "Mind:", *(f"- {warning}" for warning in analysis["warnings"])]
     return "\n".join(lines)

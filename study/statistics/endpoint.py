@@ -120,10 +120,7 @@ def endpoint(
         result.primary = Primary.undefined("no pairs", margin, level)
         return result
     _warn_incomplete(rows, result.warnings)
-    result.per_reader = [
-        _per_reader(str(reader), part, answered[answered["reader_id"] == reader])
-        for reader, part in pairs.groupby("reader_id", sort=True)
-    ]
+    result.per_reader = [_per_reader(str(reader), part) for reader, part in pairs.groupby("reader_id", sort=True)]
     result.primary, result.crossed, said = primary_of(answered, margin, level, measure, withheld)
     result.warnings += said
     return result
@@ -177,10 +174,12 @@ def _per_set(reader: str, number: int, pairs: pd.DataFrame) -> PerSet:
     )
 
 
-def _per_reader(reader: str, pairs: pd.DataFrame, answered: pd.DataFrame) -> PerReader:
+def _per_reader(reader: str, pairs: pd.DataFrame) -> PerReader:
+    """From the pairs alone, so that the change belongs to the intervals beside it."""
     clusters = Clusters.count(*(pairs[name].to_numpy() for name in ("original", "perturbed", "unit")))
-    scored = _scored(answered)
-    units = judge(scored.scores, scored.unit).margin.units
+    by_patch = pairs.groupby("patch_id").agg({"original": "mean", "perturbed": "mean", "unit": "first"})
+    scores = by_patch[["original", "perturbed"]].to_numpy(float).T[:, None, :]
+    units = judge(scores, np.unique(by_patch["unit"].to_numpy(str), return_inverse=True)[1]).margin.units
     eff, flip = effective(clusters), sign_flip(units.total)
     return PerReader(
         reader=reader,

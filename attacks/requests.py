@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from attacks.engine.curves import AXES
-from attacks.engine.norms import check_budget
+from attacks.engine.norms import check_budget, check_reachable
 from attacks.engine.recipe import DEFAULT_STEPS, minimal_recipe
 from attacks.models import Attack, PairSet
 from attacks.selectors import CHUNK, chunk_for
@@ -95,7 +95,10 @@ class AttackSettings(Request):
     def validate(self, settings: dict[str, Any]) -> dict[str, Any]:
         if "budget" in settings:
             try:
-                check_budget(settings["norm"], settings["budget"])
+                budget = check_budget(settings["norm"], settings["budget"])
+                if settings.get("classifier") is not None:
+                    size = settings["classifier"].dataset.size
+                    check_reachable(settings["norm"], budget, size, size)
             except InvalidInput as error:
                 raise serializers.ValidationError({"budget": [error.message]}) from None
         return settings

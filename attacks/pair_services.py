@@ -30,7 +30,8 @@ def import_pairs(
     created_by: Any = None,
     progress: Progress = no_progress,
 ) -> PairSet:
-    """The pairs of a folder with ``pairs.csv``; see ``attacks.engine.pairs.PairFolder`` for what is refused, and what ``skip_bad`` leaves out.
+    """The pairs of a folder with ``pairs.csv``; see ``attacks.engine.pairs.PairFolder`` for what is refused, and
+    what ``skip_bad`` leaves out.
 
     With a classifier, its verdicts on the decoded bytes of both images are recorded.
 

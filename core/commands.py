@@ -5,6 +5,7 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
@@ -30,6 +31,8 @@ class JsonCommand(BaseCommand):
             result = self.run(**options)
         except InvalidInput as error:
             raise CommandError(self.in_words(error)) from error
+        except ValidationError as error:  # a model's own check
+            raise CommandError(" ".join(error.messages)) from error
         self.stdout.write(json.dumps(result, indent=2, default=str) if as_json else self.as_text(result))
 
     def run(self, *args: Any, **options: Any) -> dict[str, Any]:  # a command names those of its own

@@ -23,11 +23,11 @@ from core.errors import InvalidInput, Progress, no_progress
 from core.version import code_version
 from model.learning import baseline, evaluation, landscape, splits
 from model.learning.crossval import FoldOutcome, Plan, derived_seed, run_fold
+from model.learning.devices import usable_device
 from model.learning.network import Init, Initialisation, Network, build_network, load_weights, read_state, weights_bytes
 from model.learning.prediction import predict
-from model.learning.devices import usable_device
-from model.learning.training import train
 from model.learning.training import preset as preset_settings
+from model.learning.training import train
 from model.models import Classifier, CrossValidation, Dataset, FoldResult
 from model.selectors import NO_GROUPS, dataset_arrays, name_of_classifier, patch_table
 
@@ -182,13 +182,13 @@ def _doubts(metrics: dict[str, Any], tumour_output: int) -> list[str]:
     auc, other = metrics["auc"], 1 - tumour_output
     if auc < 0.4:
         return [
-            f"AUC {auc:.3f}: it calls tumour what is none, so its two outputs look swapped (folders in alphabetical order "
-            f"make the first output tumour). Import it again with --tumour-output {other}."
+            f"AUC {auc:.3f}: it calls tumour what is none, so its two outputs look swapped (folders in alphabetical "
+            f"order make the first output tumour). Import it again with --tumour-output {other}."
         ]
     if auc < 0.6:
         return [
-            f"AUC {auc:.3f}: it does not tell these patches apart. The weights may be for other classes, or expect another "
-            "normalisation than ImageNet's."
+            f"AUC {auc:.3f}: it does not tell these patches apart. The weights may be for other classes, or expect "
+            "another normalisation than ImageNet's."
         ]
     called = sum(row[1] for row in metrics["confusion"])
     if called in (0, metrics["n"]):

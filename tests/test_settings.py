@@ -37,9 +37,12 @@ def test_each_home_has_its_own_database_inside(tmp_path, name):
 
 @pytest.mark.parametrize("empty", ["", " "])
 def test_a_variable_that_is_empty_counts_as_not_set(tmp_path, empty):
-    names = "DATABASE_URL EMAIL_URL S3_BUCKET REDIS_URL ALLOWED_HOSTS DEBUG HTTPS SESSION_COOKIE_AGE TASKS_BACKEND LOG_LEVEL"
+    names = "DATABASE_URL EMAIL_URL S3_BUCKET REDIS_URL ALLOWED_HOSTS DEBUG HTTPS SESSION_COOKIE_AGE LOG_LEVEL"
     environment = dict.fromkeys(names.split(), empty) | {"BLINDSPOT_HOME": str(tmp_path)}
-    found = told("s.DATABASES['default']['ENGINE'], s.EMAIL_CONFIGURED, s.DEBUG, s.SESSION_COOKIE_AGE, s.ALLOWED_HOSTS", **environment)
+    found = told(
+        "s.DATABASES['default']['ENGINE'], s.EMAIL_CONFIGURED, s.DEBUG, s.SESSION_COOKIE_AGE, s.ALLOWED_HOSTS",
+        **environment,
+    )
     assert found == "django.db.backends.sqlite3 False False 43200 ['127.0.0.1', 'localhost', '[::1]']"
 
 

@@ -46,7 +46,7 @@ def check_reachable(norm: str, budget: float, height: int, width: int) -> None:
     least = {"l0": 3 / values, "l1": 1 / values, "l2": values**-0.5}.get(norm, 0.0)
     if budget < least * (1 - 1e-9):
         raise InvalidInput(
-            f"Budget {budget:g} is too small for {norm} on {width} x {height} pixels: no displayed byte could change. One "
-            f"grey level in one channel of one pixel is {least:.3g} already. Budgets are in 0-255 units.",
+            f"Budget {budget:g} is too small for {norm} on {width} x {height} pixels: no displayed byte could change. "
+            f"One grey level in one channel of one pixel is {least:.3g} already. Budgets are in 0-255 units.",
             field="budget",
         )

@@ -15,7 +15,7 @@ def best_device() -> str:
 
 
 def usable_device(name: str | None) -> str:
-    """``name``, or the best device where it is None or empty; InvalidInput naming those there are if it is none here."""
+    """``name``, or the best device where it is None or empty; InvalidInput naming what there is otherwise."""
     if not name:
         return best_device()
     here = ["cpu"]

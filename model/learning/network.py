@@ -203,14 +203,16 @@ def _tensors(found: Any, source: str) -> Mapping[Any, Tensor]:
         if all(isinstance(value, Tensor) for value in found.values()):
             return found
         inside = {str(key): value for key, value in found.items() if isinstance(value, Mapping)}
-        usual = [name for name in ("state_dict", "model_state_dict", "model", "net", "network", "weights") if name in inside]
+        usual = [
+            name for name in ("state_dict", "model_state_dict", "model", "net", "network", "weights") if name in inside
+        ]
         for name in [*usual, *inside]:
             with contextlib.suppress(InvalidInput):
                 return _tensors(inside[name], source)
     held = ", ".join(map(str, list(found)[:8])) if isinstance(found, Mapping) else type(found).__name__
     raise InvalidInput(
-        f"{source} holds no state dict (names of layers with their tensors); it holds: {held or 'nothing'}. Save it with "
-        "torch.save(model.state_dict(), file)."
+        f"{source} holds no state dict (names of layers with their tensors); it holds: {held or 'nothing'}. Save it "
+        "with torch.save(model.state_dict(), file)."
     )
 
 
@@ -296,8 +298,8 @@ def _load(network: Network, state: dict[str, Tensor], source: str, image_size: i
     elif outputs is not None and outputs != 2:
         if not any_head:
             raise InvalidInput(
-                f"{source}: the head {name} has {outputs} outputs; a classifier needs two, the second for tumour, or one. "
-                "Train one from these weights with `train DATASET --weights FILE`."
+                f"{source}: the head {name} has {outputs} outputs; a classifier needs two, the second for tumour, or "
+                "one. Train one from these weights with `train DATASET --weights FILE`."
             )
         state = {key: value for key, value in state.items() if not key.startswith(f"{name}.")}
         state |= {f"{name}.{key}": value for key, value in head.state_dict().items()}
@@ -340,7 +342,11 @@ def _misfit(network: Network, state: dict[str, Tensor], error: RuntimeError) -> 
         "not known there": [key for key in state if key not in wanted],
         "of another shape": shapes,
     }
-    told = [f"{len(names)} {what} ({', '.join(names[:4])}{', …' * (len(names) > 4)})" for what, names in parts.items() if names]
+    told = [
+        f"{len(names)} {what} ({', '.join(names[:4])}{', …' * (len(names) > 4)})"
+        for what, names in parts.items()
+        if names
+    ]
     return "; ".join(told) + "." if told else str(error).strip().splitlines()[0][:300]
 
 

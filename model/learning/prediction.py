@@ -33,8 +33,8 @@ def predict(
                 network.train(was_training)
                 number = start + int((~torch.isfinite(logits)).any(1).nonzero()[0])
                 raise InvalidInput(
-                    f"The network answers image {number} of {len(images)} (from 0) with values that are not finite. Leave "
-                    "the image out of the data set, or mend the network."
+                    f"The network answers image {number} of {len(images)} (from 0) with values that are not finite. "
+                    "Leave the image out of the data set, or mend the network."
                 )
             answers[start : start + size] = logits.softmax(1)[:, 1].cpu().numpy()
             progress(min(start + size, len(images)), len(images))

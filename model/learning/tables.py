@@ -19,7 +19,23 @@ from core.errors import InvalidInput
 LISTED = 20
 """Problems named in one message."""
 
-_NO_GROUP = {"na", "n/a", "n.a.", "#n/a", "nan", "<na>", "none", "null", "nil", "-", "--", ".", "?", "unknown", "missing"}
+_NO_GROUP = {
+    "na",
+    "n/a",
+    "n.a.",
+    "#n/a",
+    "nan",
+    "<na>",
+    "none",
+    "null",
+    "nil",
+    "-",
+    "--",
+    ".",
+    "?",
+    "unknown",
+    "missing",
+}
 _SEPARATOR_LINE = re.compile(r'^"?sep=(.)"?\r?\n?$', re.IGNORECASE)
 
 

@@ -1,4 +1,4 @@
-"""A mail that cannot be sent loses nothing: the page shows the link, the API returns it, both say that it was not mailed."""
+"""A mail that cannot be sent loses nothing: page and API show the link and say that it was not mailed."""
 
 import pytest
 from django.core import mail

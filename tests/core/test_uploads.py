@@ -53,7 +53,13 @@ def with_raw_names(data: bytes, **names: bytes) -> bytes:
     "entries",
     [
         [("set\\", b""), ("set\\labels.csv", TABLE[1]), ("set\\a.png", b"x")],
-        [("set/", b""), ("set/labels.csv", TABLE[1]), ("set/a.png", b"x"), ("._set", b"?"), ("__MACOSX/set/._a.png", b"?")],
+        [
+            ("set/", b""),
+            ("set/labels.csv", TABLE[1]),
+            ("set/a.png", b"x"),
+            ("._set", b"?"),
+            ("__MACOSX/set/._a.png", b"?"),
+        ],
         [("set/labels.csv", TABLE[1]), ("set/a.png", b"x"), ("set/._a.png", b"?"), ("set/.DS_Store", b"?")],
         [("set/labels.csv", TABLE[1]), ("set/a.png", b"x"), (".gitattributes", b"?"), ("Icon\r", b"?")],
         [("set/labels.csv", TABLE[1]), ("set/a.png", b"x"), ("README.txt", b"?"), ("other/b.png", b"?")],
@@ -117,7 +123,10 @@ def test_a_link_is_refused():
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data(), kind=st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]))
+@given(
+    data=st.data(),
+    kind=st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]),
+)
 def test_a_damaged_archive_is_unpacked_or_refused_by_name(data, kind):
     whole = bytearray(zipped(TABLE, ("a.png", bytes(range(256)) * 20), ("b/c.png", b"x" * 99), kind=kind))
     for _ in range(data.draw(st.integers(1, 4))):

@@ -12,8 +12,8 @@ from model.training_services import import_classifier
 
 class Command(JsonCommand):
     help = (
-        "Bring your own weights: a state dict with torchvision's layer names and two outputs, the second for tumour, or "
-        "one. "
+        "Bring your own weights: a state dict with torchvision's layer names and two outputs, the second for tumour, "
+        "or one. "
         "Images enter in [0, 1] and are normalised with ImageNet's mean and SD. Every patch of the data set becomes "
         "its test split."
     )

@@ -80,7 +80,11 @@ def check_logits(ask: Callable[[Tensor], Any], ask_with_gradient: Callable[[Tens
         if varies and answers.min() >= 0 and float((sums - sums[0]).abs().max()) < 1e-4 * float(sums[0]):
             why = f"none is below 0, and those of each image add up to {float(sums[0]):.4g}"
             raise InvalidInput(PROBABILITIES.format(why=why))
-        if (last := _last_function(_tracked(ask_with_gradient, few[:1])[1])) and answers.min() >= 0 and answers.max() <= 1:
+        if (
+            (last := _last_function(_tracked(ask_with_gradient, few[:1])[1]))
+            and answers.min() >= 0
+            and answers.max() <= 1
+        ):
             raise InvalidInput(PROBABILITIES.format(why=f"they come out of a {last.lower()}"))
     _check_gradient(ask_with_gradient, few[:1])
     limit = _SAME * max(1.0, float(first.abs().max()))

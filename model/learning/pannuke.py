@@ -179,9 +179,7 @@ def _open(path: Path) -> NDArray:
     if head.startswith(b"PK"):
         raise InvalidInput(f"{path}: a zip archive (.npz or .zip) under another name. Unpack it, or save with np.save.")
     if head.lstrip()[:5].lower() in (b"<!doc", b"<html"):
-        raise InvalidInput(
-            f"{path}: a web page, not the data. Download it again, signed in if need be."
-        )
+        raise InvalidInput(f"{path}: a web page, not the data. Download it again, signed in if need be.")
     if b"'descr': '|O'" in head:
         raise InvalidInput(
             f"{path}: an array of Python objects, which is not read because it can run code. Save it with a plain "

@@ -158,7 +158,9 @@ def tiff16(path: Path) -> None:
     values = np.random.default_rng(0).integers(0, 4096, (40, 40, 3)).astype("<u2").tobytes()
     tags = [(256, 3, 1, 40), (257, 3, 1, 40), (258, 3, 3, 200), (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 1, 300),
             (277, 3, 1, 3), (278, 3, 1, 40), (279, 4, 1, len(values))]  # fmt: skip
-    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + b"\0" * 4
+    head = (
+        b"II*\0" + struct.pack("<IH", 8, len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + b"\0" * 4
+    )
     head = head.ljust(200, b"\0") + struct.pack("<HHH", 16, 16, 16)
     path.write_bytes(head.ljust(300, b"\0") + values)
 

@@ -186,7 +186,7 @@ def test_a_network_through_numpy_has_no_gradient():
     ("norm", "budget"), [("linf", 0.0314), ("linf", 0.999), ("l2", 0.01), ("l1", 1e-5), ("l0", 1e-5)]
 )
 def test_a_budget_that_no_displayed_byte_can_use_is_refused(norm, budget):
-    with pytest.raises(InvalidInput, match="no displayed byte could change.*0-255 units"):
+    with pytest.raises(InvalidInput, match=r"no displayed byte could change.*0-255 units"):
         attack(trained(), *patches(2), norm=norm, budget=budget)
     with pytest.raises(InvalidInput, match="no displayed byte could change"):
         universal(trained(), *patches(2), norm=norm, budget=budget)

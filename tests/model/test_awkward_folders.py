@@ -138,6 +138,13 @@ def test_what_is_wrong_is_left_out_on_request_and_listed(folder, home, capsys):
     ]  # fmt: skip
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("command", ["import_patches", "import_pairs", "import_pannuke"])
+def test_a_folder_whose_name_is_too_long_is_no_traceback(command):
+    with pytest.raises(CommandError, match=r"x{60}.*(too long|no such)"):
+        call_command(command, "x" * 300, name="x")
+
+
 # --- Pictures ---------------------------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,6 @@ from tqdm import tqdm
 from core.errors import InvalidInput, Progress
 from core.requests import Request, add_options, option_name, validated
 
-
 _OF_A_PATH = {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENOSPC}
 
 

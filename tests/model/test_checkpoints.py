@@ -1,4 +1,4 @@
-"""Weights as labs and libraries save them: loaded, or refused with the names that were found; and what looks swapped."""
+"""Weights as labs and libraries save them: loaded, or refused with the names found; and what looks swapped."""
 
 import re
 from collections import OrderedDict

@@ -9,8 +9,9 @@ minimal   displayed norms: this engine's minimal perturbations beside adv-lib's 
 curves    passes of one minimal run beside those of a sweep over 12 budgets
 batches   seconds per gradient at several batch sizes: how the engine's own were chosen
 
-Seconds are the process's CPU-seconds on a CPU, wall seconds on a GPU. Peers that are not installed are left out and
-named; ``make bench-attacks`` installs them (requirements-bench.txt). Without --classifier, patches are generated and a
+Seconds are the process's CPU-seconds on a CPU, wall seconds on a GPU. There ``ours`` takes TF32 gradients, as
+attacks do, and ``ours_bf16`` those of ``attack(amp=True)``. Peers that are not installed are left out and named;
+``make bench-attacks`` installs them (requirements-bench.txt). Without --classifier, patches are generated and a
 ResNet-18 is trained on them once (kept under BLINDSPOT_HOME).
 """
 
@@ -25,6 +26,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +44,11 @@ from attacks.engine.passes import Passes, lost  # noqa: E402
 from attacks.engine.pgd import pgd  # noqa: E402
 from attacks.engine.recipe import minimal_recipe, recipe  # noqa: E402
 from benchmarks.peers import LINF_PEERS, MINIMAL_PEERS, Counted, missing  # noqa: E402
+from model.learning.prediction import full_precision  # noqa: E402
 
 CAP, STEP, STEPS = 8, 2, 10
+OURS = {"ours": False, "ours_bf16": True}
+"""This engine's rows, and whether gradients are bfloat16 (on a GPU only). Peers run in torch's default, TF32."""
 
 
 def main() -> None:
@@ -174,9 +179,9 @@ class Logged(Passes):
         super().__init__(*given, **named)
         self.log: list[tuple[str, int]] = []
 
-    def ascend(self, images: Tensor, *given):
+    def ascend(self, images: Tensor, *given, **named):
         self.log.append(("gradient", len(images)))
-        return super().ascend(images, *given)
+        return super().ascend(images, *given, **named)
 
     def logits(self, images: Tensor) -> Tensor:
         self.log.append(("forward", len(images)))
@@ -184,17 +189,18 @@ class Logged(Passes):
 
 
 def bare_seconds(passes: Passes, log: list[tuple[str, int]], images: Tensor, device: str) -> dict[str, float]:
-    """The same forward and backward passes at the same batch sizes, with nothing around them."""
+    """The same forward and backward passes at the same batch sizes and precisions, with nothing around them."""
     seconds: dict[str, float] = defaultdict(float)
     for kind, many in log:
         x = images[:many].to(device, torch.float32).div(255).contiguous(memory_format=torch.channels_last)
         begun = clock(device)
         if kind == "gradient":
             x.requires_grad_(True)
-            logits = passes._fast(x)
-            torch.autograd.grad((logits[:, 1] - logits[:, 0]).sum(), x)
+            with passes.precision(rough=True):
+                logits = passes._fast(x)
+                torch.autograd.grad((logits[:, 1] - logits[:, 0]).sum(), x)
         else:
-            with torch.inference_mode():
+            with torch.inference_mode(), full_precision():
                 passes._judge(x)
         seconds[kind] += clock(device) - begun
     return seconds
@@ -217,7 +223,7 @@ class Tally:
         self.images += len(images)
         self.on_float += int(lost(judge.judge(floats), labels).sum())
         self.on_bytes += int(flipped.sum())
-        for norm, values in displayed_norms(images, displayed).items():
+        for norm, values in displayed_norms(images, displayed, device=judge.device).items():
             self.norms[norm] += float(values[flipped.numpy()].sum())
         for kind, count in passes.items():
             self.passes[kind] += count
@@ -240,29 +246,31 @@ def pgd_part(network: nn.Module, images: Tensor, labels: Tensor, device: str, op
     """Linf, cap 8: every method on the same block of patches before the next block, in turning order."""
     judge = Passes(network, device=device)
     tallies: dict[str, Tally] = defaultdict(Tally)
-    bare: dict[str, float] = defaultdict(float)
-    names = ["ours", *LINF_PEERS]
+    bare: dict[tuple[str, str], float] = defaultdict(float)
+    names = [*(OURS if device.startswith("cuda") else ["ours"]), *LINF_PEERS]
     block = options.patches if device.startswith("cuda") else max(options.batch, options.patches // 2)
     blocks = list(torch.arange(len(images)).split(block)) * options.rounds
+    if device.startswith("cuda"):  # the libraries of the first calls are loaded outside the clock
+        warm_up(network, images[: options.batch], labels[: options.batch], device, options.batch)
     bar = tqdm(total=len(blocks) * len(names), file=sys.stderr, desc="pgd")
     for turn, rows in enumerate(blocks):
         x, y = images[rows], labels[rows]
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            if name == "ours":
-                passes = Logged(network, device=device, amp=device.startswith("cuda"))
+            if name in OURS:
+                passes = Logged(network, device=device, amp=OURS[name])
                 begun = clock(device)
                 found = pgd(passes, x, y, recipe(norm="linf", budget=CAP, steps=STEPS, step_size=STEP))
                 seconds = clock(device) - begun
                 tallies[name].add(judge, x, y, found.displayed.float(), seconds, passes.count)
                 for kind, spent in bare_seconds(passes, passes.log, x, device).items():
-                    bare[kind] += spent
+                    bare[name, kind] += spent
             else:
                 floats, seconds, passes = run_peer(LINF_PEERS[name], network, x, y, device, options.batch)
                 tallies[name].add(judge, x, y, floats, seconds, passes)
             bar.update()
     bar.close()
     rows = {name: tally.row() for name, tally in tallies.items()}
-    ours = sum(tallies["ours"].seconds)
+    whole = {name: sum(tallies[name].seconds) for name in OURS if name in tallies}
     ratios = {
         f"ratio_{name}": rows[name]["seconds_per_image"] / rows["ours"]["seconds_per_image"] for name in LINF_PEERS
     }
@@ -270,10 +278,20 @@ def pgd_part(network: nn.Module, images: Tensor, labels: Tensor, device: str, op
         "pgd": rows,
         **{f"ratio_{name}": None for name in ("torchattacks", "foolbox")},
         **ratios,
-        "ratio_bare": (bare["gradient"] + bare["forward"]) / ours,
-        "ratio_bare_gradients_alone": bare["gradient"] / ours,
+        **{
+            f"ratio_bare{name.removeprefix('ours')}": (bare[name, "gradient"] + bare[name, "forward"]) / seconds
+            for name, seconds in whole.items()
+        },
+        "ratio_bare_gradients_alone": bare["ours", "gradient"] / whole["ours"],
         "displayed_success": rows["ours"]["success_displayed"],
     }
+
+
+def warm_up(network: nn.Module, x: Tensor, y: Tensor, device: str, batch: int) -> None:
+    for amp in OURS.values():
+        pgd(Passes(network, device=device, amp=amp), x, y, recipe(norm="linf", budget=CAP, steps=2, step_size=STEP))
+    for make in LINF_PEERS.values():
+        run_peer(make, network, x, y, device, batch)
 
 
 def run_peer(make: Callable, network: nn.Module, x: Tensor, y: Tensor, device: str, batch: int):
@@ -304,10 +322,10 @@ def minimal_part(network: nn.Module, images: Tensor, labels: Tensor, device: str
         print(f"ours_{name}", rows[f"ours_{name}"], file=sys.stderr)
     for name, (norm, make) in MINIMAL_PEERS.items():
         model = Counted(copy.deepcopy(network).eval())
-        inputs = (images.float() / 255).to(device)
+        inputs, targets = (images.float() / 255).to(device), labels.to(device)
         torch.manual_seed(0)
         begun = clock(device)
-        parts = [make(model, one, two) for one, two in zip(inputs.split(options.batch), labels.split(options.batch))]
+        parts = [make(model, one, two) for one, two in zip(inputs.split(options.batch), targets.split(options.batch))]
         seconds = clock(device) - begun
         floats = 255 * torch.cat(parts).detach().float().cpu()
         rows[name] = minimal_row(judge, images, labels, floats, norm) | {
@@ -323,7 +341,7 @@ def minimal_row(judge: Passes, images: Tensor, labels: Tensor, floats: Tensor, n
     displayed = floats.round().clamp(0, 255).to(torch.uint8)
     on_float, on_bytes = (lost(judge.judge(one), labels).numpy() for one in (floats, displayed))
     reach = size(floats - images.float(), norm).numpy()
-    shown = displayed_norms(images, displayed)[norm]
+    shown = displayed_norms(images, displayed, device=judge.device)[norm]
     return {
         "norm": norm,
         "success_float": float(on_float.mean()),
@@ -365,13 +383,14 @@ def batches_part(network: nn.Module, images: Tensor, labels: Tensor, device: str
     for many in (1, 2, 4, 8, 16, 32, 64, *((128, 256, 512, 1024) if device.startswith("cuda") else ())):
         if many > len(images):
             break
-        passes = Passes(network, device=device, amp=device.startswith("cuda"))
+        passes = Passes(network, device=device)
         x, y = images[:many].to(device, torch.float32), labels[:many].to(device)
         best = {"gradient": np.inf, "forward": np.inf}
+        work = {"gradient": partial(passes.ascend, x, y, rough=True), "forward": partial(passes.logits, x)}
         for _ in range(4):
-            for kind, work in (("gradient", lambda: passes.ascend(x, y)), ("forward", lambda: passes.logits(x))):  # noqa: B023
+            for kind, once in work.items():
                 begun = clock(device)
-                work()
+                once()
                 best[kind] = min(best[kind], clock(device) - begun)
         rows.append({"batch": many} | {kind: value / many for kind, value in best.items()})
     return {"batches": rows}

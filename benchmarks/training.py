@@ -3,9 +3,10 @@
     python benchmarks/training.py            JSON on stdout; `ratio_bare` = ours / bare, in images per second
 
 The bare loop has one batch on the device from the start, in the same precision and memory format, and does nothing but
-forward, loss and backward. Both are run in turns, so that whatever else the machine does falls on both. On a CPU the
-time is that of the processor (a shared machine's clock tells about its neighbours); on a GPU it is the clock's, and the
-whole of Table 1a (5 runs x 3 folds x 25 epochs of the paper's preset) is timed, too.
+forward, loss and backward, launched one by one (on a GPU ours replays them from a recorded graph). Both are run in
+turns, so that whatever else the machine does falls on both. On a CPU the time is that of the processor (a shared
+machine's clock tells about its neighbours); on a GPU it is the clock's, and the whole of Table 1a (5 runs x 3 folds x
+25 epochs of the paper's preset) is timed, too.
 """
 
 import argparse

@@ -18,9 +18,15 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.lib import order_effects, validity_secondary
 from benchmarks.lib import validity_primary as primary
 
 LIMIT = 0.035
+
+
+def _said(rows: list[dict], name: str) -> list[dict]:
+    print(f"{name}: {len(rows)} cells", file=sys.stderr)
+    return rows
 
 
 def main() -> None:
@@ -42,6 +48,9 @@ def main() -> None:
         "summary": primary.summary(rows),
         "above_limit": [row for row in rows if row.get("false_claim", 0) > LIMIT],
         "primary": rows,
+        "secondary": _said(validity_secondary.cells(1000 if options.quick else 2000, options.seed), "secondary"),
+        "order": _said(order_effects.cells(300 if options.quick else 1000, options.seed), "order"),
+        "course": _said(order_effects.course_cells(300 if options.quick else 2000, options.seed), "course"),
         "seconds": round(time.perf_counter() - started, 1),
     }
     print(json.dumps(document, indent=2))

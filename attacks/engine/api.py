@@ -37,7 +37,7 @@ def attack(
     norm      "none", "l0", "l1", "l2" or "linf"; ``budget`` in 0-255 units on displayed bytes (l0: share of pixels)
     settings  ``steps, step_rule, step_size, loss, confidence, rounding, random_start, paper, seed``: see
               ``attacks.engine.recipe``
-    amp       bfloat16 gradients on CUDA; verdicts stay float32
+    amp       bfloat16 gradients on CUDA, where they are TF32 otherwise; verdicts are float32
 
     The same arguments on the same device with the same number of threads give the same bytes. Raises InvalidInput for
     images of another type or shape, labels out of range, settings out of range, weights that are not finite.

@@ -45,7 +45,8 @@ def rounded(delta: Tensor, norm: Norm, budget: float | Tensor, rounding: Roundin
     if norm == "l0":
         return whole
     if norm == "linf":
-        limit = torch.as_tensor(budget, dtype=delta.dtype, device=delta.device).reshape(-1, 1, 1, 1).floor()
+        levels = budget.floor() if isinstance(budget, Tensor) else float(np.floor(budget))  # 1.99999999 in float32 is 2
+        limit = torch.as_tensor(levels, dtype=delta.dtype, device=delta.device).reshape(-1, 1, 1, 1)
         return whole.clamp_(-limit, limit)
     length: Norm = "l1" if norm == "l1" else "l2"
     if rounding == "aware":

@@ -82,7 +82,7 @@ def search(
     done = len(images) - len(right)
     progress(done, len(images))
     for part in right.split(passes.batch) if len(right) else ():
-        x = images[part].to(passes.device, torch.float32)
+        x = passes.floats(images[part])
         displayed[part] = to_bytes(descend(passes, x, labels[part].to(passes.device), recipe))
         steps[part] = recipe.steps
         done += len(part)

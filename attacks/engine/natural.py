@@ -128,7 +128,7 @@ class NaturalTable:
             flipped = lost(self.passes.judge(changed), labels)
             for positive in (False, True):
                 self._flips[change, positive] += int((flipped & (tumour == positive)).sum())
-            for norm, values in displayed_norms(images, changed).items():
+            for norm, values in displayed_norms(images, changed, device=self.passes.device).items():
                 self._norms[change][norm] += float(values.sum())
             progress(place + 1, len(self.chosen))
         self.seen += len(images)

@@ -72,7 +72,7 @@ class Outcome:
         on_float, on_bytes = (other_logits, logits) if aware else (logits, other_logits)
 
         attacked = ~self.already_wrong[index]
-        self.displayed[torch.from_numpy(index)] = to_bytes(seen if aware else other)
+        self.displayed.numpy()[index] = to_bytes(seen if aware else other).numpy()  # rows copied whole
         self.flipped_float[index] = lost(on_float, y).cpu().numpy() & attacked
         self.flipped[index] = lost(on_bytes, y).cpu().numpy() & attacked
         self.reached[index] = reached(on_bytes, y, self.recipe.confidence).cpu().numpy() & attacked
@@ -92,7 +92,7 @@ class Outcome:
             before=self.before,
             after=self.after,
             steps=self.steps,
-            norms=displayed_norms(self.images, self.displayed),
+            norms=displayed_norms(self.images, self.displayed, device=self.passes.device),
             settings=self.recipe.as_dict(),
             passes=dict(self.passes.count),
             seconds=seconds,

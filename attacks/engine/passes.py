@@ -4,7 +4,7 @@ import contextlib
 import copy
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,8 @@ class Passes:
 
     ``logits`` runs the network as it was given (a copy in evaluation mode, float32, no TF32): the verdict.
     ``ascend`` runs a copy with the batch normalisation folded into the convolutions, channels last, without weight
-    gradients, in bfloat16 where ``amp`` asks for it: one forward pass that serves the gap and the gradient.
+    gradients: one forward pass that serves the gap and the gradient. It is float32, too, unless it may be ``rough``:
+    then CUDA computes in TF32, or in bfloat16 where ``amp`` asks for it.
 
     Images enter in 0-255 units; the network gets them divided by 255. Raises InvalidInput for weights that are not
     finite and, from ``classes``, for fewer than two outputs.
@@ -52,8 +53,12 @@ class Passes:
 
     @property
     def exact(self) -> bool:
-        """True if ``ascend`` differs from ``logits`` by rounding errors of float32 only."""
-        return not self.amp
+        """True if a rough ``ascend`` differs from ``logits`` by rounding errors of float32 only."""
+        return self.device.type != "cuda"
+
+    def floats(self, images: Tensor) -> Tensor:
+        """Images as the passes take them: float32 on the device. Bytes travel as bytes, and become floats there."""
+        return images.to(self.device).to(torch.float32)
 
     def logits(self, images: Tensor) -> Tensor:
         """float32 (n, 3, h, w) in 0-255 units -> float32 (n, classes), by the network as it was given."""
@@ -63,7 +68,7 @@ class Passes:
 
     def judge(self, images: Tensor) -> Tensor:
         """``logits`` of any number of images, batch by batch, on the CPU."""
-        parts = [self.logits(part.to(self.device, torch.float32)).cpu() for part in images.split(self.batch)]
+        parts = [self.logits(self.floats(part)).cpu() for part in images.split(self.batch)]
         logits = torch.cat(parts)
         check_finite(logits)
         return logits
@@ -72,7 +77,7 @@ class Passes:
         """The number of outputs, from one (1, 3, h, w) image; InvalidInput unless there are at least two."""
         try:
             with torch.inference_mode():
-                answer = self._judge(_scaled(image.to(self.device, torch.float32)))
+                answer = self._judge(_scaled(self.floats(image)))
         except Exception as error:  # whatever the network's own code comes up with
             raise InvalidInput(
                 f"The network cannot take images of shape {tuple(image.shape)}: {type(error).__name__}: {error}"[:500]
@@ -84,23 +89,37 @@ class Passes:
     def check(self, images: Tensor) -> None:
         """InvalidInput if the network's answers to ``images`` (n, 3, h, w) cannot be attacked; asked once."""
         if not self._checked:
-            few = images[:PROBES].to(self.device, torch.float32)
+            few = self.floats(images[:PROBES])
             with full_precision():
                 check_logits(lambda x: self._judge(_scaled(x)), lambda x: self._fast(_scaled(x)), few)
             self._checked = True
 
-    def ascend(self, images: Tensor, labels: Tensor, loss: Loss = "margin") -> tuple[Tensor, Tensor]:
+    def ascend(
+        self, images: Tensor, labels: Tensor, loss: Loss = "margin", *, rough: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """(n, 3, h, w) in 0-255 units, (n,) -> logits (n, classes) and the gradient of the loss (n, 3, h, w).
 
-        The gradient is with respect to the pixels in 0-255 units and points to where the label is lost.
+        The gradient is with respect to the pixels in 0-255 units and points to where the label is lost. ``rough`` is
+        for those who ask ``logits`` before they believe that an image is flipped. Equal input gives equal bytes.
         """
         self.count["gradient"] += len(images)
         pixels = _channels_last(images).requires_grad_(True)
-        precision = torch.autocast(self.device.type, torch.bfloat16) if self.amp else contextlib.nullcontext()
-        with torch.enable_grad(), precision:
+        with torch.enable_grad(), self.precision(rough):
             logits = self._fast(_scaled(pixels))
             (gradient,) = torch.autograd.grad(LOSS_FUNCTIONS[loss](logits.float(), labels).sum(), pixels)
         return logits.detach().float(), gradient
+
+    @contextlib.contextmanager
+    def precision(self, rough: bool) -> Iterator[None]:
+        """The arithmetic of ``ascend``: float32, or where it may be rough TF32 or bfloat16.
+
+        A ResNet-18's TF32 logits were off by 2.5 times ``MARGIN``, its float32 ones by a two-hundredth of it; TF32 is
+        three times as fast (docs/attacks.md). Kernels are deterministic: torch's own choice gave other bytes each time.
+        """
+        tf32 = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=rough)
+        bf16 = torch.autocast(self.device.type, torch.bfloat16) if rough and self.amp else contextlib.nullcontext()
+        with full_precision(), tf32, bf16:
+            yield
 
 
 def gap_of_label(logits: Tensor, labels: Tensor) -> Tensor:

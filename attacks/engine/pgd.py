@@ -32,7 +32,7 @@ def pgd(
             continue
 
         batch = run.next_batch()  # b images, b at most passes.batch
-        logits, gradient = passes.ascend(batch.seen, batch.y, recipe.loss)  # (b, classes), (b, 3, h, w)
+        logits, gradient = passes.ascend(batch.seen, batch.y, recipe.loss, rough=True)  # (b, classes), (b, 3, h, w)
         batch, gradient = run.without_suspects(batch, logits, gradient)
 
         x, delta = batch.x, batch.delta  # (b, 3, h, w), floats in 0-255 units

@@ -47,7 +47,7 @@ class Pool:
         batch = Batch(self, np.flatnonzero(self.index < 0)[: len(self.images) - self._next])
         if batch:
             coming = slice(self._next, self._next + len(batch))
-            self.x[batch.place] = self.images[coming].to(self.device, torch.float32)
+            self.x[batch.place] = self.images[coming].to(self.device).to(torch.float32)  # bytes travel as bytes
             self.seen[batch.place] = self.x[batch.place]
             self.delta[batch.place] = 0
             self.y[batch.place] = self.labels[coming].to(self.device)

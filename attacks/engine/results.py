@@ -66,7 +66,7 @@ class PerturbationSet:
             reached=flipped,
             before=before.softmax(1).numpy(),
             after=after.softmax(1).numpy(),
-            norms=displayed_norms(images, displayed),
+            norms=displayed_norms(images, displayed, device=passes.device),
             passes=dict(passes.count),
             seconds=time.perf_counter() - started,
             **further,

@@ -84,7 +84,7 @@ def learn(
     for number in range(recipe.passes):
         flipped = 0
         for part in right[torch.randperm(len(right), generator=draw)].split(recipe.batch):
-            x, y = images[part].to(passes.device, torch.float32), labels[part].to(passes.device)  # (b, 3, h, w), (b,)
+            x, y = passes.floats(images[part]), labels[part].to(passes.device)  # (b, 3, h, w), (b,)
             logits, gradient = passes.ascend((x + look(delta, recipe)).clamp(0, 255), y, recipe.loss)
             gap = gap_of_label(logits, y)  # (b,), above 0 where another class leads
             flipped += int((gap > 0).sum())

@@ -13,9 +13,13 @@ Floats = NDArray[np.floating[Any]]
 
 def colour_features(images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Mean and SD of each channel in 0-255 units: uint8 (n, h, w, 3) -> (n, 6). No position, so no morphology."""
-    pixels = images.reshape(len(images), -1, 3)
-    rows = [np.concatenate([image.mean(0), image.std(0)]) for image in pixels]  # one at a time: memory stays flat
-    return np.stack(rows) if rows else np.empty((0, 6))
+    levels = np.arange(256.0)
+    features = np.empty((len(images), 6))
+    for row, image in zip(features, images):
+        counts = np.stack([np.bincount(image[..., channel].ravel(), minlength=256) for channel in range(3)])
+        mean, square = counts @ levels / image[..., 0].size, counts @ levels**2 / image[..., 0].size
+        row[:3], row[3:] = mean, np.sqrt(np.maximum(square - mean**2, 0))
+    return features
 
 
 def colour_probabilities(

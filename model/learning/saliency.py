@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.errors import InvalidInput, Progress, no_progress
+from model.learning.prediction import full_precision
 
 Method = Literal["gradient", "smoothgrad", "gradcam"]
 Maps = NDArray[np.float32]
@@ -105,6 +106,7 @@ def mass_shift(
     }
 
 
+@full_precision()
 def _gradient(network: nn.Module, x: Tensor, target: Tensor) -> Tensor:
     """max over channels of |d score / d pixel|, (b, 3, h, w) -> (b, h, w)."""
     pixels = x.detach().requires_grad_(True)
@@ -113,6 +115,7 @@ def _gradient(network: nn.Module, x: Tensor, target: Tensor) -> Tensor:
     return gradient.abs().amax(1)
 
 
+@full_precision()
 def _grad_cam(network: nn.Module, x: Tensor, target: Tensor) -> Tensor:
     """ReLU of the last spatial feature map, weighted by the mean gradient per channel (Selvaraju et al. 2017)."""
     kept: list[Tensor] = []

@@ -152,6 +152,7 @@ def train(
                 trajectory.append(_copy(network))
         if settings.settle:
             settle(network, pixels, place)
+    network.zero_grad(set_to_none=True)
     seconds = time.perf_counter() - started
     network.eval()
     return Trained(network, history, seconds, settings.epochs * len(images) / seconds, str(place), trajectory)
@@ -253,16 +254,70 @@ def _step(
     forward: Callable[[Tensor], Tensor] = torch.compile(network) if settings.compile else network
     bf16 = settings.bf16 and device.type == "cuda"  # on CPUs without matrix units bfloat16 is ten times slower
 
-    def step(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.autocast(device.type, torch.bfloat16) if bf16 else contextlib.nullcontext():
+    def both_ways(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.autocast(device.type, torch.bfloat16, cache_enabled=False) if bf16 else contextlib.nullcontext():
             logits = forward(images)
         loss = nn.functional.cross_entropy(logits.float(), labels)
-        optimiser.zero_grad(set_to_none=True)
+        network.zero_grad(set_to_none=True)
         loss.backward()
-        optimiser.step()
         return loss.detach(), logits.detach()
 
+    passes = both_ways if device.type != "cuda" or settings.compile else recorded(both_ways, network)
+
+    def step(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        answer = passes(images, labels)
+        optimiser.step()
+        return answer
+
     return step
+
+
+BothWays = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+def recorded(passes: BothWays, network: nn.Module) -> BothWays:
+    """The same forward and backward passes as a CUDA graph, one for each size of batch.
+
+    Launched one by one, the several hundred kernels of a small batch take longer to launch than to run.
+    """
+    graphs: dict[torch.Size, BothWays] = {}
+
+    def replay(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        if images.shape not in graphs:
+            with torch.cuda.device(images.device):
+                graphs[images.shape] = _record(passes, network, images, labels)
+        return graphs[images.shape](images, labels)
+
+    return replay
+
+
+def _record(passes: BothWays, network: nn.Module, images: Tensor, labels: Tensor) -> BothWays:
+    """A graph of ``passes`` on batches of this shape; recording leaves the network's weights and buffers alone."""
+    images, labels = images.clone(), labels.clone()  # where the graph reads
+    buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):  # what libraries allocate at their first call must not be recorded
+        for _ in range(3):
+            passes(images, labels)
+    torch.cuda.current_stream().wait_stream(side)
+    network.zero_grad(set_to_none=True)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        answer = passes(images, labels)
+    gradients = [(weight, weight.grad) for weight in network.parameters()]
+    for buffer, value in buffers:
+        buffer.copy_(value)
+
+    def replay(seen: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        images.copy_(seen)
+        labels.copy_(truth)
+        graph.replay()
+        for weight, gradient in gradients:  # a graph of another size writes elsewhere
+            weight.grad = gradient
+        return answer
+
+    return replay
 
 
 def _as_near_as_fits(pixels: Tensor, device: torch.device) -> Tensor:

@@ -13,6 +13,7 @@ served.py    what the server of such a copy serves
 plants.py    leaks that can be planted, one at a time, to prove that the audit finds them
 auditing.py  runs the audit on a study and keeps its report
 rehearsal.py simulated readers who answer a study through its pages
+requests.py  what a rehearsal can be asked for
 
 seen, channels, predict, redraw and audit use neither Django nor a network.
 """

@@ -23,6 +23,7 @@ from study.design.simulate import ORIGINAL, SimulatedAnswer, SimulatedReader, an
 from study.models import Assignment, Presentation, Response, Stimulus, Study
 from study.protocol import audit_log
 from study.protocol.life import assign_reader
+from study.reading.progress import opening_time
 
 Answerer = Callable[[Presentation], SimulatedAnswer]
 """What a simulated reader answers to a presentation. It may know the arm; the pages must not tell it."""
@@ -185,12 +186,14 @@ def _borrowed_password(user: User) -> Iterator[str]:
 
 
 def check_arms(study: Study, skill: SimulatedReader) -> None:
-    """Raises InvalidInput where ``skill`` has an effect in an arm that the study has not."""
-    arms = sorted(set(Stimulus.objects.filter(case__study=study).exclude(arm=ORIGINAL).values_list("arm", flat=True)))
-    for arm in skill.effect:
-        if arm not in arms:
-            raise InvalidInput(f"there is no arm '{arm}' in study '{study.slug}'; it has {', '.join(arms)}.",
-                               field="effect")  # fmt: skip
+    """Raises InvalidInput where something is planted in an arm that the study has not."""
+    altered = Stimulus.objects.filter(case__study=study).exclude(arm=ORIGINAL)
+    arms = sorted(set(altered.values_list("arm", flat=True)))
+    for name, planted, possible in (("effect", skill.effect, arms), ("lost", skill.lost, [ORIGINAL, *arms])):
+        for arm in planted:
+            if arm not in possible:
+                there_are = ", ".join(possible)
+                raise InvalidInput(f"there is no arm '{arm}' in study '{study.slug}'; it has {there_are}.", field=name)
 
 
 def _answerer(skill: SimulatedReader, seed: int, code: str) -> Answerer:
@@ -284,5 +287,28 @@ def rehearse(
             ended = walk.read_on(one_more)
         results.append(
             {"reader": assignment.code, "answered": walk.answered, "images_checked": walk.images, "ended": ended}
+            | ({"waits_for": _waits_for(assignment)} if ended == "waiting" else {})
         )
     return results
+
+
+def _waits_for(assignment: Assignment) -> dict[str, Any]:
+    """The set that a reader cannot open yet, and when the wash-out before it ends."""
+    sets = list(assignment.sets.order_by("number"))
+    waiting = next(one for one in sets if one.completed_at is None)
+    before = next((one for one in sets if one.number == waiting.number - 1), None)
+    return {"set": waiting.number, "opens_at": opening_time(waiting, before)}
+
+
+def why_waiting(study: Study, readers: list[dict[str, Any]]) -> list[str]:
+    """One line for each reader of :func:`rehearse` who waits: what for, until when, and how to wait less."""
+    said = []
+    for row in readers:
+        if waits := row.get("waits_for"):
+            opens = f"{waits['opens_at']:%Y-%m-%d %H:%M} UTC" if waits["opens_at"] else "later"
+            said.append(
+                f"{row['reader']} waits for set {waits['set']}: it opens {opens}, after the wash-out of "
+                f"{study.washout_hours:g} hours. Rehearse again then; a study that is built with --washout-hours 0 "
+                "is rehearsed to its end at once."
+            )
+    return said

@@ -22,27 +22,47 @@ def _shift(name: str, most: float, help_text: str) -> Number:
     return Number(min_value=-most, max_value=most, default=getattr(DEFAULT, name), help_text=help_text)
 
 
+def _by_arm(help_text: str) -> serializers.ListField:
+    return serializers.ListField(child=serializers.CharField(max_length=60), default=list, help_text=help_text)
+
+
+def _read_by_arm(value: list[str]) -> dict[str, float]:
+    """``["noise=-0.05"]`` as ``{"noise": -0.05}``."""
+    by_arm: dict[str, float] = {}
+    for text in value:
+        arm, _, number = (part.strip() for part in text.partition("="))
+        try:
+            read = Number().run_validation(number)
+        except serializers.ValidationError:
+            raise serializers.ValidationError(f"{text!r} is not ARM=NUMBER, such as noise=-0.05.") from None
+        if not arm:
+            raise serializers.ValidationError(f"{text!r} names no arm; write ARM=NUMBER, such as noise=-0.05.")
+        if arm in by_arm:
+            raise serializers.ValidationError(f"{arm!r} is given twice; keep one.")
+        by_arm[arm] = read
+    return by_arm
+
+
 class RehearseRequest(Request):
     """A rehearsal by simulated readers. Fractions and their changes are of 1: -0.10 is a drop of ten points."""
 
     readers = serializers.IntegerField(min_value=1, max_value=100, default=1, help_text="Simulated readers in all.")
     seed = seed_field()
-    sensitivity = _fraction("sensitivity", "Positives called tumour in the original arm.")
-    specificity = _fraction("specificity", "Negatives called no tumour.")
-    effect = serializers.ListField(
-        child=serializers.CharField(max_length=60),
-        default=list,
-        help_text="ARM=CHANGE of the sensitivity in that arm, such as noise=-0.05; repeatable.",
-    )
+    sensitivity = _fraction("sensitivity", "Share of positives called tumour in the original arm.")
+    specificity = _fraction("specificity", "Share of negatives called no tumour.")
+    effect = _by_arm("ARM=CHANGE of the sensitivity in that arm, such as noise=-0.05; repeatable.")
+    lost = _by_arm("ARM=SHARE of the positives that every reader loses in that arm, such as perturbed=0.1; repeatable.")
     bias = _shift("bias", 10, "Every reader's bias to 'tumour', on the probit scale; 10 always says so.")
     drift = _shift("drift", 1, "Change of the fraction correct per 100 images of a set.")
     set_drift = _shift("set_drift", 1, "Change of the fraction correct from one set to the next.")
-    recognised = _fraction("recognised", "Patches met before in the same set that are recognised and answered alike.")
-    remembered = _fraction("remembered", "The same for patches met in an earlier set only.")
-    detection = _fraction("detection", "Answers right on which image, or whether this one, was altered.")
+    recognised = _fraction(
+        "recognised", "Share of patches met before in the set that are recognised and answered alike."
+    )
+    remembered = _fraction("remembered", "The same share of patches met in an earlier set only.")
+    detection = _fraction("detection", "Share right on which image, or whether this one, was altered.")
     suspicion = _shift("suspicion", 10, "Bias to 'this one was altered', on the probit scale.")
     preference_sd = _spread("preference_sd", "A reader's lasting preference for one image of a pair")
-    lapse = _fraction("lapse", "Answers that are a coin toss.")
+    lapse = _fraction("lapse", "Share of answers that are a coin toss.")
     patch_sd = _spread("patch_sd", "Some patches are harder than others, in all arms")
     patch_arm_sd = _spread("patch_arm_sd", "An arm changes some patches more than others")
     reader_sd = _spread("reader_sd", "Readers differ in their bias to 'tumour'")
@@ -51,19 +71,10 @@ class RehearseRequest(Request):
     group_arm_sd = _spread("group_arm_sd", "An arm changes some slides more than others")
 
     def validate_effect(self, value: list[str]) -> dict[str, float]:
-        effect: dict[str, float] = {}
-        for text in value:
-            arm, equals, change = (part.strip() for part in text.partition("="))
-            try:
-                number = Number().run_validation(change)
-            except serializers.ValidationError:
-                number = None
-            if not (arm and equals) or number is None:
-                raise serializers.ValidationError(f"{text!r} is not ARM=CHANGE, such as noise=-0.05.")
-            if arm in effect:
-                raise serializers.ValidationError(f"There are two effects for {arm!r}; keep one.")
-            effect[arm] = number
-        return effect
+        return _read_by_arm(value)
+
+    def validate_lost(self, value: list[str]) -> dict[str, float]:
+        return _read_by_arm(value)
 
 
 def skill_of(settings: dict[str, Any]) -> SimulatedReader:

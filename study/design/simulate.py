@@ -9,8 +9,9 @@ tumour by reader j when
 All other letters are normal with the standard deviations of their fields and kept over readings; s is the standard
 deviation of all of them and e together, so that over readers, slides and patches ``rate`` is what comes out (without a
 bias). On negatives the rate is made of ``specificity`` in place of sensitivity and effect, and bias and b_j turn their
-signs. A share ``lapse`` of the answers is a coin toss. A share ``recognised`` of the patches that the reader has met in
-this set already gets the same answer again, and a share ``remembered`` of those met in an earlier set.
+signs. A share ``lost[a]`` of the positive patches is called no tumour in arm a by every reader. A share ``lapse`` of
+the answers is a coin toss. A share ``recognised`` of the patches that the reader has met in this set already gets the
+same answer again, and a share ``remembered`` of those met in an earlier set.
 
 Confidence grows with the distance to e; log response times are normal.
 """
@@ -41,6 +42,7 @@ class SimulatedReader:
     """Skill as fractions; standard deviations and biases on the probit scale; times in ms.
 
     ``effect``      by arm, the change of the sensitivity against the original: ``{"noise": -0.05}``
+    ``lost``        by arm, the share of positive patches that every reader loses there
     ``detection``   share right of "which one was altered?" and of "was this one altered?"
     ``suspicion``   bias to "yes, altered"
     ``preference_sd`` of a reader's lasting preference for one image of a pair
@@ -51,6 +53,7 @@ class SimulatedReader:
     sensitivity: float = 0.88
     specificity: float = 0.90
     effect: dict[str, float] = field(default_factory=dict)
+    lost: dict[str, float] = field(default_factory=dict)
     bias: float = 0.0
     drift: float = 0.0
     set_drift: float = 0.0
@@ -95,6 +98,10 @@ class SimulatedReader:
                     f"{self.sensitivity + effect:g}; it must stay between 0 and 1.",
                     field="effect",
                 )
+
+        for arm, share in self.lost.items():
+            if not 0 <= share <= 1:
+                raise InvalidInput(f"{arm}={share:g} is not a fraction; choose from 0 to 1.", field="lost")
 
     def rate(self, *, truth: bool, arm: str, position: int, set_number: int) -> float:
         """The fraction correct over readers and patches, before bias and lapses."""
@@ -167,7 +174,8 @@ def answer(
     )
     rng = _rng(seed, "reading", reader_id, patch_id, set_number, arm)
     evidence = _z(rate) * reader.scale + ease + (towards_tumour if truth else -towards_tumour) - rng.normal()
-    correct = evidence > 0
+    lost = truth and reader.lost.get(arm, 0.0) > _rng(seed, "lost", patch_id, arm).random()
+    correct = evidence > 0 and not lost
     if rng.random() < reader.lapse:
         correct = bool(rng.random() < 0.5)
     tumour = _again(truth if correct else not truth, reader, twin, before, seed, reader_id, patch_id, set_number, arm)

@@ -22,7 +22,7 @@ Judge = Callable[..., str]
 """``judge(study, progress=...)`` returns one sentence about the stored verdicts, or raises InvalidInput."""
 
 PRIMARY_ESTIMAND = "TPF(perturbed) - TPF(original), averaged over sets and readers, on positive cases"
-EXCLUSIONS = "Cases marked excluded before unblinding; presentations without an answer are counted as missing."
+EXCLUSIONS = "Cases marked excluded before unblinding. What was not answered is missing; every given answer counts."
 
 
 def free_slug(name: str) -> str:

@@ -1,5 +1,6 @@
 """Requests about studies and their readers: what is asked for, and the jobs that building and freezing become."""
 
+import secrets
 from typing import Any
 
 from django.db.models import QuerySet
@@ -9,7 +10,7 @@ from rest_framework import serializers
 from attacks.models import Attack, PairSet
 from core.errors import InvalidInput
 from core.models import User
-from core.requests import Named, Request, as_json, fields_of, seed_field
+from core.requests import SEED_LIMIT, Named, Request, as_json, fields_of
 from jobs.models import Job
 from jobs.services import submit
 from study.models import Study
@@ -100,7 +101,15 @@ class StudyRequest(CasesRequest, SettingsRequest):
         help_text="More can be invited later, also after freezing.",
         style={"section": "Readers"},
     )
-    seed = seed_field(style={"section": "Chance"})
+    seed = serializers.IntegerField(
+        min_value=0,
+        max_value=SEED_LIMIT,
+        allow_null=True,
+        default=None,
+        help_text="Drawn at random and recorded if left out. Who knows it can tell the order of arms: keep it to "
+        "yourself until unblinding.",
+        style={"section": "Chance"},
+    )
 
 
 STUDY_FIELDS = fields_of(StudyRequest)
@@ -176,14 +185,22 @@ def study(*, by: Any, **chosen: Any) -> Job:
             raise InvalidInput(f"job {job.pk} is building a study '{slug}'; choose another name.", field="name")
     source = source_of(**{name: chosen[name] for name in SOURCE if name in chosen})
     decided(StudySettings.of(chosen), source=source, pool=source.pool())  # what cannot be built is told at once
+    chosen = chosen | {"seed": _seed(chosen)}  # in the job's settings, so that a second attempt builds the same study
     title = f"Build study: {chosen['name']}"[:200]
     return submit(kind="build_study", arguments=as_json(StudyRequest, chosen), requested_by=by, title=title)
 
 
 def for_builder(chosen: dict[str, Any]) -> dict[str, Any]:
     """Validated settings of ``StudyRequest`` as arguments of ``study.protocol.building.build_study``."""
-    names = ("name", *SOURCE, "readers", "seed")
-    return {name: chosen[name] for name in names if name in chosen} | {"settings": StudySettings.of(chosen)}
+    names = ("name", *SOURCE, "readers")
+    given = {name: chosen[name] for name in names if name in chosen}
+    return given | {"seed": _seed(chosen), "settings": StudySettings.of(chosen)}
+
+
+def _seed(chosen: dict[str, Any]) -> int:
+    """The seed asked for, or one that nobody can guess."""
+    seed = chosen.get("seed")
+    return secrets.randbelow(SEED_LIMIT + 1) if seed is None else seed
 
 
 def freeze(*, study: Study, by: Any, actor: str) -> Job:

@@ -22,8 +22,7 @@ def analysis_of(study: Study) -> Analysis:
         InvalidInput: the study has no presentations.
     """
     selectors.demand_arms_open(study)
-    last = Response.objects.filter(presentation__reading_set__assignment__study=study).aggregate(last=Max("pk"))["last"]
-    key = f"analysis:{study.pk}:{study.protocol_sha256}:{last}"
+    key = f"analysis:{what_is_analysed(study)}"
     kept = cache.get(key)
     if kept is not None:
         return kept
@@ -41,11 +40,20 @@ def analysis_of(study: Study) -> Analysis:
         floor_d_prime=study.floor_d_prime,
         source=f"study {study.slug}",
     )
+    # A set that was reopened holds every answer and is not finished: both are said.
+    started = study.assignments.filter(sets__presentations__responses__isnull=False).distinct()
+    result.flow["readers"]["declared_finished"] = started.exclude(sets__completed_at=None).count()
     simulated = list(study.assignments.filter(simulated=True).values_list("code", flat=True))
     if simulated:
         result.warnings.insert(0, f"Simulated readers, not people: {', '.join(simulated)}. These are no findings.")
     cache.set(key, result, _KEEP_S)
     return result
+
+
+def what_is_analysed(study: Study) -> str:
+    """Names the protocol and the answers that a result was made from, for keeping it."""
+    last = Response.objects.filter(presentation__reading_set__assignment__study=study).aggregate(last=Max("pk"))["last"]
+    return f"{study.pk}:{study.protocol_sha256}:{last}"
 
 
 def model_part(study: Study) -> dict[str, Any]:

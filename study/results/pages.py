@@ -52,6 +52,7 @@ def results(request: HttpRequest, study: Study) -> HttpResponse:
     for export in exports(study):
         groups.setdefault(export.group, []).append(export)
     context = {**page_context(study, analysis), "figures": figures, "downloads": groups.items()}
+    context["holes"] = Source(study).holes()
     return render(request, "study/results.html", context)
 
 
@@ -65,7 +66,7 @@ def figure(request: HttpRequest, study: Study, name: str) -> HttpResponse:
 
 @_results_page
 def download(request: HttpRequest, study: Study, filename: str) -> HttpResponseBase:
-    """One file, streamed."""
+    """One file, streamed. 409 with the reason where this study cannot fill it."""
     export = find(study, filename)
     if export is None:
         raise Http404

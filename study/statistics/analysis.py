@@ -10,7 +10,7 @@ from core import published
 from core.errors import InvalidInput
 from study.statistics import secondary
 from study.statistics.agreement import Agreement
-from study.statistics.arms import further_arms
+from study.statistics.arms import further_arms, without_catch_patches
 from study.statistics.assay import FLOOR_D_PRIME, FLOOR_TPF, AssaySensitivity, assay_sensitivity
 from study.statistics.claims import limits_of_the_claim
 from study.statistics.endpoint import Endpoint, endpoint
@@ -139,7 +139,8 @@ def analyse(
     arm = _choose(table, perturbed_arm, source)
     level = 1 - 2 * alpha
 
-    readings = table[table["arm"].map(arm_family) != "pair"]
+    studied = without_catch_patches(table)
+    readings = studied[studied["arm"].map(arm_family) != "pair"]
     positive, negative = readings[readings["truth"] == 1], readings[readings["truth"] == 0]
     assay = assay_sensitivity(readings, floor_tpf, floor_d_prime)
     asked: dict[str, Any] = {"margin": margin, "level": level, "withheld": assay.reason or ""}
@@ -163,7 +164,7 @@ def analyse(
     pairs = sum(row.a + row.b + row.c + row.d for row in main.per_set)
     result = Analysis(
         n={
-            "patches": int(table["patch_id"].nunique()),
+            "patches": int(studied["patch_id"].nunique()),
             "readers": int(table["reader_id"].nunique()),
             "sets": int(table["set"].nunique()),
             "presentations": len(table),
@@ -189,7 +190,7 @@ def analyse(
         response_time=secondary.times(compared, warnings),
         psychometric=secondary.curves(table),
         sensitivity=sensitivity(compared_positive, **asked),
-        order=order_effects(compared_positive, positive) if len(compared_positive) else None,
+        order=order_effects(positive, arm) if len(compared_positive) else None,
         model=model_part,
         flow=secondary.flow(whole, invited, pairs),
         alpha=alpha,

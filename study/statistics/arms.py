@@ -9,6 +9,7 @@ from study.statistics.comparisons import comparisons
 from study.statistics.endpoint import Endpoint, endpoint
 from study.statistics.multiplicity import Adjusted, Evidence, holm_over_arms
 from study.statistics.primary import Primary
+from study.statistics.schema import arm_family
 from study.statistics.verdict import change, corrected
 
 
@@ -19,6 +20,15 @@ class FurtherArms:
     controls: dict[str, Endpoint] = field(default_factory=dict)
     against_noise: dict[str, Endpoint] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+
+
+def without_catch_patches(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of patches that are shown in an arm to be compared.
+
+    Where twins lie in different sets, catch images are patches of their own: there is nothing to compare them with.
+    """
+    compared = rows.loc[rows["arm"].map(arm_family) != "catch", "patch_id"].unique()
+    return rows[rows["patch_id"].isin(compared)]
 
 
 def further_arms(rows: pd.DataFrame, perturbed_arm: str, *, alpha: float, **asked: Any) -> FurtherArms:

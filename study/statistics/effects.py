@@ -1,17 +1,19 @@
 """Estimates over readers and units (slides, or patches) that are both a sample: :func:`readers_and_units`.
 
 Each reader's estimate, and the same without each unit in turn, are all that is needed, so that one method serves
-differences, differences of differences and slopes. ``benchmarks/lib/order_effects.py`` simulates how often its
-intervals cover.
+differences, differences of differences and slopes. A change that is claimed of readers in general goes by ``two_way``,
+which is wide for two or three readers; whether the order mattered in these readings goes by the narrower form here.
+``benchmarks/lib/order_effects.py`` simulates how often the intervals of both cover.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
 from scipy import stats
 
 from study.statistics.paired import Interval
+from study.statistics.two_way import PerReader, over_readers
 
 LEVEL = 0.95
 
@@ -79,34 +81,32 @@ class Effect:
         return self.p is not None and self.p < 1 - LEVEL
 
     @classmethod
-    def of(
-        cls,
-        estimates: np.ndarray,
-        left: np.ndarray,
-        *,
-        units: int,
-        answers: int,
-        fewest: int,
-        bounded: bool = False,
-        centre: float | None = None,
+    def change(
+        cls, estimates: np.ndarray, left: np.ndarray, rows: np.ndarray, *, answers: int, fewest: int, centre: float
     ) -> "Effect":
-        """From each reader's estimate (r,) and those with a unit left out (g, r).
+        """A change of a fraction, from each reader's (r,), and those with a unit left out (g, r), by ``over_readers``.
 
-        ``centre`` is the middle of the interval where it is not the estimate; ``bounded`` cuts it at -1 and 1. With
-        fewer than ``fewest`` units there is an interval, but no test.
+        ``rows`` are the answers to each unit, ``centre`` is the middle of the interval. With fewer than ``fewest``
+        units there is an interval, but no test.
         """
         mean = float(estimates.mean())
-        if units < 2:
-            return cls(mean, None, None, len(estimates), units, answers, "one unit only, so that no spread is seen")
-        spread = readers_and_units(estimates, left, units)
+        found = over_readers(PerReader(estimates - mean + centre, left.T, rows), bounds=(-1.0, 1.0))
+        return cls(mean, found.ci95, found.p, len(estimates), len(rows), answers)._tested_from(fewest)
+
+    @classmethod
+    def of(cls, estimates: np.ndarray, left: np.ndarray, *, units: int, answers: int, fewest: int) -> "Effect":
+        """Any other estimate, from each reader's (r,) and those with a unit left out (g, r), by ``readers_and_units``.
+
+        With fewer than ``fewest`` units there is an interval, but no test.
+        """
+        mean, spread = float(estimates.mean()), readers_and_units(estimates, left, units)
         if not spread.variance > 1e-18:
             return cls(mean, None, None, len(estimates), units, answers, "no error can be seen: the answers are alike")
-        middle, half = (mean if centre is None else centre), float(spread.half_width())
-        low, high = middle - half, middle + half
-        if bounded:
-            low, high = max(low, -1.0), min(high, 1.0)
-        if units < fewest:
-            reason = f"{units} units are too few for a test (fewer than {fewest})"
-            return cls(mean, (low, high), None, len(estimates), units, answers, reason)
-        p = float(2 * stats.t.sf(abs(middle) / sqrt(float(spread.variance)), float(spread.df)))
-        return cls(mean, (low, high), p, len(estimates), units, answers)
+        half = float(spread.half_width())
+        p = float(2 * stats.t.sf(abs(mean) / sqrt(float(spread.variance)), float(spread.df)))
+        return cls(mean, (mean - half, mean + half), p, len(estimates), units, answers)._tested_from(fewest)
+
+    def _tested_from(self, fewest: int) -> "Effect":
+        if self.units >= fewest:
+            return self
+        return replace(self, p=None, reason=f"{self.units} units are too few for a test (fewer than {fewest})")

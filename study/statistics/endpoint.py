@@ -106,6 +106,8 @@ def endpoint(
     result.table = [
         _table_row(reader, number, part) for (reader, number), part in rows.groupby(["reader_id", "set"], sort=True)
     ]
+    # A patch that nobody was shown in one of the arms, as beside a catch image, is not missing an answer.
+    rows = rows[rows.groupby("patch_id")["arm"].transform("nunique") == 2]
     result.crossover = crossover(rows)
     pairs = _pairs(rows, result)
     answered = rows[rows["correct"].notna()]
@@ -122,10 +124,8 @@ def endpoint(
         _per_reader(str(reader), part, answered[answered["reader_id"] == reader])
         for reader, part in pairs.groupby("reader_id", sort=True)
     ]
-    if answered["reader_id"].nunique() == 1:
-        result.primary = one_reader(_scored(answered), margin, level, measure, withheld)
-    else:
-        _crossed(answered, result, margin, level, measure, withheld)
+    result.primary, result.crossed, said = primary_of(answered, margin, level, measure, withheld)
+    result.warnings += said
     return result
 
 
@@ -222,22 +222,28 @@ def _scored(answered: pd.DataFrame) -> Scored:
     return Scored(scores, np.unique(units.to_numpy(str), return_inverse=True)[1])
 
 
-def _crossed(
-    answered: pd.DataFrame, result: Endpoint, margin: float | None, level: float, measure: str, withheld: str
-) -> None:
+def primary_of(
+    answered: pd.DataFrame,
+    margin: float | None,
+    level: float,
+    measure: str = "true positive fraction",
+    withheld: str = "",
+) -> tuple[Primary, Crossed | None, list[str]]:
+    """The primary estimate alone, from answers in the arms ``original`` and ``perturbed``; and warnings."""
+    if answered["reader_id"].nunique() == 1:
+        return one_reader(_scored(answered), margin, level, measure, withheld), None, []
     units = answered.assign(unit=unit_of(answered)).groupby(["reader_id", "arm"])["unit"].nunique()
     fewest = units.groupby("reader_id").min()
-    for reader in fewest.index[fewest < 2]:
-        result.warnings.append(
-            f"Reader {reader} has answers to one patch (or slide) only in an arm and stays out of the crossed analysis."
-        )
+    warnings = [
+        f"Reader {reader} has answers to one patch (or slide) only in an arm and stays out of the crossed analysis."
+        for reader in fewest.index[fewest < 2]
+    ]
     answered = answered[answered["reader_id"].isin(fewest.index[fewest >= 2])]
     if answered["reader_id"].nunique() < 2:
-        result.warnings.append(
+        warnings.append(
             "The crossed analysis needs two readers with two patches each; there are not, so nothing is claimed over "
             "readers. See the readers one by one."
         )
-        result.primary = Primary.undefined("too few patches per reader", margin, level)
-        return
-    result.primary, result.crossed, said = several_readers(_scored(answered), margin, level, measure, withheld)
-    result.warnings += said
+        return Primary.undefined("too few patches per reader", margin, level), None, warnings
+    primary, crossed, said = several_readers(_scored(answered), margin, level, measure, withheld)
+    return primary, crossed, warnings + said

@@ -14,8 +14,8 @@ PRIMARY_INTERVAL = (
 )
 SENSITIVITY_SET = (
     "First exposures only (the first time that a reader met a patch); missing answers by their tipping point; the "
-    "difference by which arm came first, with the tests for carry-over and period of Hills and Armitage (1979); flagged "
-    "answers left out; generalised estimating equations clustered on readers and units."
+    "difference by which arm came first, with the tests for carry-over and period of Hills and Armitage (1979); "
+    "flagged answers left out; generalised estimating equations clustered on readers and units."
 )
 MULTIPLICITY = (
     "The perturbed arm is primary. All other comparisons (control arms against the original, perturbed against noise) "

@@ -65,19 +65,21 @@ class OrderEffects:
     warnings: tuple[str, ...] = ()
 
 
-def order_effects(rows: pd.DataFrame, every_arm: pd.DataFrame | None = None) -> OrderEffects:
-    """Analyse ``rows``: one truth of a checked tidy table in the arms ``original`` and ``perturbed``.
+def order_effects(rows: pd.DataFrame, perturbed_arm: str = "perturbed") -> OrderEffects:
+    """Analyse ``rows``: one truth of a checked tidy table, ``original`` against ``perturbed_arm``.
 
-    ``every_arm``: the readings in all arms, where a study has further ones. A patch that was first met in a further
-    arm has no first exposure here.
+    Further arms are not compared, but belong in ``rows``: a patch that was first met in a further arm has no first
+    exposure here.
     """
-    rows = rows[rows["arm"].isin(ARMS)].reset_index(drop=True)
-    met = rows if every_arm is None else every_arm[every_arm["patch_id"].isin(rows["patch_id"])].reset_index(drop=True)
+    met = rows.reset_index(drop=True)
+    compared = met["arm"].isin([ARMS[0], perturbed_arm]).to_numpy()
+    first_of_all, first_known = _first_meetings(met)
+    rows, first = met[compared].reset_index(drop=True), first_of_all[compared]
+    rows = rows.assign(arm=np.where(rows["arm"] == ARMS[0], *ARMS))
     if rows["correct"].notna().sum() == 0:
         return _nothing("no answers in the two arms")
     codes = _Codes(rows)
     answered = rows["correct"].notna().to_numpy()
-    first, first_known = _first_meetings(rows, met)
     order = _orders(rows)
 
     # Cells: first meetings original, perturbed; all answers original, perturbed.
@@ -97,7 +99,7 @@ def order_effects(rows: pd.DataFrame, every_arm: pd.DataFrame | None = None) -> 
         unit="group" if grouped(rows) else "patch",
         first_exposure=first_exposure,
         all_answers=everything,
-        first_less_all=apart,
+        first_less_all=replace(apart, answers=everything.answers),
         disagree=apart.found,
         original_first=crossed.contrast((-1, 1, 0, 0), "no patch was met in both arms, original first", no_order),
         perturbed_first=crossed.contrast((0, 0, -1, 1), "no patch was met in both arms, perturbed first", no_order),
@@ -123,16 +125,15 @@ def _moment(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[["reader_id", "patch_id", "set", "arm"]].assign(position=position.astype(float))
 
 
-def _first_meetings(rows: pd.DataFrame, met: pd.DataFrame) -> tuple[np.ndarray, bool]:
+def _first_meetings(rows: pd.DataFrame) -> tuple[np.ndarray, bool]:
     """Which of ``rows`` are a reader's first meeting with the patch, and whether that is known of any patch."""
-    moments = _moment(met)
+    moments = _moment(rows)
     key = ["reader_id", "patch_id"]
     earliest = moments[moments["set"] == moments.groupby(key)["set"].transform("min")]
-    by_patch = earliest.groupby(key)
-    unknown = (by_patch["position"].transform("size") > 1) & by_patch["position"].transform(lambda p: p.isna().any())
-    known = earliest[~unknown].sort_values("position", kind="stable").drop_duplicates(key)
-    wanted = pd.MultiIndex.from_frame(known[[*key, "set", "arm"]])
-    return pd.MultiIndex.from_frame(rows[[*key, "set", "arm"]]).isin(wanted), len(known) > 0
+    position = earliest.groupby([earliest[name] for name in key])["position"]
+    known = (position.transform("size") == 1) | (position.transform("count") == position.transform("size"))
+    firsts = earliest[known].sort_values("position", kind="stable").drop_duplicates(key).index
+    return moments.index.isin(firsts), len(firsts) > 0
 
 
 def _earliest_in_arm(rows: pd.DataFrame) -> pd.DataFrame:
@@ -226,15 +227,13 @@ class Cells:
             return Effect.none(reason or f"{nothing}, from two units at least of one reader")
         own = Cells(self.n[:, has], self.right[:, has])
         estimates, left = own.means(w)
-        units = int((own.n[..., used].sum(axis=(1, 2)) > 0).sum())
-        answers = int(own.n[..., used].sum())
-        centre = None
-        if padded:
-            middle, left = own.padded(used).means(w)
-            centre = float(middle.mean())
-        return Effect.of(
-            estimates, left, units=units, answers=answers, fewest=FEWEST_GROUPS, bounded=padded, centre=centre
-        )
+        rows = own.n[..., used].sum(axis=(1, 2))
+        rows, answers = rows[rows > 0], int(rows.sum())
+        if not padded:
+            return Effect.of(estimates, left, units=len(rows), answers=answers, fewest=FEWEST_GROUPS)
+        middle, left = own.padded(used).means(w)
+        centre = float(middle.mean())
+        return Effect.change(estimates, left, rows, answers=answers, fewest=FEWEST_GROUPS, centre=centre)
 
 
 def _within_set(codes: _Codes, answered: np.ndarray) -> Course:
@@ -259,7 +258,6 @@ def _course(codes: _Codes, kept: np.ndarray, x: np.ndarray, stratum: np.ndarray)
     """Least-squares slopes of correct on ``x`` within each reader, stratum and arm, by arm and as their difference."""
     x = np.where(kept, x, 0.0)
     y = np.where(kept, codes.correct, 0.0)
-    parts = [(number, arm) for number in np.unique(stratum[kept]) for arm in (0, 1)]
     powers = (np.ones_like(x), x, y, x * y, x * x)
     parts = [kept & (stratum == number) & codes.is_arm(arm) for number in np.unique(stratum[kept]) for arm in (0, 1)]
     sums = np.stack([np.stack([codes.sums(part, power) for power in powers], axis=-1) for part in parts], axis=2)

@@ -16,9 +16,11 @@ from study.statistics.verdict import state, verdict
 class Primary:
     """The primary estimate and its verdict. ``level`` is the two-sided level of ``ci``.
 
-    ``p`` is the two-sided test of a difference (``test`` names it), ``p_non_inferior`` the one-sided p that the change
-    lies above -margin and ``p_equivalent`` the larger of the two that it lies within the margin. ``withheld`` says why
-    there is no verdict although there is an estimate. ``unit`` says over what the inference goes.
+    ``ci`` answers to the margin. ``p`` is the two-sided test of a difference (``test`` names it), ``difference_ci`` the
+    interval that belongs to it, where it has one: shorter than ``ci`` over few patches, because it is not widened for
+    losses that were not drawn. ``p_non_inferior`` is the one-sided p that the change lies above -margin and
+    ``p_equivalent`` the larger of the two that it lies within the margin. ``withheld`` says why there is no verdict
+    although there is an estimate. ``unit`` says over what the inference goes.
     """
 
     method: str
@@ -35,7 +37,10 @@ class Primary:
     withheld: str | None = None
     unit: str = ""
     units: int = 0
+    readers: int = 0
+    patches: int = 0
     measure: str = ""
+    difference_ci: Interval | None = None
     p_holm: float | None = None
     """``p`` corrected for the other comparisons of its family; None for a comparison that stands alone."""
 
@@ -160,7 +165,9 @@ def several_readers(
         components=model.components,
         units=scored.units,
     )
-    return _primary(judged, scored, p, test, margin, level, measure, withheld), crossed, warnings
+    wider = max(random, fixed, key=lambda one: one.half(level) if one.se > 0 else 0.0)
+    own = _within(wider, level) if random.se > 0 else None
+    return _primary(judged, scored, p, test, margin, level, measure, withheld, own), crossed, warnings
 
 
 def _primary(
@@ -172,6 +179,7 @@ def _primary(
     level: float,
     measure: str,
     withheld: str,
+    difference_ci: Interval | None = None,
 ) -> Primary:
     rule = judged.margin
     delta, ci = float(rule.units.mean), rule.interval(level)
@@ -191,14 +199,17 @@ def _primary(
         margin=margin,
         verdict=None if withheld else verdict(ci, margin, p, (1 - level) / 2),
         p=p,
-        statement=state(delta, ci, margin, level, measure, p, withheld=withheld),
+        statement=state(delta, ci, margin, level, measure, p, withheld=withheld, own=difference_ci),
         test=test,
         p_non_inferior=above,
         p_equivalent=None if above is None or below is None else max(above, below),
         withheld=withheld or None,
         unit=scored.sentence,
         units=scored.units,
+        readers=scored.scores.shape[1],
+        patches=scored.scores.shape[2],
         measure=measure,
+        difference_ci=difference_ci,
     )
 
 

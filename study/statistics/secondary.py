@@ -281,7 +281,7 @@ def flow(table: pd.DataFrame, invited: int | None, pairs: int) -> dict[str, Any]
     by_reader = answered.groupby(table["reader_id"])
     started = by_reader.transform("any")
     amended = table["revision"] > 1 if "revision" in table else pd.Series(False, index=table.index)
-    excluded = table["excluded"]
+    excluded = table["excluded"] & answered  # what was never answered cannot be left out
     reasons: dict[str, int] = {}
     if excluded.any():
         named = table["exclusion_reason"] if "exclusion_reason" in table else pd.Series(None, index=table.index)

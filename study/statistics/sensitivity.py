@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from study.statistics.endpoint import endpoint
+from study.statistics.endpoint import endpoint, primary_of
 from study.statistics.gee import gee
 from study.statistics.tipping import tipping
 from study.statistics.units import unit_of
@@ -22,8 +22,11 @@ def sensitivity(rows: pd.DataFrame, **asked: Any) -> dict[str, Any]:
         return endpoint(part, "perturbed", **asked).primary
 
     def verdict(part: pd.DataFrame) -> str | None:
-        found = primary(part)
-        return None if found is None else found.verdict
+        given = part[part["correct"].notna()]
+        if given.empty or given.groupby("reader_id")["arm"].nunique().min() < 2:
+            found = primary(part)
+            return None if found is None else found.verdict
+        return primary_of(given, asked["margin"], asked["level"], withheld=asked.get("withheld", ""))[0].verdict
 
     answered = rows[rows["correct"].notna()]
     return {

@@ -20,7 +20,7 @@ FOR = {"perturbed": 1.0, "original": 0.0}
 
 
 @dataclass(frozen=True)
-class Path:
+class TippingPath:
     """Missing answers filled in with ``perturbed_right`` and ``original_right``, evenly over readers and patches.
 
     ``tips_at`` is the smallest number of them that changes the verdict, to ``becomes``; ``perturbed`` and ``original``
@@ -51,10 +51,10 @@ class Tipping:
     missing_original: int
     of: int
     verdict: str | None
-    against: Path
-    towards: Path
-    perturbed_wrong: Path
-    original_right: Path
+    against: TippingPath
+    towards: TippingPath
+    perturbed_wrong: TippingPath
+    original_right: TippingPath
     statement: str
 
 
@@ -72,7 +72,7 @@ def tipping(rows: pd.DataFrame, judge: Judge) -> Tipping | None:
     sequence = _sequence(rows.loc[missing])
     arm = rows.loc[sequence, "arm"]
 
-    def along(filling: dict[str, float]) -> Path:
+    def along(filling: dict[str, float]) -> TippingPath:
         return _path(rows, judge, verdict, sequence[arm.isin(list(filling)).to_numpy()], filling)
 
     against = along(AGAINST)
@@ -101,7 +101,9 @@ def _sequence(missing: pd.DataFrame) -> pd.Index:
     return order.assign(step=step).sort_values(["step", "arm"], kind="stable").index
 
 
-def _path(rows: pd.DataFrame, judge: Judge, verdict: str | None, sequence: pd.Index, filling: dict[str, float]) -> Path:
+def _path(
+    rows: pd.DataFrame, judge: Judge, verdict: str | None, sequence: pd.Index, filling: dict[str, float]
+) -> TippingPath:
     """Find the first number of filled rows at which the verdict is another one.
 
     The verdict is looked at ``LOOKS`` times along the path, and between the last look without and the first with a
@@ -128,15 +130,15 @@ def _path(rows: pd.DataFrame, judge: Judge, verdict: str | None, sequence: pd.In
             high = look
             break
         low = look
-    right = [None if arm not in filling else bool(filling[arm]) for arm in ("perturbed", "original")]
+    p, o = (None if arm not in filling else bool(filling[arm]) for arm in ("perturbed", "original"))
     if high is None:
-        return Path(*right, total, None, None, None, None, None)
+        return TippingPath(p, o, total, None, None, None, None, None)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if at(middle) != verdict else (middle, high)
     arms = rows.loc[sequence[:high], "arm"]
     counts = int((arms == "perturbed").sum()), int((arms == "original").sum())
-    return Path(*right, total, high, *counts, high / total, at(high))
+    return TippingPath(p, o, total, high, *counts, high / total, at(high))
 
 
 def _said(found: Tipping) -> str:
@@ -153,18 +155,16 @@ def _said(found: Tipping) -> str:
     if against.tips_at is None:
         text += f"{as_it_is} would stay if {worst}"
     else:
-        text += f"{as_it_is} would become {_word(against.becomes)} if {_counted(against, 'wrong', 'right')}"
+        text += f"{as_it_is} would become {_word(against.becomes)} if {_counted(against)}"
     if towards.tips_at is None:
         return f"{text}; it would stay {best}."
-    return f"{text}; it would become {_word(towards.becomes)} if {_counted(towards, 'right', 'wrong')}."
+    return f"{text}; it would become {_word(towards.becomes)} if {_counted(towards)}."
 
 
-def _counted(path: Path, perturbed: str, original: str) -> str:
-    parts = [(path.perturbed, f"perturbed were {perturbed}"), (path.original, f"original {original}")]
-    named = " and ".join(f"{number} {words}" for number, words in parts if number)
-    if not path.perturbed:
-        named = named.replace("original ", "original were ")
-    return f"{named} ({100 * (path.share or 0):.0f} % of the missing)"
+def _counted(path: TippingPath) -> str:
+    parts = (("perturbed", path.perturbed, path.perturbed_right), ("original", path.original, path.original_right))
+    named = [f"{number} {arm} were {'right' if right else 'wrong'}" for arm, number, right in parts if number]
+    return f"{' and '.join(named)} ({100 * (path.share or 0):.0f} % of the missing)"
 
 
 def _word(verdict: str | None) -> str:

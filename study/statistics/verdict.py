@@ -33,8 +33,12 @@ def state(
     p: float,
     *,
     withheld: str = "",
+    own: Interval | None = None,
 ) -> str:
-    """The verdict in a sentence with its numbers, in percentage points; ``withheld`` is why there is none."""
+    """The verdict in a sentence with its numbers, in percentage points.
+
+    ``withheld`` is why there is none; ``own`` the interval of the test of a difference, where it has one.
+    """
     alpha = (1 - level) / 2
     changed = change(delta, interval, level, measure)
     if withheld:
@@ -47,7 +51,7 @@ def state(
     text = {
         "equivalent": f"within the margin of {points} on both sides: equivalent at that margin",
         "non_inferior": f"above the lower margin of −{points}, but not below the upper one: non-inferior",
-        "different": f"reaching beyond the margin of {points}: a difference was found (p = {_p(p)})",
+        "different": f"reaching beyond the margin of {points}: a difference was found (p = {_p(p)}{_own(own)})",
         "inconclusive": f"reaching beyond the margin of {points}, and a difference was not shown (p = {_p(p)}): "
         "nothing can be claimed",
     }[given]
@@ -55,6 +59,14 @@ def state(
     if given in ("equivalent", "non_inferior") and different(p, alpha):
         also = f" A difference was found as well (p = {_p(p)}), smaller than the margin excludes."
     return f"{changed}, {text}.{also}"
+
+
+def _own(interval: Interval | None) -> str:
+    if interval is None:
+        return ""
+    return f"; the test’s own interval, not widened for what was not drawn, is {_points(interval[0])} to " + _points(
+        interval[1]
+    )
 
 
 def change(delta: float, interval: Interval, level: float, measure: str) -> str:

@@ -54,6 +54,15 @@ def test_norms_of_displayed_bytes_are_those_of_the_difference_in_grey_levels():
     }
 
 
+def test_displayed_norms_of_many_images_are_those_of_each():
+    draw = torch.Generator().manual_seed(0)
+    one, two = (torch.randint(0, 256, (1100, 3, 2, 2), dtype=torch.uint8, generator=draw) for _ in range(2))
+    together = displayed_norms(one, two)
+    for row in (0, 511, 512, 1099):
+        alone = displayed_norms(one[[row]], two[[row]])
+        assert {norm: values[row] for norm, values in together.items()} == {norm: alone[norm][0] for norm in together}
+
+
 def test_displayed_norms_do_not_wrap_around_at_the_ends_of_a_byte():
     black, white = torch.zeros(1, 3, 2, 2, dtype=torch.uint8), torch.full((1, 3, 2, 2), 255, dtype=torch.uint8)
     assert {float(values[0]) for values in displayed_norms(white, black).values()} == {1.0, 255.0}

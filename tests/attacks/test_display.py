@@ -30,6 +30,12 @@ def test_bytes_never_break_the_budget(images, seed, norm, budget, scale, roundin
     assert (displayed_norms(images, to_bytes(picture))[norm] <= budget).all()
 
 
+def test_a_cap_just_below_a_whole_level_does_not_allow_that_level():
+    original = torch.full((1, 3, 2, 2), 100.0)
+    picture = shown(original, torch.full_like(original, 5.0), "linf", 2 - 1e-12)
+    assert displayed_norms(original, to_bytes(picture))["linf"] == 1
+
+
 def test_weak_perturbation_keeps_its_strongest_components_instead_of_vanishing():
     delta = (0.15 * torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))).clamp(-0.49, 0.49)
     assert not rounded(delta, "l2", 1.0, "nearest").any()

@@ -94,8 +94,8 @@ def test_from_an_uploaded_zip_to_a_study_that_two_readers_read(crew, window, tmp
     page.fill("input[name=positives]", "4")
     changed = "before => document.querySelector(\"[data-claim='crossed.different']\").textContent !== before"
     page.wait_for_function(changed, arg=power)
-    filled = {"name": "Mini study", "copies": "1", "min_gap": "2", "washout_hours": "0", "practice": "0"}
-    for name, value in filled.items():
+    filled = {"name": "Mini study", "negatives": "0", "copies": "1", "min_gap": "2", "washout_hours": "0"}
+    for name, value in (filled | {"practice": "0"}).items():
         page.fill(f"input[name={name}]", value)
     page.uncheck("input[name=questions][value=confidence]")
     no_fault(page)

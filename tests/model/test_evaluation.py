@@ -91,6 +91,8 @@ def test_colour_alone_tells_stains_apart_and_knows_nothing_of_position():
     assert evaluation.metrics(labels[20:], given)["auc"] == 1
     moved = images.reshape(40, 64, 3)[:, rng.permutation(64)].reshape(images.shape)
     np.testing.assert_allclose(baseline.colour_features(moved), baseline.colour_features(images))
+    plain = np.concatenate([images.mean((1, 2)), images.std((1, 2))], 1)
+    np.testing.assert_allclose(baseline.colour_features(images), plain, rtol=1e-12)
 
 
 @pytest.fixture

@@ -30,8 +30,8 @@ class Command(JsonCommand):
         parser.add_argument(
             "--floor-d-prime",
             type=float,
-            help=f"with --csv: least d' of originals for a verdict, where there are negatives, {FLOOR_D_PRIME:g} unless "
-            "told; 0: none",
+            help=f"with --csv: least d' of originals for a verdict, where there are negatives, {FLOOR_D_PRIME:g} "
+            "unless told; 0: none",
         )
         parser.add_argument("--arm", help="with --csv: the arm to compare with original, where there are several")
 

@@ -47,6 +47,8 @@ class Command(JsonCommand):
             raise
         for name, reason in left_out.items():
             self.say(f"{name} was not written: {reason}")
+        if "analysis.json" in written and (holes := source.holes()):
+            self.say(holes)
         return {"study": source.study.slug, "directory": str(directory), "files": written, "left_out": left_out}
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from core.commands import RequestCommand
-from study.blinding.rehearsal import assign_simulated_readers, check_arms, rehearse
+from study.blinding.rehearsal import assign_simulated_readers, check_arms, rehearse, why_waiting
 from study.blinding.requests import RehearseRequest, skill_of
 from study.blinding.servers import in_this_process
 from study.blinds import get_study
@@ -47,6 +47,8 @@ class Command(RequestCommand):
             study = close_study(study=study, actor=options["by"])
             study = unblind_study(study=study, actor=options["by"])
         study.refresh_from_db()
+        for line in why_waiting(study, readers):
+            self.say(line)
         return {
             "study": study.slug,
             "state": study.state,

@@ -7,6 +7,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from study.results.exports.tables import present
+
 INK, MUTED, ACCENT, SECOND, BAND = "#22262e", "#6b7280", "#5b3f8f", "#b3541e", "#efeaf7"
 _STYLE: Any = {
     "font.family": "sans-serif",
@@ -30,18 +32,20 @@ def _svg(figure: Figure) -> bytes:
 
 
 def forest(analysis: dict[str, Any]) -> bytes:
-    """Change of the TPF per reader and over all, with 95 % intervals and the frozen margin."""
-    rows = [(f"Reader {row['reader']}", row["delta"], row["tango_neff_ci95"], False) for row in analysis["per_reader"]]
+    """Change of the TPF per reader and over all with 95 % intervals, the verdict's own interval, the frozen margin."""
+    primary = analysis["primary"]
+    rows = [(f"Reader {row['reader']}", row["delta"], row["tango_neff_ci95"], "") for row in analysis["per_reader"]]
     crossed = analysis.get("crossed")
     if crossed:
-        fixed = crossed["fixed_readers"]
-        if fixed["ci95"]:
-            rows.append(("These readers, patches random", fixed["delta"], fixed["ci95"], True))
-        rows.append(("Readers and patches random", crossed["delta"], crossed["ci95"], True))
+        rows.append(("These readers, patches random", crossed["fixed_readers"]["delta"],
+                     crossed["fixed_readers"]["ci95"], "overall"))  # fmt: skip
+        rows.append(("Readers and patches random", crossed["delta"], crossed["ci95"], "overall"))
+    rows.append(("By the rule of the verdict", primary["delta"], primary["ci"], "verdict"))
+    rows = [row for row in rows if present(row[1]) and present(row[2])]
     with rc_context(_STYLE):
         figure = Figure(figsize=(7.4, 0.9 + 0.42 * max(len(rows), 1)))
         axes = figure.subplots()
-        margin = analysis["primary"]["margin"]
+        margin = primary["margin"]
         if margin:
             axes.axvspan(-100 * margin, 100 * margin, color=BAND, zorder=0, lw=0)
             axes.annotate(
@@ -49,20 +53,19 @@ def forest(analysis: dict[str, Any]) -> bytes:
                 textcoords="offset points", va="top", fontsize=8, color=MUTED,
             )  # fmt: skip
         axes.axvline(0, color=INK, lw=0.8)
-        for place, (_name, delta, ci, overall) in enumerate(rows):
-            colour = ACCENT if overall else INK
+        for place, (_name, delta, ci, kind) in enumerate(rows):
+            colour = ACCENT if kind else INK
             axes.plot(
                 [100 * ci[0], 100 * ci[1]],
                 [place, place],
                 color=colour,
-                lw=2.4 if overall else 1.4,
+                lw=3.2 if kind == "verdict" else 1.4,
                 solid_capstyle="butt",
             )
-            axes.plot([100 * delta], [place], marker="D" if overall else "s", ms=7 if overall else 6, color=colour)
-            by_this = " ◂ verdict" if overall and ci == analysis["primary"]["ci"] else ""
+            axes.plot([100 * delta], [place], marker="D" if kind else "s", ms=7 if kind else 6, color=colour)
             numbers = f"{100 * delta:+.1f} [{100 * ci[0]:+.1f}, {100 * ci[1]:+.1f}]".replace("-", "−")
             axes.annotate(
-                numbers + by_this, (1.02, place),
+                numbers, (1.02, place),
                 xycoords=("axes fraction", "data"), va="center", fontsize=9, color=colour,
             )  # fmt: skip
         axes.set_yticks(range(len(rows)), [row[0] for row in rows])
@@ -84,10 +87,10 @@ def flow(analysis: dict[str, Any]) -> bytes:
         f"Analysed (intention to read)\n{shown['analysed']}",
     ]
     asides = {
-        1: f"{readers['finished']} finished every set",
+        1: finished(readers),
         2: f"{shown['unanswered_of_started']} not answered",
         3: f"{shown['amended']} amended: the last revision counts",
-        4: f"{shown['flagged']} flagged for exclusion: kept here, left out of the\nper-protocol analysis "
+        4: f"{shown['flagged']} of them flagged for exclusion: kept here, left out of the\nper-protocol analysis "
         f"({shown['analysed_per_protocol']} presentations)",
     }
     with rc_context(_STYLE):
@@ -107,6 +110,13 @@ def flow(analysis: dict[str, Any]) -> bytes:
                 axes.plot([4.45, 4.85], [y + 0.41, y + 0.41], color=MUTED, lw=0.9)
                 axes.text(4.95, y + 0.41, asides[i], va="center", fontsize=9.5, color=INK)
         return _svg(figure)
+
+
+def finished(readers: dict[str, Any]) -> str:
+    """How many came to the end; a table knows the answers only, a study also which sets were declared finished."""
+    said = f"{readers['finished']} answered everything"
+    declared = readers.get("declared_finished")
+    return said if declared is None else f"{said}, {declared} declared every set finished"
 
 
 def psychometric(analysis: dict[str, Any]) -> bytes | None:

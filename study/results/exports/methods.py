@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from core.version import code_version
-from study.results.exports.tables import interval, points
+from study.results.exports.tables import crossed_over, interval, points, reading_word
 
 
 def software() -> dict[str, str]:
@@ -39,16 +39,29 @@ def _design(p: dict[str, Any], analysis: dict[str, Any], pair: bool) -> str:
     else:
         text = (
             f"{readers} read {n['patches']} patches ({n['positives']} with and {n['negatives']} without tumour by the "
-            f"reference) as original and as {analysis['perturbed_arm']} stimulus, each in {sets}, blinded to the arm, "
-            "in random order"
+            f"reference) as original and as {analysis['perturbed_arm']} stimulus, {_shown(analysis, sets)}, blinded to "
+            "the arm, in random order"
         )
     if p:
         text += (
-            f" with at least {p.get('min_gap')} positions between two stimuli of one patch; sets were separated by a "
+            f" with {_gap(p)}; sets were separated by a "
             f"wash-out of {p.get('washout_hours'):g} hours. Case selection and schedules follow from seed "
             f"{p.get('seed')}"
         )
     return text + "."
+
+
+def _gap(protocol: dict[str, Any]) -> str:
+    """How far the stimuli of a patch lie apart. With a wash-out and one arm per set a gap has nothing to part."""
+    if protocol.get("arm_order") == "twin-split" and protocol.get("washout_hours"):
+        return "no patch twice in a set"
+    return f"at least {protocol.get('min_gap')} positions between two stimuli of one patch"
+
+
+def _shown(analysis: dict[str, Any], sets: str) -> str:
+    if crossed_over(analysis):
+        return f"in {sets} that each showed a patch in one arm and crossed the arms over"
+    return f"each in {sets}"
 
 
 def _stimuli(source: dict[str, Any]) -> str:
@@ -77,19 +90,11 @@ def _forced_choice(data: str) -> str:
 
 def _labelling(analysis: dict[str, Any], data: str) -> list[str]:
     primary = analysis["primary"]
-    if analysis["n"]["readers"] > 1:
-        test = (
-            "The difference of the true positive fractions, averaged over sets, was analysed by the method of "
-            "Obuchowski and Rockette with Hillis' degrees of freedom, readers and patches random, covariances "
-            "estimated from the patches by the jackknife; where that interval was narrower than the one for these "
-            "readers alone, the wider one was used."
-        )
-    else:
-        test = (
-            "The difference of the true positive fractions was estimated with Tango's score interval at the effective "
-            "sample size (pairs divided by the variance inflation of repeated readings of a patch) and tested by the "
-            "exact sign-flip test over patches."
-        )
+    test = (
+        "The difference of the true positive fractions, every answer counting and a patch's answers averaged over "
+        f"sets, was given this interval: {primary['method']}. A difference was tested by this test: {primary['test']}. "
+        f"The inference goes over these units: {primary['unit']}."
+    )
     margin, level = primary["margin"], f"{100 * primary['level']:g} %"
     claim = "No margin was fixed in the protocol, so that neither equivalence nor non-inferiority was judged."
     if margin:
@@ -97,16 +102,22 @@ def _labelling(analysis: dict[str, Any], data: str) -> list[str]:
             f"Equivalence and non-inferiority were judged by the {level} interval against the margin of "
             f"{100 * margin:g} points fixed in the protocol (one-sided alpha {analysis['alpha']:g})."
         )
+    assay = analysis.get("assay_sensitivity") or {}
+    if assay.get("floor_tpf") is not None:
+        claim += (
+            " No verdict was to be given where readers found less than "
+            f"{100 * assay['floor_tpf']:g} % of the tumours on original images."
+        )
     secondary = (
-        "Each set alone was tested by the exact McNemar test; agreement is given as per cent agreement (Wilson "
-        "interval), Gwet's AC1 and Cohen's kappa"
+        f"Each {reading_word(analysis)} alone was tested by the exact McNemar test; agreement is given as per cent "
+        "agreement (Wilson interval), Gwet's AC1 and Cohen's kappa"
     )
     if analysis["response_time"]:
         secondary += f"; response times were compared by this method: {analysis['response_time']['method']}"
     secondary += "."
-    found = "No comparison could be made."
-    if primary["ci"]:
-        found = f"The change was {points(primary['delta'])} points ({level} interval {interval(primary['ci'])})."
+    if not primary["ci"]:
+        return [f"{claim} {data} {secondary}", "No comparison could be made."]
+    found = f"The change was {points(primary['delta'])} points ({level} interval {interval(primary['ci'])})."
     return [f"{test} {claim} {data} {secondary}", found]
 
 
@@ -126,12 +137,13 @@ def checklist(protocol: dict[str, Any] | None, analysis: dict[str, Any]) -> list
     primary, readers = analysis["primary"], flow["readers"]
     dataset = source.get("dataset") or {}
     design = (
-        f"{n['patches']} patches x {', '.join(analysis['arms'])} x {n['sets']} sets, every reader reads all"
+        f"{n['patches']} patches x {', '.join(analysis['arms'])} x {n['sets']} sets, "
+        + ("each set shows a patch in one arm" if crossed_over(analysis) else "every reader reads all")
         if p
         else None
     )
     blinding = (
-        f"Random order per reader and set, at least {p['min_gap']} positions between stimuli of a patch, arms free of "
+        f"Random order per reader and set, {_gap(p)}, arms free of "
         "any mark in address, name, length or header; arms opened only after closing, by name and logged"
         if p
         else None

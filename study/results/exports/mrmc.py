@@ -20,6 +20,7 @@ from openpyxl import Workbook
 
 from core.errors import InvalidInput
 from core.spreadsheet import csv_chunks
+from study.statistics.readings import reading
 
 DUMMIES = 5
 DUMMY_RATING = 0.5
@@ -84,9 +85,9 @@ class Readings:
         return Readings(self.rows[self.rows["patch_id"].isin(whole)], self.name)
 
 
-def suffix(reading: int) -> str:
+def suffix(number: int) -> str:
     """What the name of a reading's own file ends in."""
-    return f"-reading{reading}"
+    return f"-reading{number}"
 
 
 def readings(table: pd.DataFrame, perturbed_arm: str, name: str) -> Readings:
@@ -95,7 +96,7 @@ def readings(table: pd.DataFrame, perturbed_arm: str, name: str) -> Readings:
     rows = rows.assign(
         arm=np.where(rows["arm"] == "original", *MODALITIES),
         # Counted before unanswered rows go: a reader who skipped set 1 still answered the second reading.
-        reading=rows.groupby(["reader_id", "patch_id", "arm"])["set"].rank().astype(int),
+        reading=reading(rows),
     )
     rows = rows[rows["correct"].notna()]
     if rows["arm"].nunique() < len(MODALITIES):

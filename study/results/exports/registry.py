@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from django.core.cache import cache
 from django.db.models import Count, Min
 
 from core.errors import InvalidInput
@@ -14,7 +15,7 @@ from study import blinds as selectors
 from study.blinding.auditing import latest_report
 from study.models import Study
 from study.results import tidy as rows
-from study.results.analysis import analysis_of
+from study.results.analysis import analysis_of, what_is_analysed
 from study.results.exports import mrmc
 from study.results.exports.extra_columns import EXTRA
 from study.results.exports.report import report_html
@@ -44,6 +45,20 @@ class Source:
     def readings(self) -> mrmc.Readings:
         table = check(rows.tidy_table(self.study), f"study {self.study.slug}")
         return mrmc.readings(table, self.analysis["perturbed_arm"], self.study.name)
+
+    def holes(self) -> str:
+        """What the files for other programs could not take; empty where they hold everything, or do not exist."""
+        if not self.analysis["flow"]["presentations"]["unanswered_of_started"]:
+            return ""  # the page of a complete study needs no table
+        key = f"holes:{what_is_analysed(self.study)}"
+        said = cache.get(key)
+        if said is None:
+            try:
+                said = mrmc.holes(self.readings)
+            except InvalidInput:
+                said = ""
+            cache.set(key, said, 3600)
+        return said
 
 
 @dataclass(frozen=True)
@@ -150,7 +165,7 @@ def exports(study: Study) -> list[Export]:
 
 def _readings_planned(study: Study) -> int:
     """How often a reader meets one stimulus: in every set, or, where the arms cross over, once in as many sets."""
-    if getattr(study, "arm_order", "paper") != "twin-split":
+    if study.arm_order != Study.ArmOrder.TWIN_SPLIT:
         return study.copies
     cases = study.cases.annotate(arms=Count("stimuli")).filter(arms__gte=2)
     return -(-study.copies // (cases.aggregate(fewest=Min("arms"))["fewest"] or 1))

@@ -7,10 +7,10 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from study.models import Study
-from study.results.exports.figures import FIGURES
+from study.results.exports.figures import FIGURES, finished
 from study.results.exports.methods import checklist, methods_text
 from study.results.exports.model_figures import model_figures
-from study.results.exports.tables import percent, percents, table_1a
+from study.results.exports.tables import crossed_over, percent, percents, reading_word, table_1a
 
 VERDICTS = {
     "equivalent": "Equivalent at the margin",
@@ -29,9 +29,7 @@ def page_context(study: Study, analysis: dict[str, Any]) -> dict[str, Any]:
         "analysis": analysis,
         "primary": primary,
         "level": f"{100 * primary['level']:g}",
-        "headline": VERDICTS.get(
-            primary["verdict"] or "", "Pair comparison" if pair else "No comparison could be made"
-        ),
+        "headline": _headline(primary, pair),
         "pair_statement": _pair_statement(pair) if pair else None,
         "table_1a": table_1a(analysis),
         "table_1b": _table_1b(analysis),
@@ -40,7 +38,73 @@ def page_context(study: Study, analysis: dict[str, Any]) -> dict[str, Any]:
         "agreements": _agreements(analysis),
         "methods": methods_text(study.protocol, analysis),
         "checklist": checklist(study.protocol, analysis),
+        "basis": _basis(analysis),
+        "crossed_over": crossed_over(analysis),
+        "reading_word": reading_word(analysis),
+        "further_arms": _further_arms(analysis),
+        "order": _order(analysis.get("order")),
+        "finished": finished(analysis["flow"]["readers"]),
         "simulated": study.assignments.filter(simulated=True).exists(),
+    }
+
+
+def _headline(primary: dict[str, Any], pair: dict[str, Any] | None) -> str:
+    if pair:
+        return "Pair comparison"
+    if primary["ci"] is None:
+        return "No comparison could be made"
+    return "No verdict is given" if primary.get("withheld") else VERDICTS[primary["verdict"]]
+
+
+def _further_arms(analysis: dict[str, Any]) -> list[dict[str, Any]]:
+    """The other comparisons, one after the other: what is compared with what, and its result."""
+    found = [
+        {"title": f"Arm: {arm}", "arm": arm, "reference": "Original", "value": value}
+        for arm, value in analysis["controls"].items()
+    ]
+    for name, value in (analysis.get("against_noise") or {}).items():
+        arm, _, reference = name.partition(" against ")
+        found.append({"title": name.capitalize(), "arm": arm, "reference": reference or "noise", "value": value})
+    return found
+
+
+_ORDER = (
+    ("Change, every answer", "all_answers"),
+    ("Change, first meeting with a patch alone", "first_exposure"),
+    ("First meetings less every answer", "first_less_all"),
+    ("Change where the original came first", "original_first"),
+    ("Change where the perturbed patch came first", "perturbed_first"),
+    ("Carry-over: both arms together, perturbed first less original first", "carry_over"),
+    ("Period: the second meeting less the first", "period"),
+)
+_COURSES = (("Per 100 images of a set", "within_set"), ("From one set to the next", "between_sets"))
+
+
+def _order(found: dict[str, Any] | None) -> dict[str, Any]:
+    """The lines of the table on order and learning."""
+    if not found:
+        return {}
+    rows = [(title, found[key]) for title, key in _ORDER]
+    for title, key in _COURSES:
+        rows += [(f"{title}, {arm}", found[key][arm]) for arm in ("original", "perturbed", "difference")]
+    return {"rows": rows, "statement": found["statement"], "design": found["design"]}
+
+
+def _basis(analysis: dict[str, Any]) -> dict[str, Any]:
+    """What the verdict rests on, which is less than what was read: patches with tumour, readers who saw both arms."""
+    n, primary = analysis["n"], analysis["primary"]
+    if primary["ci"] is None:
+        return {"readers": n["readers"], "patches": n["patches"], "readings": n["sets"], "of": "patches", "beside": ""}
+    answered = {row["set"] for row in analysis["table_1b"] if row["original"]["n"] + row["perturbed"]["n"]}
+    beside = [f"{n['negatives']} patches without tumour"] if n["negatives"] else []
+    apart = n["readers"] - primary["readers"]
+    beside += [f"{apart} reader{'s' * (apart != 1)} without answers in both arms"] if apart else []
+    return {
+        "readers": primary["readers"],
+        "patches": primary["patches"],
+        "readings": len({row["set"] for row in analysis["per_set"]} if crossed_over(analysis) else answered),
+        "of": "patches with tumour",
+        "beside": " and ".join(beside),
     }
 
 

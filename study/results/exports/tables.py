@@ -5,17 +5,26 @@ from typing import Any, TypeGuard, TypeVar
 
 T = TypeVar("T")
 
-TABLE_COLUMNS = ("source", "reader", "set", "original_tp", "original_n", "perturbed_tp", "perturbed_n", "delta",
-                 "tango_low", "tango_high", "mcnemar_exact_p")  # fmt: skip
+TABLE_COLUMNS = ("source", "reader", "set", "reading", "original_tp", "original_n", "perturbed_tp", "perturbed_n",
+                 "delta", "tango_low", "tango_high", "mcnemar_exact_p")  # fmt: skip
 
 
 def table_1_rows(analysis: dict[str, Any]) -> list[dict[str, Any]]:
-    """Table 1b as rows: this study's readers, its model, and the published rows, each named by its source."""
-    sets = {(row["reader"], row["set"]): row for row in analysis["per_set"]}
-    rows = [
-        {"source": "this study", **_counts(row), **_test(sets.get((row["reader"], row["set"])))}
-        for row in analysis["table_1b"]
-    ]
+    """Table 1b as rows: this study's readers, its model, and the published rows, each named by its source.
+
+    A set and a reading of a patch are one thing where every set shows all arms. Where arms cross over, a set's two
+    counts are of different patches; the change stands in rows of their own, one per reading of the same patches.
+    """
+    tested = {(row["reader"], row["set"]): row for row in analysis["per_set"]}
+    if crossed_over(analysis):
+        rows = [{"source": "this study", **_counts(row)} for row in analysis["table_1b"]]
+        rows += [{"source": "this study", **_pairs(row), **_test(row)} for row in analysis["per_set"]]
+    else:
+        rows = [
+            {"source": "this study", **_counts(row), "reading": row["set"],
+             **_test(tested.get((row["reader"], row["set"])))}
+            for row in analysis["table_1b"]
+        ]  # fmt: skip
     model = analysis.get("model") or {}
     if "original" in model and "perturbed" in model:
         rows.append({"source": "this study", **_counts({"reader": "model", "set": None, **model})})
@@ -30,6 +39,24 @@ def _counts(row: dict[str, Any]) -> dict[str, Any]:
         "reader": row["reader"], "set": row["set"],
         "original_tp": original["tp"], "original_n": original["n"],
         "perturbed_tp": perturbed["tp"], "perturbed_n": perturbed["n"],
+    }  # fmt: skip
+
+
+def crossed_over(analysis: dict[str, Any]) -> bool:
+    """Whether every set showed each patch in one arm, so that a set is no reading of all stimuli."""
+    return (analysis.get("order") or {}).get("design") == "crossover"
+
+
+def reading_word(analysis: dict[str, Any]) -> str:
+    """What a reading of all stimuli is called."""
+    return "reading" if crossed_over(analysis) else "set"
+
+
+def _pairs(row: dict[str, Any]) -> dict[str, Any]:
+    n = row["a"] + row["b"] + row["c"] + row["d"]
+    return {
+        "reader": row["reader"], "reading": row["set"],
+        "original_tp": row["a"] + row["b"], "original_n": n, "perturbed_tp": row["a"] + row["c"], "perturbed_n": n,
     }  # fmt: skip
 
 
@@ -86,12 +113,18 @@ HEADINGS = (
 )
 
 
+def _which(row: dict[str, Any]) -> str:
+    if row.get("set") is not None:
+        return str(row["set"])
+    return "–" if row.get("reading") is None else f"reading {row['reading']}"
+
+
 def _cells(row: dict[str, Any]) -> list[str]:
     pair = None if row.get("delta") is None else [row["tango_low"], row["tango_high"]]
     return [
         row["source"],
         str(row["reader"]),
-        "–" if row["set"] is None else str(row["set"]),
+        _which(row),
         f"{row['original_tp']} of {row['original_n']}",
         f"{row['perturbed_tp']} of {row['perturbed_n']}",
         points(row.get("delta")),
@@ -179,8 +212,9 @@ def latex(analysis: dict[str, Any]) -> Iterator[str]:
 def as_text(analysis: dict[str, Any]) -> str:
     """What `analyse` prints without --json."""
     n = analysis["n"]
+    kinds = f" ({n['positives']} with and {n['negatives']} without tumour)" if n["positives"] + n["negatives"] else ""
     lines = [
-        f"{n['patches']} patches, {n['readers']} readers, {n['sets']} sets, {n['presentations']} presentations",
+        f"{n['patches']} patches{kinds}, {n['readers']} readers, {n['sets']} sets, {n['presentations']} presentations",
         "",
     ]
     body = [list(HEADINGS), *(_cells(row) for row in table_1_rows(analysis))]
@@ -189,6 +223,12 @@ def as_text(analysis: dict[str, Any]) -> str:
     lines += ["", analysis["primary"]["statement"] or "No comparison could be made."]
     if analysis["primary"]["verdict"]:
         lines.append(f"Verdict: {analysis['primary']['verdict']} ({analysis['primary']['method']})")
+    if analysis["primary"].get("unit"):
+        lines.append(f"Unit: {analysis['primary']['unit']}")
+    order, tipping = analysis["order"], analysis["sensitivity"]["tipping_point"]
+    lines += [part["statement"] for part in (order, tipping) if part]
+    for arm, found in {**analysis["controls"], **analysis["against_noise"]}.items():
+        lines.append(f"Arm {arm}: {found['primary']['statement'] or 'No comparison could be made.'}")
     if analysis["warnings"]:
         lines += ["", "Mind:", *(f"- {warning}" for warning in analysis["warnings"])]
     return "\n".join(lines)

@@ -2,7 +2,7 @@
 const form = document.querySelector("#builder");
 const table = document.querySelector("#power");
 const problem = document.querySelector("#power-error");
-const ASKED = ["positives", "copies", "margin", "alpha", "planned_readers"];
+const ASKED = ["positives", "copies", "arm_order", "margin", "alpha", "planned_readers"];
 let timer = 0;
 let latest = 0;
 

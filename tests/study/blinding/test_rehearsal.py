@@ -2,6 +2,7 @@
 
 import io
 import json
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -52,6 +53,19 @@ def test_readers_who_must_wait_for_the_next_set_leave_the_study_open():
     report = rehearse()
     assert (report["readers"][0]["ended"], report["state"]) == ("waiting", Study.State.OPEN)
     assert report["answered"] == Presentation.objects.filter(reading_set__number=1).count()
+
+
+def test_a_rehearsal_that_waits_says_for_what_until_when_and_how_to_wait_less():
+    factories.open_study(cases=1, size=8, min_gap=1, copies=2, washout_hours=24)
+    out, err = io.StringIO(), io.StringIO()
+    call_command("rehearse", "small", reader=["reader"], json=True, stdout=out, stderr=err)
+    first, _ = Assignment.objects.get().sets.order_by("number")
+    opens = first.completed_at + timedelta(hours=24)
+    waits = json.loads(out.getvalue())["readers"][0]["waits_for"]
+    assert waits["set"] == 2 and datetime.fromisoformat(waits["opens_at"]) == opens
+    said = err.getvalue()
+    assert f"waits for set 2: it opens {opens:%Y-%m-%d %H:%M} UTC, after the wash-out of 24 hours" in said
+    assert "--washout-hours 0" in said
 
 
 def test_an_image_that_is_not_the_stimulus_of_the_protocol_ends_the_rehearsal():
@@ -138,9 +152,12 @@ def test_a_reader_who_always_says_tumour_can_be_rehearsed():
     ("options", "told"),
     [
         (["--effect", "nois=-0.1"], "^--effect: there is no arm 'nois' in study 'small'; it has perturbed"),
-        (["--effect", "noise"], "^--effect: 'noise' is not ARM=CHANGE, such as noise=-0.05"),
-        (["--effect", "perturbed=much"], "^--effect: 'perturbed=much' is not ARM=CHANGE"),
-        (["--effect", "perturbed=-0.1", "perturbed=-0.2"], "^--effect: There are two effects for 'perturbed'"),
+        (["--effect", "noise"], "^--effect: 'noise' is not ARM=NUMBER, such as noise=-0.05"),
+        (["--effect", "perturbed=much"], "^--effect: 'perturbed=much' is not ARM=NUMBER"),
+        (["--effect", "=-0.1"], "^--effect: '=-0.1' names no arm"),
+        (["--effect", "perturbed=-0.1", "perturbed=-0.2"], "^--effect: 'perturbed' is given twice"),
+        (["--lost", "noise=0.1"], "^--lost: there is no arm 'noise' in study 'small'; it has original, perturbed"),
+        (["--lost", "perturbed=1.1"], "^--lost: perturbed=1.1 is not a fraction"),
         (["--effect", "perturbed=0.5"], "^--effect: perturbed=0.5 takes the sensitivity from 0.88 to 1.38"),
         (["--effect", "original=0.1"], "^--effect: effects are against the original"),
         (["--recognised", "1.5"], "^--recognised: .*less than or equal to 1"),

@@ -2,7 +2,9 @@
 
 import io
 import json
+import re
 import zipfile
+from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -13,11 +15,13 @@ import jobs.urls
 import model.urls
 from attacks.models import Attack, PairSet
 from core.models import User
+from core.requests import fields_of
 from jobs.models import Job
 from jobs.running import run_attempt
 from model.models import Dataset
 from study.conduct import urls as conduct_urls
 from study.models import Assignment, AuditEvent, Presentation, Stimulus, Study
+from study.protocol.requests import PowerQuery
 from study.reading import urls as reading_urls
 from study.results import urls as results_urls
 from tests import factories
@@ -385,6 +389,12 @@ def test_pairs_of_another_program_become_a_study(as_role, own_files):
     client.post(f"/studies/{study.slug}/freeze/")
     assert run_attempt(Job.objects.get(kind="freeze_study").pk, 1) == "done"
     assert not Attack.objects.exists()
+
+
+def test_the_builder_asks_for_the_power_of_all_that_it_depends_on():
+    script = (Path(__file__).parents[3] / "study" / "static" / "study" / "builder.js").read_text()
+    [asked] = re.findall(r"const ASKED = (\[.*?\]);", script)
+    assert set(json.loads(asked)) == set(fields_of(PowerQuery))
 
 
 def test_the_power_of_nothing_chosen_is_a_hint_and_no_fault(as_role):

@@ -23,7 +23,7 @@ def test_the_page_opens_with_the_papers_design_and_a_plan(researcher):
     page = researcher.get(reverse("study:plan"), QUICK).content.decode()
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
     assert text.index("What the paper’s own design could have shown") < text.index("Your design")
-    for shown in ("193 joint patterns", "10.6 to 21.9 points", "13.1 to 26.1 points", "±11.9 points", "0.12"):
+    for shown in ("193 joint patterns", "15.3 to 22.2 points", "18.8 to 26.6 points", "±12.8 points", "0.12"):
         assert shown in text
     assert "2 readers, 12 patches, 1 set" in text
     assert page.count("data:image/svg+xml;base64,") == 2
@@ -45,8 +45,8 @@ def test_the_commands_text_has_the_same_numbers(capsys):
     call_command("plan_study", readers=2, patches=12, sets=1, largest=60, studies=200)
     text = capsys.readouterr().out
     assert "193" in text
-    assert "10.6 to 21.9 points (90 % Tango); 13.1 to 26.1 (95 %)" in text
-    assert "2 reader(s) x 12 patches x 1 set(s) (200 simulated studies; Obuchowski-Rockette)" in text
+    assert "15.3 to 22.2 points (90 %); 18.8 to 26.6 (95 %)" in text
+    assert "2 reader(s) x 12 patches x 1 set(s) (200 simulated studies; the rule of the verdict: Obuchowski-Rockette for a" in text
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,13 @@ def test_a_recognised_patch_gets_the_earlier_label_again(given, field):
     assert [one.tumour_cells > 0 for one in answers(always, **{given: False}, patches=5)[0]] == [False] * 5
 
 
+def test_lost_patches_are_lost_to_every_reader_in_their_arm_alone():
+    skill = SimulatedReader(sensitivity=1.0, lost={"noise": 0.1}, lapse=0.0)
+    found = correct(answers(skill, readers=5, arm="noise"))
+    assert found.mean() == pytest.approx(0.9, abs=0.04) and (found == found[0]).all()
+    assert correct(answers(skill)).all()
+
+
 def test_drift_runs_along_the_set_and_from_set_to_set():
     skill = SimulatedReader(sensitivity=0.9, drift=-0.2, set_drift=-0.1, lapse=0.0)
     for position, number, rate in ((1, 1, 0.9), (101, 1, 0.7), (201, 1, 0.5), (1, 3, 0.7)):

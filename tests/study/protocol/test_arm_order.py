@@ -9,6 +9,8 @@ from django.core.management import call_command
 
 from core.errors import InvalidInput
 from core.models import User
+from jobs.models import Job
+from jobs.running import run_attempt
 from model.models import Patch
 from study.blinds import get_study
 from study.models import Case, Presentation, Study
@@ -211,6 +213,18 @@ def test_the_preview_shows_each_patch_once_in_a_set(client):
     shown_first = Preview(client.session, study).presentations
     assert len(shown_first) == 12 == len({one.stimulus.case_id for one in shown_first})
     assert Counter(one.stimulus.arm for one in shown_first) == {"original": 6, "perturbed": 6}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_seed_that_is_not_given_is_drawn_at_random_and_kept_with_the_job(client):
+    attack = attacked_pool()
+    client.force_login(factories.user("ada", "admin"))
+    for name in ("One", "Two"):
+        assert client.post("/new-study/", {"name": name, "attack": attack.pk, "positives": 4}).status_code == 302
+    seeds = [job.arguments["seed"] for job in Job.objects.order_by("pk")]
+    assert len(set(seeds)) == 2 and all(isinstance(seed, int) for seed in seeds)
+    assert run_attempt(Job.objects.order_by("pk")[0].pk, 1) == "done", Job.objects.order_by("pk")[0].error
+    assert Study.objects.get().seed == seeds[0]
 
 
 def test_the_papers_design_is_one_click_away(client):

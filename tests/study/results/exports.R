@@ -60,7 +60,7 @@ open_folder <- function() {
   }
   if (file.exists("table_1.csv")) {
     t1 <- read.csv("table_1.csv", na.strings = "", colClasses = c(reader = "character"))
-    t1 <- t1[t1$source == "this study" & t1$reader != "model", ]
+    t1 <- t1[t1$source == "this study" & t1$reader != "model" & !is.na(t1$set), ]
     for (i in seq_len(nrow(t1))) for (one in c("original", "perturbed")) {
       mine <- d[d$reader_id == t1$reader[i] & d$set == t1$set[i] & d$arm == one, ]
       stopifnot(sum(mine$rating) == t1[[paste0(one, "_tp")]][i], nrow(mine) == t1[[paste0(one, "_n")]][i])
@@ -150,9 +150,13 @@ open_folder <- function() {
               all(table(m$Modality, m$Reader, m$Case) == 1))
     put(paste0(file, ".theta"), with(m, tapply(Y, list(Modality, Reader), mean)))
     put(paste0(file, ".patches"), length(unique(m$Case)))
-    if (installed("MRMCbinary")) {
-      invisible(MRMCbinary::MRMCbinary(data = m, Modality = Modality, Reader = Reader, Case = Case, D = D, Y = Y,
-                                       measure = "Sensitivity", effect = "Modality"))
+    if (installed("MRMCbinary") && length(unique(m$Reader)) > 1) {
+      # It tests each reader by McNemar's test and stops where a reader gave one answer throughout an arm.
+      tryCatch(
+        invisible(MRMCbinary::MRMCbinary(data = m, Modality = Modality, Reader = Reader, Case = Case, D = D, Y = Y,
+                                         measure = "Sensitivity", effect = "Modality")),
+        error = function(e) if (!grepl("must be square", conditionMessage(e))) stop(e)
+      )
       put(paste0("MRMCbinary:", file, ".read"), 1)
     }
   }

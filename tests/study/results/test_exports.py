@@ -116,12 +116,14 @@ def test_the_csv_analyses_to_the_same_numbers_as_the_study(study, tmp_path):
     out = io.StringIO()
     call_command("analyse", csv=tmp_path / "out" / "presentations.csv", margin=study.margin, json=True, stdout=out)
     by_csv, by_study = json.loads(out.getvalue()), json.loads(texts["analysis.json"])
+    assert by_study["flow"]["readers"].pop("declared_finished") == 0, "no table knows it, the study does"
     for key in ("n", "table_1b", "per_set", "per_reader", "crossed", "primary", "specificity", "response_time", "flow",
                 "intra_reader", "inter_reader"):  # fmt: skip
         assert by_csv[key] == pytest.approx(by_study[key]) if key == "n" else by_csv[key] == by_study[key], key
     out = io.StringIO()
     call_command("analyse", study.slug, json=True, stdout=out)
-    assert {key: json.loads(out.getvalue())[key] for key in by_study} == by_study
+    again = json.loads(out.getvalue())
+    assert {key: again[key] for key in by_study} == json.loads(texts["analysis.json"])
 
 
 def test_the_frozen_margin_cannot_be_replaced(study):

@@ -102,9 +102,10 @@ def test_every_file_gives_the_analysis_its_numbers_in_r(in_r, name):
         assert compare(found, f"mrmcbinary{suffix}.csv", expected(part)) >= 2 * len(data.readers)
 
 
-def test_the_files_of_a_whole_study_give_what_analysis_json_says(in_r):
-    _, found = in_r["two sets"]
-    crossed = analyse(TABLES["two sets"]()).to_json()["crossed"]
+@pytest.mark.parametrize("name", ["two sets", "crossed over", "crossed over, two readings"])
+def test_the_files_of_a_whole_study_give_what_analysis_json_says(in_r, name):
+    _, found = in_r[name]
+    crossed = analyse(TABLES[name]()).to_json()["crossed"]
     wanted = {key: crossed[key] for key in ("delta", "se", "df", "p")}
     wanted |= {"ci95.1": crossed["ci95"][0], "ci95.2": crossed["ci95"][1]}
     wanted |= {key: crossed["components"][key] for key in ("cov1", "cov2", "cov3")}
@@ -117,7 +118,8 @@ def test_of_unbalanced_readings_every_program_gets_what_it_takes(in_r):
     assert compare(found, "rjafroc.xlsx", expected(data.complete("RJafroc")))
     [(_, first), _] = data.per_reading()
     assert found["mrmcbinary-reading1.csv.patches"] == len(first.complete("MRMCbinary").patches) < 24
-    every = {name: value for name, value in expected(data).items() if name.startswith("theta")}
+    every = {name: value for name, value in expected(data).items() if name.startswith(("theta", "delta"))}
+    assert every["delta"] == pytest.approx(analyse(TABLES["holes"]()).to_json()["primary"]["delta"])
     for file in ("study.imrmc", "mrmcaov.csv"):
         assert compare(found, file, every) >= len(every)
 
@@ -162,21 +164,26 @@ def test_the_exported_script_pairs_readings_where_arms_cross_over(tmp_path):
 
 
 @pytest.mark.django_db
-def test_a_study_is_exported_and_opened_in_r(tmp_path, settings):
+@pytest.mark.parametrize("arm_order", ["paper", "twin-split"])
+def test_a_study_is_exported_and_opened_in_r(tmp_path, settings, arm_order):
     settings.STORAGES = {**settings.STORAGES, "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "files"},
     }}  # fmt: skip
-    study = open_study_of(readers=2, negatives=3)
+    arms = 2 if arm_order == "paper" else 1
+    study = open_study_of(readers=2, negatives=4, arm_order=arm_order)
     answer_all(study, skip=2, amend=3)
     folder = tmp_path / "out"
     call_command("export_study", unblinded(study).slug, str(folder), stdout=io.StringIO(), stderr=io.StringIO())
     found = opened(folder)["out"]
-    assert found["presentations.rows"] == 2 * 2 * 9 * 2
-    assert {name: found[f"{name}.rows"] for name in ("readers.csv", "stimuli.csv", "responses.csv")} == {
-        "readers.csv": 2, "stimuli.csv": 18, "responses.csv": 2 * 2 * 9 * 2 - 2 + 3,
-    }  # fmt: skip
+    rows = 2 * 2 * 10 * arms
+    assert [found[f"{name}.rows"] for name in ("presentations", "readers.csv", "stimuli.csv", "responses.csv")] == [
+        rows, 2, 20, rows - 2 + 3,
+    ]  # fmt: skip
+    assert {file.name for file in folder.glob("mrmcbinary*")} == {
+        f"mrmcbinary-reading{number + 1}.csv" for number in range(arms)
+    }
     said = run(folder, folder / "analysis.R")
-    assert "stopped" not in said
+    assert "stopped" not in said.replace("MRMCbinary stopped", "")
     for row in json.loads((folder / "analysis.json").read_text())["per_set"]:
         line = f"{row['reader']} reading {row['set']}: b = {row['b']}, c = {row['c']}, exact McNemar p = "
         assert f"{line}{row['mcnemar_exact_p']:.4f}" in said

@@ -3,11 +3,14 @@
 import re
 
 import pytest
+from django.core.cache import cache
 from django.urls import reverse
+from django.utils import timezone
 
 from core.models import User
-from study.models import Study
+from study.models import Assignment, ReadingSet, Study
 from study.results.analysis import analysis_of
+from study.results.exports.tables import table_1_rows
 from tests.study.answered import answer_all, open_study_of, unblinded
 
 pytestmark = pytest.mark.django_db
@@ -17,6 +20,12 @@ pytestmark = pytest.mark.django_db
 def researcher(client):
     client.force_login(User.objects.create_user("rita", role=User.Role.RESEARCHER))
     return client
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    """Studies of two tests have the same numbers, and an analysis is kept by them."""
+    cache.clear()
 
 
 @pytest.fixture
@@ -125,3 +134,63 @@ def test_a_study_that_nobody_answered_says_so(researcher):
 def test_simulated_readers_are_announced(researcher, study):
     study.assignments.update(simulated=True)
     assert "are no findings" in page(researcher, study).content.decode()
+
+
+def words_of(response) -> str:
+    """The page as a person reads it."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+
+
+def test_the_verdict_names_the_patches_it_rests_on(researcher, study):
+    text = words_of(page(researcher, study))
+    assert "Readers × patches with tumour × sets 2 × 8 × 2 beside 4 patches without tumour" in text
+
+
+def test_nothing_is_left_out_of_what_was_never_answered(researcher):
+    made = open_study_of(readers=2, positives=8)
+    answer_all(made, silent=["R02"])
+    Assignment.objects.filter(study=made, code="R02").update(withdrawn_at=timezone.now(), withdrawal_reason="left")
+    made = unblinded(made)
+    shown = analysis_of(made).to_json()["flow"]
+    assert (shown["presentations"]["flagged"], shown["presentations"]["analysed"], shown["flag_reasons"]) == (0, 32, {})
+    text = words_of(page(researcher, made))
+    assert "flagged for exclusion" not in text and "nothing flagged" in text
+
+
+def test_a_reader_whose_set_was_reopened_is_not_said_to_have_finished(researcher, study):
+    ReadingSet.objects.filter(assignment__study=study).update(completed_at=timezone.now())
+    ReadingSet.objects.filter(assignment__study=study, assignment__code="R01", number=2).update(completed_at=None)
+    readers = analysis_of(study).to_json()["flow"]["readers"]
+    assert (readers["finished"], readers["declared_finished"]) == (2, 1)
+    assert "2 answered everything, 1 declared every set finished" in page(researcher, study).content.decode()
+
+
+def test_programs_that_get_a_part_are_named_beside_their_files(researcher):
+    made = open_study_of(readers=2, positives=8)
+    answer_all(made, skip=3)
+    text = words_of(page(researcher, unblinded(made)))
+    assert "MRMCbinary and RJafroc refuse unbalanced data" in text
+
+
+def test_where_arms_cross_over_a_change_belongs_to_a_reading_and_not_to_a_set(researcher):
+    made = open_study_of(readers=2, positives=8, negatives=4, arm_order="twin-split")
+    answer_all(made)
+    made = unblinded(made)
+    text = words_of(page(researcher, made))
+    assert "Readers × patches with tumour × readings 2 × 8 × 1 beside 4 patches without tumour" in text
+    assert "Reader R01, reading 1" in text and "Reader R01, set" not in text
+    assert "the two counts of a set are of different patches" in text
+    found = analysis_of(made).to_json()
+    rows = [row for row in table_1_rows(found) if row["source"] == "this study" and row["reader"] == "R01"]
+    assert [(row.get("set"), row.get("reading")) for row in rows] == [(1, None), (2, None), (None, 1)]
+    assert ["delta" in row for row in rows] == [False, False, True]
+    assert (rows[2]["original_tp"], rows[2]["original_n"]) == (sum(row["original_tp"] for row in rows[:2]), 8)
+
+
+def test_order_and_learning_and_the_rule_of_the_verdict_are_shown(researcher, study):
+    text = words_of(page(researcher, study))
+    found = analysis_of(study).to_json()
+    assert found["order"]["statement"] in text and "Change, first meeting with a patch alone" in text
+    assert found["primary"]["unit"][1:] in text and found["primary"]["test"] in text
+    assert found["primary"]["withheld"] in text and "No verdict is given" in text
+    assert "of tumour found (floor 70 %)" in text

@@ -103,6 +103,15 @@ def test_no_order_effect_is_announced_too_often_where_there_is_none():
         assert np.mean((low > 0) | (high < 0)) < 0.065, name
 
 
+def test_the_benchmark_has_a_row_for_each_of_its_cells_with_errors(monkeypatch):
+    monkeypatch.setattr(simulation, "DESIGNS", ((3, 20, 10), (2, 20, 20)))
+    rows = simulation.cells(replications=50, seed=1)
+    assert len(rows) == 2 * (1 + 4) * 4  # schedules, spreads (slides alone where there are any), truths and recognised
+    assert all(row["covered"] > 0.8 and 0 <= row["covered_error"] < 0.08 for row in rows)
+    slopes = simulation.course_cells(replications=50, seed=1)
+    assert len(slopes) == 5 * 2 and all(row["original"] > 0.8 < row["difference"] for row in slopes)
+
+
 def test_with_one_patch_per_group_groups_change_nothing_and_with_several_they_widen_the_unit():
     alone, split = reading(groups=0, right=(0.9, 0.7)), reading(groups=24, right=(0.9, 0.7))
     one, other = (order_effects(table).first_exposure for table in (alone, split))
@@ -153,11 +162,24 @@ def test_without_positions_a_crossover_is_told_by_its_sets_and_the_papers_schedu
 
 def test_a_patch_that_was_first_met_in_a_further_arm_has_no_first_exposure():
     table = reading(readers=2, patches=12, sets=1)
-    noise = table[table["arm"] == "original"].assign(arm="noise", position=0)
-    noise = noise[noise["patch_id"] < "p003"]
-    found = order_effects(table, every_arm=pd.concat([table, noise]))
-    assert found.first_exposure.answers == 2 * 9
+    noise = table[(table["arm"] == "original") & (table["patch_id"] < "p003")].assign(arm="noise", position=0)
+    assert order_effects(pd.concat([table, noise])).first_exposure.answers == 2 * 9
     assert order_effects(table).first_exposure.answers == 2 * 12
+
+
+def test_another_arm_is_compared_by_its_name():
+    """Three arms in one set; noise changes nothing, and what the perturbation does must not be taken for it."""
+    table = reading(readers=4, patches=36, sets=1, right=(0.95, 0.2))
+    noise = table[table["arm"] == "original"].assign(arm="noise", correct=1.0)
+    noise = noise.assign(position=np.random.default_rng(1).permuted(noise["position"]) + 0.5)
+    everything = pd.concat([table, noise], ignore_index=True)
+    first = everything.sort_values("position").drop_duplicates(["reader_id", "patch_id"])
+    rate = first.groupby(["reader_id", "arm"])["correct"].mean().unstack()
+    found = order_effects(everything, "noise")
+    assert found.first_exposure.estimate == pytest.approx((rate["noise"] - rate["original"]).mean())
+    assert found.all_answers.estimate > -0.1
+    other = order_effects(everything).first_exposure.estimate
+    assert other == pytest.approx((rate["perturbed"] - rate["original"]).mean())
 
 
 def test_slopes_are_those_of_least_squares():
@@ -210,3 +232,14 @@ def test_unanswered_presentations_and_a_silent_arm_are_named_not_fatal():
     assert nothing.first_exposure.estimate is None and "no answers" in nothing.statement
     one = order_effects(reading(readers=1, patches=1, sets=1))
     assert one.first_exposure.estimate is None and one.first_exposure.reason
+
+
+@pytest.mark.parametrize("schedule", ["paper", "twin-split"])
+def test_every_part_of_a_reading_has_an_estimate_or_a_reason(schedule):
+    table = reading(readers=2, patches=12, schedule=schedule, right=(0.9, 0.6)).sort_values(["set", "position"])
+    for share in (0.02, 0.25, 0.5, 0.75, 1.0):
+        read = np.arange(len(table)) < share * len(table)
+        found = order_effects(table.assign(correct=table["correct"].where(read)))
+        for effect in (found.first_exposure, found.first_less_all, found.carry_over, found.within_set.difference):
+            assert effect.ci95 is not None or effect.reason
+        assert found.statement

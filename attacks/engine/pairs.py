@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import InvalidInput
+from core.tables import Files, Table, decimal, listed, no_group
 from model.learning.patches import SMALLEST
 from model.learning.pictures import read_picture
-from model.learning.tables import Files, Table, decimal, listed, no_group
 
 PAIRS = "pairs.csv"
 NEEDED = ("original", "perturbed", "label")

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import InvalidInput
+from core.tables import Files, Table, listed, no_group
 from model.learning.patches import Patch, centre, check_size, content_sha256
 from model.learning.pictures import Picture, read_image, read_picture
-from model.learning.tables import Files, Table, listed, no_group
 
 __all__ = ["LABELS", "PatchFolder", "Row", "Summary", "read_image"]
 

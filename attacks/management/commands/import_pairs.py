@@ -3,7 +3,7 @@
 from attacks.pair_services import import_pairs
 from attacks.requests import PairsRequest
 from core.commands import RequestCommand
-from model.learning.tables import LISTED
+from core.tables import LISTED
 
 
 class Command(RequestCommand):

@@ -3,7 +3,7 @@
 import time
 
 from core.commands import RequestCommand
-from model.learning.tables import LISTED
+from core.tables import LISTED
 from model.management.commands.import_pannuke import dataset_report
 from model.requests import PatchesRequest
 from model.services import LEFT_OUT, import_folder

@@ -18,9 +18,9 @@ def given(name: str) -> bool:
     return name in env.ENVIRON
 
 
-def listed(name: str, default: list[str]) -> list[str]:
-    """Names with commas between them, spaces around them left out."""
-    return [part.strip() for part in env.list(name, default=default) if part.strip()]
+def stripped(names: list[str]) -> list[str]:
+    """Without the spaces that people write after commas."""
+    return [name.strip() for name in names if name.strip()]
 
 
 HOME = Path(env.str("BLINDSPOT_HOME", default=str(BASE_DIR / "var"))).resolve()
@@ -43,8 +43,8 @@ def _secret_key() -> str:
 
 SECRET_KEY = _secret_key()
 DEBUG = env.bool("DEBUG", default=False)
-ALLOWED_HOSTS = listed("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
-CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS", [])
+ALLOWED_HOSTS = stripped(env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"]))
+CSRF_TRUSTED_ORIGINS = stripped(env.list("CSRF_TRUSTED_ORIGINS", default=[]))
 
 INSTALLED_APPS = [
     "core",
@@ -148,7 +148,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=4_000_000_000)
 UPLOAD_MAX_UNPACKED_BYTES = env.int("UPLOAD_MAX_UNPACKED_BYTES", default=20_000_000_000)
 # Folders on the server that pages may import from; the command line reads any.
-IMPORT_ROOTS = listed("IMPORT_ROOTS", [str(HOME / "incoming")])
+IMPORT_ROOTS = stripped(env.list("IMPORT_ROOTS", default=[str(HOME / "incoming")]))
 
 # --- People ---------------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 import environ
 from csp.constants import NONE, SELF
@@ -103,7 +104,9 @@ TEMPLATES = [
 # --- Data -----------------------------------------------------------------------------------------------------------
 
 # The default is no address: in one, a folder's "#" and "?" would cut the path short, and "%41" would be another letter.
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(HOME / "blindspot.sqlite3")}}
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(HOME / "blindspot.sqlite3")}
+}
 if given("DATABASE_URL"):
     DATABASES["default"] = env.db("DATABASE_URL")
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":

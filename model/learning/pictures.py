@@ -101,13 +101,14 @@ def _bits(image: Image.Image, path: Path) -> int:
     """Bits per channel in the file. Pillow reads 16-bit colour as 8-bit: it keeps the high byte only, so that a
     12-bit camera's picture is nearly black."""
     found = [8]
-    for tile in image.tile:
+    tiles = getattr(image, "tile", [])  # how the file holds its pixels: decoder, place, offset, arguments
+    for tile in tiles:
         arguments = tile[3] if isinstance(tile[3], tuple) else (tile[3],)
         found += [int(bits) for text in arguments if isinstance(text, str) for bits in re.findall(r";(\d+)", text)]
     if image.format == "TIFF":
         found += [int(bits) for bits in image.tag_v2.get(258, ())]  # type: ignore[attr-defined]
-    if image.format == "PPM" and image.tile and isinstance(image.tile[0][3], tuple):
-        found += [int(most).bit_length() for most in image.tile[0][3] if isinstance(most, int)]
+    if image.format == "PPM" and tiles and isinstance(tiles[0][3], tuple):
+        found += [int(most).bit_length() for most in tiles[0][3] if isinstance(most, int)]
     if image.format in ("PNG", "JPEG2000", "AVIF"):
         with path.open("rb") as file:
             found.append(_bits_of_header(image.format, file.read(65_536)))

@@ -24,7 +24,7 @@ ARCH = "shufflenet_v2_x0_5"
 def state() -> OrderedDict:
     torch.manual_seed(0)
     network = models.shufflenet_v2_x0_5(weights=None)
-    network.fc = nn.Linear(1024, 2)
+    network._modules["fc"] = nn.Linear(1024, 2)
     return OrderedDict(network.state_dict())
 
 
@@ -65,7 +65,7 @@ def test_one_logit_becomes_two_outputs_with_its_probability(tmp_path, state):
     file = saved(tmp_path, one)
     network = load_weights(ARCH, file, image_size=64)
     plain = models.shufflenet_v2_x0_5(weights=None)
-    plain.fc = nn.Linear(1024, 1)
+    plain._modules["fc"] = nn.Linear(1024, 1)
     plain.load_state_dict(one)
     images = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
     with torch.inference_mode():

@@ -4,7 +4,6 @@ Normalisation is inside the module, so that attacks live in pixel space (the pap
 ImageNet weights). A build says what the weights actually started from: it never passes off a random start as ImageNet.
 """
 
-import contextlib
 import hashlib
 import io
 import re
@@ -192,23 +191,31 @@ def read_state(path: str | Path) -> tuple[dict[str, Tensor], str]:
         ) from error
     state = {str(key): value for key, value in _tensors(found, str(path)).items()}
     for name, value in state.items():
+        if value.layout != torch.strided or value.is_quantized:
+            raise InvalidInput(f"{path}: {name} is sparse or quantised. Save the network with plain (dense) tensors.")
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise InvalidInput(f"{path}: {name} holds values that are not finite (NaN or infinite). Use sound weights.")
     return state, hashlib.sha256(data).hexdigest()
 
 
+_USUAL = ("", "state_dict", "model_state_dict", "model", "net", "network", "weights")
+
+
+def _tables(found: Mapping[Any, Any], name: str = "", depth: int = 0) -> list[tuple[str, dict[Any, Tensor]]]:
+    """Every table of tensors in a checkpoint, by its name there; epochs, losses and the like between them left out."""
+    own = {key: value for key, value in found.items() if isinstance(value, Tensor)}
+    tables = [(name, own)] if own else []
+    for key, value in found.items():
+        if isinstance(value, Mapping) and depth < 4 and key not in ("optimizer", "optimizer_states", "lr_schedulers"):
+            tables += _tables(value, str(key), depth + 1)
+    return tables
+
+
 def _tensors(found: Any, source: str) -> Mapping[Any, Tensor]:
-    """The state dict in what a file holds: itself, or the one or the usual one of those inside it."""
-    if isinstance(found, Mapping) and found:
-        if all(isinstance(value, Tensor) for value in found.values()):
-            return found
-        inside = {str(key): value for key, value in found.items() if isinstance(value, Mapping)}
-        usual = [
-            name for name in ("state_dict", "model_state_dict", "model", "net", "network", "weights") if name in inside
-        ]
-        for name in [*usual, *inside]:
-            with contextlib.suppress(InvalidInput):
-                return _tensors(inside[name], source)
+    """The state dict in what a file holds: of all its tables, the one with most tensors; of equals the usual one."""
+    tables = _tables(found) if isinstance(found, Mapping) else []
+    if tables:
+        return max(tables, key=lambda table: (len(table[1]), table[0] in _USUAL))[1]
     held = ", ".join(map(str, list(found)[:8])) if isinstance(found, Mapping) else type(found).__name__
     raise InvalidInput(
         f"{source} holds no state dict (names of layers with their tensors); it holds: {held or 'nothing'}. Save it "
@@ -288,7 +295,8 @@ def _load(network: Network, state: dict[str, Tensor], source: str, image_size: i
     had a single logit, which becomes the difference of two."""
     name, head = last_linear(network.body, network.arch)
     state = _fitting_names(state, network)
-    outputs = state[f"{name}.weight"].shape[0] if f"{name}.weight" in state else None
+    weight = state.get(f"{name}.weight")
+    outputs = weight.shape[0] if weight is not None and weight.ndim == 2 else None
     status = "loaded"
     if outputs == 1 and not any_head:
         # sigmoid(z) is the softmax of (0, z).
@@ -308,7 +316,7 @@ def _load(network: Network, state: dict[str, Tensor], source: str, image_size: i
         state = _resized(state, image_size // network.shrink)
     try:
         network.body.load_state_dict(state, strict=True)
-    except RuntimeError as error:
+    except Exception as error:  # tensors of odd kinds, such as sparse or quantised ones, raise nearly anything
         raise InvalidInput(f"{source} does not fit {network.arch}: {_misfit(network, state, error)}") from error
     return status
 
@@ -329,7 +337,7 @@ def _fitting_names(state: dict[str, Tensor], network: Network) -> dict[str, Tens
     return {key.removeprefix(f"{prefix}."): value for key, value in state.items() if key.startswith(f"{prefix}.")}
 
 
-def _misfit(network: Network, state: dict[str, Tensor], error: RuntimeError) -> str:
+def _misfit(network: Network, state: dict[str, Tensor], error: Exception) -> str:
     """Which layers are missing, which are not known, which have another shape."""
     wanted = network.body.state_dict()
     shapes = [
@@ -347,7 +355,7 @@ def _misfit(network: Network, state: dict[str, Tensor], error: RuntimeError) -> 
         for what, names in parts.items()
         if names
     ]
-    return "; ".join(told) + "." if told else str(error).strip().splitlines()[0][:300]
+    return "; ".join(told) + "." if told else (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
 def _resized(state: dict[str, Tensor], image_size: int) -> dict[str, Tensor]:

@@ -26,15 +26,18 @@ PRESSED = {
     "Arabic 3": ("٣", "Digit3", "confidence=3"),
     "full-width 5": ("５", "Digit5", "confidence=5"),
     "number pad": ("5", "Numpad5", "confidence=5"),
+    "Hebrew": ("א", "KeyT", "answer=tumour"),
+    "input method, digit": ("Process", "Digit2", "confidence=2"),
 }
 NOTHING = {
     "German z, where y is printed elsewhere": ("z", "KeyY"),
     "arrow on the number pad": ("End", "Numpad1"),
     "no code at all": ("е", ""),
+    "Swiss plus": ("+", "Digit1", True),
 }
-PRESS = """([key, code]) => {
+PRESS = """([key, code, shiftKey = false]) => {
   document.querySelectorAll("#answer-form input[type=radio]").forEach((e) => { e.checked = false; });
-  document.body.dispatchEvent(new KeyboardEvent("keydown", { key, code, bubbles: true, cancelable: true }));
+  document.body.dispatchEvent(new KeyboardEvent("keydown", { key, code, shiftKey, bubbles: true, cancelable: true }));
   return [...document.querySelectorAll("#answer-form input:checked")].map((e) => `${e.name}=${e.value}`).join();
 }"""
 

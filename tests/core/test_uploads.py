@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core import uploads
 from core.errors import InvalidInput
+from tests.fuzzing import tried
 
 pytestmark = pytest.mark.django_db
 
@@ -122,7 +123,8 @@ def test_a_link_is_refused():
         unpack(buffer.getvalue())
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.fuzz
+@tried(150)
 @given(
     data=st.data(),
     kind=st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]),

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
@@ -18,6 +18,7 @@ from core.errors import InvalidInput
 from model.learning.folder import PatchFolder
 from model.learning.pictures import read_picture
 from model.models import Dataset
+from tests.fuzzing import tried
 
 
 def pixels(seed: int, size: int = 40) -> np.ndarray:
@@ -245,7 +246,8 @@ def test_a_phones_jpeg_gives_its_main_picture_and_other_files_of_several_are_ref
 FORMATS = ["png", "jpg", "tif", "bmp", "gif", "webp", "avif", "jp2", "ppm", "tga", "ico"]
 
 
-@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.fuzz
+@tried(250)
 @given(data=st.data(), suffix=st.sampled_from(FORMATS))
 def test_a_damaged_image_is_read_or_refused(tmp_path, data, suffix):
     file = io.BytesIO()
@@ -261,3 +263,36 @@ def test_a_damaged_image_is_read_or_refused(tmp_path, data, suffix):
         assert str(tmp_path) not in str(error)
     else:
         assert found.dtype == np.uint8 and found.ndim == 3 and found.shape[2] == 3
+
+
+CELLS = st.one_of(
+    st.sampled_from(
+        ["a.png", "b.png", "c.png", "d.png", "../x", "", "0", "1", "1,0", "NA", "s1", '"', "sep=;", "x" * 300]
+    ),
+    st.text(max_size=8),
+)
+HEADERS = st.sampled_from(
+    ["file,tumour", "file;tumour;slide", "\tfile\ttumour\t", '"file","tumour"', "sep=;\nfile;tumour"]
+)
+
+
+@pytest.mark.fuzz
+@pytest.mark.django_db
+@tried(40)
+@given(
+    header=HEADERS,
+    rows=st.lists(st.lists(CELLS, max_size=4), max_size=6),
+    mark=st.sampled_from(",;\t"),
+    skip=st.booleans(),
+)
+def test_any_table_is_imported_whole_or_refused_with_its_name(folder, home, header, rows, mark, skip):
+    text = "\n".join([header, *(mark.join(row) for row in rows)])
+    (folder / "labels.csv").write_bytes(text.encode("utf-8", "surrogatepass"))
+    before = Dataset.objects.count()
+    try:
+        call_command("import_patches", str(folder), name=f"x{before}", size=36, skip_bad=skip, stdout=io.StringIO())
+    except CommandError as error:
+        assert "labels.csv" in str(error) and Dataset.objects.count() == before
+        Dataset.objects.all().delete()
+    else:
+        assert Dataset.objects.get(name=f"x{before}").patches.count() >= 2

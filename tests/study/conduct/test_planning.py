@@ -46,7 +46,10 @@ def test_the_commands_text_has_the_same_numbers(capsys):
     text = capsys.readouterr().out
     assert "193" in text
     assert "15.3 to 22.2 points (90 %); 18.8 to 26.6 (95 %)" in text
-    assert "2 reader(s) x 12 patches x 1 set(s) (200 simulated studies; the rule of the verdict: Obuchowski-Rockette for a" in text
+    assert (
+        "2 reader(s) x 12 patches x 1 set(s) (200 simulated studies; the rule of the verdict: Obuchowski-Rockette for a"
+        in text
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,15 @@ const SIGNS = { "=": "+", "＋": "+", Add: "+", _: "-", "－": "-", Subtract: "-
 
 // The names by which a key may be meant, the likeliest first. A Latin letter counts as it is printed, wherever the layout
 // puts it. Where the keyboard has other letters (Cyrillic, Greek, Arabic, Korean ...) or an input method takes the key, its
-// place counts. The row of digits always counts by its place: French and Czech keyboards have other signs there unshifted.
+// place counts. The row of digits counts by its place, for French and Czech keyboards have other signs there; with Shift
+// held the sign comes first, such as the Swiss +.
 export function keyNames(event) {
   const named = SIGNS[event.key] ?? event.key.toLowerCase();
   const [, kind, place] = /^(Key|Digit|Numpad)([A-Z0-9])$/.exec(event.code ?? "") ?? [];
   if (!place || /^[a-z0-9]$/.test(named)) return [named];
   const written = event.key.length === 1 || ["Process", "Dead", "Unidentified"].includes(event.key);
   if (!written) return [named]; // an arrow on the number pad is an arrow
-  return kind === "Key" ? [named, place.toLowerCase()] : [place, named];
+  return kind === "Key" || event.shiftKey ? [named, place.toLowerCase()] : [place, named];
 }
 
 export function isTyping(event) {

@@ -178,11 +178,15 @@ def _text(path: Path) -> str:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
-        return data.decode(encoding)
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         raise InvalidInput(
             f"{path}: not UTF-8 text ({error.reason} at byte {error.start}). Save it as CSV UTF-8."
         ) from error
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise InvalidInput(f"{path}, line {line}: a NUL character, which no text has. Save it as CSV UTF-8.")
+    return text
 
 
 def _delimiter(header: str) -> str:

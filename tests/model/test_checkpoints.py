@@ -215,8 +215,8 @@ def _spoilt_state(draw, state: OrderedDict) -> object:
         key = draw(st.sampled_from([*keys, "fc.weight", "fc.bias", "extra"]))
         found[key] = draw(
             st.sampled_from(
-                [torch.tensor(1.0), torch.ones(0), torch.ones(2, 3), torch.full((2, 1024), torch.nan), torch.ones(1, 1024),
-                 torch.ones(2, 1024, dtype=torch.complex64), torch.ones(2, 1024, dtype=torch.int8), 3, "text", None,
+                [torch.tensor(1.0), torch.ones(0), torch.ones(2, 3), torch.full((2, 1024), torch.nan),
+                 torch.ones(1, 1024), torch.ones(2, 1024, dtype=torch.complex64), torch.ones(2, 1024, dtype=torch.int8), 3, "text", None,
                  torch.eye(2).to_sparse(), {"a": torch.ones(1)}, [torch.ones(1)]]
             )
         )  # fmt: skip

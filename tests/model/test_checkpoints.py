@@ -207,19 +207,20 @@ def test_a_file_of_pannuke_that_is_something_else_is_named_as_such(tmp_path, spo
         list(PanNuke([tmp_path]))
 
 
+ODD = [
+    *(torch.tensor(1.0), torch.ones(0), torch.ones(2, 3), torch.full((2, 1024), torch.nan), torch.ones(1, 1024)),
+    *(torch.ones(2, 1024, dtype=torch.complex64), torch.ones(2, 1024, dtype=torch.int8), torch.eye(2).to_sparse()),
+    *(3, "text", None, {"a": torch.ones(1)}, [torch.ones(1)]),
+]
+
+
 def _spoilt_state(draw, state: OrderedDict) -> object:
     """A checkpoint with names, shapes, kinds and tables that nobody meant."""
     keys = list(state)
     found: dict = dict(state)
     for _ in range(draw(st.integers(0, 3))):
         key = draw(st.sampled_from([*keys, "fc.weight", "fc.bias", "extra"]))
-        found[key] = draw(
-            st.sampled_from(
-                [torch.tensor(1.0), torch.ones(0), torch.ones(2, 3), torch.full((2, 1024), torch.nan),
-                 torch.ones(1, 1024), torch.ones(2, 1024, dtype=torch.complex64), torch.ones(2, 1024, dtype=torch.int8), 3, "text", None,
-                 torch.eye(2).to_sparse(), {"a": torch.ones(1)}, [torch.ones(1)]]
-            )
-        )  # fmt: skip
+        found[key] = draw(st.sampled_from(ODD))
     for _ in range(draw(st.integers(0, 2))):
         found.pop(draw(st.sampled_from(keys)), None)
     wrapped = draw(st.sampled_from(["", "model", "state_dict", "x"]))

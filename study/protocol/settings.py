@@ -86,7 +86,7 @@ class SettingsRequest(Request):
         style=CASES,
     )
     copies = serializers.IntegerField(
-        min_value=1, max_value=10, default=2, label="Sets", help_text="How often each image is read.", style=READING
+        min_value=1, max_value=10, default=2, label="Sets", help_text="Sets that a reader reads; each shows every patch.", style=READING
     )
     arm_order = serializers.ChoiceField(
         choices=Study.ArmOrder.choices,

@@ -51,6 +51,20 @@ def no_group(value: str) -> bool:
     return value.casefold() in _NO_GROUP
 
 
+def body_of(text: str) -> tuple[str, str, int]:
+    """The table without Excel's first line ``sep=;``, what separates its cells, and how many lines were taken off."""
+    first = text.splitlines(keepends=True)[:1] or [""]
+    told = _SEPARATOR_LINE.match(first[0])
+    if told:
+        return text[len(first[0]) :], told.group(1), 1
+    return text, _delimiter(first[0]), 0
+
+
+def encoding_of(data: bytes) -> str:
+    """UTF-16 where a mark says so (Excel's "Unicode text"), else UTF-8 with or without a mark."""
+    return "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
 def decimal(text: str) -> float:
     """A number with a decimal point, or with a decimal comma; ValueError if it is neither."""
     return float(text.replace(",", ".") if re.fullmatch(r"[-+]?\d*,\d+", text) else text)
@@ -70,12 +84,8 @@ class Table:
         if not self.path.is_file():
             columns = ",".join(self.needed)
             raise InvalidInput(f"{self.path}: no such file. The folder needs a table with the columns {columns}.")
-        lines = _text(self.path).splitlines(keepends=True)
-        told = _SEPARATOR_LINE.match(lines[0]) if lines else None
-        self._skipped = 1 if told else 0
-        self._body = "".join(lines[self._skipped :])
-        self._delimiter = told.group(1) if told else _delimiter(lines[0] if lines else "")
-        self._reader = csv.reader(io.StringIO(self._body, newline=""), delimiter=self._delimiter, strict=True)
+        body, delimiter, self._skipped = body_of(_text(self.path))
+        self._reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, strict=True)
         try:
             header = next(self._reader, [])
         except csv.Error as error:
@@ -176,9 +186,8 @@ def _text(path: Path) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
-        text = data.decode(encoding)
+        text = data.decode(encoding_of(data))
     except UnicodeDecodeError as error:
         raise InvalidInput(
             f"{path}: not UTF-8 text ({error.reason} at byte {error.start}). Save it as CSV UTF-8."

@@ -1,7 +1,11 @@
-"""Texts that a database can hold."""
+"""Texts that a database can hold, and names as parts of an address."""
 
+import hashlib
 import re
+import unicodedata
 from typing import Any
+
+from django.utils.text import slugify
 
 _UNSTORABLE = re.compile("[\ud800-\udfff\0]")
 
@@ -26,3 +30,19 @@ def first_unstorable(value: Any, path: str = "") -> str | None:
         elif isinstance(value, list):
             waiting += [(f"{where}.{number}".lstrip("."), inner) for number, inner in enumerate(value)]
     return None
+
+
+def slug_of(name: str, *, word: str, length: int = 60) -> str:
+    """``name`` as a part of an address: "Blut & Brust" -> "blut-brust"; "" if it has neither letter nor digit.
+
+    An address has Latin letters and digits only. Where the name has others, or is longer, a short hash of it follows,
+    so that two names do not share an address for what was left out: "\u80ba 2024" -> "2024-5c4f9e".
+    """
+    plain = slugify(name)
+    letters = [letter for letter in unicodedata.normalize("NFKD", name) if letter.isalnum()]
+    if not letters:
+        return ""
+    if all(letter.isascii() for letter in letters) and len(plain) <= length:
+        return plain
+    short = hashlib.sha256(unicodedata.normalize("NFKC", name).casefold().encode()).hexdigest()[:6]
+    return f"{plain[: length - 7].rstrip('-') or word}-{short}"

@@ -11,7 +11,7 @@ PY := $(VENV)/bin/python
 SERVE ?= 1
 PORT ?= 8000
 
-.PHONY: help check install install-dev demo serve test test-fast test-services test-r lint bench docs requirements clean
+.PHONY: help check install install-dev demo serve test fuzz test-fast test-services test-r lint bench docs requirements clean
 
 help:
 	@sed -n '1,3p' Makefile | cut -c3-
@@ -53,6 +53,11 @@ lint: install-dev
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/vulture
 	$(PY) manage.py makemigrations --check --dry-run
+
+# Damaged and odd images, archives, tables, arrays and checkpoints, FUZZ times as many as in `make test`: about half an hour.
+FUZZ ?= 40
+fuzz: install-dev
+	FUZZ=$(FUZZ) $(PY) -m pytest -m fuzz $(PYTEST_ARGS)
 
 test: install-dev lint
 	@scripts/install-chromium.sh >&2

@@ -3,13 +3,14 @@
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from attacks import requests
 from attacks.models import Attack, PairSet, Perturbation
 from attacks.requests import ATTACKS, CurvesRequest, PairsRequest
+from core.incoming import StorableJSON
 from jobs.api import REQUESTED, RequestedRows
 from model.models import Classifier
 
@@ -85,7 +86,7 @@ class Pairs(RequestedRows):
     queryset = PairSet.objects.select_related("classifier").order_by("pk")
     serializer_class = PairSetSerializer
     filterset_fields = ["name"]
-    parser_classes = [JSONParser, MultiPartParser, FormParser]
+    parser_classes = [StorableJSON, MultiPartParser, FormParser]
 
     @extend_schema(request=PairsRequest, responses=REQUESTED)
     def create(self, request: Request) -> Response:

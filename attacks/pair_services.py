@@ -24,12 +24,14 @@ def import_pairs(
     *,
     name: str,
     folder: str | Path,
+    skip_bad: bool = False,
     classifier: Classifier | None = None,
     source: dict[str, Any] | None = None,
     created_by: Any = None,
     progress: Progress = no_progress,
 ) -> PairSet:
-    """The pairs of a folder with ``pairs.csv``; see ``attacks.engine.pairs.PairFolder`` for what is refused.
+    """The pairs of a folder with ``pairs.csv``; see ``attacks.engine.pairs.PairFolder`` for what is refused, and
+    what ``skip_bad`` leaves out.
 
     With a classifier, its verdicts on the decoded bytes of both images are recorded.
 
@@ -40,7 +42,8 @@ def import_pairs(
         raise InvalidInput("the pairs need a name of 1 to 100 characters.", field="name")
     if PairSet.objects.filter(name=name).exists():
         raise InvalidInput(f"there are pairs '{name}' already; choose another name.", field="name")
-    pairs = PairFolder(folder)
+    pairs = PairFolder(folder, skip_bad=skip_bad)
+    left_out = {"left_out": len(pairs.left_out), "why_left_out": pairs.left_out} if pairs.left_out else {}
     network = _network(classifier)
     place = f"pairs/{uuid4().hex}"
     written: list[str] = []
@@ -61,7 +64,7 @@ def import_pairs(
             pair_set = PairSet.objects.create(
                 name=name,
                 classifier=classifier,
-                source={"folder": str(folder)} | (source or {}),
+                source={"folder": str(folder)} | (source or {}) | left_out,
                 sha256=digest.hexdigest(),
                 width=shape[1],
                 height=shape[0],

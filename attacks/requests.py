@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from attacks.engine.curves import AXES
-from attacks.engine.norms import check_budget
+from attacks.engine.norms import check_budget, check_reachable
 from attacks.engine.recipe import DEFAULT_STEPS, minimal_recipe
 from attacks.models import Attack, PairSet
 from attacks.selectors import CHUNK, chunk_for
@@ -15,7 +15,7 @@ from jobs.models import Job
 from jobs.requests import free_name, import_source
 from jobs.services import submit
 from model.models import Classifier
-from model.requests import folder_fields, name_field
+from model.requests import folder_fields, name_field, skip_bad_field
 
 MEASURED = [
     ("linf", "L∞: largest change of any channel"),
@@ -95,7 +95,10 @@ class AttackSettings(Request):
     def validate(self, settings: dict[str, Any]) -> dict[str, Any]:
         if "budget" in settings:
             try:
-                check_budget(settings["norm"], settings["budget"])
+                budget = check_budget(settings["norm"], settings["budget"])
+                if settings.get("classifier") is not None:
+                    size = settings["classifier"].dataset.size
+                    check_reachable(settings["norm"], budget, size, size)
             except InvalidInput as error:
                 raise serializers.ValidationError({"budget": [error.message]}) from None
         return settings
@@ -309,6 +312,7 @@ class PairsRequest(Request):
         default=None,
         help_text="Its verdicts on the pairs are recorded, so that readers can be compared with it.",
     )
+    skip_bad = skip_bad_field()
 
 
 def attack(*, classifier: Classifier, by: Any, kind: str = "pgd", name: str = "", parts: int = 1, **more: Any) -> Job:
@@ -331,10 +335,16 @@ def success_curves(*, classifier: Classifier, by: Any, **settings: Any) -> Job:
 
 
 def import_pairs(
-    *, name: str, by: Any, upload: Any = None, folder: str = "", classifier: Classifier | None = None
+    *,
+    name: str,
+    by: Any,
+    upload: Any = None,
+    folder: str = "",
+    classifier: Classifier | None = None,
+    skip_bad: bool = False,
 ) -> Job:
     """Pairs of a folder with ``pairs.csv``."""
     name = free_name("import_pairs", PairSet, name, "set of pairs")
-    arguments = {"name": name, "classifier": classifier.name if classifier else ""}
+    arguments = {"name": name, "classifier": classifier.name if classifier else "", "skip_bad": skip_bad}
     arguments |= import_source(upload=upload, folder=folder)
     return submit(kind="import_pairs", arguments=arguments, requested_by=by, title=f"Import pairs: {name}")

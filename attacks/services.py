@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from attacks.engine import PerturbationSet
 from attacks.engine.api import check_images
 from attacks.engine.display import chw, hwc
+from attacks.engine.norms import check_reachable
 from attacks.engine.passes import Passes
 from attacks.engine.pgd import pgd
 from attacks.engine.recipe import recipe
@@ -27,6 +28,7 @@ from attacks.selectors import CHUNK, attacked_patches, summarise
 from core.errors import InvalidInput, Progress, no_progress
 from core.images import encode_png, sha256_of
 from core.version import code_version
+from model.learning.devices import usable_device
 from model.models import Classifier, Patch
 from model.selectors import dataset_arrays
 from model.stored_network import stored_network
@@ -61,6 +63,7 @@ def run_attack(
     classifier whose weights or patches are not what was recorded.
     """
     chosen = recipe(norm=norm, budget=budget, seed=seed, **settings)
+    check_reachable(chosen.norm, chosen.budget, classifier.dataset.size, classifier.dataset.size)
     patches = attacked_patches(classifier, positives_only=positives_only)
     attack = begin(
         classifier=classifier,
@@ -116,6 +119,7 @@ def begin(
 
     ``name`` may be empty (one is made of the settings), or end in "-": then the settings' hash follows.
     """
+    device = usable_device(device)
     chunk = CHUNK if chunk is None else chunk
     if chunk < 1:
         raise InvalidInput(f"{chunk} is too small; at least 1 patch.", field="chunk")
@@ -133,7 +137,7 @@ def begin(
     title = title or f"{classifier.name[:60]}-{kind}-{norm}{'' if budget is None else f'-{budget:g}'}-{digest[:8]}"
     if len(title) > 100:
         raise InvalidInput("An attack's name has 1 to 100 characters.")
-    machine = {"device": device or best_device(), "threads": torch.get_num_threads(), "chunk": chunk}
+    machine = {"device": device, "threads": torch.get_num_threads(), "chunk": chunk}
     try:
         with transaction.atomic():
             attack, made = Attack.objects.get_or_create(
@@ -198,7 +202,7 @@ def run_chunks(
 
 def prepared(classifier: Classifier, device: str | None = None) -> Passes:
     """The classifier's network, ready for attacks."""
-    return Passes(network_of(classifier), device=device or best_device())
+    return Passes(network_of(classifier), device=usable_device(device))
 
 
 def network_of(classifier: Classifier) -> nn.Module:
@@ -266,13 +270,6 @@ def complete(*, attack: Attack) -> None:
     attack.summary = attack.summary | summarise(attack)
     attack.completed_at = timezone.now()
     attack.save(update_fields=["summary", "completed_at"])
-
-
-def best_device() -> str:
-    """CUDA, else Apple's, else the CPU."""
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def _write(path: str, data: bytes) -> str:

@@ -16,7 +16,7 @@ from attacks.engine import PerturbationSet
 from attacks.engine.curves import check_budgets, share
 from attacks.engine.minimal import search
 from attacks.engine.natural import NaturalTable, changes
-from attacks.engine.norms import check_budget
+from attacks.engine.norms import check_budget, check_reachable
 from attacks.engine.passes import Passes
 from attacks.engine.pgd import pgd
 from attacks.engine.recipe import MinimalRecipe, UniversalRecipe, minimal_recipe, recipe, universal_recipe
@@ -101,6 +101,7 @@ def run_universal(
     it is learned on that many training positives.
     """
     chosen = universal_recipe(norm=norm, budget=budget, seed=seed, **settings)
+    check_reachable(chosen.norm, chosen.budget, classifier.dataset.size, classifier.dataset.size)
     training = attacked_patches(classifier, part="train", positives_only=True)
     unseen = attacked_patches(classifier, positives_only=True)
     for size in sizes:

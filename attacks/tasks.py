@@ -107,7 +107,14 @@ def corruptions(context, *, name: str, classifier: str, **settings: Any) -> dict
     cleanup=lambda **arguments: uploads.forget(arguments.get("upload", "")),
 )
 def import_pairs(
-    context, *, name: str, upload: str = "", called: str = "", folder: str = "", classifier: str = ""
+    context,
+    *,
+    name: str,
+    upload: str = "",
+    called: str = "",
+    folder: str = "",
+    classifier: str = "",
+    skip_bad: bool = False,
 ) -> dict[str, Any]:
     """A folder with ``pairs.csv``: uploaded as a zip file, or on the server."""
     from attacks import pair_services
@@ -118,6 +125,7 @@ def import_pairs(
         return pair_services.import_pairs(
             name=name,
             folder=path,
+            skip_bad=skip_bad,
             classifier=classifier_named(classifier) if classifier else None,
             source=source,
             created_by=context.job.requested_by,
@@ -130,7 +138,13 @@ def import_pairs(
             found = take(path, {"folder": called})
     elif found is None:
         found = take(uploads.allowed_path(folder, field="folder"), {"folder": folder})
-    return {"pairs": found.name, "count": found.pairs.count(), "variants": found.variants, "sha256": found.sha256}
+    told = {key: found.source[key] for key in ("left_out", "why_left_out") if key in found.source}
+    return {
+        "pairs": found.name,
+        "count": found.pairs.count(),
+        "variants": found.variants,
+        "sha256": found.sha256,
+    } | told
 
 
 @job("figure", title="Draw a figure", unit="steps", links=_figures)

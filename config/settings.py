@@ -3,12 +3,26 @@
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 import environ
 from csp.constants import NONE, SELF
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+# A variable that is set but empty counts as not set: compose files and unit files pass such ones.
 env = environ.Env()
+env.ENVIRON = {name: value for name, value in os.environ.items() if value.strip()}
+
+
+def given(name: str) -> bool:
+    """Whether the environment names a value."""
+    return name in env.ENVIRON
+
+
+def stripped(names: list[str]) -> list[str]:
+    """Without the spaces that people write after commas."""
+    return [name.strip() for name in names if name.strip()]
+
 
 HOME = Path(env.str("BLINDSPOT_HOME", default=str(BASE_DIR / "var"))).resolve()
 HOME.mkdir(parents=True, exist_ok=True)
@@ -30,8 +44,8 @@ def _secret_key() -> str:
 
 SECRET_KEY = _secret_key()
 DEBUG = env.bool("DEBUG", default=False)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+ALLOWED_HOSTS = stripped(env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"]))
+CSRF_TRUSTED_ORIGINS = stripped(env.list("CSRF_TRUSTED_ORIGINS", default=[]))
 
 INSTALLED_APPS = [
     "core",
@@ -89,7 +103,12 @@ TEMPLATES = [
 
 # --- Data -----------------------------------------------------------------------------------------------------------
 
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{HOME / 'blindspot.sqlite3'}")}
+# The default is no address: in one, a folder's "#" and "?" would cut the path short, and "%41" would be another letter.
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(HOME / "blindspot.sqlite3")}
+}
+if given("DATABASE_URL"):
+    DATABASES["default"] = env.db("DATABASE_URL")
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Writers queue for the lock at BEGIN, rather than failing half-way through a transaction. An answer that was
     # acknowledged survives a power cut: FULL waits for the disk at every commit (0.3 ms on an SSD).
@@ -132,7 +151,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=4_000_000_000)
 UPLOAD_MAX_UNPACKED_BYTES = env.int("UPLOAD_MAX_UNPACKED_BYTES", default=20_000_000_000)
 # Folders on the server that pages may import from; the command line reads any.
-IMPORT_ROOTS = env.list("IMPORT_ROOTS", default=[str(HOME / "incoming")])
+IMPORT_ROOTS = stripped(env.list("IMPORT_ROOTS", default=[str(HOME / "incoming")]))
 
 # --- People ---------------------------------------------------------------------------------------------------------
 
@@ -150,6 +169,7 @@ LOGOUT_REDIRECT_URL = "sign_in"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_CALLABLE = "core.accounts.name_tried"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
@@ -179,9 +199,12 @@ CONTENT_SECURITY_POLICY = {
 
 # --- Mail -----------------------------------------------------------------------------------------------------------
 
-EMAIL_CONFIGURED = bool(env.str("EMAIL_URL", default=""))
+EMAIL_CONFIGURED = given("EMAIL_URL")
 if EMAIL_CONFIGURED:  # e.g. smtp+tls://user:password@mail.example.org:587
     vars().update(env.email_url("EMAIL_URL"))
+    MAIL_BACKEND = vars()["EMAIL_BACKEND"]
+    EMAIL_BACKEND = "core.mail.Backend"  # a mail that cannot be sent is reported, and stops nothing
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=10)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="blindspot@localhost")
 
 # --- Programs -------------------------------------------------------------------------------------------------------
@@ -194,9 +217,9 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["core.access.IsResearcher"],
     "EXCEPTION_HANDLER": "core.api.handle",
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "DEFAULT_PAGINATION_CLASS": "core.incoming.Pages",
     "PAGE_SIZE": 100,
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["core.incoming.StorableJSON"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
 }

@@ -1,5 +1,7 @@
 """Signing in and out, tokens for programs, and the health check."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.views import LoginView, LogoutView
 from django.db import DatabaseError, connection
@@ -10,7 +12,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 from rest_framework.authtoken.models import Token
 
 from core.access import researcher_page
+from core.models import plain_name
 from core.version import code_version
+
+
+def name_tried(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str | None:
+    """The name under which failed attempts to sign in are counted: one person's, however it is written."""
+    name = (credentials or {}).get("username") or request.POST.get("username")
+    return plain_name(str(name)) if name else None
 
 
 class SignIn(LoginView):

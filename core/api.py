@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import ProtectedError
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework import exceptions, mixins, viewsets
@@ -26,6 +26,11 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         error = exceptions.ValidationError({error.field or "detail": [error.message]})
     elif isinstance(error, ProtectedError):
         error = Conflict("It is still in use by something else.")
+    elif isinstance(error, ValidationError):
+        fields = error.message_dict if hasattr(error, "error_dict") else {"detail": error.messages}
+        error = exceptions.ValidationError(fields)
+    elif isinstance(error, (OverflowError, UnicodeEncodeError)):
+        error = exceptions.ValidationError({"detail": ["A number or text here is out of range."]})
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     return exception_handler(error, context)

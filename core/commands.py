@@ -1,15 +1,19 @@
 """What every command shares: one JSON document on stdout, everything else on stderr."""
 
+import errno
 import json
 import sys
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from core.errors import InvalidInput, Progress
 from core.requests import Request, add_options, option_name, validated
+
+_OF_A_PATH = {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENOSPC}
 
 
 class JsonCommand(BaseCommand):
@@ -30,6 +34,14 @@ class JsonCommand(BaseCommand):
             result = self.run(**options)
         except InvalidInput as error:
             raise CommandError(self.in_words(error)) from error
+        except ValidationError as error:  # a model's own check
+            raise CommandError(" ".join(error.messages)) from error
+        except OSError as error:  # a path that was given; anything else is a fault of ours, with its traceback
+            if error.errno not in _OF_A_PATH or not error.filename:
+                raise
+            name = str(error.filename)
+            short = name if len(name) <= 200 else f"{name[:60]}… ({len(name)} letters)"
+            raise CommandError(f"{short}: {error.strerror}.") from error
         self.stdout.write(json.dumps(result, indent=2, default=str) if as_json else self.as_text(result))
 
     def run(self, *args: Any, **options: Any) -> dict[str, Any]:  # a command names those of its own

@@ -1,8 +1,33 @@
 """People and their roles."""
 
+import unicodedata
+from typing import Any
+
 from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import models
 from django.utils import timezone
+
+
+def plain_name(name: str) -> str:
+    """A user name as it is stored and looked up: small letters, in Unicode's compatibility form.
+
+    "Ann" and "ann", or "tanaka" typed full-width by an input method, are one person.
+    """
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).lower())
+
+
+class UserNameField(models.CharField):
+    """Stored, and compared in every query, as ``plain_name`` makes it."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        value = super().get_prep_value(value)
+        return plain_name(value) if isinstance(value, str) else value
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        value = self.get_prep_value(super().pre_save(model_instance, add))
+        setattr(model_instance, self.attname, value)
+        return value
 
 
 class User(AbstractUser):
@@ -11,6 +36,14 @@ class User(AbstractUser):
         RESEARCHER = "researcher", "researcher"
         READER = "reader", "reader"
 
+    username = UserNameField(
+        "user name",
+        max_length=150,
+        unique=True,
+        help_text="Letters, digits and @ . + - _ only. Capitals make no difference.",
+        validators=[UnicodeUsernameValidator()],
+        error_messages={"unique": "There is a user of this name already."},
+    )
     SEES_ARMS = (Role.ADMIN, Role.RESEARCHER)
 
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.READER)

@@ -2,10 +2,14 @@
 
 import contextlib
 import os
+import re
 import shutil
 import stat
+import struct
 import tempfile
+import unicodedata
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,7 +21,7 @@ from django.core.files.storage import default_storage
 from core.errors import InvalidInput
 
 MAX_FILES = 500_000
-_IGNORED = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
+_IGNORED = ("__MACOSX", "Thumbs.db", "desktop.ini", "Icon", "$RECYCLE.BIN", "System Volume Information")
 
 
 def keep(file: Any) -> str:
@@ -32,10 +36,17 @@ def keep(file: Any) -> str:
             "taken. Put the folder on the server and give its path.",
             field="upload",
         )
-    if not zipfile.is_zipfile(file):
+    if not _is_zip(file):
         raise InvalidInput(f"{file.name} is not a zip file.", field="upload")
     file.seek(0)
     return default_storage.save(f"uploads/{uuid4().hex}.zip", file)
+
+
+def _is_zip(file: Any) -> bool:
+    try:
+        return zipfile.is_zipfile(file)
+    except Exception:  # a damaged one
+        return False
 
 
 def forget(name: str) -> None:
@@ -58,8 +69,10 @@ def unpacked(name: str, *, marker: str, called: str) -> Iterator[Path]:
                 _unpack(archive, Path(folder), called)
         except FileNotFoundError:
             raise InvalidInput(f"{called}: the upload is no longer there; upload it again.") from None
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as error:
-            raise InvalidInput(f"{called} could not be unpacked: {error}.") from error
+        except InvalidInput:
+            raise
+        except Exception as error:  # a damaged archive makes zipfile and its decompressors raise nearly anything
+            raise InvalidInput(f"{called} could not be unpacked: {_why(error)}. Zip the folder again.") from error
         top = _holding(Path(folder), marker, called)
         try:
             yield top
@@ -67,37 +80,103 @@ def unpacked(name: str, *, marker: str, called: str) -> Iterator[Path]:
             raise InvalidInput(str(error).replace(f"{top}{os.sep}", f"{called}: ").replace(str(top), called)) from error
 
 
+def _why(error: Exception) -> str:
+    """In words, without the temporary folder."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, (zipfile.BadZipFile, RuntimeError, NotImplementedError)) and str(error):
+        return str(error)
+    return "it is damaged"
+
+
 def _unpack(archive: zipfile.ZipFile, folder: Path, called: str) -> None:
-    entries = [entry for entry in archive.infolist() if not entry.is_dir() and not _ignored(entry.filename)]
+    entries = [(entry, path) for entry in archive.infolist() if (path := _path_of(entry, called)) is not None]
     if len(entries) > MAX_FILES:
         raise InvalidInput(f"{called} holds {len(entries)} files; up to {MAX_FILES} are taken.")
-    size = sum(entry.file_size for entry in entries)
+    size = sum(entry.file_size for entry, _ in entries)
     if size > settings.UPLOAD_MAX_UNPACKED_BYTES:
         limit = settings.UPLOAD_MAX_UNPACKED_BYTES / 1e6
         raise InvalidInput(f"{called} unpacks to {size / 1e6:.0f} MB; up to {limit:.0f} MB are taken.")
-    for entry in entries:
-        path = PurePosixPath(entry.filename.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
-            raise InvalidInput(f"{called} names a file outside itself: {entry.filename}.")
-        if stat.S_ISLNK(entry.external_attr >> 16):
-            raise InvalidInput(f"{called} holds a link ({entry.filename}); only files are taken.")
-        target = folder.joinpath(*path.parts)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # zipfile reads no more than the size that the archive states, which is what was checked above.
-        with archive.open(entry) as source, target.open("wb") as copy:
-            shutil.copyfileobj(source, copy)
+    folders = {parent for _, path in entries for parent in path.parents}
+    written: set[PurePosixPath] = set()
+    for entry, path in entries:
+        if path in written or path in folders:
+            raise InvalidInput(f"{called} holds {path} twice; zip the folder again.")
+        written.add(path)
+        target = folder / path
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # zipfile reads no more than the size that the archive states, which is what was checked above.
+            with archive.open(entry) as source, target.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+        except Exception as error:  # as for the whole archive, with the file's name
+            raise InvalidInput(
+                f"{called} could not be unpacked: {_short(path)}: {_why(error)}. Zip the folder again."
+            ) from error
 
 
-def _ignored(name: str) -> bool:
-    return any(part in _IGNORED for part in PurePosixPath(name).parts)
+def _path_of(entry: zipfile.ZipInfo, called: str) -> PurePosixPath | None:
+    """Where a file goes; None for a folder, and for what an operating system or a file manager left there.
+
+    Windows programs write backslashes. Names come out composed (NFC), whichever form macOS gave them.
+    """
+    name = unicodedata.normalize("NFC", _name_of(entry)).replace("\\", "/")
+    path = PurePosixPath(name)
+    parts = [part for part in path.parts if part != "."]
+    if path.is_absolute() or ".." in parts or (parts and re.match(r"[A-Za-z]:", parts[0])):
+        raise InvalidInput(f"{called} names a file outside itself: {_short(path)}.")
+    if not parts and not name.endswith("/"):
+        raise InvalidInput(f"{called} could not be unpacked: it holds a file without a name. Zip the folder again.")
+    if name.endswith("/") or any(_ignored(part) for part in parts):
+        return None
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        raise InvalidInput(f"{called} holds a link ({_short(path)}); only files are taken.")
+    return PurePosixPath(*parts)
+
+
+def _name_of(entry: zipfile.ZipInfo) -> str:
+    """The entry's name: by its flag, else as Info-ZIP's extra field says it, else UTF-8 where it can be (macOS leaves
+    out the flag), else in the old code page that zipfile takes."""
+    if entry.flag_bits & 0x800:
+        return entry.filename
+    try:
+        raw = entry.orig_filename.encode("cp437")
+    except UnicodeEncodeError:
+        return entry.filename
+    extra = entry.extra
+    while len(extra) >= 4:
+        kind, length = struct.unpack_from("<HH", extra)
+        if kind == 0x7075 and extra[4:5] == b"\x01" and extra[5:9] == struct.pack("<I", zlib.crc32(raw)):
+            raw = extra[9 : 4 + length]
+            break
+        extra = extra[4 + length :]
+    try:
+        return raw.decode("utf-8").partition("\0")[0]
+    except UnicodeDecodeError:
+        return entry.filename
+
+
+def _ignored(part: str) -> bool:
+    """Left by macOS, Windows, Linux file managers, or git: never one of the images."""
+    return part.startswith(".") or part.rstrip("\r") in _IGNORED
+
+
+def _short(path: PurePosixPath) -> str:
+    name = str(path)
+    return name if len(name) <= 100 else f"{name[:60]}… ({len(name)} letters)"
 
 
 def _holding(folder: Path, marker: str, called: str) -> Path:
-    """The folder that holds ``marker``: the top one, or the only one in it."""
+    """The folder that holds ``marker``: the top one, or the only one of those in it that does."""
     inside = sorted(folder.iterdir())
-    for candidate in (folder, *(path for path in inside if path.is_dir() and len(inside) == 1)):
-        if (candidate / marker).is_file():
-            return candidate
+    if (folder / marker).is_file():
+        return folder
+    holding = [path for path in inside if path.is_dir() and (path / marker).is_file()]
+    if len(holding) == 1:
+        return holding[0]
+    if holding:
+        names = ", ".join(path.name for path in holding[:5])
+        raise InvalidInput(f"{called} has several folders with a {marker} ({names}); zip one of them alone.")
     content = ", ".join(path.name for path in inside[:5]) or "nothing"
     raise InvalidInput(f"{called} has no {marker} at its top or in its one folder; it holds {content}.")
 
@@ -109,13 +188,17 @@ def allowed_path(path: str, *, field: str = "path") -> Path:
         InvalidInput: outside them (without saying whether it exists), or missing.
     """
     roots = [Path(root).resolve() for root in settings.IMPORT_ROOTS]
-    folder = (roots[0] / path).resolve() if roots else Path(path).resolve()
+    try:
+        folder = (roots[0] / path).resolve() if roots else Path(path).resolve()
+        there = folder.is_dir()
+    except (OSError, ValueError):  # a name that is too long, or holds a NUL
+        raise InvalidInput("this is not the path of a folder.", field=field) from None
     if not any(folder.is_relative_to(root) for root in roots):
         raise InvalidInput(
             f"pages read only folders inside {', '.join(map(str, roots)) or 'no folder at all'}. "
             "Put it there, or name another folder in IMPORT_ROOTS, or use the command line.",
             field=field,
         )
-    if not folder.is_dir():
+    if not there:
         raise InvalidInput(f"there is no folder {folder}.", field=field)
     return folder

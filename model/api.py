@@ -5,10 +5,11 @@ from typing import Any
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.incoming import StorableJSON
 from jobs.api import REQUESTED, RequestedRows
 from model import requests
 from model.models import Classifier, CrossValidation, Dataset
@@ -58,7 +59,7 @@ class Datasets(RequestedRows):
     queryset = Dataset.objects.order_by("pk")
     serializer_class = DatasetSerializer
     filterset_fields = ["name", "kind"]
-    parser_classes = [JSONParser, MultiPartParser, FormParser]
+    parser_classes = [StorableJSON, MultiPartParser, FormParser]
 
     @extend_schema(request=PatchesRequest, responses=REQUESTED)
     def create(self, request: Request) -> Response:

@@ -48,6 +48,14 @@ def folder_fields(marker: str) -> tuple[serializers.FileField, serializers.CharF
     return upload, folder
 
 
+def skip_bad_field() -> serializers.BooleanField:
+    return serializers.BooleanField(
+        default=False,
+        label="Leave out what is wrong",
+        help_text="Import the rest, and list the lines that were left out, and why.",
+    )
+
+
 class PatchesRequest(Request):
     """Patches of a folder with labels.csv: an uploaded zip file, or a folder on the server."""
 
@@ -59,6 +67,7 @@ class PatchesRequest(Request):
     size = serializers.IntegerField(
         min_value=32, max_value=4096, default=224, help_text="Edge of the central square that is cut out, in pixels."
     )
+    skip_bad = skip_bad_field()
 
 
 class PanNukeRequest(Request):
@@ -171,14 +180,16 @@ class CrossValidationRequest(TrainingSettings):
     )
 
 
-def import_folder(*, name: str, size: int, by: Any, upload: Any = None, folder: str = "") -> Job:
+def import_folder(
+    *, name: str, size: int, by: Any, skip_bad: bool = False, upload: Any = None, folder: str = ""
+) -> Job:
     """Patches of a folder with ``labels.csv``.
 
     Raises:
         InvalidInput: naming the field.
     """
     name = free_name("import_patches", Dataset, name, "data set")
-    arguments = {"name": name, "size": size} | import_source(upload=upload, folder=folder)
+    arguments = {"name": name, "size": size, "skip_bad": skip_bad} | import_source(upload=upload, folder=folder)
     return submit(kind="import_patches", arguments=arguments, requested_by=by, title=f"Import patches: {name}")
 
 

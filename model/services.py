@@ -21,6 +21,8 @@ from model.learning.patches import Patch as ReadPatch
 from model.models import Dataset, Patch
 
 _CHUNK = 500  # rows per INSERT
+LEFT_OUT = "why_left_out"
+"""Where a data set's source says which lines of its table were left out, and why."""
 
 
 def import_pannuke(
@@ -56,17 +58,24 @@ def import_folder(
     name: str,
     folder: str | Path,
     size: int = 224,
+    skip_bad: bool = False,
+    source: dict[str, Any] | None = None,
     created_by: Any = None,
     progress: Progress = no_progress,
 ) -> Dataset:
-    """The images of a folder with ``labels.csv``; see ``model.learning.folder.PatchFolder`` for what is refused."""
+    """The images of a folder with ``labels.csv``; see ``model.learning.folder.PatchFolder`` for what is refused.
+
+    ``source`` is recorded in place of the folder's path. With ``skip_bad`` what would be refused is left out, and the
+    reasons are recorded.
+    """
     check_name(name)
-    reader = PatchFolder(folder, size=size)
+    reader = PatchFolder(folder, size=size, skip_bad=skip_bad)
+    left_out = {LEFT_OUT: reader.left_out} if reader.left_out else {}
     return import_dataset(
         name=name,
         kind=Dataset.Kind.FOLDER,
         patches=reader,
-        source={"folder": str(reader.folder.resolve()), "size": size},
+        source=(source or {"folder": str(reader.folder.resolve())}) | {"size": size} | left_out,
         created_by=created_by,
         progress=progress,
     )

@@ -8,6 +8,9 @@ from jobs.selectors import made_before
 from model.models import Classifier, CrossValidation, Dataset
 from model.selectors import accuracy_and_auc, dataset_named
 
+TOLD = ("left_out", "why_left_out", "colours_converted", "profiles_ignored")
+"""Facts of an import that are told where there are any."""
+
 
 def _report(dataset: Dataset) -> dict[str, Any]:
     return {
@@ -16,7 +19,7 @@ def _report(dataset: Dataset) -> dict[str, Any]:
         "negatives": dataset.negatives,
         "excluded": dataset.excluded,
         "sha256": dataset.sha256,
-    }
+    } | {key: dataset.source[key] for key in TOLD if key in dataset.source}
 
 
 _dataset = by_name(Dataset, "dataset", "model:dataset", "data set {name}")
@@ -37,18 +40,26 @@ def _cross_validation(arguments: dict[str, Any], result: dict[str, Any]) -> list
     cleanup=lambda **arguments: uploads.forget(arguments.get("upload", "")),
 )
 def import_patches(
-    context, *, name: str, size: int, upload: str = "", called: str = "", folder: str = ""
+    context,
+    *,
+    name: str,
+    size: int,
+    skip_bad: bool = False,
+    upload: str = "",
+    called: str = "",
+    folder: str = "",
 ) -> dict[str, Any]:
     """A folder with ``labels.csv``: uploaded as a zip file, or on the server."""
-    from model.learning.folder import LABELS, PatchFolder
-    from model.services import import_dataset
+    from model.learning.folder import LABELS
+    from model.services import import_folder
 
     def take(path: Any, source: dict[str, Any]) -> Dataset:
-        return import_dataset(
+        return import_folder(
             name=name,
-            kind=Dataset.Kind.FOLDER,
-            patches=PatchFolder(path, size=size),
-            source=source | {"size": size},
+            folder=path,
+            size=size,
+            skip_bad=skip_bad,
+            source=source,
             created_by=context.job.requested_by,
             progress=context.progress,
         )

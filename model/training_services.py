@@ -23,10 +23,11 @@ from core.errors import InvalidInput, Progress, no_progress
 from core.version import code_version
 from model.learning import baseline, evaluation, landscape, splits
 from model.learning.crossval import FoldOutcome, Plan, derived_seed, run_fold
+from model.learning.devices import usable_device
 from model.learning.network import Init, Initialisation, Network, build_network, load_weights, read_state, weights_bytes
 from model.learning.prediction import predict
-from model.learning.training import best_device, train
 from model.learning.training import preset as preset_settings
+from model.learning.training import train
 from model.models import Classifier, CrossValidation, Dataset, FoldResult
 from model.selectors import NO_GROUPS, dataset_arrays, name_of_classifier, patch_table
 
@@ -63,6 +64,7 @@ def train_classifier(
     name = name or name_of_classifier(dataset, arch, preset, seed)
     check_classifier_name(name)
     check_seed(seed)
+    device = device and usable_device(device)
     settings = preset_settings(preset, **changes)
     table = patch_table(dataset)
     labels, groups = table["tumour"].to_numpy().astype(int), table["group"].to_numpy()
@@ -132,21 +134,24 @@ def import_classifier(
     weights: str | Path,
     name: str = "",
     shrink: int = 1,
+    tumour_output: int = 1,
     device: str | None = None,
     created_by: Any = None,
     progress: Progress = no_progress,
 ) -> Classifier:
     """A lab's own weights, checked on a forward pass and evaluated on every patch of ``dataset``, which becomes its
     test split: it was trained elsewhere, and whether it has seen these patches is not known here. ``shrink`` as in
-    ``TrainSettings``.
+    ``TrainSettings``; ``tumour_output`` as in ``load_weights``. What looks wrong about its answers is noted.
 
     Raises InvalidInput, before anything is written, if the weights do not fit.
     """
     name = name or f"{Path(weights).stem}-{arch}"
     check_classifier_name(name)
-    network = load_weights(arch, weights, image_size=dataset.size, shrink=shrink)
+    place = usable_device(device)
+    network = load_weights(arch, weights, image_size=dataset.size, shrink=shrink, tumour_output=tumour_output)
     table = patch_table(dataset)
-    probabilities = predict(network, dataset_arrays(dataset), device=device or best_device(), progress=progress)
+    probabilities = predict(network, dataset_arrays(dataset), device=place, progress=progress)
+    metrics = evaluation.metrics(table["tumour"].to_numpy(), probabilities)
     ids = table.index.to_numpy()
     return _store_classifier(
         network,
@@ -160,14 +165,35 @@ def import_classifier(
             "imported": Path(weights).name,
             "file_sha256": read_state(weights)[1],
             "shrink": shrink,
+            "tumour_output": tumour_output,
             "machine": machine(),
+            "notes": _doubts(metrics, tumour_output),
         },
         split={"train": [], "test": ids.tolist(), "grouped": splits.grouped(table["group"].to_numpy())},
-        metrics=evaluation.metrics(table["tumour"].to_numpy(), probabilities),
+        metrics=metrics,
         test_probabilities=_by_id(ids, probabilities),
         history=[],
         created_by=created_by,
     )
+
+
+def _doubts(metrics: dict[str, Any], tumour_output: int) -> list[str]:
+    """What an imported classifier's answers let one suspect."""
+    auc, other = metrics["auc"], 1 - tumour_output
+    if auc < 0.4:
+        return [
+            f"AUC {auc:.3f}: it calls tumour what is none, so its two outputs look swapped (folders in alphabetical "
+            f"order make the first output tumour). Import it again with --tumour-output {other}."
+        ]
+    if auc < 0.6:
+        return [
+            f"AUC {auc:.3f}: it does not tell these patches apart. The weights may be for other classes, or expect "
+            "another normalisation than ImageNet's."
+        ]
+    called = sum(row[1] for row in metrics["confusion"])
+    if called in (0, metrics["n"]):
+        return [f"It calls {'every' if called else 'no'} patch tumour at P = 0.5, although its AUC is {auc:.3f}."]
+    return []
 
 
 def cross_validate(
@@ -194,6 +220,7 @@ def cross_validate(
     steps over all folds still to do.
     """
     check_seed(seed)
+    device = device and usable_device(device)
     if part is not None and not 0 <= part[0] < part[1]:
         raise InvalidInput(f"{part[0]} of {part[1]} does not exist; parts count from 0 to n - 1.", field="part")
     plan = Plan(

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from attacks.engine.norms import check_reachable
 from attacks.engine.passes import Passes
 from attacks.engine.pgd import pgd
 from attacks.engine.recipe import recipe
@@ -45,6 +46,8 @@ def attack(
     passes = Passes(network, device=device, amp=amp)
     passes.batch = batch_size or passes.batch
     targets = check_images(passes, images, labels)
+    if chosen.rounding == "aware":  # the others judge on floats, too, and may show what rounding does
+        check_reachable(norm, chosen.budget, *images.shape[2:])
     return pgd(passes, images, targets, chosen, first=first, progress=progress)
 
 
@@ -65,6 +68,7 @@ def check_images(passes: Passes, images: Any, labels: Any) -> Tensor:
         raise InvalidInput("Labels must be whole numbers: the index of each image's class.")
     targets = targets.to(torch.int64)
     classes = passes.classes(images[:1])
+    passes.check(images)
     if targets.min() < 0 or targets.max() >= classes:
         row = int(((targets < 0) | (targets >= classes)).nonzero()[0])
         raise InvalidInput(f"Label {int(targets[row])} of image {row} is not one of the network's {classes} classes.")

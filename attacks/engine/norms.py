@@ -31,3 +31,22 @@ def check_budget(norm: str, budget: float | None) -> float:
         meaning = "a share of pixels, above 0 and at most 1" if norm == "l0" else "in 0-255 units, above 0, at most 255"
         raise InvalidInput(f"Budget {budget:g} is out of range: a budget for {norm} is {meaning}.")
     return float(budget)
+
+
+def check_reachable(norm: str, budget: float, height: int, width: int) -> None:
+    """InvalidInput if no displayed image of this size can differ from its original within the budget: one grey level
+    in one channel of one pixel is the least that can be shown."""
+    if norm == "linf" and budget < 1:
+        raise InvalidInput(
+            f"Budget {budget:g} is below one grey level: no displayed byte could change. Budgets are in 0-255 units: "
+            f"{budget:g} of a scale from 0 to 1 is {budget * 255:.3g} here.",
+            field="budget",
+        )
+    values = 3 * height * width
+    least = {"l0": 3 / values, "l1": 1 / values, "l2": values**-0.5}.get(norm, 0.0)
+    if budget < least * (1 - 1e-9):
+        raise InvalidInput(
+            f"Budget {budget:g} is too small for {norm} on {width} x {height} pixels: no displayed byte could change. "
+            f"One grey level in one channel of one pixel is {least:.3g} already. Budgets are in 0-255 units.",
+            field="budget",
+        )

@@ -11,6 +11,7 @@ from attacks.engine.passes import MARGIN, Passes, gap_of_label, lost, reached
 from attacks.engine.pool import Batch
 from attacks.engine.recipe import Recipe
 from attacks.engine.results import PerturbationSet
+from attacks.engine.soundness import check_finite
 
 NEAR = 50 * MARGIN
 """An original whose label leads by less is given a float32 forward pass before it is attacked."""
@@ -33,6 +34,7 @@ class Outcome:
 
         Another class leads, or the image is an original whose label hardly does.
         """
+        check_finite(logits, lambda row: int(batch.index[row]))
         unseen = batch.fresh & ~batch.judged
         self.before[batch.index[unseen]] = logits.softmax(1).cpu().numpy()[unseen]
         near = (gap_of_label(logits, batch.y) > -NEAR).cpu().numpy()
@@ -42,6 +44,7 @@ class Outcome:
     def judge(self, batch: Batch) -> NDArray[np.bool_]:
         """Whose attack ends, (b,) bool, by a float32 forward pass; what became of them is written down."""
         logits = self.passes.logits(batch.seen)
+        check_finite(logits, lambda row: int(batch.index[row]))
         fresh = batch.fresh
         wrong = fresh & (logits.argmax(1) != batch.y).cpu().numpy()
         self.before[batch.index[fresh]] = logits.softmax(1).cpu().numpy()[fresh]

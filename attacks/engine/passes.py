@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from attacks.engine.recipe import Loss
+from attacks.engine.soundness import PROBES, check_answer, check_finite, check_logits
 from core.errors import InvalidInput
 from model.learning.prediction import full_precision
 
@@ -47,6 +48,7 @@ class Passes:
         fast = folded(judge) if fold else copy.deepcopy(judge)
         self._judge, self._fast = (net.to(memory_format=torch.channels_last) for net in (judge, fast))
         self.batch = _GPU_BATCH if self.device.type == "cuda" else _CPU_BATCH
+        self._checked = False
         self.count: Counter[str] = Counter(gradient=0, forward=0)
 
     @property
@@ -67,20 +69,30 @@ class Passes:
     def judge(self, images: Tensor) -> Tensor:
         """``logits`` of any number of images, batch by batch, on the CPU."""
         parts = [self.logits(self.floats(part)).cpu() for part in images.split(self.batch)]
-        return torch.cat(parts)
+        logits = torch.cat(parts)
+        check_finite(logits)
+        return logits
 
     def classes(self, image: Tensor) -> int:
         """The number of outputs, from one (1, 3, h, w) image; InvalidInput unless there are at least two."""
-        with torch.inference_mode():
-            out = self._judge(_scaled(self.floats(image)))
-        if out.ndim != 2 or out.shape[1] < 2:
+        try:
+            with torch.inference_mode():
+                answer = self._judge(_scaled(self.floats(image)))
+        except Exception as error:  # whatever the network's own code comes up with
             raise InvalidInput(
-                f"The network answers with shape {tuple(out.shape)} for one image; an attack needs (1, classes) with "
-                "two classes or more. Give a single output a second one: torch.cat([-z, z], 1)."
-            )
-        if not torch.isfinite(out).all():
-            raise InvalidInput("The network answers with values that are not finite.")
+                f"The network cannot take images of shape {tuple(image.shape)}: {type(error).__name__}: {error}"[:500]
+            ) from error
+        out = check_answer(answer)
+        check_finite(out)
         return int(out.shape[1])
+
+    def check(self, images: Tensor) -> None:
+        """InvalidInput if the network's answers to ``images`` (n, 3, h, w) cannot be attacked; asked once."""
+        if not self._checked:
+            few = self.floats(images[:PROBES])
+            with full_precision():
+                check_logits(lambda x: self._judge(_scaled(x)), lambda x: self._fast(_scaled(x)), few)
+            self._checked = True
 
     def ascend(
         self, images: Tensor, labels: Tensor, loss: Loss = "margin", *, rough: bool = False

@@ -21,7 +21,7 @@ from attacks.engine.api import check_images
 from attacks.engine.constraints import project, size
 from attacks.engine.curves import share
 from attacks.engine.display import rounded
-from attacks.engine.norms import MEASURED
+from attacks.engine.norms import MEASURED, check_reachable
 from attacks.engine.passes import Passes, gap_of_label
 from attacks.engine.recipe import UniversalRecipe, universal_recipe
 from attacks.engine.results import PerturbationSet
@@ -61,8 +61,11 @@ def universal(
     ``settings``: see ``universal_recipe``. Images that the network gets wrong already are left out. Raises
     InvalidInput as ``attacks.engine.attack`` does, and if no image is left.
     """
-    passes = Passes(network, device=device)
-    return learn(passes, images, check_images(passes, images, labels), universal_recipe(**settings), progress=progress)
+    recipe, passes = universal_recipe(**settings), Passes(network, device=device)
+    labels = check_images(passes, images, labels)
+    if not recipe.paper:
+        check_reachable(recipe.norm, recipe.budget, *images.shape[2:])
+    return learn(passes, images, labels, recipe, progress=progress)
 
 
 def learn(

@@ -6,9 +6,10 @@ ImageNet weights). A build says what the weights actually started from: it never
 
 import hashlib
 import io
+import re
 import socket
 import warnings
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -128,17 +129,28 @@ def build_network(
     return network, record
 
 
-def load_weights(arch: str, path: str | Path, *, sha256: str = "", image_size: int = 224, shrink: int = 1) -> Network:
+def load_weights(
+    arch: str, path: str | Path, *, sha256: str = "", image_size: int = 224, shrink: int = 1, tumour_output: int = 1
+) -> Network:
     """A finished classifier from its weights file, in evaluation mode on the CPU.
 
+    ``tumour_output`` 0: the first of the file's two outputs is the one for tumour; they are exchanged. A head with a
+    single output is taken for the logit of tumour (with 0: of no tumour).
+
     Raises InvalidInput if the file's SHA-256 is not ``sha256`` (where given), if the weights do not fit the
-    architecture or its head has other than two outputs, and if a value is not finite.
+    architecture or its head has other than one or two outputs, and if a value is not finite.
     """
     state, found = read_state(path)
     if sha256 and found != sha256:
         raise InvalidInput(f"{path} is not the file that was saved: its SHA-256 is {found}, recorded is {sha256}.")
     network = _random(arch, 0, image_size, shrink)
     _load(network, state, str(path), image_size, any_head=False)
+    if tumour_output not in (0, 1):
+        raise InvalidInput(f"{tumour_output} is not one of 0, 1.", field="tumour_output")
+    if tumour_output == 0:
+        with torch.no_grad():
+            for value in network.head.parameters():
+                value.copy_(value.flip(0))
     check_network(network, image_size)
     return network
 
@@ -163,8 +175,8 @@ def save_weights(network: Network, path: str | Path) -> str:
 def read_state(path: str | Path) -> tuple[dict[str, Tensor], str]:
     """A state dict from a file (``weights_only=True``: no code is run) and the file's SHA-256.
 
-    Takes a bare state dict or a checkpoint that holds one, with or without the prefixes that DataParallel and
-    Lightning write. Raises InvalidInput for anything else and for values that are not finite.
+    Takes a bare state dict or a checkpoint that holds one, under whatever name. Raises InvalidInput for anything else,
+    naming what was found, and for values that are not finite.
     """
     try:
         data = Path(path).read_bytes()
@@ -177,16 +189,38 @@ def read_state(path: str | Path) -> tuple[dict[str, Tensor], str]:
             f"{path} is not a PyTorch state dict that can be read safely ({type(error).__name__}). "
             "Save it with torch.save(model.state_dict(), file)."
         ) from error
-    for key in ("state_dict", "model_state_dict", "model"):
-        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
-            found = found[key]
-    if not isinstance(found, Mapping) or not found or not all(isinstance(value, Tensor) for value in found.values()):
-        raise InvalidInput(f"{path} holds no state dict (names of layers with their tensors).")
-    state = {_bare(str(key)): value for key, value in found.items()}
+    state = {str(key): value for key, value in _tensors(found, str(path)).items()}
     for name, value in state.items():
+        if value.layout != torch.strided or value.is_quantized:
+            raise InvalidInput(f"{path}: {name} is sparse or quantised. Save the network with plain (dense) tensors.")
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise InvalidInput(f"{path}: {name} holds values that are not finite (NaN or infinite). Use sound weights.")
     return state, hashlib.sha256(data).hexdigest()
+
+
+_USUAL = ("", "state_dict", "model_state_dict", "model", "net", "network", "weights")
+
+
+def _tables(found: Mapping[Any, Any], name: str = "", depth: int = 0) -> list[tuple[str, dict[Any, Tensor]]]:
+    """Every table of tensors in a checkpoint, by its name there; epochs, losses and the like between them left out."""
+    own = {key: value for key, value in found.items() if isinstance(value, Tensor)}
+    tables = [(name, own)] if own else []
+    for key, value in found.items():
+        if isinstance(value, Mapping) and depth < 4 and key not in ("optimizer", "optimizer_states", "lr_schedulers"):
+            tables += _tables(value, str(key), depth + 1)
+    return tables
+
+
+def _tensors(found: Any, source: str) -> Mapping[Any, Tensor]:
+    """The state dict in what a file holds: of all its tables, the one with most tensors; of equals the usual one."""
+    tables = _tables(found) if isinstance(found, Mapping) else []
+    if tables:
+        return max(tables, key=lambda table: (len(table[1]), table[0] in _USUAL))[1]
+    held = ", ".join(map(str, list(found)[:8])) if isinstance(found, Mapping) else type(found).__name__
+    raise InvalidInput(
+        f"{source} holds no state dict (names of layers with their tensors); it holds: {held or 'nothing'}. Save it "
+        "with torch.save(model.state_dict(), file)."
+    )
 
 
 def check_network(network: Network, image_size: int) -> None:
@@ -257,15 +291,23 @@ def _new_head(body: nn.Module, arch: str, outputs: int = 2) -> None:
 
 
 def _load(network: Network, state: dict[str, Tensor], source: str, image_size: int, *, any_head: bool) -> str:
-    """Put ``state`` into the network; "loaded" or, if its head had other than two outputs, "new"."""
+    """Put ``state`` into the network; "loaded" or, if its head had other than two outputs, "new"; "one output" if it
+    had a single logit, which becomes the difference of two."""
     name, head = last_linear(network.body, network.arch)
-    outputs = state[f"{name}.weight"].shape[0] if f"{name}.weight" in state else None
+    state = _fitting_names(state, network)
+    weight = state.get(f"{name}.weight")
+    outputs = weight.shape[0] if weight is not None and weight.ndim == 2 else None
     status = "loaded"
-    if outputs is not None and outputs != 2:
+    if outputs == 1 and not any_head:
+        # sigmoid(z) is the softmax of (0, z).
+        zeros = {key: torch.zeros_like(state[key]) for key in (f"{name}.weight", f"{name}.bias") if key in state}
+        state = state | {key: torch.cat([zero, state[key]]) for key, zero in zeros.items()}
+        status = "one output"
+    elif outputs is not None and outputs != 2:
         if not any_head:
             raise InvalidInput(
-                f"{source}: the head {name} has {outputs} output(s); a classifier needs two, the second for tumour. "
-                "Train one from these weights with `train DATASET --weights FILE`."
+                f"{source}: the head {name} has {outputs} outputs; a classifier needs two, the second for tumour, or "
+                "one. Train one from these weights with `train DATASET --weights FILE`."
             )
         state = {key: value for key, value in state.items() if not key.startswith(f"{name}.")}
         state |= {f"{name}.{key}": value for key, value in head.state_dict().items()}
@@ -274,10 +316,46 @@ def _load(network: Network, state: dict[str, Tensor], source: str, image_size: i
         state = _resized(state, image_size // network.shrink)
     try:
         network.body.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        lines = [line.strip() for line in str(error).splitlines()[1:3]]
-        raise InvalidInput(f"{source} does not fit {network.arch}: {' '.join(lines)[:300]}") from error
+    except Exception as error:  # tensors of odd kinds, such as sparse or quantised ones, raise nearly anything
+        raise InvalidInput(f"{source} does not fit {network.arch}: {_misfit(network, state, error)}") from error
     return status
+
+
+def _fitting_names(state: dict[str, Tensor], network: Network) -> dict[str, Tensor]:
+    """``state`` under torchvision's names: without the prefix that a wrapper put before them (DataParallel's "module.",
+    torch.compile's "_orig_mod.", Lightning's "model." ...), and without what else the wrapper holds."""
+    if network.arch.startswith("densenet"):  # torchvision's own files have the names of 2017
+        state = {re.sub(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.", r"\1\2.", key): v for key, v in state.items()}
+    wanted = network.body.state_dict().keys()
+    prefixes: Counter[str] = Counter()
+    for key in state:
+        parts = key.split(".")
+        prefixes.update(".".join(parts[:cut]) for cut in range(len(parts)) if ".".join(parts[cut:]) in wanted)
+    prefix = max(prefixes, key=lambda one: (prefixes[one], -len(one)), default="")
+    if not prefix:
+        return state
+    return {key.removeprefix(f"{prefix}."): value for key, value in state.items() if key.startswith(f"{prefix}.")}
+
+
+def _misfit(network: Network, state: dict[str, Tensor], error: Exception) -> str:
+    """Which layers are missing, which are not known, which have another shape."""
+    wanted = network.body.state_dict()
+    shapes = [
+        f"{key} is {tuple(state[key].shape)}, not {tuple(value.shape)}"
+        for key, value in wanted.items()
+        if key in state and state[key].shape != value.shape
+    ]
+    parts = {
+        "missing": [key for key in wanted if key not in state and not key.endswith("num_batches_tracked")],
+        "not known there": [key for key in state if key not in wanted],
+        "of another shape": shapes,
+    }
+    told = [
+        f"{len(names)} {what} ({', '.join(names[:4])}{', …' * (len(names) > 4)})"
+        for what, names in parts.items()
+        if names
+    ]
+    return "; ".join(told) + "." if told else (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
 def _resized(state: dict[str, Tensor], image_size: int) -> dict[str, Tensor]:
@@ -299,13 +377,13 @@ def _resized(state: dict[str, Tensor], image_size: int) -> dict[str, Tensor]:
 def _from_imagenet(network: Network, init: Init, seed: int, image_size: int) -> Initialisation:
     try:
         state, source, sha256 = _imagenet_state(network.arch)
+        head = _load(network, state, source, image_size, any_head=True)
     except InvalidInput as error:
         if init == "imagenet":
             raise
         reason = f"no ImageNet weights: {error}"
         warnings.warn(f"RANDOM INITIALISATION of {network.arch}, not ImageNet: {error}", stacklevel=3)
         return Initialisation(init, "random", seed, "new", reason=reason)
-    head = _load(network, state, source, image_size, any_head=True)
     return Initialisation(init, "imagenet", seed, head, source=source, sha256=sha256)
 
 
@@ -334,10 +412,3 @@ def _download(url: str, file: Path) -> None:
         raise InvalidInput(f"{file.name} is not in torchvision's cache and could not be downloaded.") from error
     finally:
         socket.setdefaulttimeout(before)
-
-
-def _bare(key: str) -> str:
-    """A layer's name without the prefixes that wrappers add."""
-    for prefix in ("module.", "model.", "body.", "net.", "network.", "backbone."):
-        key = key.removeprefix(prefix)
-    return key

@@ -172,9 +172,25 @@ def _fold_of(images: Path) -> Fold:
 
 def _open(path: Path) -> NDArray:
     """The array, memory-mapped for reading."""
+    with path.open("rb") as file:
+        head = file.read(200)
+    if head.startswith(b"version https://git-lfs"):
+        raise InvalidInput(f"{path}: a Git LFS pointer, not the data. Fetch the file itself with `git lfs pull`.")
+    if head.startswith(b"PK"):
+        raise InvalidInput(f"{path}: a zip archive (.npz or .zip) under another name. Unpack it, or save with np.save.")
+    if head.lstrip()[:5].lower() in (b"<!doc", b"<html"):
+        raise InvalidInput(f"{path}: a web page, not the data. Download it again, signed in if need be.")
+    if b"'descr': '|O'" in head:
+        raise InvalidInput(
+            f"{path}: an array of Python objects, which is not read because it can run code. Save it with a plain "
+            "dtype: np.save(file, array.astype(str)) for tissue names, .astype(np.float64) for numbers."
+        )
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            raise ValueError(f"a {type(array).__name__}")
+        return array
+    except Exception as error:  # numpy's header is parsed as Python: a damaged one raises nearly anything
         raise InvalidInput(
             f"{path}: cannot be read as a NumPy array ({error}). It may be cut short; download or unpack it again."
         ) from error

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from core.errors import Progress, no_progress
+from core.errors import InvalidInput, Progress, no_progress
 
 
 def predict(
@@ -29,6 +29,13 @@ def predict(
         for start in range(0, len(images), size):
             batch = torch.from_numpy(np.ascontiguousarray(images[start : start + size])).to(where)
             logits = network(batch.permute(0, 3, 1, 2).float() / 255).float()
+            if not torch.isfinite(logits).all():
+                network.train(was_training)
+                number = start + int((~torch.isfinite(logits)).any(1).nonzero()[0])
+                raise InvalidInput(
+                    f"The network answers image {number} of {len(images)} (from 0) with values that are not finite. "
+                    "Leave the image out of the data set, or mend the network."
+                )
             answers[start : start + size] = logits.softmax(1)[:, 1].cpu().numpy()
             progress(min(start + size, len(images)), len(images))
     network.train(was_training)

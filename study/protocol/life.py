@@ -6,11 +6,11 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.text import slugify
 
 from core.errors import InvalidInput, Progress, no_progress
 from core.images import read_bytes
 from core.models import User
+from core.texts import slug_of
 from study import blinds as selectors
 from study.models import Assignment, Study
 from study.protocol import audit_log
@@ -27,7 +27,7 @@ EXCLUSIONS = "Cases marked excluded before unblinding. What was not answered is 
 
 def free_slug(name: str) -> str:
     """The address of a study that is to be called so; InvalidInput if it is empty or in use."""
-    slug = slugify(name)[:60]
+    slug = slug_of(name, word="study")
     if not slug:
         raise InvalidInput(f"'{name}' leaves no letters for an address; use letters or digits.", field="name")
     if Study.objects.filter(slug=slug).exists():

@@ -89,7 +89,7 @@ def invite(*, study: Study, username: str, actor: str, **more: Any) -> tuple[Inv
     """
     asked = check(InviteRequest, {"username": username} | more)
     reader, created = User.objects.get_or_create(
-        username=username, defaults={"email": asked["email"], "role": User.Role.READER}
+        username=asked["username"], defaults={"email": asked["email"], "role": User.Role.READER}
     )
     if created:
         reader.set_unusable_password()

@@ -1,16 +1,17 @@
 """Requests about studies and their readers: what is asked for, and the jobs that building and freezing become."""
 
+import re
 import secrets
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils.text import slugify
 from rest_framework import serializers
 
 from attacks.models import Attack, PairSet
 from core.errors import InvalidInput
-from core.models import User
+from core.models import User, plain_name
 from core.requests import SEED_LIMIT, Named, Request, as_json, fields_of
+from core.texts import slug_of
 from jobs.models import Job
 from jobs.services import submit
 from study.models import Study
@@ -145,6 +146,16 @@ class InviteRequest(Request):
         help_text="With which the reader signs in; made if it is new.",
         error_messages={"invalid": "Letters, digits and @ . + - _ only."},
     )
+
+    def validate_username(self, name: str) -> str:
+        """As it is stored. Letters such as a ligature of a whole phrase become many, and spaces, in that form."""
+        field, plain = self.fields["username"], plain_name(name)
+        if len(plain) > field.max_length:
+            raise serializers.ValidationError(f"At most {field.max_length} characters.")
+        if not re.fullmatch(r"[\w.@+-]+", plain):
+            raise serializers.ValidationError(field.error_messages["invalid"])
+        return plain
+
     email = serializers.EmailField(
         allow_blank=True, default="", label="E-mail", help_text="Kept with a user who is new."
     )
@@ -181,7 +192,7 @@ def study(*, by: Any, **chosen: Any) -> Job:
     """
     slug = life.free_slug(chosen["name"])
     for job in Job.objects.filter(kind="build_study", state__in=Job.ACTIVE):
-        if slugify(job.arguments.get("name", ""))[:60] == slug:
+        if slug_of(job.arguments.get("name", ""), word="study") == slug:
             raise InvalidInput(f"job {job.pk} is building a study '{slug}'; choose another name.", field="name")
     source = source_of(**{name: chosen[name] for name in SOURCE if name in chosen})
     decided(StudySettings.of(chosen), source=source, pool=source.pool())  # what cannot be built is told at once

@@ -6,7 +6,6 @@ answer) and says which revision it saw last (a second window that has fallen beh
 overwritten).
 """
 
-import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -63,7 +62,7 @@ def clean_viewing(viewing: dict[str, Any]) -> dict[str, float | bool]:
     known: dict[str, float | bool] = {}
     for name in VIEWING_FIELDS:
         value = viewing.get(name)
-        if isinstance(value, bool) or (isinstance(value, int | float) and math.isfinite(value) and abs(value) < 1e6):
+        if isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < 1e6):
             known[name] = value
     return known
 

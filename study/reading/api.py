@@ -12,7 +12,7 @@ from core.errors import InvalidInput
 from study.models import Presentation
 from study.reading.access import is_preview, padded_json, reading_api, signing_in
 from study.reading.answers import Conflict, NotServed
-from study.reading.forms import read_answer
+from study.reading.forms import read_answer, text_of
 from study.reading.progress import Progress, assignment_of
 from study.reading.visit import Visit
 
@@ -42,7 +42,7 @@ def describe(progress: Progress) -> dict[str, Any]:
 def _document(request: HttpRequest) -> dict[str, Any]:
     try:
         document = json.loads(request.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InvalidInput("not a JSON document.", field="body") from None
     if not isinstance(document, dict):
         raise InvalidInput("not a JSON object.", field="body")
@@ -92,13 +92,14 @@ def sign_in(request: HttpRequest, slug: str) -> HttpResponse:
         return padded_json({"error": "other_reader"}, status=409)
     try:
         document = _document(request)
+        name, password, code = (text_of(document.get(key)) for key in ("username", "password", "code"))
     except InvalidInput as error:
         return padded_json({"error": "bad_input", "message": str(error)}, status=400)
-    user = authenticate(request, username=document.get("username"), password=document.get("password"))
+    user = authenticate(request, username=name, password=password)
     if user is None:
         return padded_json({"error": "wrong"}, status=403)
     assignment = assignment_of(user, slug)
-    if assignment is None or assignment.code != document.get("code"):
+    if assignment is None or assignment.code != code:
         return padded_json({"error": "other_reader"}, status=409)
     login(request, user)
     return padded_json({"signed_in": True})

@@ -1,18 +1,43 @@
 """What comes in from the reading pages, as forms: the plain page and the JSON of the page with JavaScript alike."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 
 from core.errors import InvalidInput
+from core.texts import encodable
 from study.models import Response
 from study.reading.answers import LONGEST_MS, MAX_CELLS, MAX_NOTE, NOTICED, SentAnswer
+
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+class ClientTime(forms.DateTimeField):
+    """A time of the browser's clock, which may be wrong, but not by so much that no database can hold it in UTC."""
+
+    def clean(self, value: Any) -> datetime | None:
+        try:
+            time = super().clean(value)
+            if time is None or EARLIEST <= time <= LATEST:
+                return time
+        except (OverflowError, ValueError):  # its time zone takes it out of the years 1 to 9999
+            pass
+        raise ValidationError("Enter a valid date/time.")
+
+
+def text_of(value: Any) -> str:
+    """A text that the database can hold, else InvalidInput: JSON can hold numbers, lists and half characters."""
+    if not isinstance(value, str) or not encodable(value):
+        raise InvalidInput("this must be a text.")
+    return value
+
 
 ANSWER_FIELDS: dict[str, forms.Field] = {
     "token": forms.CharField(max_length=32),
     "key": forms.CharField(min_length=8, max_length=64),
-    "replaces": forms.IntegerField(min_value=0, required=False),
+    "replaces": forms.IntegerField(min_value=0, max_value=32_767, required=False),
     "answer": forms.ChoiceField(choices=Response.Answer.choices),
     "confidence": forms.IntegerField(min_value=1, max_value=5, required=False),
     "tumour_cell_count": forms.IntegerField(min_value=0, max_value=MAX_CELLS, required=False),
@@ -20,8 +45,8 @@ ANSWER_FIELDS: dict[str, forms.Field] = {
     "note": forms.CharField(max_length=MAX_NOTE, required=False),
     "rt_ms": forms.FloatField(min_value=0, max_value=LONGEST_MS, required=False),
     "focus_lost_ms": forms.FloatField(min_value=0, max_value=LONGEST_MS, required=False),
-    "shown_at": forms.DateTimeField(required=False),
-    "answered_at": forms.DateTimeField(required=False),
+    "shown_at": ClientTime(required=False),
+    "answered_at": ClientTime(required=False),
     "viewing": forms.JSONField(required=False),
 }
 """Cleaned one by one: a JSON document can hold a value of a kind that no form sends, and its name is to be told."""
@@ -48,14 +73,17 @@ def read_answer(data: Any) -> dict[str, Any]:
     values = {}
     for name, field in ANSWER_FIELDS.items():
         try:
-            values[name] = field.clean(field.widget.value_from_datadict(data, {}, name))
+            sent = field.widget.value_from_datadict(data, {}, name)
+            if isinstance(sent, str) and not encodable(sent):
+                raise ValidationError("A text with half a character in it cannot be stored.")
+            values[name] = field.clean(sent)
         except ValidationError as error:
             raise InvalidInput(f"{error.messages[0]}", field=name) from None
-        except (TypeError, AttributeError):
+        except (TypeError, AttributeError, OverflowError, RecursionError):
             raise InvalidInput("a value of this kind does not fit here.", field=name) from None
     token, key, replaces, viewing = (values.pop(name) for name in ("token", "key", "replaces", "viewing"))
-    sent = SentAnswer(viewing=viewing if isinstance(viewing, dict) else {}, **values)
-    return {"token": token, "key": key, "replaces": replaces or 0, "sent": sent}
+    answer = SentAnswer(viewing=viewing if isinstance(viewing, dict) else {}, **values)
+    return {"token": token, "key": key, "replaces": replaces or 0, "sent": answer}
 
 
 class QuestionnaireForm(forms.Form):

@@ -76,7 +76,7 @@ def _measured(request: HttpRequest) -> dict:
     """The viewing check's measurements; a page without JavaScript has none."""
     try:
         viewing = json.loads(request.POST.get("viewing") or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         viewing = {}
     return viewing if isinstance(viewing, dict) else {}
 

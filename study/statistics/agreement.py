@@ -90,30 +90,25 @@ def _coefficients(s: _Sums) -> dict[str, np.ndarray]:
 
 def cohen_kappa(first: np.ndarray, second: np.ndarray) -> float | None:
     """Cohen's kappa of two arrays (n,) of 0/1; None where both always gave one same answer."""
-    first, second = np.asarray(first, float), np.asarray(second, float)
-    p1, p2 = first.mean(), second.mean()
-    chance = p1 * p2 + (1 - p1) * (1 - p2)
-    if chance > 1 - 1e-12:
-        return None
-    return float(((first == second).mean() - chance) / (1 - chance))
+    return _mean_pairwise(np.column_stack([first, second]).astype(float))[0]
 
 
 def _mean_pairwise(ratings: np.ndarray) -> tuple[float | None, float | None, float | None]:
     """Over all pairs of raters: mean Cohen's kappa where defined (Light 1971), positive and negative agreement."""
-    kappas, both, neither, mixed = [], 0, 0, 0
-    for i in range(ratings.shape[1]):
-        for j in range(i + 1, ratings.shape[1]):
-            have = ~np.isnan(ratings[:, i]) & ~np.isnan(ratings[:, j])
-            if not have.any():
-                continue
-            x, y = ratings[have, i], ratings[have, j]
-            kappas.append(cohen_kappa(x, y))
-            both += int(((x == 1) & (y == 1)).sum())
-            neither += int(((x == 0) & (y == 0)).sum())
-            mixed += int((x != y).sum())
-    defined = [kappa for kappa in kappas if kappa is not None]
+    ones, zeros = (ratings == 1).astype(float), (ratings == 0).astype(float)  # (n, raters); NaN is neither
+    above = np.triu_indices(ratings.shape[1], k=1)  # each pair of raters once
+    # For each pair of raters, over the units that both rated: how often they said 1 and 1, 0 and 0, 1 and 0, 0 and 1.
+    both_of, neither_of = (ones.T @ ones)[above], (zeros.T @ zeros)[above]
+    first, second = (ones.T @ zeros)[above], (zeros.T @ ones)[above]
+    count = both_of + neither_of + first + second
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p1, p2 = (both_of + first) / count, (both_of + second) / count
+        chance = p1 * p2 + (1 - p1) * (1 - p2)
+        kappas = ((both_of + neither_of) / count - chance) / (1 - chance)
+    defined = kappas[(count > 0) & (chance <= 1 - 1e-12)]
+    both, neither, mixed = int(both_of.sum()), int(neither_of.sum()), int((first + second).sum())
     return (
-        float(np.mean(defined)) if defined else None,
+        float(defined.mean()) if len(defined) else None,
         2 * both / (2 * both + mixed) if both + mixed else None,
         2 * neither / (2 * neither + mixed) if neither + mixed else None,
     )

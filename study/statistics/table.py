@@ -1,5 +1,7 @@
 """Reads and checks a tidy table. What it lets through, every method may rely on."""
 
+import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import InvalidInput
+from core.tables import body_of, encoding_of
 from study.statistics.schema import BY_NAME, REQUIRED, arm_family
 
 _TRUE_FALSE = {"true": 1, "false": 0, "yes": 1, "no": 0}
@@ -32,23 +35,18 @@ class _Where:
 
 
 def read_csv(path: Path | str) -> pd.DataFrame:
-    """The tidy table in a CSV file (comma or semicolon, UTF-8 with or without mark), checked by :func:`check`.
+    """The tidy table in a CSV file as spreadsheets of any country save it, checked by :func:`check`.
 
-    Raises :class:`InvalidInput` naming file, row and column. Row numbers are the file's own lines (header = 1).
+    Commas, semicolons or tabs, UTF-8 or UTF-16, Excel's first line ``sep=;``, empty columns at the end; decimal commas
+    where cells are not separated by commas. Raises :class:`InvalidInput` naming file, row and column. Row numbers are
+    the file's own lines (header = 1).
     """
     path = Path(path)
     try:
         # Text first: pandas' guesses would turn reader "007" into 7 and hide what was wrong in a number column.
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header = file.readline()
-        frame = pd.read_csv(
-            path,
-            dtype=str,
-            keep_default_na=False,
-            encoding="utf-8-sig",
-            sep=";" if header.count(";") > header.count(",") else ",",
-            skip_blank_lines=False,
-        )
+        data = path.read_bytes()
+        body, delimiter, skipped = body_of(data.decode(encoding_of(data)))
+        frame = _frame(body, delimiter)
     except FileNotFoundError:
         raise InvalidInput(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -59,10 +57,50 @@ def read_csv(path: Path | str) -> pd.DataFrame:
         ) from None
     except pd.errors.EmptyDataError:
         raise InvalidInput(f"{path}: empty; expected a header with {', '.join(REQUIRED)}") from None
-    except pd.errors.ParserError as error:
+    except (pd.errors.ParserError, csv.Error) as error:
         raise InvalidInput(f"{path}: not a readable CSV: {str(error).strip()}") from None
+    except OSError as error:
+        raise InvalidInput(f"{str(path)[:100]} cannot be read: {error.strerror}") from None
+    if delimiter != ",":
+        frame = _with_decimal_points(frame)
     blank = (frame.fillna("") == "").all(axis=1)  # blank lines, as at the end of many files, still count as lines
-    return check(frame[~blank], source=str(path), lines=np.flatnonzero(~blank) + 2)
+    return check(frame[~blank], source=str(path), lines=np.flatnonzero(~blank) + 2 + skipped)
+
+
+def _frame(body: str, delimiter: str) -> pd.DataFrame:
+    """Every cell as text. Empty cells beyond the header's last name are left out; others there are refused."""
+    header, first = (next(csv.reader([line], delimiter=delimiter), []) for line in [*body.splitlines()[:2], "", ""][:2])
+    while header and not header[-1].strip():
+        header.pop()
+    extra = max(0, len(first) - len(header))
+    names = [name.strip() for name in header] + [f"beyond {number}" for number in range(extra)]
+    if not header:
+        raise pd.errors.EmptyDataError
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise pd.errors.ParserError(f"column {twice} stands in the header twice; keep one")
+    frame = pd.read_csv(
+        io.StringIO(body),
+        names=names,
+        index_col=False,
+        skiprows=1,
+        header=None,
+        dtype=str,
+        keep_default_na=False,
+        sep=delimiter,
+        skip_blank_lines=False,
+    )
+    beyond = frame[names[len(header) :]]
+    if (beyond.fillna("").map(str.strip) != "").to_numpy().any():
+        raise pd.errors.ParserError(f"rows have {len(header) + extra} fields, the header {len(header)}")
+    return frame[names[: len(header)]]
+
+
+def _with_decimal_points(frame: pd.DataFrame) -> pd.DataFrame:
+    """A spreadsheet of half of Europe writes 0,99 in columns of numbers."""
+    numbers = [name for name in frame if name in BY_NAME and BY_NAME[name].type not in ("text", "timestamp")]
+    points = frame[numbers].apply(lambda column: column.str.replace(r"^\s*([-+]?\d*),(\d+)\s*$", r"\1.\2", regex=True))
+    return frame.assign(**points)
 
 
 def check(frame: pd.DataFrame, source: str = "table", lines: np.ndarray | None = None) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from attacks.selectors import displayed_pixels
 from attacks.services import run_attack
 from core import figure_store
 from core.errors import InvalidInput
+from core.images import read_pixels
 from model import figures as of_models
 from model.models import Classifier
 from model.training_services import cross_validate, train_classifier
@@ -120,8 +121,8 @@ def test_a_track_goes_from_the_original_to_the_stored_bytes(attack):
     images = of_attacks.track_images(attack, row)
     assert len(images) == max(2, row.steps + 1)
     np.testing.assert_array_equal(images[-1], displayed_pixels(row))
-    moved = np.abs(images.astype(int) - images[0]).max((1, 2, 3))
-    assert moved[0] == 0 and (np.diff(moved) >= 0).all()
+    np.testing.assert_array_equal(images[0], read_pixels(row.patch.image.name, sha256=row.patch.sha256))
+    assert (images[-1] != images[0]).any()  # in between the largest change may shrink, too: nothing promises otherwise
 
 
 def test_the_universal_perturbation_is_found_behind_clipped_pixels():

@@ -71,7 +71,7 @@ def test_what_cannot_be_used_is_named_with_its_line(folder, rows, message):
 
 def test_a_missing_column_is_named(folder):
     rewrite(folder, "o0.png,1", header="original,label")
-    with pytest.raises(InvalidInput, match="one column 'perturbed' is needed; found: original, label"):
+    with pytest.raises(InvalidInput, match="column 'perturbed' is missing; found: original, label"):
         PairFolder(folder)
 
 

@@ -3,6 +3,7 @@
 from attacks.pair_services import import_pairs
 from attacks.requests import PairsRequest
 from core.commands import RequestCommand
+from core.tables import LISTED
 
 
 class Command(RequestCommand):
@@ -11,9 +12,10 @@ class Command(RequestCommand):
     request = PairsRequest
 
     def run(self, **options):
-        return pair_report(
-            import_pairs(progress=self.progress("importing pairs", unit="pair"), **self.settings(options))
-        )
+        pairs = import_pairs(progress=self.progress("importing pairs", unit="pair"), **self.settings(options))
+        for line in pairs.source.get("why_left_out", [])[:LISTED]:
+            self.say(f"Left out: {line}")
+        return pair_report(pairs)
 
 
 def pair_report(pairs) -> dict:
@@ -29,5 +31,6 @@ def pair_report(pairs) -> dict:
         "height": pairs.height,
         "classifier": pairs.classifier.name if pairs.classifier else None,
         "sha256": pairs.sha256,
+        "left_out": pairs.source.get("left_out", 0),
         "code_version": pairs.code_version,
     }

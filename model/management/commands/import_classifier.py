@@ -12,7 +12,8 @@ from model.training_services import import_classifier
 
 class Command(JsonCommand):
     help = (
-        "Bring your own weights: a state dict with torchvision's layer names and two outputs, the second for tumour. "
+        "Bring your own weights: a state dict with torchvision's layer names and two outputs, the second for tumour, "
+        "or one. "
         "Images enter in [0, 1] and are normalised with ImageNet's mean and SD. Every patch of the data set becomes "
         "its test split."
     )
@@ -30,6 +31,13 @@ class Command(JsonCommand):
         parser.add_argument(
             "--shrink", type=int, default=1, help="average squares of so many pixels first (default: 1)"
         )
+        parser.add_argument(
+            "--tumour-output",
+            type=int,
+            choices=(0, 1),
+            default=1,
+            help="which of its two outputs, counted from 0, is the one for tumour (default: 1)",
+        )
         parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU if there is one)")
 
     def run(
@@ -40,6 +48,7 @@ class Command(JsonCommand):
         weights: str,
         name: str,
         shrink: int,
+        tumour_output: int,
         device: str | None,
         **options: Any,
     ) -> dict[str, Any]:
@@ -50,6 +59,7 @@ class Command(JsonCommand):
                 weights=weights,
                 name=name,
                 shrink=shrink,
+                tumour_output=tumour_output,
                 device=device,
                 progress=self.progress("judge", "patch"),
             )

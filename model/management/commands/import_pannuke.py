@@ -6,6 +6,7 @@ from core import published
 from core.commands import RequestCommand
 from model.requests import PanNukeRequest
 from model.services import import_pannuke
+from model.tasks import TOLD
 
 
 class Command(RequestCommand):
@@ -31,7 +32,9 @@ class Command(RequestCommand):
 
 def dataset_report(dataset) -> dict:
     """What the importing commands print about a new data set."""
-    counts = {key: dataset.source[key] for key in ("duplicates", "other_tissue", "groups") if key in dataset.source}
+    counts = {
+        key: dataset.source[key] for key in ("duplicates", "other_tissue", "groups", *TOLD) if key in dataset.source
+    }
     return {
         "dataset": dataset.name,
         "dataset_id": dataset.pk,

@@ -1,10 +1,19 @@
 // One place for keys: an element with data-key="t" is pressed by that key. Typing in a field is left alone.
 const TYPING = "textarea, input:not([type=radio]):not([type=checkbox]):not([type=hidden])";
 
-export function keyName(event) {
-  if (event.key === "=" || event.key === "Add") return "+";
-  if (event.key === "_" || event.key === "Subtract") return "-";
-  return event.key.toLowerCase();
+const SIGNS = { "=": "+", "＋": "+", Add: "+", _: "-", "－": "-", Subtract: "-" };
+
+// The names by which a key may be meant, the likeliest first. A Latin letter counts as it is printed, wherever the layout
+// puts it. Where the keyboard has other letters (Cyrillic, Greek, Arabic, Korean ...) or an input method takes the key, its
+// place counts. The row of digits counts by its place, for French and Czech keyboards have other signs there; with Shift
+// held the sign comes first, such as the Swiss +.
+export function keyNames(event) {
+  const named = SIGNS[event.key] ?? event.key.toLowerCase();
+  const [, kind, place] = /^(Key|Digit|Numpad)([A-Z0-9])$/.exec(event.code ?? "") ?? [];
+  if (!place || /^[a-z0-9]$/.test(named)) return [named];
+  const written = event.key.length === 1 || ["Process", "Dead", "Unidentified"].includes(event.key);
+  if (!written) return [named]; // an arrow on the number pad is an arrow
+  return kind === "Key" || event.shiftKey ? [named, place.toLowerCase()] : [place, named];
 }
 
 export function isTyping(event) {
@@ -23,7 +32,7 @@ export function onKeys(handle) {
     if (document.querySelector("dialog[open]") || isTyping(event)) return;
     const onButton = event.target instanceof Element && event.target.matches("button, a, summary");
     if (onButton && (event.key === "Enter" || event.key === " ")) return;
-    const element = elementFor(keyName(event));
+    const element = keyNames(event).map(elementFor).find(Boolean);
     if (!element) return;
     event.preventDefault();
     if (!event.repeat) handle(element, event);

@@ -206,7 +206,7 @@ function otherKeys(event) {
   if (document.querySelector("dialog[open]") || event.target.matches?.("textarea, input[type=number]")) return;
   const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   if (event.shiftKey && steps[event.key]) { event.preventDefault(); picture.move(...steps[event.key]); }
-  if (event.key === " " && data.pairDisplay === "alternating" && !event.target.matches?.("button, a, summary")) {
+  if ((event.key === " " || event.code === "Space") && data.pairDisplay === "alternating" && !event.target.matches?.("button, a, summary")) {
     event.preventDefault();
     alternate();
   }

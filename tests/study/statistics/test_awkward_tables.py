@@ -1,0 +1,80 @@
+"""Tidy tables as spreadsheets of any country save them, and many readers."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.errors import InvalidInput
+from study.statistics.agreement import agreement
+from study.statistics.table import read_csv
+
+ROWS = [
+    ["reader_id", "set", "patch_id", "arm", "truth", "label", "model_prob"],
+    ["R1", "1", "p1", "original", "1", "1", "0.99"],
+    ["R1", "1", "p1", "perturbed", "1", "0", "0.01"],
+    ["R1", "1", "p2", "original", "0", "0", "1"],
+    ["R1", "1", "p2", "perturbed", "0", "", ""],
+]
+
+
+def text(delimiter: str, *, comma: bool = False, beyond: str = "", first: str = "") -> str:
+    rows = [[cell.replace(".", ",") if comma else cell for cell in row] for row in ROWS]
+    return first + "\r\n".join(delimiter.join(row) + beyond for row in rows) + "\r\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        (text(","), "utf-8"),
+        (text(";", comma=True), "utf-8-sig"),
+        (text(";", comma=True, first="sep=;\r\n"), "utf-8"),
+        (text("\t", comma=True), "utf-16"),
+        (text("\t"), "utf-8-sig"),
+        (text(",", beyond=","), "utf-8"),
+        (
+            text(",").replace("0.99\r\n", "0.99,,\r\n").replace("0.01\r\n", "0.01,,\r\n").replace(",1\r\n", ",1,,\r\n"),
+            "utf-8",
+        ),
+        ('"' + text('";"', comma=True).replace("\r\n", '"\r\n"').removesuffix('"'), "utf-8"),
+    ],
+)
+def test_a_table_of_any_spreadsheet_is_read_as_it_was_written(tmp_path, content, encoding):
+    (tmp_path / "t.csv").write_bytes(content.encode(encoding))
+    table = read_csv(tmp_path / "t.csv")
+    assert table["model_prob"].tolist()[:3] == [0.99, 0.01, 1.0] and np.isnan(table["model_prob"].iloc[3])
+    assert table["arm"].tolist() == ["original", "perturbed"] * 2 and table["reader_id"].tolist() == ["R1"] * 4
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (text(",", beyond=",x").replace("prob,x", "prob"), "rows have 8 fields, the header 7"),
+        (text(",").replace("0.01\r\n", "0.01,x\r\n"), "Expected 7 fields in line"),
+        (text(";", comma=True, first="sep=;\r\n").replace("perturbed;1;0", "perturbed;1;zwei"), "row 4: label 'zwei'"),
+        ("", "empty"),
+        ("\n\n", "empty"),
+    ],
+)
+def test_what_does_not_fit_the_header_is_refused_and_nothing_slides(tmp_path, content, message):
+    (tmp_path / "t.csv").write_text(content, newline="")
+    with pytest.raises(InvalidInput, match=message):
+        read_csv(tmp_path / "t.csv")
+
+
+def test_agreement_of_a_thousand_readers_takes_a_moment():
+    ratings = (np.random.default_rng(0).random((20, 1000)) < 0.8).astype(float)
+    ratings[np.random.default_rng(1).random(ratings.shape) < 0.1] = np.nan
+    started = time.perf_counter()
+    found = agreement(ratings)
+    assert time.perf_counter() - started < 5 and found.kappa is not None
+
+
+def test_agreement_of_many_readers_is_that_of_its_pairs():
+    ratings = pd.DataFrame((np.random.default_rng(2).random((30, 6)) < 0.7).astype(float))
+    ratings = ratings.mask(np.random.default_rng(3).random(ratings.shape) < 0.2)
+    pairs = [agreement(ratings[[i, j]].dropna().to_numpy()).kappa for i in range(6) for j in range(i + 1, 6)]
+    assert agreement(ratings.to_numpy()).kappa == pytest.approx(
+        np.mean([kappa for kappa in pairs if kappa is not None])
+    )

@@ -103,9 +103,7 @@ def endpoint(
     result = Endpoint()
     rows = rows[rows["arm"].isin([reference_arm, perturbed_arm])]
     rows = rows.assign(arm=np.where(rows["arm"] == reference_arm, "original", "perturbed"))
-    result.table = [
-        _table_row(reader, number, part) for (reader, number), part in rows.groupby(["reader_id", "set"], sort=True)
-    ]
+    result.table = _table(rows)
     # A patch that nobody was shown in one of the arms, as beside a catch image, is not missing an answer.
     rows = rows[rows.groupby("patch_id")["arm"].transform("nunique") == 2]
     result.crossover = crossover(rows)
@@ -126,12 +124,15 @@ def endpoint(
     return result
 
 
-def _table_row(reader, number, part: pd.DataFrame) -> TableRow:
-    def count(arm: str) -> Count:
-        answered = part.loc[part["arm"] == arm, "correct"].dropna()
-        return Count(int(answered.sum()), len(answered))
-
-    return TableRow(str(reader), int(number), count("original"), count("perturbed"))
+def _table(rows: pd.DataFrame) -> list[TableRow]:
+    """Correct answers of all answers by reader, set and arm."""
+    counts = rows.groupby(["reader_id", "set", "arm"])["correct"].agg(["sum", "count"]).unstack("arm", fill_value=0)
+    arms = ("original", "perturbed")
+    counts = counts.reindex(columns=pd.MultiIndex.from_product([["sum", "count"], arms]), fill_value=0).fillna(0)
+    return [
+        TableRow(str(reader), int(number), Count(int(right[0]), int(right[2])), Count(int(right[1]), int(right[3])))
+        for (reader, number), *right in counts.itertuples(name=None)
+    ]
 
 
 def _pairs(rows: pd.DataFrame, result: Endpoint) -> pd.DataFrame:
@@ -177,9 +178,11 @@ def _per_set(reader: str, number: int, pairs: pd.DataFrame) -> PerSet:
 def _per_reader(reader: str, pairs: pd.DataFrame) -> PerReader:
     """From the pairs alone, so that the change belongs to the intervals beside it."""
     clusters = Clusters.count(*(pairs[name].to_numpy() for name in ("original", "perturbed", "unit")))
-    by_patch = pairs.groupby("patch_id").agg({"original": "mean", "perturbed": "mean", "unit": "first"})
-    scores = by_patch[["original", "perturbed"]].to_numpy(float).T[:, None, :]
-    units = judge(scores, np.unique(by_patch["unit"].to_numpy(str), return_inverse=True)[1]).margin.units
+    _, first, patch = np.unique(pairs["patch_id"].to_numpy(str), return_index=True, return_inverse=True)
+    sets = np.bincount(patch)
+    scores = np.stack([np.bincount(patch, weights=pairs[arm]) / sets for arm in ("original", "perturbed")])
+    unit = np.unique(pairs["unit"].to_numpy(str)[first], return_inverse=True)[1]
+    units = judge(scores[:, None], unit).margin.units
     eff, flip = effective(clusters), sign_flip(units.total)
     return PerReader(
         reader=reader,

@@ -92,7 +92,7 @@ def cell(setting: Setting, replications: int, seed: int) -> dict:
         unit = None if setting.slides is None else np.arange(setting.patches) % setting.slides
         found, above, both = judge_studies(correct, unit, MARGIN, ALPHA)
         rule = judge(correct.mean(axis=4), unit).margin
-        covered = np.abs(rule.root(setting.change)) <= rule.critical(ALPHA)
+        covered = ~rule.above(setting.change, ALPHA) & ~rule.below(setting.change, ALPHA)
         counts += [found.sum(), above.sum(), both.sum(), covered.sum()]
     different, non_inferior, equivalent, coverage = counts / replications
     rates = {"coverage": coverage}

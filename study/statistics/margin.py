@@ -13,7 +13,7 @@ All functions work on many studies at once: arrays have any leading shape, the l
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import stats
 
 from study.statistics.paired import Interval
 
@@ -85,45 +85,56 @@ class Margin:
         weight[-2:] = ADDED
         return signed_root(z, weight) / np.sqrt(units.inflation)
 
-    def critical(self, tail: float | np.ndarray) -> np.ndarray:
-        """What the root must exceed for a claim that is false with probability ``tail``.
-
-        sqrt(t_n^2 + t_r^2 R / V): patches and readers each with their own t (Graybill & Wang 1980), R what the readers
-        add, V the variance of the mean over patches, the added ones among them.
-        """
+    @property
+    def _df(self) -> np.ndarray:
         units = self.units
-        df = units.df + 2 * units.size.shape[-1] / units.patches
-        squared = stats.t.isf(tail, df) ** 2
-        if self.reader_df:
-            apart = (units.total - units.size * units.mean[..., None]) ** 2
-            v = (apart.sum(axis=-1) + 2 * ADDED) / (units.patches + 2 * ADDED) ** 2 * units.inflation
-            squared = squared + stats.t.isf(tail, self.reader_df) ** 2 * self.reader_variance / v
-        return np.sqrt(squared)
+        return units.df + 2 * units.size.shape[-1] / units.patches
+
+    def _readers(self, tail: float) -> np.ndarray | float:
+        """Squared half width that the sampling of readers asks for."""
+        return stats.t.isf(tail, self.reader_df) ** 2 * self.reader_variance if self.reader_df else 0.0
 
     def above(self, null: float, alpha: float) -> np.ndarray:
-        """Whether it may be claimed, at one-sided ``alpha``, that the true change lies above ``null``."""
-        return self.root(null) > self.critical(alpha)
+        """Whether it may be claimed, at one-sided ``alpha``, that the true change lies above ``null``.
+
+        The lower limit is d - sqrt((d - l)^2 + t(r - 1)^2 R), with l the limit over patches alone (Zou & Donner 2008,
+        as Graybill & Wang 1980): it lies above ``null`` just when l > d - sqrt((d - null)^2 - t(r - 1)^2 R).
+        """
+        return self._beyond(null, alpha, 1.0) > 0
 
     def below(self, null: float, alpha: float) -> np.ndarray:
-        return self.root(null) < -self.critical(alpha)
+        return self._beyond(null, alpha, -1.0) > 0
+
+    def _beyond(self, null: float, tail: float, side: float) -> np.ndarray:
+        """By how much the root exceeds what a claim above (``side`` 1) or below (-1) ``null`` asks for."""
+        away = side * (self.units.mean - null)
+        left = away**2 - self._readers(tail)
+        at = self.units.mean - side * np.sqrt(np.maximum(left, 0.0))
+        root = np.where((away > 0) & (left > 0), side * self.root(at), -np.inf)
+        return root - stats.t.isf(tail, self._df)
 
     def p_above(self, null: float) -> float:
         """Of one study: the one-sided p of the claim that the true change lies above ``null``."""
-        return self._p(float(self.root(null)))
+        return self._p(null, 1.0)
 
     def p_below(self, null: float) -> float:
-        return self._p(-float(self.root(null)))
+        return self._p(null, -1.0)
 
-    def _p(self, root: float) -> float:
-        if root < 0:
-            return 1 - self._p(-root)
-        if float(self.critical(SMALLEST_P)) <= root:
+    def _p(self, null: float, side: float) -> float:
+        if float(self._beyond(null, 0.5 - SMALLEST_P, side)) < 0:
+            return 1.0 if side * (float(self.units.mean) - null) < 0 else 0.5
+        if float(self._beyond(null, SMALLEST_P, side)) > 0:
             return SMALLEST_P
-        return float(optimize.brentq(lambda tail: float(self.critical(tail)) - root, SMALLEST_P, 0.5, xtol=1e-12))
+        low, high = SMALLEST_P, 0.5 - SMALLEST_P
+        for _ in range(_HALVINGS):  # what is asked for falls as the tail grows: halve
+            middle = (low + high) / 2
+            low, high = (low, middle) if float(self._beyond(null, middle, side)) > 0 else (middle, high)
+        return high
 
     def limits(self, level: float) -> tuple[np.ndarray, np.ndarray]:
         """Of every study the least and the largest true change that is not rejected at ``level`` (two-sided)."""
-        critical = self.critical((1 - level) / 2)
+        tail = (1 - level) / 2
+        critical, mean = stats.t.isf(tail, self._df), self.units.mean
         middle = self.units.total.sum(axis=-1) / (self.units.patches + 2 * ADDED)  # where the root is zero
         low, high = (np.full_like(middle, -1.0), middle), (middle, np.full_like(middle, 1.0))
         for _ in range(_HALVINGS):  # the root falls in the true change: halve
@@ -132,7 +143,9 @@ class Margin:
             low = np.where(out, below, low[0]), np.where(out, low[1], below)
             high = np.where(kept, above, high[0]), np.where(kept, high[1], above)
         # The added patches pull towards zero: where all patches are lost the estimate itself would lie outside.
-        return np.minimum(low[1], self.units.mean), np.maximum(high[0], self.units.mean)
+        down, up = np.maximum(mean - low[1], 0.0), np.maximum(high[0] - mean, 0.0)
+        readers = self._readers(tail)
+        return np.maximum(mean - np.sqrt(down**2 + readers), -1.0), np.minimum(mean + np.sqrt(up**2 + readers), 1.0)
 
     def interval(self, level: float) -> Interval:
         """The limits of one study. They lie within -1 and 1."""

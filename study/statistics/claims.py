@@ -21,7 +21,6 @@ def limits_of_the_claim(endpoint: Endpoint, readers: int, alpha: float) -> list[
     if 1 < readers <= FEW_READERS:
         said.append(
             f"{readers} readers: the claim holds at its rate for readers who differ as pathologists in our simulations "
-            "do. If a fifth of all variation lay between readers, it would be false in up to 6 of 100 studies instead of "
-            "2.5."
+            "do. If a fifth of all variation lay between readers, it would be false in up to 6 of 100 studies, not 2.5."
         )
     return said

@@ -279,6 +279,8 @@ def _widget_for(field: serializers.Field, **shared: Any) -> forms.Field:
             return forms.CharField(widget=forms.EmailInput(), **shared)
         case serializers.CharField():
             text = forms.Textarea(attrs={"rows": style["rows"]}) if "rows" in style else forms.TextInput()
+            if style.get("input_type") == "password":
+                text = forms.PasswordInput(attrs={"autocomplete": "current-password"})
             text.attrs |= {"maxlength": field.max_length} if field.max_length else {}
             return forms.CharField(widget=text, **shared)
     raise TypeError(f"no form field is known for {type(field).__name__}")

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
@@ -12,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.access import IsAdminOrReads
+from core.access import IsAdminOrReads, is_admin
 from core.api import Conflict, Rows
 from core.pages import actor
 from jobs.api import REQUESTED, RequestedRows
@@ -66,12 +65,15 @@ class StudySerializer(serializers.ModelSerializer):
 class ReaderSerializer(serializers.ModelSerializer):
     """A reader in a study: pseudonym, and how far they are."""
 
-    username = serializers.CharField(source="reader.username", read_only=True)
+    username = serializers.SerializerMethodField(help_text="For admins; null for researchers.")
     sets = serializers.SerializerMethodField()
 
     class Meta:
         model = Assignment
         fields = ("code", "username", "simulated", "invited_at", "consented_at", "withdrawn_at", "sets")
+
+    def get_username(self, assignment: Assignment) -> str | None:
+        return assignment.reader.get_username() if is_admin(self.context["request"].user) else None
 
     def get_sets(self, assignment: Assignment) -> list[dict[str, Any]]:
         rows = selectors.progress_by_reader(assignment.study)
@@ -220,7 +222,7 @@ class Readers(Rows):
         study = get_object_or_404(Study, slug=study_slug)
         asked = self.validated(InviteRequest)
         invitation, secret = invite(study=study, actor=actor(request), **asked)
-        link = request.build_absolute_uri(reverse("reading:join", args=[secret]))
+        link = readers.join_link(request.build_absolute_uri("/"), secret)
         mailed = readers.send(
             assignment=invitation.assignment,
             subject=f"Invitation: {study.name}",

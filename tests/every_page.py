@@ -60,8 +60,7 @@ def prepare() -> None:
     figures.make("pairs", Attack.objects.get(name="Answered"))
     answer_all(answered)
     unblinded(answered)
-    _, secret = invite(study=factories.draft_study(slug="draft"), username="invited", actor="test")
-    Path(os.environ["BLINDSPOT_HOME"], "secret").write_text(secret)
+    invite(study=factories.draft_study(slug="draft"), username="invited", actor="test")
 
 
 def routes(patterns: Any, spaces: tuple[str, ...] = (), outer: tuple[str, ...] = ()) -> Iterator[tuple[str, list[str]]]:
@@ -147,7 +146,6 @@ class Values:
             "study_slug": ["small"],
             "source": ["folder", "pannuke"],
             "which": ["original", "altered"],
-            "secret": [Path(os.environ["BLINDSPOT_HOME"], "secret").read_text()],
             "code": ["R01"],
             "number": [1],
             "name": ["forest", "flow"] if route == "results:figure" else ["open"],

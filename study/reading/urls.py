@@ -27,7 +27,7 @@ shared = [
 
 urlpatterns = [
     path("", pages.home, name="home"),
-    path("join/<str:secret>/", join.join, name="join"),
+    path("join/", join.join, name="join"),
     *shared,
 ]
 

@@ -3,7 +3,7 @@
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
-from rest_framework.authtoken.models import Token
+from knox.models import AuthToken
 from schemathesis import checks
 
 from config.wsgi import application
@@ -30,7 +30,7 @@ def token(transactional_db, settings, tmp_path) -> dict[str, str]:
     }
     attacked_pool()
     factories.open_study()
-    return {"Authorization": f"Token {Token.objects.create(user=factories.user('ada', 'admin')).key}"}
+    return {"Authorization": f"Token {AuthToken.objects.create(user=factories.user('ada', 'admin'))[1]}"}
 
 
 @pytest.mark.slow

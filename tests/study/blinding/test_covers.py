@@ -24,7 +24,7 @@ APART = {
     "practice_end": BASE + "practice/",
     "questionnaire": BASE + "questionnaire/",
     "guide": "/reading/guide/{guide}",
-    "join": "/reading/join/{secret}/",
+    "join": "/reading/join/",
     "sign_in": BASE + "sign-in/",
 }
 POSTED = {
@@ -71,7 +71,8 @@ def test_the_pages_that_stand_apart_are_the_same_when_all_arms_are_exchanged(cli
     reader = factories.assignment_of(study).reader
     client.force_login(reader)
     client.post(BASE + "viewing/", {"viewing": "{}"})
-    names = {"guide": study.guide_images.first().token, "secret": secret}
+    client.post("/reading/join/", {"code": secret})
+    names = {"guide": study.guide_images.first().token}
     before = bodies(client, study, **names)
     for stimulus in Stimulus.objects.select_related("case"):
         other = {"original": "swapped", "perturbed": "original"}[stimulus.arm]

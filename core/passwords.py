@@ -7,6 +7,7 @@ A script posts it at once; without scripts it is pasted into the page.
 import re
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import authenticate, get_user_model, update_session_auth_hash
 from django.contrib.auth.decorators import login_required
@@ -25,6 +26,7 @@ from django.views.decorators.http import require_http_methods
 
 from core.errors import InvalidInput
 from core.models import User, plain_name
+from core.requests import SureRequest, form_class
 
 CODE_KEPT = "set_password_code"
 LEFT = 6
@@ -53,6 +55,20 @@ def demand_password(request: HttpRequest, password: Any) -> None:
     # DRF's request is wrapped around Django's, which the count of failed attempts needs.
     if authenticate(getattr(request, "_request", request), username=name, password=str(password)) != request.user:
         raise InvalidInput("this is not your password, or you tried too often.", field="password")
+
+
+def confirmed(request: HttpRequest, declared: type[SureRequest]) -> dict[str, Any]:
+    """What was sent with a form that asks for the password again.
+
+    Raises:
+        InvalidInput: naming the first field that is wrong; the password may be one.
+    """
+    form = form_class(declared)(request.POST)
+    if not form.is_valid():
+        name, wrong = next(iter(form.errors.items()))
+        raise InvalidInput(" ".join(wrong), field=str(form.fields[name].label).lower() if name in form.fields else "")
+    demand_password(request, form.cleaned_data["password"])
+    return form.cleaned_data
 
 
 # --- One's own password -----------------------------------------------------------------------------------------------
@@ -84,8 +100,6 @@ class Forgotten(PasswordResetForm):
 @never_cache
 def forgotten(request: HttpRequest) -> HttpResponse:
     """Ask for a link by mail. The answer is the same whether there is such an account or not."""
-    from django.conf import settings
-
     form = Forgotten(request.POST or None)
     sent = bool(request.method == "POST" and settings.EMAIL_CONFIGURED and form.is_valid())
     if sent:

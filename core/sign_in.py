@@ -1,6 +1,7 @@
 """Failed attempts to sign in: whose they are, from where they come, and when it is enough."""
 
 import ipaddress
+from datetime import timedelta
 from typing import Any
 
 from axes.handlers.database import AxesDatabaseHandler
@@ -45,10 +46,12 @@ class Handler(AxesDatabaseHandler):
     Nobody is locked out by what others do elsewhere, and nobody tries thirty names from one address.
     """
 
-    def is_locked(self, request: Any, credentials: dict | None = None) -> bool:
-        return super().is_locked(request, credentials) or self._from_address(request) >= settings.SIGN_INS_PER_ADDRESS
+    def get_failures(self, request: Any, credentials: dict | None = None) -> int:
+        failures = super().get_failures(request, credentials)
+        enough = settings.AXES_FAILURE_LIMIT
+        return max(failures, enough) if self._from_address(request) >= settings.SIGN_INS_PER_ADDRESS else failures
 
     def _from_address(self, request: Any) -> int:
-        since = timezone.now() - timezone.timedelta(hours=settings.AXES_COOLOFF_TIME)
+        since = timezone.now() - timedelta(hours=settings.AXES_COOLOFF_TIME)
         failed = AccessAttempt.objects.filter(ip_address=request.axes_ip_address, attempt_time__gte=since)
         return failed.aggregate(total=Sum("failures_since_start"))["total"] or 0

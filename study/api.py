@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from core.access import IsAdminOrReads, is_admin
 from core.api import Conflict, Rows
 from core.pages import actor
+from core.passwords import demand_password
 from jobs.api import REQUESTED, RequestedRows
 from study import blinds as selectors
 from study.conduct.power import power_of
@@ -24,7 +25,14 @@ from study.protocol import documents as protocols
 from study.protocol import life as services
 from study.protocol.preregistration import as_markdown
 from study.protocol.readers import invite
-from study.protocol.requests import InviteRequest, PowerQuery, StudyRequest, UnblindRequest, WithdrawRequest
+from study.protocol.requests import (
+    FreezeRequest,
+    InviteRequest,
+    PowerQuery,
+    StudyRequest,
+    UnblindRequest,
+    WithdrawRequest,
+)
 from study.reading import answers as reading
 from study.results.analysis import analysis_of
 from study.results.exports.registry import Source, find
@@ -114,10 +122,11 @@ class Studies(RequestedRows):
         study = move(study=self.get_object(), actor=actor(self.request), **more)
         return Response(self.get_serializer(study).data)
 
-    @extend_schema(request=None, responses=REQUESTED)
+    @extend_schema(request=FreezeRequest, responses=REQUESTED)
     @action(detail=True, methods=["post"])
     def freeze(self, request: Request, slug: str) -> Response:
         """Fix the protocol and every reader's order, after every image was read and judged again."""
+        demand_password(request, self.validated(FreezeRequest)["password"])
         return self.requested(requests.freeze(study=self.get_object(), by=request.user, actor=actor(request)))
 
     @extend_schema(request=None)
@@ -136,7 +145,9 @@ class Studies(RequestedRows):
     @action(detail=True, methods=["post"])
     def unblind(self, request: Request, slug: str) -> Response:
         """Open the arms and results. One-way and logged."""
-        if self.validated(UnblindRequest)["confirm"] != slug:
+        asked = self.validated(UnblindRequest)
+        demand_password(request, asked["password"])
+        if asked["confirm"] != slug:
             raise Conflict(f"Nothing was unblinded: confirm must be '{slug}'.")
         return self._step(services.unblind_study)
 

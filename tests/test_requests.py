@@ -80,6 +80,7 @@ WHERE = {
     study.WithdrawRequest: Where(
         ("/studies/small/readers/", "//details/form"), "studies/{study_slug}/readers/{code}/withdraw/"
     ),
+    study.FreezeRequest: Where(sheet("/studies/draft/"), "studies/{slug}/freeze/"),
     study.UnblindRequest: Where(sheet("/studies/closed/"), "studies/{slug}/unblind/"),
 }
 each_request = pytest.mark.parametrize("declared", WHERE, ids=lambda declared: declared.__name__)
@@ -93,6 +94,7 @@ def on_page(client, declared: type[Request]) -> set[str]:
     attack = attacked_pool()
     factories.open_study()
     factories.open_study(slug="closed", readers=())
+    factories.draft_study(slug="draft")
     Study.objects.filter(slug="closed").update(state=Study.State.CLOSED)
     client.force_login(factories.user("ada", "admin"))
     address, path = WHERE[declared].form

@@ -12,6 +12,7 @@ from attacks.models import Attack, PairSet
 from core.access import admin_page, is_admin, researcher_page
 from core.errors import InvalidInput, NotYet
 from core.pages import actor, form_methods, show_error
+from core.passwords import confirmed
 from core.requests import fields_of, form_class
 from study import blinds as selectors
 from study.conduct.power import power_shown
@@ -20,7 +21,7 @@ from study.protocol import audit_log, requests
 from study.protocol import documents as protocols
 from study.protocol import life as services
 from study.protocol.preregistration import as_markdown
-from study.protocol.requests import PowerQuery, StudyRequest, UnblindRequest
+from study.protocol.requests import FreezeRequest, PowerQuery, StudyRequest, UnblindRequest
 from study.protocol.settings import SettingsRequest
 
 STEPS: dict[str, Callable[..., Study]] = {
@@ -108,6 +109,7 @@ def study(request: HttpRequest, slug: str) -> HttpResponse:
         "readers": selectors.assignments_of(found).count(),
         "results_open": selectors.arms_open(found),
         "events": found.events.order_by("-pk")[:20],
+        "freeze_form": form_class(FreezeRequest)(),
         "unblind_form": form_class(UnblindRequest)(),
     }
     return render(request, "study/study.html", context)
@@ -131,8 +133,9 @@ def step(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 @require_POST
 @admin_page
 def freeze(request: HttpRequest, slug: str) -> HttpResponse:
-    """Ask a worker to check every image and fix the protocol."""
+    """Ask a worker to check every image and fix the protocol. Asks for the password again."""
     try:
+        confirmed(request, FreezeRequest)
         job = requests.freeze(study=get_object_or_404(Study, slug=slug), by=request.user, actor=actor(request))
     except InvalidInput as error:
         messages.error(request, str(error))
@@ -143,13 +146,11 @@ def freeze(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 @admin_page
 def unblind(request: HttpRequest, slug: str) -> HttpResponse:
-    """One-way, so the short name must be typed."""
+    """One-way, so the short name must be typed, and the password again."""
     found = get_object_or_404(Study, slug=slug)
-    form = form_class(UnblindRequest)(request.POST)
-    if not form.is_valid() or form.cleaned_data["confirm"] != found.slug:
-        messages.error(request, f"Nothing was unblinded: type “{found.slug}” to confirm.")
-        return redirect("study:study", slug=slug)
     try:
+        if confirmed(request, UnblindRequest)["confirm"] != found.slug:
+            raise InvalidInput(f"Nothing was unblinded: type “{found.slug}” to confirm.")
         services.unblind_study(study=found, actor=actor(request))
     except InvalidInput as error:
         messages.error(request, str(error))

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from attacks.models import Attack, PairSet
 from core.errors import InvalidInput
 from core.models import User, plain_name
-from core.requests import SEED_LIMIT, Named, Request, as_json, fields_of
+from core.requests import SEED_LIMIT, Named, Request, SureRequest, as_json, fields_of
 from core.texts import slug_of
 from jobs.models import Job
 from jobs.services import submit
@@ -174,7 +174,11 @@ class WithdrawRequest(Request):
     reason = serializers.CharField(max_length=200, allow_blank=True, default="", label="Reason (kept in the log)")
 
 
-class UnblindRequest(Request):
+class FreezeRequest(SureRequest):
+    """Fixing the protocol and every reader's order, which cannot be undone."""
+
+
+class UnblindRequest(SureRequest):
     """Opening the arms and results, which cannot be undone."""
 
     confirm = serializers.CharField(

@@ -44,6 +44,7 @@ def as_role(client, own_files):
 
 
 LISTS = ("datasets/", "classifiers/", "cross-validations/", "attacks/", "pairs/", "jobs/", "studies/")
+SURE = {"password": factories.PASSWORD}
 STUDY = {"name": "By program", "positives": 4, "min_gap": 2, "questions": [], "practice": 0}
 
 
@@ -95,7 +96,7 @@ def test_a_request_is_a_job_that_can_be_followed_to_its_study(as_role):
     assert found["result"]["study"] == "by-program"
     invited = ada("studies/by-program/readers/", {"username": "ann"})
     assert invited.status_code == 201 and "/reading/join/#" in invited.json()["link"]
-    freezing = ada("studies/by-program/freeze/", {})
+    freezing = ada("studies/by-program/freeze/", SURE)
     assert freezing.status_code == 202 and run_attempt(freezing.json()["id"], 1) == "done", Job.objects.first().error
     assert ada("studies/by-program/").json()["protocol_sha256"]
     assert ada("studies/by-program/open/", {}).json()["state"] == "open"
@@ -154,8 +155,11 @@ def test_unblinding_is_confirmed_and_opens_the_exports(as_role):
     factories.open_study()
     ada = as_role("admin")
     ada("studies/small/close/", {})
-    assert ada("studies/small/unblind/", {"confirm": "other"}).status_code == 409
-    assert ada("studies/small/unblind/", {"confirm": "small"}).json()["unblinded_by"] == "the-admin"
+    assert ada("studies/small/unblind/", {"confirm": "other"} | SURE).status_code == 409
+    wrong = ada("studies/small/unblind/", {"confirm": "small", "password": "not mine"})
+    assert wrong.status_code == 400 and "password" in wrong.json()
+    assert Study.objects.get(slug="small").state == "closed"
+    assert ada("studies/small/unblind/", {"confirm": "small"} | SURE).json()["unblinded_by"] == "the-admin"
     body = b"".join(ada("studies/small/exports/presentations.csv").streaming_content).decode()
     assert body.startswith("study_id,") and len(body.splitlines()) == 17
     assert ada("studies/small/exports/nonsense.csv").status_code == 404

@@ -23,7 +23,13 @@ def test_the_example_goes_from_an_attack_to_the_answers_as_csv(crew, make_classi
     make_classifier("demo")
     token = AuthToken.objects.create(user=factories.user("ada", "admin"))[1]
     crew.start(BLINDSPOT_HOME=str(tmp_path))
-    environment = os.environ | {"BLINDSPOT": live_server.url, "TOKEN": token, "CASES": "3", "BUDGET": "24"}
+    environment = os.environ | {
+        "BLINDSPOT": live_server.url,
+        "TOKEN": token,
+        "PASSWORD": factories.PASSWORD,
+        "CASES": "3",
+        "BUDGET": "24",
+    }
     with (tmp_path / "example.log").open("w") as log:
         example = subprocess.Popen(
             [sys.executable, "-u", str(EXAMPLE)], env=environment, cwd=tmp_path, stdin=subprocess.PIPE, stdout=log,

@@ -124,6 +124,7 @@ def test_from_an_uploaded_zip_to_a_study_that_two_readers_read(crew, window, tmp
         links.append(page.input_value("#link"))
         no_fault(page)
     page.goto("/studies/mini-study/")
+    page.fill("input[name=password]", factories.PASSWORD)
     follow(page, "button:has-text('Freeze')")
     when_done(page)
     frozen = Study.objects.get().protocol_sha256

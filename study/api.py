@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
@@ -11,7 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.access import IsAdminOrReads, is_admin
+from core.access import IsAdminOrReads, in_team, is_admin
 from core.api import Conflict, Rows
 from core.pages import actor
 from core.passwords import demand_password
@@ -49,6 +50,7 @@ class StudySerializer(serializers.ModelSerializer):
         help_text="What was decided at building where nothing was asked for, and warnings, such as of too few groups."
     )
     progress = serializers.SerializerMethodField()
+    team = serializers.CharField(source="team.name", default=None, read_only=True, allow_null=True)
 
     class Meta:
         model = Study
@@ -56,7 +58,8 @@ class StudySerializer(serializers.ModelSerializer):
             "slug", "name", "state", "task", "pair_display", "seed", "copies", "arm_order", "min_gap", "washout_hours",
             "questions", "criterion", "margin", "margin_rationale", "alpha", "floor_tpf", "floor_d_prime",
             "stopping_rule", "scale", "surroundings", "cases", "arms", "notes", "progress", "protocol_sha256",
-            "code_version", "created_at", "frozen_at", "opened_at", "closed_at", "unblinded_at", "unblinded_by",
+            "code_version", "team", "created_at", "frozen_at", "opened_at", "closed_at", "unblinded_at",
+            "unblinded_by",
         )  # fmt: skip
 
     def get_arms(self, study: Study) -> dict[str, int]:
@@ -112,6 +115,10 @@ class Studies(RequestedRows):
     lookup_field = "slug"
     lookup_value_regex = "[-a-zA-Z0-9_]{1,60}"
     filterset_fields = ["state", "task"]
+
+    def get_queryset(self) -> QuerySet[Study]:
+        rows = super().get_queryset()
+        return rows.none() if getattr(self, "swagger_fake_view", False) else in_team(self.request.user, rows)
 
     @extend_schema(request=StudyRequest, responses=REQUESTED)
     def create(self, request: Request) -> Response:
@@ -180,7 +187,7 @@ class Studies(RequestedRows):
         return Response({"protocol_sha256": study.protocol_sha256, "protocol": study.protocol})
 
     def _whole(self, slug: str) -> Study:
-        return get_object_or_404(Study, slug=slug)
+        return get_object_or_404(selectors.studies_for(self.request.user), slug=slug)
 
     @extend_schema(responses=ANY)
     @action(detail=True, methods=["get"])
@@ -224,7 +231,8 @@ class Readers(Rows):
     def get_queryset(self):
         if getattr(self, "swagger_fake_view", False):
             return self.queryset.none()
-        study = get_object_or_404(Study.objects.only("pk"), slug=self.kwargs["study_slug"])
+        known = selectors.studies_for(self.request.user).only("pk")
+        study = get_object_or_404(known, slug=self.kwargs["study_slug"])
         return super().get_queryset().filter(study=study)
 
     @extend_schema(request=InviteRequest, responses={201: InvitedSerializer})

@@ -60,7 +60,7 @@ def _copy(
     sets = list(ReadingSet.objects.filter(assignment__in=assignments))
     for reading_set in sets:
         reading_set.completed_at = reading_set.reopened_at = None
-    study.state, study.washout_hours, study.created_by = Study.State.OPEN, 0.0, None
+    study.state, study.washout_hours, study.created_by, study.team = Study.State.OPEN, 0.0, None, None
     study.protocol, study.source = None, {}
     rows = [
         *readers,

@@ -37,7 +37,7 @@ PAPER = {"positives": 20, "negatives": 0, "copies": 2, "arm_order": Study.ArmOrd
 @require_safe
 @researcher_page
 def studies(request: HttpRequest) -> HttpResponse:
-    context = {"studies": selectors.studies_with_progress(), "may_build": is_admin(request.user)}
+    context = {"studies": selectors.studies_with_progress(request.user), "may_build": is_admin(request.user)}
     return render(request, "study/studies.html", context)
 
 
@@ -76,7 +76,7 @@ def cloned(study: Study) -> dict[str, Any]:
     chosen = source.get("settings") or {}
     attack, further = source.get("attack") or {}, source.get("further_attacks", [])
     values = {name: chosen[name] for name in fields_of(SettingsRequest) if name in chosen}
-    values |= {"name": f"{study.name} copy"[:200], "seed": study.seed + 1}
+    values |= {"team": study.team_id, "name": f"{study.name} copy"[:200], "seed": study.seed + 1}
     if attack.get("kind") == "pairs":
         pairs = PairSet.objects.filter(name=attack["name"]).first()
         return values | {"pairs": pairs and pairs.pk, "variants": "\n".join(attack["summary"].get("variants", []))}
@@ -97,7 +97,7 @@ def power(request: HttpRequest) -> JsonResponse:
 @require_safe
 @researcher_page
 def study(request: HttpRequest, slug: str) -> HttpResponse:
-    found = get_object_or_404(Study.objects.defer("protocol"), slug=slug)
+    found = get_object_or_404(selectors.studies_for(request.user).defer("protocol"), slug=slug)
     planned, answered = selectors.progress_counts(found)
     context = {
         "study": found,
@@ -119,7 +119,7 @@ def study(request: HttpRequest, slug: str) -> HttpResponse:
 @admin_page
 def step(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     """One step of a study's life."""
-    found = get_object_or_404(Study, slug=slug)
+    found = get_object_or_404(selectors.studies_for(request.user), slug=slug)
     move = STEPS.get(name)
     if move is None:
         return HttpResponse(status=404)
@@ -136,22 +136,8 @@ def freeze(request: HttpRequest, slug: str) -> HttpResponse:
     """Ask a worker to check every image and fix the protocol. Asks for the password again."""
     try:
         confirmed(request, FreezeRequest)
-        job = requests.freeze(study=get_object_or_404(Study, slug=slug), by=request.user, actor=actor(request))
-    except InvalidInput as error:
-        messages.error(request, str(error))
-        return redirect("study:study", slug=slug)
-    return redirect("jobs:job", pk=job.pk)
-
-
-@require_POST
-@admin_page
-def unblind(request: HttpRequest, slug: str) -> HttpResponse:
-    """One-way, so the short name must be typed, and the password again."""
-    found = get_object_or_404(Study, slug=slug)
-    try:
-        if confirmed(request, UnblindRequest)["confirm"] != found.slug:
-            raise InvalidInput(f"Nothing was unblinded: type “{found.slug}” to confirm.")
-        services.unblind_study(study=found, actor=actor(request))
+        found = get_object_or_404(Study, slug=slug)
+        job = requests.freeze(study=found, by=request.user, actor=actor(request))
     except InvalidInput as error:
         messages.error(request, str(error))
         return redirect("study:study", slug=slug)
@@ -162,7 +148,7 @@ def unblind(request: HttpRequest, slug: str) -> HttpResponse:
 @researcher_page
 def protocol(request: HttpRequest, slug: str) -> HttpResponse:
     """The frozen protocol as a page to be printed: everything but which image is which."""
-    found = get_object_or_404(Study, slug=slug)
+    found = get_object_or_404(selectors.studies_for(request.user), slug=slug)
     context = {
         "study": found,
         "facts": protocols.facts(found),
@@ -178,7 +164,7 @@ def protocol(request: HttpRequest, slug: str) -> HttpResponse:
 @researcher_page
 def protocol_json(request: HttpRequest, slug: str) -> HttpResponse:
     """The canonical JSON whose SHA-256 was fixed. It names arms: until unblinding an admin asks by POST, logged."""
-    found = get_object_or_404(Study, slug=slug)
+    found = get_object_or_404(selectors.studies_for(request.user), slug=slug)
     if not found.protocol_sha256:
         return JsonResponse({"error": "the study is not frozen"}, status=409)
     if not selectors.arms_open(found):
@@ -195,7 +181,7 @@ def protocol_json(request: HttpRequest, slug: str) -> HttpResponse:
 def protocol_text(request: HttpRequest, slug: str) -> HttpResponse:
     """The frozen protocol as one file for a registry, without arms, orders and seeds."""
     try:
-        text = as_markdown(get_object_or_404(Study, slug=slug))
+        text = as_markdown(get_object_or_404(selectors.studies_for(request.user), slug=slug))
     except NotYet as error:
         return HttpResponse(str(error), status=409, content_type="text/plain; charset=utf-8")
     headers = {"Content-Disposition": f'attachment; filename="{slug}-protocol.md"'}

@@ -141,6 +141,21 @@ def freeze(request: HttpRequest, slug: str) -> HttpResponse:
     except InvalidInput as error:
         messages.error(request, str(error))
         return redirect("study:study", slug=slug)
+    return redirect("jobs:job", pk=job.pk)
+
+
+@require_POST
+@admin_page
+def unblind(request: HttpRequest, slug: str) -> HttpResponse:
+    """One-way, so the short name must be typed, and the password again."""
+    found = get_object_or_404(Study, slug=slug)
+    try:
+        if confirmed(request, UnblindRequest)["confirm"] != found.slug:
+            raise InvalidInput(f"Nothing was unblinded: type “{found.slug}” to confirm.")
+        services.unblind_study(study=found, actor=actor(request))
+    except InvalidInput as error:
+        messages.error(request, str(error))
+        return redirect("study:study", slug=slug)
     return redirect("results:results", slug=slug)
 
 

@@ -1,4 +1,4 @@
-"""A job is cancelled and retried by who asked for it and by admins; researchers do not learn a study's readers from it."""
+"""A job is cancelled and retried by who asked for it and by admins; it tells researchers of no reader."""
 
 import pytest
 from django.test import Client

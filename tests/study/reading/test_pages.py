@@ -41,8 +41,9 @@ def test_a_whole_study_without_javascript(client):
     assert client.post(BASE + "consent/").status_code == 400
     assert client.post(BASE + "consent/", {"agree": "yes"}).url == BASE + "instructions/"
     assert client.post(BASE + "viewing/").url == BASE + "practice/1/"
-    assert "by the reference this patch shows tumour" in client.post(BASE + "practice/1/", {"answer": "tumour"}).text
-    assert client.post(BASE + "practice/").url == BASE + "read/"
+    practised = client.post(BASE + "practice/1/", {"answer": "tumour"}).text
+    assert "according to the reference diagnosis this patch shows tumour" in practised
+    assert client.post(BASE + "practice/").url == BASE
     for number in (1, 2):
         for position in range(1, 5):
             page = client.get(BASE + "read/")
@@ -76,7 +77,7 @@ def test_the_last_answer_is_changed_by_a_form(reader):
 def test_a_missing_answer_is_asked_for_again(reader):
     client = reader(questions=["confidence"])
     page = client.post(BASE + "read/", fields(client.get(BASE + "read/").text) | {"answer": "tumour"}, follow=True)
-    assert "confidence: choose a value from 1 to 5" in page.text
+    assert "How sure are you?: choose a value from 1 to 5" in page.text
     assert not Response.objects.exists()
 
 

@@ -25,6 +25,7 @@ function measure() {
     scale: Math.min(wanted, fits),
     scale_wanted: wanted,
     touch: navigator.maxTouchPoints > 0,
+    pattern_seen: new FormData(form).get("pattern") === "yes",
     javascript: true,
   };
 }
@@ -61,5 +62,11 @@ function show() {
 }
 
 document.getElementById("measured").hidden = false;
+document.getElementById("pattern-question").hidden = false;
+for (const choice of form.elements.pattern) choice.required = true;
+form.addEventListener("change", () => {
+  document.getElementById("pattern-advice").hidden = form.elements.pattern.value !== "no";
+  show();
+});
 window.addEventListener("resize", show);
 show();

@@ -146,7 +146,7 @@ def settings(quick: bool) -> Iterator[Setting]:
             for slide_sd in (0.45, 0.90):
                 for change in (-MARGIN, 0.0):
                     yield Setting(readers, patches, 0.90, change, "moderate", slides, slide_sd)
-        for slides, largest in ((10, 30), (18, 30), (16, 20)):
+        for slides, largest in ((12, 30), (18, 30), (16, 20)):
             for change in (-MARGIN, 0.0):
                 yield Setting(readers, 80, 0.90, change, "moderate", slides, 0.90, largest)
 

@@ -35,11 +35,19 @@ def room(
         "position": presentation.position if presentation else progress.count,
         "key": secrets.token_urlsafe(16),
         **asked(study),
-        "page_texts": texts.section("page"),
+        "page_texts": _page_texts(study),
         "break_due": bool(study.break_every and progress.answered and progress.answered % study.break_every == 0),
         "until_next_set": _until_next_set(progress),
     }
     return show(request, visit, "reading/read.html", **context)
+
+
+def _page_texts(study: Study) -> dict[str, str]:
+    """The scripts' texts. A study that does not ask whether an image was altered does not speak of it anywhere."""
+    wanted = texts.section("page")
+    if "perturbed_response" not in study.questions:
+        wanted.pop("perturbed_response")
+    return wanted
 
 
 def asked(study: Study) -> dict[str, Any]:

@@ -2,15 +2,19 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
+from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 from knox.models import AuthToken
 
 from core.access import is_researcher, researcher_page
+from core.second_factor import has_second_factor, wait_for_code
 from core.version import code_version
 
 
@@ -19,6 +23,21 @@ class SignIn(LoginView):
 
     template_name = "core/sign_in.html"
     redirect_authenticated_user = True
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        """Who has set up a second factor is asked for it before anything else."""
+        user = form.get_user()
+        if has_second_factor(user):
+            return wait_for_code(self.request, user, self.get_success_url())
+        return super().form_valid(form)
+
+
+@require_safe
+def admin_sign_in(request: HttpRequest) -> HttpResponse:
+    """Django's admin has no door of its own: it would not ask for the second factor."""
+    if request.user.is_authenticated:
+        raise PermissionDenied
+    return redirect(f"{reverse('sign_in')}?{request.GET.urlencode()}")
 
 
 class SignOut(LogoutView):
@@ -44,7 +63,8 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @login_required
 def account(request: HttpRequest) -> HttpResponse:
     """Your account: your name and role, and what can be changed."""
-    return render(request, "core/account.html", {"sees_arms": is_researcher(request.user)})
+    context = {"sees_arms": is_researcher(request.user), "second_factor": has_second_factor(request.user)}
+    return render(request, "core/account.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -276,10 +276,23 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
 
-LOGGING = {
+LOG_FORMAT = env.str("LOG_FORMAT", default="plain")
+LOG_LEVEL = env.str("LOG_LEVEL", default="WARNING")
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
+    "formatters": {
+        "plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "json": {"()": "core.logs.Formatter"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
 }
+if LOG_FORMAT == "json":  # one line per request, and its id in the answer
+    MIDDLEWARE.insert(0, "core.logs.RequestIds")
+    LOGGING["loggers"] = {
+        "blindspot.requests": {"level": "INFO"},
+        # Django's own server and handlers log an address with its query, which the line of the request does not.
+        "django.request": {"level": "ERROR"},
+        "django.server": {"level": "ERROR", "handlers": ["stderr"], "propagate": False},
+    }

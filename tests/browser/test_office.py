@@ -170,7 +170,8 @@ def test_no_page_is_cut_off_and_axe_finds_nothing(window, transactional_db, widt
         *(f"/jobs/{job.pk}/" for job in jobs),
         "/studies/", "/new-study/", "/studies/small/", "/studies/small/readers/",
         "/studies/small/protocol/", "/studies/draft/", "/preview/study/draft/", "/pairs/",
-        "/token/", f"/attacks/{attack.pk}/", f"/attacks/{searched.pk}/",
+        "/token/", "/account/", "/account/second-factor/", "/people/",
+        f"/attacks/{attack.pk}/", f"/attacks/{searched.pk}/",
         f"/classifiers/{classifier}curves/", f"/attacks/compare/?classifier={searched.classifier_id}",
     ):  # fmt: skip
         assert page.goto(address).status == 200, address

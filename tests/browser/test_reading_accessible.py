@@ -31,7 +31,7 @@ def test_the_way_to_the_room(window):
     no_fault(page, "password code")
     sign_in(page)
     no_fault(page, "home")
-    for address in ("/account/", "/account/password/"):
+    for address in ("/account/", "/account/password/", "/reading/stored/"):
         page.goto(address)
         no_fault(page, address)
     for name in ("", "consent/"):

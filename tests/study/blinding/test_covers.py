@@ -25,6 +25,7 @@ APART = {
     "questionnaire": BASE + "questionnaire/",
     "guide": "/reading/guide/{guide}",
     "join": "/reading/join/",
+    "stored": "/reading/stored/",
     "sign_in": BASE + "sign-in/",
 }
 POSTED = {

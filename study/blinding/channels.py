@@ -55,7 +55,8 @@ def _headers(exchanges: list[Exchange], *, names_only: bool) -> tuple[Any, ...]:
 
 
 def _request_ids(seen: Seen) -> tuple[str, ...]:
-    return tuple(value for image in seen.images for _, value in image.values(REQUEST_ID))
+    """Each as if it had its 32 letters: another length is found in the headers' values."""
+    return tuple(f"{value:32.32}" for image in seen.images for _, value in image.values(REQUEST_ID))
 
 
 def png_chunks(body: bytes) -> Iterator[tuple[str, int, bytes]]:

@@ -188,3 +188,13 @@ def test_the_schema_describes_itself_without_a_warning(as_role, tmp_path):
     call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yml"))
     assert as_role("researcher")("schema/").status_code == 200
     assert User.objects.count() == 1 and not Study.objects.exists()
+
+
+@pytest.mark.django_db
+def test_admins_alone_learn_whose_code_it_is(as_role):
+    factories.open_study(readers=("ann-of-ward-7",))
+    for role, name in (("admin", "ann-of-ward-7"), ("researcher", None)):
+        call = as_role(role)
+        assert call("studies/small/readers/R01/").json()["username"] == name
+        assert call("studies/small/readers/").json()["results"][0]["username"] == name
+        assert ("ann-of-ward-7" in call("studies/small/readers/").content.decode()) == (name is not None)

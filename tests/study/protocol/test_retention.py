@@ -80,10 +80,11 @@ def test_erasing_leaves_no_trace_of_the_names_and_every_answer(study):
         assert trace not in left, trace
     assert list(Response.objects.order_by("pk").values()) == answers
     assert client.get("/reading/").status_code == 302, "the session has ended"
-    assert not client.login(username="ann-smith", password=factories.PASSWORD)
     event = study.events.get(action="names_erased")
     assert (event.actor, event.detail) == ("the office", {"erased": ["R01", "R02"], "kept": []})
     assert audit_log.first_broken_event() is None
+    again = client.post("/sign-in/", {"username": "ann-smith", "password": factories.PASSWORD})
+    assert again.status_code == 200 and "sessionid" not in again.cookies
     assert retention("--erase")["erased"] == [] and study.events.filter(action="names_erased").count() == 1
 
 

@@ -81,6 +81,7 @@ class Values:
 
     def __init__(self) -> None:
         from attacks.models import Attack, Pair, PairSet, Perturbation
+        from core.models import User
         from jobs.models import Job
         from model.models import Classifier, CrossValidation, Dataset, Patch
         from study.models import GuideImage, Presentation
@@ -103,7 +104,7 @@ class Values:
             "attacks:curves": classifiers, "attacks:curves_new": classifiers,
             "attacks:curves_svg": [attack.classifier_id], "attacks:curves_csv": [attack.classifier_id],
             "attacks:attack": attacks, "attacks:perturbations": attacks, "attacks:table_csv": attacks,
-            "jobs": jobs, "api:jobs": jobs, "api:datasets": datasets, "api:classifiers": classifiers,
+            "people_link": [User.objects.first().pk], "jobs": jobs, "api:jobs": jobs, "api:datasets": datasets, "api:classifiers": classifiers,
             "api:cross-validations": [CrossValidation.objects.get().pk], "api:attacks": attacks,
             "api:pairs": [PairSet.objects.get().pk],
         }  # fmt: skip

@@ -46,10 +46,10 @@ class OwnServer:
         return subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=600)
 
     def prepare(self, **study) -> dict[str, str]:
-        """Migrate, and open a study, or ``studies`` of them, for the readers of ``factories.open_study``.
+        """Migrate, and open a study, or ``studies`` of them, for the ``readers``; or leave an admin a ``draft``.
 
         Returns:
-            the key of a session of each reader.
+            the key of a session of each of them.
         """
         command = [sys.executable, "-m", "tests.own_server", json.dumps(study)]
         done = subprocess.run(
@@ -115,6 +115,11 @@ def main() -> None:
     asked = json.loads(sys.argv[1])
     if not asked.pop("passwords", True):  # nobody will sign in: hashing takes half a second each
         settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    if asked.pop("draft", False):  # with an admin, who goes on
+        admin = factories.user("admin", role="admin")
+        factories.draft_study(**asked)
+        print(json.dumps({admin.username: session_of(admin)}))  # noqa: T201
+        return
     names = asked.pop("readers", ["reader"])
     slug = asked.pop("slug", "small")
     readers = [factories.user(name) for name in names]

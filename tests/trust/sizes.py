@@ -13,5 +13,5 @@ KILLS = _size("TRUST_KILLS", 30, 500)  # on each database
 READERS = 16
 CROWD = 64
 CROWD_SECONDS = _size("TRUST_SECONDS", 15, 300)
-ROUNDS = _size("TRUST_ROUNDS", 20, 200)  # of two tabs, on each database
+ROUNDS = _size("TRUST_ROUNDS", 15, 70)  # of two tabs, of each reader on each database
 STOPS = _size("TRUST_STOPS", 2, 8)  # of the database

@@ -1,0 +1,91 @@
+"""The disk is full, then not; the database is read-only, then not. SQLite here; PostgreSQL's disk is its administrator's."""
+
+import os
+import signal
+import time
+
+import httpx
+import pytest
+
+from tests.own_server import OwnServer
+from tests.trust import sizes
+from tests.trust.readers import prepare, reading
+from tests.trust.small_disk import small_disk
+from tests.trust.test_kills import assert_sound
+
+pytestmark = [pytest.mark.trust, pytest.mark.slow]
+
+READERS = 8
+ENOUGH = 40  # refused requests, each time
+
+
+@pytest.fixture
+def disk(tmp_path):
+    with small_disk(tmp_path / "home") as disk:
+        yield disk
+
+
+@pytest.fixture
+def server(disk):
+    server = OwnServer(disk.folder)
+    yield server
+    server.kill()
+
+
+def wait_for_refusals(at_work) -> None:
+    """Until requests have failed, and none of the last ones was acknowledged."""
+    end = time.monotonic() + 120
+    wanted = sum(at_work.ledger.failed.values()) + ENOUGH
+    while sum(at_work.ledger.failed.values()) < wanted:
+        assert time.monotonic() < end, "the full disk stopped no answer: nothing was tried"
+        time.sleep(0.05)
+
+
+def health(server) -> int:
+    return httpx.get(f"{server.address}/healthz", timeout=60, trust_env=False).status_code
+
+
+def test_a_full_disk_loses_nothing_that_was_acknowledged(server, disk, judge):
+    sessions, studies = prepare(server, READERS, answers=SET_FOR_ALL)
+    server.start()
+    assert server.process
+    healthy = []
+    with reading(server, sessions, studies, pace_s=0.2) as at_work:
+        for _ in range(sizes.STOPS):
+            at_work.wait_for_answers(READERS)
+            processes = [server.process.pid, *server.workers()]
+            disk.fill(processes)
+            wait_for_refusals(at_work)
+            healthy.append(health(server))
+            disk.free(processes)
+            at_work.wait_for_answers(READERS)
+    assert set(at_work.ledger.failed) <= {"500", "503"}, at_work.ledger.failed
+    judge(f"disk full ({disk.kind}), then free", sizes.STOPS, at_work.verdict(), health_while_full=healthy)
+    server.kill()
+    assert_sound(server)
+
+
+SET_FOR_ALL = 160 + 40 * sizes.STOPS
+
+
+def test_a_read_only_database_loses_nothing_that_was_acknowledged(server, disk, judge):
+    """The workers are killed, and stopped until the folder is read-only: nobody has a file of it open then."""
+    sessions, studies = prepare(server, READERS, answers=SET_FOR_ALL)
+    server.start()
+    assert server.process
+    with reading(server, sessions, studies, pace_s=0.2) as at_work:
+        for _ in range(sizes.STOPS):
+            for wanted in (True, False):
+                at_work.wait_for_answers(0 if wanted is False else READERS)
+                os.kill(server.process.pid, signal.SIGSTOP)
+                for number in range(len(server.workers())):
+                    server.kill_worker(number)
+                time.sleep(0.5)
+                disk.read_only(wanted)
+                os.kill(server.process.pid, signal.SIGCONT)
+                if wanted:
+                    wait_for_refusals(at_work)
+            at_work.wait_for_answers(READERS)
+    judge(f"database read-only ({disk.kind}), then not", sizes.STOPS, at_work.verdict())
+    server.kill()
+    assert_sound(server)

@@ -2,8 +2,9 @@
 
     python scripts/trust.py [--quick] [--only WORD ...] [--lanes 2] [--write] [--list]
 
-Every part is a run of pytest. A part that was not there, was skipped or tried nothing is written down as not tried, and makes
-the whole fail as a wrong answer does. JSON on stdout, the table on stderr; ``--write`` puts the table into docs/trust.md.
+Every part is a run of pytest. A part that was not there, was skipped or tried nothing is written down as not tried,
+and makes the whole fail as a wrong answer does. JSON on stdout, the table on stderr; ``--write`` puts the table into
+docs/trust.md.
 """
 
 import argparse
@@ -29,7 +30,7 @@ TOLD = ("tried", "times", "lost", "wrong")
 
 @dataclass(frozen=True)
 class Part:
-    """A run of pytest. What its tests do not tell themselves stands in the table as ``tried``, once for each test, or ``times``."""
+    """A run of pytest. Tests that do not tell what they tried are one row, ``tried``: so many tests, or ``times``."""
 
     name: str
     tried: str
@@ -76,7 +77,8 @@ def parts(quick: bool) -> list[Part]:
              ("tests/study/protocol/test_append_only.py",), 0, True),
         Part("tabs", "", ("tests/trust/test_two_tabs.py",)),
         Part("uploads", "damaged and hostile uploads and archives",
-             ("tests/core/test_uploads.py", "tests/model/test_awkward_folders.py", "tests/attacks/test_awkward_pairs.py")),
+             ("tests/core/test_uploads.py", "tests/model/test_awkward_folders.py",
+              "tests/attacks/test_awkward_pairs.py")),
         Part("logs", "", ("tests/trust/test_logs.py",)),
     ]  # fmt: skip
 
@@ -88,7 +90,8 @@ def run(part: Part, folder: Path, quick: bool) -> tuple[list[Row], float, str]:
     if missing:
         return [not_tried(part, f"{', '.join(missing)} is not there")], 0.0, ""
     report = folder / f"{part.name.replace(' ', '-')}.xml"
-    command = [sys.executable, "-m", "pytest", "-q", "-o", "junit_family=xunit1", f"--junitxml={report}", *part.arguments]
+    options = ("-q", "-o", "junit_family=xunit1", f"--junitxml={report}")
+    command = [sys.executable, "-m", "pytest", *options, *part.arguments]
     environment = os.environ | {"OMP_NUM_THREADS": "1"} | part.environment
     environment.pop("DATABASE_URL", None)
     if not quick:
@@ -152,7 +155,7 @@ def write(text: str) -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="the small sizes of `make test`")
-    parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="parts whose name holds one of these words")
+    parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="parts with one of these in their name")
     parser.add_argument("--lanes", type=int, default=2, help="parts that run at a time (default %(default)s)")
     parser.add_argument("--write", action="store_true", help="put the table into docs/trust.md")
     parser.add_argument("--list", action="store_true", help="name the parts, and run nothing")

@@ -1,4 +1,4 @@
-"""What the readers' own browsers know: every answer they sent, and what the server acknowledged. Compared with the rows."""
+"""What the readers' own browsers know: every answer they sent, and what was acknowledged. Compared with the rows."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -36,8 +36,11 @@ class Verdict(NamedTuple):
 
 @dataclass
 class Ledger:
-    """Written by all readers at once. ``wrong`` holds replies that no server may give; ``failed`` counts requests without a reply or
-    with a 5xx, which the reader repeats."""
+    """Written by all readers at once.
+
+    ``wrong`` holds replies that no server may give; ``failed`` counts requests without a reply or with a 5xx, which the
+    reader repeats.
+    """
 
     sent: dict[str, Sent] = field(default_factory=dict)
     acknowledged: dict[str, int] = field(default_factory=dict)  # key: revision
@@ -66,7 +69,7 @@ class Ledger:
         An answer that was sent and not acknowledged may be there or not. All else must be there once, as it was sent.
         """
         stored = {row[0]: row[1:] for row in rows}
-        lost = [f"answer {key}, revision {revision}" for key, revision in self.acknowledged.items() if key not in stored]
+        lost = [f"answer {key}" for key in self.acknowledged if key not in stored]
         lost += [f"end of set {row}" for row in self.finished - {tuple(row) for row in finished}]
         keys, places = Counter(row[0] for row in rows), Counter((row[1], row[2]) for row in rows)
         doubled = [f"{what}: {times} times" for what, times in (keys + places).items() if times > 1]

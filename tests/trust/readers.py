@@ -26,6 +26,15 @@ class Stopped(Exception):
     """The test has ended while a request was being repeated."""
 
 
+def draw_answer(ledger: Ledger, rng: random.Random, token: str, replaces: int = 0) -> dict[str, Any]:
+    """An answer as the page sends it, written down in the ledger before."""
+    key = secrets.token_hex(16)
+    answer = rng.choice(["tumour", "no_tumour"])
+    sent = Sent(token, answer, confidence=rng.randint(1, 5), rt_ms=rng.randint(1, 10**6) / 8)
+    ledger.send(key, sent)
+    return {**sent._asdict(), "key": key, "replaces": replaces, "focus_lost_ms": 0}
+
+
 class Reader:
     """One reader of ``studies``, one after the other."""
 
@@ -55,8 +64,7 @@ class Reader:
         state = self.state()
         while state["stage"] in ("reading", "set_done") and not self.stop.is_set():
             if state["stage"] == "set_done":
-                self.until_answered(lambda: self.browser.form(self.base + "finish/", set=state["set"]), {302})
-                self.ledger.finished.add((slug, self.name, state["set"]))
+                self._finish(slug, state["set"])
                 state = self.state()
                 continue
             before, token = state["answered"], state["current"]["first"]
@@ -67,23 +75,25 @@ class Reader:
                 self.ledger.wrong.append(f"{self.name}: {before} answered, then {state['answered']}")
             if revision and state["previous"] and self.rng.random() < REVISED:
                 state, _ = self.answer(token, replaces=revision)
-            if ahead := state["current"]:
-                self.until_answered(lambda: self.browser.exchange("image", f"/reading/image/{ahead['first']}"), {200})
+            if state["current"]:
+                self._get("image", f"/reading/image/{state['current']['first']}")
             self.stop.wait(self.pace_s * self.rng.uniform(0.5, 1.5))
         if not self.stop.is_set() and state["stage"] not in ("questionnaire", "finished"):
             raise RuntimeError(f"'{slug}' is at stage {state['stage']}")
 
+    def _finish(self, slug: str, number: int) -> None:
+        self.until_answered(lambda: self.browser.form(self.base + "finish/", set=number), {302})
+        self.ledger.finished.add((slug, self.name, number))
+
+    def _get(self, kind: str, path: str) -> Exchange:
+        return self.until_answered(lambda: self.browser.exchange(kind, path), {200})
+
     def state(self) -> dict[str, Any]:
-        return json.loads(self.until_answered(lambda: self.browser.exchange("state", self.base + "state/"), {200}).body)[
-            "state"
-        ]
+        return json.loads(self._get("state", self.base + "state/").body)["state"]
 
     def answer(self, token: str, replaces: int) -> tuple[dict[str, Any], int]:
-        """The state after it, and the revision; 0 where the page was loaded again before the answer was acknowledged."""
-        key = secrets.token_hex(16)
-        sent = Sent(token, self.rng.choice(["tumour", "no_tumour"]), self.rng.randint(1, 5), self.rng.randint(1, 10**6) / 8)
-        self.ledger.send(key, sent)
-        document = {**sent._asdict(), "key": key, "replaces": replaces, "focus_lost_ms": 0}
+        """The state after it, and its revision; 0 where the page was loaded again before it was acknowledged."""
+        document = draw_answer(self.ledger, self.rng, token, replaces)
         may_reload = self.rng.random() < RELOADED
 
         def send() -> Exchange:
@@ -93,7 +103,7 @@ class Reader:
         if exchange is None:
             return self.state(), 0
         reply = json.loads(exchange.body)
-        self.ledger.acknowledge(key, reply["revision"])
+        self.ledger.acknowledge(document["key"], reply["revision"])
         if reply["revision"] != replaces + 1:
             self.ledger.wrong.append(f"{self.name}: revision {reply['revision']} after {replaces}")
         return reply["state"], reply["revision"]
@@ -142,9 +152,7 @@ class Reading:
 
 
 @contextmanager
-def reading(
-    server: OwnServer, sessions: dict[str, str], studies: list[str], pace_s: float
-) -> Iterator[Reading]:
+def reading(server: OwnServer, sessions: dict[str, str], studies: list[str], pace_s: float) -> Iterator[Reading]:
     """All readers answer while the block runs; then each ends its step."""
     ledger = Ledger()
     readers = [Reader(name, key, server, studies, ledger, pace_s) for name, key in sessions.items()]

@@ -1,6 +1,6 @@
 """A folder that can be filled, and made read-only, without harm to the machine.
 
-As root it is a small file system in memory. Otherwise the server's processes may write no file longer than what is there
+As root it is a small file system in memory. Otherwise the server's processes may write no file longer than a page
 (``ulimit -f``), and the folder loses its write permission: both fail at the same calls, with other error numbers.
 """
 
@@ -49,9 +49,12 @@ class SmallDisk:
 @contextmanager
 def small_disk(folder: Path) -> Iterator[SmallDisk]:
     folder.mkdir()
-    mounted = os.geteuid() == 0 and not subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m", "tmpfs", folder], check=False, capture_output=True
-    ).returncode
+    mounted = (
+        os.geteuid() == 0
+        and not subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m", "tmpfs", folder], check=False, capture_output=True
+        ).returncode
+    )
     if os.geteuid() == 0 and not mounted:
         raise RuntimeError("root may not mount here, and no permission holds root back: run this as another user")
     try:

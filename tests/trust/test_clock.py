@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.own_server import ROOT, OwnServer
+from tests.own_server import ROOT
 from tests.trust import sizes
 from tests.trust.readers import prepare, reading
 from tests.trust.test_kills import assert_sound
@@ -23,8 +23,8 @@ def libfaketime():
     here = list(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     if not here and not sizes.FULL:
         pytest.skip("libfaketime is not on this machine")
-    done = subprocess.run(["bash", "scripts/install-faketime.sh"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    return done.stdout.strip()
+    command = ["bash", "scripts/install-faketime.sh"]
+    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def test_a_clock_that_steps_loses_nothing_and_breaks_no_log(own_server, libfaketime, tmp_path, judge):

@@ -1,4 +1,4 @@
-"""The database goes away and comes back while people read: stopped and started, read-only, locked by another program."""
+"""The database goes away and comes back while people read: stopped and started, read-only, locked."""
 
 import sqlite3
 import time

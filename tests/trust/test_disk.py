@@ -1,4 +1,4 @@
-"""The disk is full, then not; the database is read-only, then not. SQLite here; PostgreSQL's disk is its administrator's."""
+"""SQLite's disk is full, then not; read-only, then not. PostgreSQL's own disk is its administrator's."""
 
 import os
 import signal
@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.trust, pytest.mark.slow]
 
 READERS = 8
 ENOUGH = 40  # refused requests, each time
+SET_FOR_ALL = 160 + 40 * sizes.STOPS  # presentations of each reader
 
 
 @pytest.fixture
@@ -63,9 +64,6 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(server, disk, judge):
     judge(f"disk full ({disk.kind}), then free", sizes.STOPS, at_work.verdict(), health_while_full=healthy)
     server.kill()
     assert_sound(server)
-
-
-SET_FOR_ALL = 160 + 40 * sizes.STOPS
 
 
 def test_a_read_only_database_loses_nothing_that_was_acknowledged(server, disk, judge):

@@ -2,7 +2,6 @@
 
 import json
 import random
-import secrets
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,8 +10,8 @@ import pytest
 
 from study.blinding.browser import Browser
 from tests.trust import sizes
-from tests.trust.ledger import FINISHED, ROWS, Ledger, Sent
-from tests.trust.readers import prepare
+from tests.trust.ledger import FINISHED, ROWS, Ledger
+from tests.trust.readers import draw_answer, prepare
 
 pytestmark = [pytest.mark.trust, pytest.mark.slow]
 
@@ -39,10 +38,7 @@ class Tabs:
         return json.loads(tab.exchange("state", BASE + "state/").body)["state"]
 
     def document(self, token: str) -> dict:
-        sent = Sent(token, self.rng.choice(["tumour", "no_tumour"]), self.rng.randint(1, 5), self.rng.randint(1, 10**6) / 8)
-        key = secrets.token_hex(16)
-        self.ledger.send(key, sent)
-        return {**sent._asdict(), "key": key, "replaces": 0, "focus_lost_ms": 0}
+        return draw_answer(self.ledger, self.rng, token)
 
     def both(self, first: dict, second: dict) -> list[int]:
         """The two tabs send at once; what is acknowledged goes into the ledger."""
@@ -56,7 +52,7 @@ class Tabs:
         return sorted(reply.status for reply in replies)
 
     def round(self) -> None:
-        """Two different answers to one image: one is taken. One answer twice: both are told the same. A late one: none."""
+        """Two answers to one image: one is taken. One answer twice: both are told the same. A late one: not taken."""
         state = self.state(self.tabs[0])
         if state["stage"] == "set_done":
             self.tabs[1].form(BASE + "finish/", set=state["set"])
@@ -92,7 +88,7 @@ def test_two_tabs_store_one_answer_per_image(own_server, judge):
     ledger = Ledger()
     tabs = [Tabs(own_server, session, ledger) for session in sessions.values()]
     for one in tabs:
-        one.state(one.tabs[1])  # which gives the token for forms; the cookie of the other tab comes with its first state
+        one.state(one.tabs[1])  # each tab's first state gives it the token for forms
 
     def read(one: Tabs) -> None:
         for _ in range(sizes.ROUNDS):

@@ -90,7 +90,7 @@ class Story:
         reader = self.browser()
         for code in (secret[:-2] + "zz", secret):
             page = reader.get(link.partition("#")[0].replace(secret, code))
-            if form := page.form_with("code"):
+            if (form := page.form_with("code")) is not None:
                 page = reader.submit(page, form, code=code)
         for first, again in (
             (TYPED["a weak password"], TYPED["a weak password"]),
@@ -130,13 +130,12 @@ class Story:
         page = browser.get(PATHS["change"])
         if page.status == 404:
             return
-        form = page.form_with("old_password") or page.form_with("new_password1")
-        names = [name for name, _ in form.form_values()] or []
-        names += [field.get("name") for field in form.xpath(".//input[@type='password']")]
+        form = next(form for form in page.tree.forms if form.xpath(".//input[@type='password']"))
+        names = form.xpath(".//input[@type='password']/@name")
         for new in (TYPED["a weak password"], TYPED["a changed password"]):
-            chosen = {name: TYPED["a reader's password"] if "old" in name or name == "password" else new
-                      for name in names if "password" in name or name == "again"}  # fmt: skip
+            chosen = {name: new if number else TYPED["a reader's password"] for number, name in enumerate(names)}
             page = browser.submit(page, form, **chosen)
+        assert not page.tree.xpath("//input[@type='password']"), "the password was not changed"
         self.keep_cookies(browser)
         self.done.append("change a password")
 

@@ -77,8 +77,8 @@ def parts(quick: bool) -> list[Part]:
              ("tests/study/protocol/test_append_only.py",), 0, True),
         Part("tabs", "", ("tests/trust/test_two_tabs.py",)),
         Part("uploads", "damaged and hostile uploads and archives",
-             ("tests/core/test_uploads.py", "tests/model/test_awkward_folders.py",
-              "tests/attacks/test_awkward_pairs.py")),
+             ("tests/core/test_uploads.py", "tests/core/test_bombs.py", "tests/core/test_decoders.py",
+              "tests/model/test_awkward_folders.py", "tests/attacks/test_awkward_pairs.py")),
         Part("logs", "", ("tests/trust/test_logs.py",)),
     ]  # fmt: skip
 

@@ -23,7 +23,7 @@ TYPED = {
     "a changed password": "amber-orchard-58-kite",
 }
 KEPT_IN = {"django_session", "study_study", "study_schedulesecret"}  # there to keep a secret
-PATHS = {"change": "/account/password/", "forgotten": "/password/forgotten/"}
+PROXY = "proxy.log"
 
 
 class Story:
@@ -36,7 +36,14 @@ class Story:
         self.done: list[str] = []
 
     def browser(self) -> Browser:
-        return Browser(self.server.address)
+        """A proxy in front would log each request's address and where it came from: so does this."""
+        browser = Browser(self.server.address)
+        browser._client.event_hooks = {"request": [self.log]}
+        return browser
+
+    def log(self, request: httpx.Request) -> None:
+        with (self.server.home.parent / PROXY).open("a") as file:
+            file.write(f"{request.method} {request.url.raw_path.decode()} {request.headers.get('Referer')}\n")
 
     def keep(self, what: str, value: str | None) -> None:
         if value and len(value) >= 8:
@@ -127,7 +134,7 @@ class Story:
         self.done.append("read")
 
     def change_password(self, browser: Browser) -> None:
-        page = browser.get(PATHS["change"])
+        page = browser.get("/account/password/")
         if page.status == 404:
             return
         form = next(form for form in page.tree.forms if form.xpath(".//input[@type='password']"))
@@ -168,7 +175,8 @@ def logs(server: OwnServer) -> dict[str, str]:
     """Every file that is a log, and the rows of every other table: jobs, the log of a study, attempts to sign in ..."""
     files = [server.log, *server.home.parent.glob("*.log"), *server.home.rglob("*.log")]
     texts = {str(file): file.read_text(errors="replace") for file in files}
-    assert "/sign-in/" in texts[str(server.home.parent / "access.log")], "nothing was logged"
+    assert "/sign-in/" in texts[str(server.home.parent / PROXY)], "nothing was logged"
+    assert "django.request" in texts[str(server.log)], "the server logged nothing"
     tables = server.rows("SELECT name, 1 FROM sqlite_master WHERE type = 'table'")
     for table in (name for name, _ in tables if name not in KEPT_IN):
         texts[table] = "\n".join(map(str, server.rows(f'SELECT * FROM "{table}"')))

@@ -34,6 +34,7 @@ def test_stopping_postgresql_loses_nothing_that_was_acknowledged(server, own_pos
                 own_postgresql.start()
             at_work.wait_for_answers(READERS)
     judge("PostgreSQL stopped and started", sizes.STOPS, at_work.verdict())
+    assert at_work.ledger.failed, "nobody met the stop: nothing was tried"
 
 
 def test_a_read_only_postgresql_loses_nothing_that_was_acknowledged(server, own_postgresql, judge):
@@ -49,6 +50,7 @@ def test_a_read_only_postgresql_loses_nothing_that_was_acknowledged(server, own_
                 own_postgresql.refuse_writes(False)
             at_work.wait_for_answers(READERS)
     judge("PostgreSQL read-only, then not", sizes.STOPS, at_work.verdict())
+    assert at_work.ledger.failed, "nothing was refused: nothing was tried"
 
 
 def test_a_locked_sqlite_loses_nothing_that_was_acknowledged(tmp_path, judge):

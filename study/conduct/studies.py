@@ -75,7 +75,7 @@ def cloned(study: Study) -> dict[str, Any]:
     chosen = source.get("settings") or {}
     attack, further = source.get("attack") or {}, source.get("further_attacks", [])
     values = {name: chosen[name] for name in fields_of(SettingsRequest) if name in chosen}
-    values |= {"name": f"{study.name} copy"[:200], "seed": study.seed + 1}
+    values |= {"name": f"{study.name} copy"[:200]}  # no seed: it is drawn anew
     if attack.get("kind") == "pairs":
         pairs = PairSet.objects.filter(name=attack["name"]).first()
         return values | {"pairs": pairs and pairs.pk, "variants": "\n".join(attack["summary"].get("variants", []))}

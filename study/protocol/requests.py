@@ -107,8 +107,8 @@ class StudyRequest(CasesRequest, SettingsRequest):
         max_value=SEED_LIMIT,
         allow_null=True,
         default=None,
-        help_text="Drawn at random and recorded if left out. Who knows it can tell the order of arms: keep it to "
-        "yourself until unblinding.",
+        help_text="Drawn at random and recorded if left out. Cases are drawn from it; orders also from bits that stay "
+        "secret until unblinding.",
         style={"section": "Chance"},
     )
 
@@ -209,7 +209,7 @@ def for_builder(chosen: dict[str, Any]) -> dict[str, Any]:
 
 
 def _seed(chosen: dict[str, Any]) -> int:
-    """The seed asked for, or one that nobody can guess."""
+    """The seed asked for, or one that nobody can guess: there is no default."""
     seed = chosen.get("seed")
     return secrets.randbelow(SEED_LIMIT + 1) if seed is None else seed
 

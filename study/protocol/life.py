@@ -177,6 +177,8 @@ def _freeze(study: Study, actor: str, checked: dict[int, str], verdicts: str, se
         "surroundings": study.surroundings,
         "practice_count": study.practice_count,
         "break_every": study.break_every,
+        "tell_altered": study.tell_altered,
+        "contact": study.contact,
         "consent_text": study.consent_text,
         "seed": study.seed,
         secrets_of.COMMITMENT: secrets_of.commitment_to(secret),

@@ -22,9 +22,10 @@ from django.utils.text import slugify
 from core.errors import InvalidInput, Progress, no_progress
 from core.version import code_version
 from model.learning import baseline, evaluation, landscape, splits
+from model.learning.checkpoints import read_state
 from model.learning.crossval import FoldOutcome, Plan, derived_seed, run_fold
 from model.learning.devices import usable_device
-from model.learning.network import Init, Initialisation, Network, build_network, load_weights, read_state, weights_bytes
+from model.learning.network import Init, Initialisation, Network, build_network, load_weights, weights_bytes
 from model.learning.prediction import predict
 from model.learning.training import preset as preset_settings
 from model.learning.training import train

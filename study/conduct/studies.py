@@ -90,7 +90,7 @@ def cloned(study: Study) -> dict[str, Any]:
 @admin_page
 def power(request: HttpRequest) -> JsonResponse:
     """The power of what is chosen in the builder, while it is being chosen."""
-    return JsonResponse(power_shown(request.GET.dict()))
+    return JsonResponse(power_shown(request.GET))
 
 
 @require_safe

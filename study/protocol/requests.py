@@ -121,7 +121,12 @@ class PowerQuery(Request):
 
     positives = STUDY_FIELDS["positives"]
     copies = STUDY_FIELDS["copies"]
+    task = STUDY_FIELDS["task"]
     arm_order = STUDY_FIELDS["arm_order"]
+    further_attacks = STUDY_FIELDS["further_attacks"]
+    pairs = STUDY_FIELDS["pairs"]
+    variants = STUDY_FIELDS["variants"]
+    noise = STUDY_FIELDS["noise"]
     margin = STUDY_FIELDS["margin"]
     alpha = STUDY_FIELDS["alpha"]
     planned_readers = serializers.IntegerField(

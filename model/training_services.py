@@ -217,7 +217,7 @@ def cross_validate(
 
     Called again with the same arguments it goes on with the folds that are missing and gives the same numbers; a
     finished one is returned as it is. ``part`` = (i, n) does every n-th fold only, from the i-th (0 <= i < n), so that
-    several workers or GPUs share the work; whoever stores the last fold completes it. ``progress`` counts training
+    several workers or GPUs share the work; the one that stores the last fold completes it. ``progress`` counts training
     steps over all folds still to do.
     """
     check_seed(seed)

@@ -109,7 +109,7 @@ class StudyRequest(CasesRequest, SettingsRequest):
         default=None,
         help_text="Drawn at random and recorded if left out. Who knows it can tell the order of arms: keep it to "
         "yourself until unblinding.",
-        style={"section": "Chance"},
+        style={"section": "Random seed"},
     )
 
 
@@ -168,7 +168,7 @@ class InviteRequest(Request):
         min_value=1,
         max_value=365,
         default=14,
-        label="Link holds for (days)",
+        label="Valid for (days)",
         help_text="How long the link can be used.",
     )
 

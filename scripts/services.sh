@@ -13,22 +13,7 @@ install_missing() {
   [ -n "$(find_postgres)" ] || wanted+=(postgresql)
   command -v redis-server >/dev/null || wanted+=(redis-server)
   [ ${#wanted[@]} -gt 0 ] || return 0
-  local as_root=()
-  if [ "$(id -u)" != 0 ]; then
-    command -v sudo >/dev/null || { echo "Missing: ${wanted[*]}. Run 'apt-get install ${wanted[*]}' as root." >&2; exit 1; }
-    as_root=(sudo)
-  fi
-  echo "Installing ${wanted[*]} for the tests." >&2
-  "${as_root[@]}" apt-get update -qq >&2
-  # The packages would start a server of their own; these tests bring theirs.
-  local policy=/usr/sbin/policy-rc.d made=
-  if [ ! -e "$policy" ]; then
-    made=yes
-    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
-    "${as_root[@]}" chmod +x "$policy"
-  fi
-  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${wanted[@]}" >&2
-  [ -z "$made" ] || "${as_root[@]}" rm -f "$policy"
+  "$(dirname "$0")/apt-install.sh" "the tests" "${wanted[@]}"
 }
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }

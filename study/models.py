@@ -7,6 +7,7 @@ Assignment     one reader in one study, under a pseudonymous code
 Presentation   one stimulus, shown to one reader, in one set, at one position; named by an opaque random token
 Response       what the reader answered; append-only, the latest revision counts
 AuditEvent     what was done and by whom; each event carries the hash of the one before it
+ScheduleSecret what every schedule is drawn from besides the study's seed; in a table of its own, which no page shows
 """
 
 import secrets
@@ -381,3 +382,13 @@ class AuditEvent(AppendOnly):
 
     def __str__(self) -> str:
         return f"{self.action} by {self.actor}"
+
+
+class ScheduleSecret(AppendOnly):
+    """Made at freezing, disclosed by unblinding. No column of ``Study``, whose rows are shown, copied and exported."""
+
+    study = models.OneToOneField(Study, on_delete=models.PROTECT, primary_key=True, related_name="+")
+    value = models.CharField(max_length=32, editable=False, help_text="128 random bits as hexadecimal digits.")
+
+    def __str__(self) -> str:
+        return "secret of a study's schedules"

@@ -18,6 +18,15 @@ def quick_passwords(settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+SECRET = "00112233445566778899aabbccddeeff"
+
+
+@pytest.fixture(autouse=True)
+def fixed_secret(monkeypatch):
+    """Every study of the tests has this secret, so that equal seeds give equal schedules."""
+    monkeypatch.setattr("study.protocol.secret.new_secret", lambda: SECRET)
+
+
 def _shared(name: str) -> Path:
     folder = SHARED / name
     if not folder.exists():

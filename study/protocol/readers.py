@@ -157,7 +157,7 @@ def accept_invitation(digest: str, *, password: str = "", again: str = "") -> Us
 
 def _set_password(reader: User, password: str, again: str) -> None:
     if password != again:
-        raise InvalidInput("the two entries differ.", field="password")
+        raise InvalidInput("The passwords do not match.", field="password")
     try:
         validate_password(password, reader)
     except ValidationError as error:

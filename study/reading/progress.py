@@ -21,7 +21,7 @@ from study.blinds import has_seen_arms
 from study.models import Assignment, GuideImage, Presentation, ReadingSession, ReadingSet, Response, Stimulus, Study
 from study.reading import texts
 
-SECONDS = {Study.Task.LABELLING: 15, Study.Task.PAIR: 20}
+SECONDS: dict[str, int] = {Study.Task.LABELLING: 15, Study.Task.PAIR: 20}
 """About how long a reader looks at one image or pair, for what the pages announce."""
 
 

@@ -104,7 +104,8 @@ class Values:
             "attacks:curves": classifiers, "attacks:curves_new": classifiers,
             "attacks:curves_svg": [attack.classifier_id], "attacks:curves_csv": [attack.classifier_id],
             "attacks:attack": attacks, "attacks:perturbations": attacks, "attacks:table_csv": attacks,
-            "people_link": [User.objects.first().pk], "jobs": jobs, "api:jobs": jobs, "api:datasets": datasets, "api:classifiers": classifiers,
+            "people_link": [User.objects.first().pk],
+            "jobs": jobs, "api:jobs": jobs, "api:datasets": datasets, "api:classifiers": classifiers,
             "api:cross-validations": [CrossValidation.objects.get().pk], "api:attacks": attacks,
             "api:pairs": [PairSet.objects.get().pk],
         }  # fmt: skip

@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import nn
 from torchvision import models
 
@@ -18,7 +16,6 @@ from model.learning.network import build_network, load_weights
 from model.learning.pannuke import PanNuke
 from model.learning.prediction import predict
 from model.training_services import _doubts
-from tests.fuzzing import tried
 
 ARCH = "shufflenet_v2_x0_5"
 
@@ -205,59 +202,3 @@ def test_a_file_of_pannuke_that_is_something_else_is_named_as_such(tmp_path, spo
     spoil(tmp_path)
     with pytest.raises(InvalidInput, match=rf"\.npy: .*{message}"):
         list(PanNuke([tmp_path]))
-
-
-ODD = [
-    *(torch.tensor(1.0), torch.ones(0), torch.ones(2, 3), torch.full((2, 1024), torch.nan), torch.ones(1, 1024)),
-    *(torch.ones(2, 1024, dtype=torch.complex64), torch.ones(2, 1024, dtype=torch.int8), torch.eye(2).to_sparse()),
-    *(3, "text", None, {"a": torch.ones(1)}, [torch.ones(1)]),
-]
-
-
-def _spoilt_state(draw, state: OrderedDict) -> object:
-    """A checkpoint with names, shapes, kinds and tables that nobody meant."""
-    keys = list(state)
-    found: dict = dict(state)
-    for _ in range(draw(st.integers(0, 3))):
-        key = draw(st.sampled_from([*keys, "fc.weight", "fc.bias", "extra"]))
-        found[key] = draw(st.sampled_from(ODD))
-    for _ in range(draw(st.integers(0, 2))):
-        found.pop(draw(st.sampled_from(keys)), None)
-    wrapped = draw(st.sampled_from(["", "model", "state_dict", "x"]))
-    return {wrapped: found, "epoch": 1} if wrapped else found
-
-
-@pytest.mark.fuzz
-@tried(25)
-@given(data=st.data())
-def test_any_checkpoint_is_loaded_or_refused_with_its_name(tmp_path, state, data):
-    file = saved(tmp_path, _spoilt_state(data.draw, state))
-    if data.draw(st.booleans()):
-        whole = bytearray(file.read_bytes())
-        for _ in range(data.draw(st.integers(1, 20))):
-            whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
-        file.write_bytes(whole[: data.draw(st.integers(0, len(whole)))])
-    try:
-        network = load_weights(ARCH, file, image_size=64)
-    except InvalidInput as error:
-        assert "w.pth" in str(error) or ARCH in str(error)
-    else:
-        assert all(torch.isfinite(value).all() for value in network.state_dict().values())
-
-
-@pytest.mark.fuzz
-@tried(60)
-@given(data=st.data())
-def test_any_array_file_is_read_or_refused_with_its_name(tmp_path, data):
-    np.save(tmp_path / "images.npy", np.full((1, 256, 256, 3), 200, np.uint8))
-    np.save(tmp_path / "masks.npy", np.zeros((1, 256, 256, 6), np.uint8))
-    np.save(tmp_path / "types.npy", np.array(["Breast"]))
-    spoilt = tmp_path / f"{data.draw(st.sampled_from(['images', 'masks', 'types']))}.npy"
-    whole = bytearray(spoilt.read_bytes())
-    for _ in range(data.draw(st.integers(1, 6))):
-        whole[data.draw(st.integers(0, min(199, len(whole) - 1)))] = data.draw(st.integers(0, 255))
-    spoilt.write_bytes(whole[: data.draw(st.integers(0, len(whole)))])
-    try:
-        list(PanNuke([tmp_path]))
-    except InvalidInput as error:
-        assert ".npy" in str(error) or "tissue" in str(error)

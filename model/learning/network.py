@@ -27,6 +27,8 @@ Init = Literal["auto", "imagenet", "random"]
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's channel means and spreads, which torchvision's weights expect."""
 
+ONE_OUTPUT = "one output"
+
 OFFLINE_AFTER = 5.0
 """Seconds without an answer from the weights' server after which a machine counts as offline."""
 
@@ -135,7 +137,7 @@ def load_weights(
     """A finished classifier from its weights file, in evaluation mode on the CPU.
 
     ``tumour_output`` 0: the first of the file's two outputs is the one for tumour; they are exchanged. A head with a
-    single output is taken for the logit of tumour (with 0: of no tumour).
+    single output is taken for the logit of tumour (with 0: of no tumour), with a warning.
 
     Raises InvalidInput if the file's SHA-256 is not ``sha256`` (where given), if the weights do not fit the
     architecture or its head has other than one or two outputs, and if a value is not finite.
@@ -144,9 +146,16 @@ def load_weights(
     if sha256 and found != sha256:
         raise InvalidInput(f"{path} is not the file that was saved: its SHA-256 is {found}, recorded is {sha256}.")
     network = _random(arch, 0, image_size, shrink)
-    _load(network, state, str(path), image_size, any_head=False)
+    head = _load(network, state, str(path), image_size, any_head=False)
     if tumour_output not in (0, 1):
         raise InvalidInput(f"{tumour_output} is not one of 0, 1.", field="tumour_output")
+    if head == ONE_OUTPUT:
+        meant, other = ("tumour", "no tumour") if tumour_output else ("no tumour", "tumour")
+        warnings.warn(
+            f"The weights have one output. It is taken for the logit of {meant}; if it is that of {other}, import them "
+            f"again with --tumour-output {1 - tumour_output}.",
+            stacklevel=2,
+        )
     if tumour_output == 0:
         with torch.no_grad():
             for value in network.head.parameters():
@@ -183,7 +192,9 @@ def read_state(path: str | Path) -> tuple[dict[str, Tensor], str]:
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror or error}.") from error
     try:
-        found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of file formats; none of them is a reader's to mend
+            found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is not its own
         raise InvalidInput(
             f"{path} is not a PyTorch state dict that can be read safely ({type(error).__name__}). "
@@ -302,7 +313,7 @@ def _load(network: Network, state: dict[str, Tensor], source: str, image_size: i
         # sigmoid(z) is the softmax of (0, z).
         zeros = {key: torch.zeros_like(state[key]) for key in (f"{name}.weight", f"{name}.bias") if key in state}
         state = state | {key: torch.cat([zero, state[key]]) for key, zero in zeros.items()}
-        status = "one output"
+        status = ONE_OUTPUT
     elif outputs is not None and outputs != 2:
         if not any_head:
             raise InvalidInput(

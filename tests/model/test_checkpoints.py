@@ -1,5 +1,7 @@
 """Weights as labs and libraries save them: loaded, or refused with the names found; and what looks swapped."""
 
+import io
+import json
 import re
 from collections import OrderedDict
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from django.core.management import call_command
 from torch import nn
 from torchvision import models
 
@@ -15,7 +18,9 @@ from model.learning.devices import usable_device
 from model.learning.network import build_network, load_weights
 from model.learning.pannuke import PanNuke
 from model.learning.prediction import predict
+from model.models import Classifier
 from model.training_services import _doubts
+from tests.model.datasets import small_dataset
 
 ARCH = "shufflenet_v2_x0_5"
 
@@ -65,7 +70,10 @@ def test_one_logit_becomes_two_outputs_with_its_probability(tmp_path, state):
     torch.manual_seed(1)
     one = OrderedDict(state, **{"fc.weight": torch.randn(1, 1024), "fc.bias": torch.tensor([0.3])})
     file = saved(tmp_path, one)
-    network = load_weights(ARCH, file, image_size=64)
+    with pytest.warns(
+        UserWarning, match=r"one output.* logit of tumour; if it is that of no tumour.*--tumour-output 0"
+    ):
+        network = load_weights(ARCH, file, image_size=64)
     plain = models.shufflenet_v2_x0_5(weights=None)
     plain._modules["fc"] = nn.Linear(1024, 1)
     plain.load_state_dict(one)
@@ -74,8 +82,21 @@ def test_one_logit_becomes_two_outputs_with_its_probability(tmp_path, state):
         inside = (torch.from_numpy(images).permute(0, 3, 1, 2) / 255 - network.mean) / network.std
         wanted = plain.eval()(inside).sigmoid()[:, 0]
     np.testing.assert_allclose(predict(network, images), wanted, atol=1e-5)
-    other = load_weights(ARCH, file, image_size=64, tumour_output=0)
+    with pytest.warns(UserWarning, match="logit of no tumour"):
+        other = load_weights(ARCH, file, image_size=64, tumour_output=0)
     np.testing.assert_allclose(predict(other, images), 1 - wanted, atol=1e-5)
+
+
+@pytest.mark.django_db
+def test_the_command_says_what_it_took_a_single_output_for(tmp_path, own_files, state):
+    file = saved(tmp_path, OrderedDict(state, **{"fc.weight": torch.randn(1, 1024), "fc.bias": torch.zeros(1)}))
+    small_dataset()
+    out = io.StringIO()
+    call_command("import_classifier", arch=ARCH, weights=str(file), json=True, stdout=out)
+    notes = json.loads(out.getvalue())["notes"]
+    assert notes[0].startswith("The weights have one output. It is taken for the logit of tumour")
+    call_command("import_classifier", arch=ARCH, weights=str(saved(tmp_path, state)), name="two", json=True, stdout=out)
+    assert not any("one output" in note for note in Classifier.objects.get(name="two").settings["notes"])
 
 
 def test_outputs_in_the_other_order_are_exchanged_on_request(tmp_path, state):

@@ -164,6 +164,8 @@ def _freeze(study: Study, actor: str, checked: dict[int, str], verdicts: str) ->
         "surroundings": study.surroundings,
         "practice_count": study.practice_count,
         "break_every": study.break_every,
+        "tell_altered": study.tell_altered,
+        "contact": study.contact,
         "consent_text": study.consent_text,
         "seed": study.seed,
         "source": study.source,

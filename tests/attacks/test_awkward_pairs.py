@@ -72,8 +72,11 @@ def test_tables_of_every_spreadsheet_are_read_with_decimal_commas(folder, text, 
     [
         (
             'original,perturbed,label\n"o1.png,p1.png,1\n' + "o2.png,p2.png,0\n" * 9000,
-            "a quote is opened and never closed",
+            r"line 2: not a CSV table \(a quote is opened and never closed",
         ),
+        ('original,perturbed,label\no1.png,p1.png,1\no2.png,"p2.png,1\no3.png,p3.png,1\n', "line 3: not a CSV table"),
+        ('original,perturbed,label\n"o1.png"x,p1.png,1\n', "line 2: not a CSV table"),
+        ('original,"perturbed,label\no1.png,p1.png,1\n', "line 1: not a CSV table"),
         ('original,perturbed,label\n"o1.png,p1.png,1\n', "line 2: not a CSV table"),
         (f"original,perturbed,label\n{'x' * 300}.png,p1.png,1\n", "line 2: original has more than 255 characters"),
         (f"original,perturbed,label\n{'x' * 254},p1.png,1\n", "line 2: original 'x+' is not a file"),

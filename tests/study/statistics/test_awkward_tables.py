@@ -1,7 +1,11 @@
 """Tidy tables as spreadsheets of any country save them, and many readers."""
 
 import json
+import os
+import re
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +18,7 @@ from study.statistics.analysis import analyse
 from study.statistics.table import read_csv
 from tests.fuzzing import tables, tried
 
+ROOT = Path(__file__).resolve().parents[3]
 ROWS = [
     ["reader_id", "set", "patch_id", "arm", "truth", "label", "model_prob"],
     ["R1", "1", "p1", "original", "1", "1", "0.99"],
@@ -126,3 +131,15 @@ def test_any_tidy_table_is_analysed_or_refused_with_its_name(tmp_path, data):
         assert str(error)
     else:
         json.dumps(found.to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_results_are_printed_on_a_terminal_of_any_encoding(tmp_path, encoding):
+    (tmp_path / "t.csv").write_text("\n".join(",".join(row) for row in [ROWS[0], *MANY]))
+    done = subprocess.run(
+        [sys.executable, "manage.py", "analyse", "--csv", str(tmp_path / "t.csv")],
+        cwd=ROOT, env=os.environ | {"PYTHONIOENCODING": encoding}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode(encoding)
+    said = done.stdout.decode(encoding)
+    assert re.search(r"95 % interval [−-]\d+\.\d to ", said) and "\\u2212" not in said

@@ -8,7 +8,7 @@ overwritten).
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from django.db import transaction
 from django.utils import timezone
@@ -16,7 +16,7 @@ from django.utils import timezone
 from core.errors import InvalidInput
 from core.version import code_version
 from study.models import Assignment, Presentation, ReadingSession, ReadingSet, Response, Study
-from study.protocol import audit_log
+from study.protocol import answer_chain, audit_log
 from study.protocol.locks import hold_assignment
 from study.reading.progress import Progress, Stage, progress_of
 
@@ -206,7 +206,7 @@ def record_answer(
     demand_turn(progress, presentation, revision, replaces)
     check_answer(assignment.study, sent)
     response = response_to(presentation, sent, revision=revision + 1, key=key, session_id=session)
-    response.save()
+    answer_chain.append(cast(ReadingSet, progress.reading_set), presentation, response)
     return Saved(response, progress if revision else progress.after_answer())
 
 
@@ -250,7 +250,10 @@ def finish_set(*, assignment: Assignment, number: int) -> None:
         raise Conflict(f"Set {number} cannot be finished yet: some images have no answer.")
     row.completed_at = timezone.now()
     row.save(update_fields=["completed_at"])
-    audit_log.record(study=assignment.study, actor=assignment.code, action="set_finished", set=number)
+    audit_log.record(
+        study=assignment.study, actor=assignment.code, action="set_finished", set=number,
+        completed_at=row.completed_at, answers=row.answers, head=row.head,
+    )  # fmt: skip
 
 
 @transaction.atomic
@@ -314,4 +317,9 @@ def save_questionnaire(*, assignment: Assignment, **answers: Any) -> None:
     check_questionnaire(**answers)
     assignment.questionnaire, assignment.questionnaire_at = answers, timezone.now()
     assignment.save(update_fields=["questionnaire", "questionnaire_at"])
-    audit_log.record(study=assignment.study, actor=assignment.code, action="questionnaire_answered")
+    audit_log.record(
+        study=assignment.study,
+        actor=assignment.code,
+        action="questionnaire_answered",
+        sha256=audit_log.sha256_of(answers),
+    )

@@ -19,6 +19,7 @@ from study.protocol import secret as secrets_of
 from study.protocol.frozen import rows_part
 from study.protocol.locks import hold_assignments
 from study.protocol.schedules import check_gap, make_schedule
+from study.protocol.verification import demand_verified, verify
 from study.statistics.methods import MULTIPLICITY, PRIMARY_INTERVAL, SENSITIVITY_SET, UNIT
 
 Judge = Callable[..., str]
@@ -224,10 +225,21 @@ def close_study(*, study: Study, actor: str) -> Study:
     )
 
 
-def unblind_study(*, study: Study, actor: str) -> Study:
-    """Open the arms to researchers: one-way, named and logged."""
+def unblind_study(*, study: Study, actor: str, unverified: bool = False) -> Study:
+    """Open the arms to researchers: one-way, named and logged.
+
+    Args:
+        unverified: also where verifying finds problems. The event of the log names them.
+
+    Raises:
+        InvalidInput: no name, not closed; or, as ``NotVerified``, something is not as it was fixed.
+    """
     if not actor.strip():
         raise InvalidInput("Unblinding is logged under a name: say who unblinds.")
+    demand_state(study, Study.State.CLOSED)
+    problems = [str(problem) for problem in verify(study).problems] if unverified else []
+    if not unverified:
+        demand_verified(study)
     return _move(
         study=study,
         actor=actor,
@@ -235,4 +247,5 @@ def unblind_study(*, study: Study, actor: str) -> Study:
         to=Study.State.UNBLINDED,
         stamp="unblinded_at",
         unblinded_by=actor,
+        detail={"problems": problems} if problems else None,
     )

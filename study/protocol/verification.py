@@ -52,14 +52,14 @@ class Verification:
         titles = {name: title for name, (title, _) in CHECKS.items()} | {"anchors": "The log holds the given heads"}
         return [(titles[name], problems) for name, problems in self.found.items()]
 
-    def in_a_sentence(self, most: int = 3) -> str:
-        """The problems for a warning; "" where there are none."""
+    def in_a_sentence(self, most: int = 3, *, blinded: bool = False) -> str:
+        """The problems for a warning; "" where there are none. ``blinded``: rows alone, as the rest may name an arm."""
         if not self.problems:
             return ""
         rest = len(self.problems) - most
         more = f" And {rest} more: `manage.py verify {self.study}` names them." if rest > 0 else ""
         count = f"{len(self.problems)} problem{'s' * (len(self.problems) != 1)}"
-        told = " ".join(f"{problem}." for problem in self.problems[:most])
+        told = " ".join(f"{problem.where if blinded else problem}." for problem in self.problems[:most])
         return f"Verification found {count} in what is stored of study '{self.study}'. {told}{more}"
 
     def to_json(self) -> dict[str, Any]:
@@ -91,9 +91,7 @@ def verify(study: Study, *, anchors: Sequence[str] = (), leave_out: tuple[str, .
     return Verification(study=study.slug, at=timezone.now(), head=audit_log.head(study), found=found)
 
 
-def demand_verified(study: Study) -> Verification:
-    """Raises NotVerified, naming the first problems."""
-    verification = verify(study)
-    if verification.problems:
-        raise NotVerified(verification.in_a_sentence())
-    return verification
+def demand_verified(study: Study) -> None:
+    """Before unblinding. Raises NotVerified, naming the first rows that are not as they should be."""
+    if said := verify(study).in_a_sentence(blinded=True):
+        raise NotVerified(f"{said} `manage.py verify {study.slug}` says what is wrong with them.")

@@ -256,35 +256,6 @@ def finish_set(*, assignment: Assignment, number: int) -> None:
     )  # fmt: skip
 
 
-@transaction.atomic
-def reopen_set(*, reading_set: ReadingSet, actor: str) -> None:
-    """Let the reader change the last answer of a finished set, before the next one has begun. Logged.
-
-    Raises:
-        InvalidInput: the study is not open, the set is not finished, or a later set has answers.
-    """
-    assignment = reading_set.assignment
-    hold_assignment(assignment)
-    row = ReadingSet.objects.get(pk=reading_set.pk)
-    if assignment.study.state != Study.State.OPEN:
-        raise InvalidInput(
-            f"'{assignment.study.slug}' is {assignment.study.state}; only an open study's set reopens.",
-            field="study",
-        )
-    if row.completed_at is None:
-        raise InvalidInput(f"set {row.number}: it is not finished, so there is nothing to reopen.")
-    later = ReadingSet.objects.filter(assignment=assignment, number__gt=row.number)
-    if Response.objects.filter(presentation__reading_set__in=later).exists():
-        raise InvalidInput(f"set {row.number}: a later set has answers; reopening would break the wash-out.")
-    completed_at = row.completed_at
-    row.completed_at, row.reopened_at = None, timezone.now()
-    row.save(update_fields=["completed_at", "reopened_at"])
-    audit_log.record(
-        study=assignment.study, actor=actor, action="set_reopened", reader=assignment.code, set=row.number,
-        was_completed_at=completed_at,
-    )  # fmt: skip
-
-
 NOTICED = ("yes", "no", "unsure")
 
 

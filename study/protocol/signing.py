@@ -83,9 +83,10 @@ def head_of_signed(text: str, study: Study) -> str:
     """
     try:
         document = json.loads(text)
+        document = document.get("signed", document)  # the whole answer of `verify --sign --json`
         signature = base64.b64decode(document["signature"], validate=True)
         of = document["study"], str(document["head"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise InvalidInput("no signed head: `manage.py verify STUDY --sign` writes one.", field="signature") from None
     if of[0] != study.slug:
         raise InvalidInput(f"the signed head is of study '{of[0]}', not of '{study.slug}'.", field="signature")

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 ADMINS = {
     "study_new", "power", "study_freeze",
-    "study_unblind", "study_step", "readers", "reader_remind", "reader_withdraw", "reader_reopen",
+    "study_unblind", "study_step", "readers", "reader_remind", "reader_withdraw", "reader_reopen", "reader_washout",
 }  # fmt: skip
 ARGUMENTS = {"slug": "small", "code": "R01", "number": 1, "pk": 1, "source": "folder", "name": "open",
              "which": "original", "token": "x" * 22, "kind": "classifier",

@@ -27,7 +27,7 @@ def test_a_signed_head_is_found_in_the_log_later(study, tmp_path):
     signed = json.loads(out.getvalue())["signed"]
     assert signed["head"] == audit_log.head(study)
     assert stat.S_IMODE((tmp_path / "signing_key.pem").stat().st_mode) == 0o600
-    (tmp_path / "head.json").write_text(json.dumps(signed))
+    (tmp_path / "head.json").write_text(out.getvalue())
     audit_log.record(study=study, actor="office", action="noted")
     call_command("verify", study.slug, "--signature", str(tmp_path / "head.json"), stdout=io.StringIO())
     assert signing.signed_head(study)["public_key"] == signed["public_key"]  # the key is made once

@@ -76,7 +76,6 @@ def build_study(
                 study=study,
                 actor=actor,
                 action="built",
-                seed=seed,
                 cases=len(plan.cases),
                 attack=study.source["attack"]["name"],
                 pool=len(plan.pool),

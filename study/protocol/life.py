@@ -73,7 +73,7 @@ def assign_reader(*, study: Study, reader: User, actor: str, simulated: bool = F
         seed=derived_seed(study.seed, number),
         simulated=simulated,
     )
-    detail: dict[str, Any] = {"reader": assignment.code, "seed": assignment.seed, "simulated": simulated}
+    detail: dict[str, Any] = {"reader": assignment.code, "simulated": simulated}
     if study.state != Study.State.DRAFT:
         detail["schedule_sha256"] = audit_log.sha256_of(make_schedule(assignment))
     audit_log.record(study=study, actor=actor, action="reader_assigned", **detail)

@@ -15,6 +15,7 @@ from jobs.models import Job
 from study.blinds import StillBlinded, disclosed_secret
 from study.design.draws import Draws, derived_seed
 from study.design.schedule import build_schedule
+from study.management.commands import demo
 from study.models import Assignment, AuditEvent, Presentation, ReadingSet, ScheduleSecret, Stimulus, Study
 from study.protocol import audit_log
 from study.protocol import secret as secrets_of
@@ -244,9 +245,7 @@ def test_before_unblinding_no_page_and_no_document_holds_the_secret_or_the_seeds
             study = step(study=study, actor="test")
         pages = _every_page(client)
         assert len(pages) > 30 and "/studies/small/protocol/" in pages and "/api/v1/studies/small/" in pages
-        assert role == "researcher" or any(
-            "/study/study/" in address and study.name in pages[address] for address in pages
-        )
+        assert role == "researcher" or study.name in pages[f"/admin/study/study/{study.pk}/change/"]
         for address, text in pages.items():
             assert not [held for held in (SECRET, salt, *seeds) if held in text], address
         with pytest.raises(StillBlinded):
@@ -379,3 +378,14 @@ def test_a_secret_that_was_kept_cannot_be_changed():
     for attempt in (row.save, row.delete, ScheduleSecret.objects.all().delete):
         with pytest.raises(TypeError):
             attempt()
+
+
+def test_the_demo_tells_that_its_seed_is_public(monkeypatch):
+    built = {}
+    monkeypatch.setattr(demo, "call_command", lambda *args, **kwargs: None)
+    monkeypatch.setattr(
+        demo.Command, "_stage", lambda self, made, title, *args, **kwargs: built.setdefault(title, kwargs)
+    )
+    demo.Command()._compute({}, 10, 7)
+    assert [built[stage]["seed"] for stage in ("build_study", "build_live")] == [7, 7]
+    assert all("its seed, 7, is public" in built[stage]["note"][0] for stage in ("build_study", "build_live"))

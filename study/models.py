@@ -73,6 +73,8 @@ class Study(models.Model):
         default=list, blank=True, help_text="Any of confidence, tumour_cell_count, perturbed_response, note."
     )
     criterion = models.TextField(help_text="The labelling criterion, shown in the instructions.")
+    tell_altered = models.BooleanField(default=False, help_text="Labelling: readers are told of altered images.")
+    contact = models.TextField(blank=True, help_text="Whom readers ask.")
     consent_text = models.TextField(blank=True)
     surroundings = models.CharField(max_length=10, choices=Surroundings.choices, default=Surroundings.DARK)
     scale = models.PositiveSmallIntegerField(default=2, help_text="Device pixels per patch pixel that are asked for.")

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("study", "0002_arm_order_and_protocol_texts")]
+    dependencies = [("study", "0003_what_readers_are_told")]
 
     operations = [
         migrations.CreateModel(

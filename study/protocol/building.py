@@ -228,6 +228,8 @@ def _store_rows(
         washout_hours=settings.washout_hours,
         questions=list(settings.questions),
         criterion=settings.criterion,
+        tell_altered=settings.tell_altered,
+        contact=settings.contact,
         consent_text=settings.consent_text,
         surroundings=settings.surroundings,
         scale=settings.scale,

@@ -83,6 +83,8 @@ def facts(study: Study) -> list[dict[str, Any]]:
                     f"{study.scale} screen pixels per image pixel, {study.get_surroundings_display()} surroundings",
                 ),
                 ("Practice", f"{study.practice_count} images from outside the study"),
+                ("Readers are told of altered images", "yes" if told_of_altered(study) else "no"),
+                ("Contact", study.contact or "none given"),
                 ("Readers", f"{study.assignments.filter(withdrawn_at=None).count()} (more may be invited)"),
             ],
         },
@@ -92,6 +94,11 @@ def facts(study: Study) -> list[dict[str, Any]]:
 def notes(study: Study) -> list[str]:
     """What was decided for the researcher at building, and warnings; in words for pages, command and API."""
     return list((study.source or {}).get("notes", []))
+
+
+def told_of_altered(study: Study) -> bool:
+    """Whether the instructions say that images may have been altered; who compares pairs must know it."""
+    return study.tell_altered or study.task == Study.Task.PAIR
 
 
 def floors(tpf: float | None, d_prime: float | None) -> str:

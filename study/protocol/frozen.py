@@ -26,6 +26,8 @@ SETTINGS = {
     "surroundings": "surroundings",
     "practice_count": "practice_count",
     "break_every": "break_every",
+    "tell_altered": "tell_altered",
+    "contact": "contact",
     "consent_text": "consent_text",
     "seed": "seed",
     "source": "source",

@@ -32,6 +32,8 @@ TITLES = {
     "break_every": "Images between reminders of a break",
     "scale": "Screen pixels per image pixel",
     "surroundings": "Surroundings",
+    "tell_altered": "Readers of a labelling study are told that images may be altered",
+    "contact": "Contact",
     "consent_text": "Consent",
     "stimuli_checked": "Images checked",
     "verdicts_checked": "Verdicts checked",

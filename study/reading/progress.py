@@ -29,6 +29,10 @@ from study.models import (
     Stimulus,
     Study,
 )
+from study.reading import texts
+
+SECONDS = {Study.Task.LABELLING: 15, Study.Task.PAIR: 20}
+"""About how long a reader looks at one image or pair, for what the pages announce."""
 
 
 class Stage(StrEnum):
@@ -59,6 +63,11 @@ class Progress:
     answered: int = 0
     opens_at: datetime | None = None
     window: dict[int, Presentation] = field(default_factory=dict)
+
+    @property
+    def minutes(self) -> str:
+        """About how long the set takes."""
+        return texts.minutes(self.count * SECONDS[self.assignment.study.task])
 
     @property
     def in_set(self) -> bool:

@@ -10,7 +10,7 @@ from django.db import connection
 
 from study.append_only import guard, unguard
 from study.models import AuditEvent, Presentation, ReadingSet, Response, Stimulus, Study
-from study.protocol import answer_chain, audit_log
+from study.protocol import answer_chain, audit_log, frozen
 from study.protocol import life as services
 from study.protocol.readers import withdraw
 from study.protocol.verification import NotVerified, demand_verified, verify
@@ -279,3 +279,11 @@ def test_a_few_digits_are_no_anchor(study):
     assert verify(study, anchors=[audit_log.head(study)[:15]]).problems
     assert verify(study, anchors=[""]).problems
     assert not verify(study, anchors=[audit_log.head(study)[:16].upper()]).problems
+
+
+def test_every_column_of_a_study_is_fixed_by_the_protocol_or_known_to_be_something_else():
+    """A new setting that is not compared could be changed after freezing."""
+    apart = {"id", "state", "protocol", "protocol_sha256", "created_at", "created_by", "unblinded_by"}
+    stamps = {"frozen_at", "opened_at", "closed_at", "unblinded_at"}  # compared with the log
+    columns = {field.name for field in Study._meta.concrete_fields}
+    assert columns - apart - stamps == set(frozen.SETTINGS.values())

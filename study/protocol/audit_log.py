@@ -117,7 +117,8 @@ def find(study: Study, anchor: str) -> AuditEvent | None:
 
 def first_broken(events: Iterable[AuditEvent]) -> AuditEvent | None:
     """The first of all events whose hash does not follow from its content and its predecessor; None when all hold."""
-    previous, by_study = GENESIS, {}
+    previous = GENESIS
+    by_study: dict[int | None, str] = {}
     for event in events:
         wanted = by_study.get(event.study_id, GENESIS)
         if event.previous_hash != previous or event.hash != _event_hash(event):

@@ -231,6 +231,9 @@ def _last(events: list[AuditEvent], action: str) -> dict[str, AuditEvent]:
 def _readers(study: Study, events: list[AuditEvent]) -> Problems:
     assigned, withdrawn = _last(events, "reader_assigned"), _last(events, "reader_withdrawn")
     asked = _last(events, "questionnaire_answered")
+    programs = set(_last(events, "reader_simulated"))
+    for event in events:  # before there were such events, a rehearsal named its readers alone
+        programs |= set(event.detail["readers"]) if event.action == "rehearsed" else set()
     rows = {row.code: row for row in study.assignments.all()}
     for code in sorted(assigned.keys() - rows.keys()):
         yield Problem(f"study_assignment, reader {code}", "the log says that this reader was assigned; there is no row")
@@ -239,7 +242,8 @@ def _readers(study: Study, events: list[AuditEvent]) -> Problems:
         if code not in assigned:
             yield Problem(f"{where}, code", f"the log knows no reader {code} of this study")
             continue
-        yield from differs(f"{where}, simulated", row.simulated, assigned[code].detail.get("simulated"), "the log")
+        simulated = assigned[code].detail.get("simulated") or code in programs
+        yield from differs(f"{where}, simulated", row.simulated, bool(simulated), "the log")
         if (row.withdrawn_at is None) != (code not in withdrawn):
             yield Problem(f"{where}, withdrawn_at", f"it is {row.withdrawn_at}, and the log says otherwise")
         elif code in withdrawn:

@@ -148,6 +148,9 @@ STATIC_ROOT = HOME / "static"
 STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns of an absent one
 WHITENOISE_USE_FINDERS = True  # works without collectstatic
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+# What is uploaded, and what archives unpack to: on the disk that was given for data, not in /tmp, which may be memory.
+FILE_UPLOAD_TEMP_DIR = HOME / "tmp"
+FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=4_000_000_000)
 UPLOAD_MAX_UNPACKED_BYTES = env.int("UPLOAD_MAX_UNPACKED_BYTES", default=20_000_000_000)
 # Folders on the server that pages may import from; the command line reads any.

@@ -1,19 +1,16 @@
-"""Signing in and out, tokens for programs, and the health check."""
+"""Signing in and out, and tokens for programs."""
 
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.views import LoginView, LogoutView
-from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 from rest_framework.authtoken.models import Token
 
 from core.access import researcher_page
 from core.models import plain_name
-from core.version import code_version
 
 
 def name_tried(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str | None:
@@ -33,18 +30,6 @@ class SignOut(LogoutView):
     """Sign out, by POST."""
 
     http_method_names = ["post", "options"]
-
-
-@require_safe
-@never_cache
-def healthz(request: HttpRequest) -> JsonResponse:
-    """200 when the database answers, 503 when it does not."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError as error:
-        return JsonResponse({"status": "failing", "database": type(error).__name__}, status=503)
-    return JsonResponse({"status": "ok", "database": connection.vendor, "version": code_version()})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -2,11 +2,11 @@
 
 from django.urls import path
 
-from core import accounts
+from core import accounts, health
 
 urlpatterns = [
     path("sign-in/", accounts.SignIn.as_view(), name="sign_in"),
     path("sign-out/", accounts.SignOut.as_view(), name="sign_out"),
-    path("healthz", accounts.healthz, name="healthz"),
+    path("healthz", health.healthz, name="healthz"),
     path("token/", accounts.token, name="token"),
 ]

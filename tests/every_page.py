@@ -183,7 +183,9 @@ def open_all() -> dict[str, Any]:
     from django.urls import get_resolver, reverse
 
     from core.models import User
+    from study.conduct import planner
 
+    planner.WAIT_S = 300  # the plan itself, and not that it is being calculated
     values, people = Values(), {}
     for name in ("boss", "reader"):
         people[name] = Client(SERVER_NAME="localhost", raise_request_exception=False)

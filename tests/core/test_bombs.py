@@ -63,7 +63,8 @@ def large_table(archive: zipfile.ZipFile) -> None:
 def large_image(archive: zipfile.ZipFile) -> None:
     file = io.BytesIO()
     Image.new("RGB", (9_400, 9_400)).save(file, "PNG")
-    archive.writestr("labels.csv", "file,tumour\na.png,1\n")
+    archive.writestr("labels.csv", "file,tumour\na.png,1\nb.png,0\n")
+    archive.writestr("b.png", b"")
     archive.writestr("a.png", file.getvalue())
 
 

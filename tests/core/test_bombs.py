@@ -77,7 +77,9 @@ def many_large_files(archive: zipfile.ZipFile) -> None:
 
 def long_table(archive: zipfile.ZipFile) -> None:
     """Not small enough to be told by its ratio."""
-    archive.writestr("labels.csv", "file,tumour\n" + "".join(f"{n * 7919 % 10_007}-{n}.png,1\n" for n in range(2_500_000)))
+    archive.writestr(
+        "labels.csv", "file,tumour\n" + "".join(f"{n * 7919 % 10_007}-{n}.png,1\n" for n in range(2_500_000))
+    )
 
 
 @pytest.mark.slow
@@ -124,7 +126,9 @@ def stored(settings, tmp_path):
 
 
 def test_an_archive_larger_than_half_of_what_the_disk_has_left_is_refused(stored, monkeypatch):
-    monkeypatch.setattr(uploads.shutil, "disk_usage", lambda folder: uploads.shutil._ntuple_diskusage(10**9, 10**9, 1500))
+    monkeypatch.setattr(
+        uploads.shutil, "disk_usage", lambda folder: uploads.shutil._ntuple_diskusage(10**9, 10**9, 1500)
+    )
     with (
         pytest.raises(InvalidInput, match="the server's disk has only"),
         uploads.unpacked(stored, marker="labels.csv", called="t.zip"),

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Requests that no page sends: any address, any role, any method, with values that nobody expects."""
 
 import json
@@ -21,7 +22,24 @@ TEXTS = [
     "[" * 3_000, '{"a":' * 3_000, '"\\ud800"', "../../etc/passwd", "/etc/passwd\0.png", "%00", "%s", "{0}", "{{ 1 }}", "${x}",
     r"$\frac{$", "<script>alert(1)</script>", "' OR 1=1 --", "=1+1", "\r\nSet-Cookie: a=b", "a/b", "a\\b", ".", "..", "\ufeff", "\uffff", "#", "?",
 ]  # fmt: skip
-NUMBERS = [0, -1, 1, 2, 3, 1.5, 10**9, 2**31, 2**63, 10**20, 10**400, -(10**400), 1e308, float("nan"), float("inf"), 1e-320]
+NUMBERS = [
+    0,
+    -1,
+    1,
+    2,
+    3,
+    1.5,
+    10**9,
+    2**31,
+    2**63,
+    10**20,
+    10**400,
+    -(10**400),
+    1e308,
+    float("nan"),
+    float("inf"),
+    1e-320,
+]
 METHODS = ["GET", "GET", "GET", "POST", "POST", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 TYPES = ["application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "multipart/form-data",
          "text/plain", "application/json; charset=utf-7", "application/json; charset=nothing", "", "x" * 300]  # fmt: skip
@@ -118,7 +136,9 @@ class Odd:
         path, _, query = sent.path.partition("?")
         cookies = client.cookies.copy()
         with transaction.atomic():
-            answer = client.generic(sent.method, path, sent.body, content_type=sent.content_type, QUERY_STRING=query, **headers)
+            answer = client.generic(
+                sent.method, path, sent.body, content_type=sent.content_type, QUERY_STRING=query, **headers
+            )
             if answer.streaming:
                 answer.getvalue()
             transaction.set_rollback(True)
@@ -140,7 +160,9 @@ class Odd:
 
     def _request(self, draw: Any) -> Sent:
         address = draw(st.sampled_from(self.addresses))
-        inside = "reader" if address.pattern.startswith("/reading/") else "admin"  # who comes far enough to break something
+        inside = (
+            "reader" if address.pattern.startswith("/reading/") else "admin"
+        )  # who comes far enough to break something
         role = draw(st.sampled_from([*ROLES, inside, inside, inside, inside]))
         method = draw(st.sampled_from(METHODS))
         odd = draw(st.integers(0, 9))  # one part at a time, mostly: a wrong address hides a wrong body
@@ -163,17 +185,27 @@ class Odd:
 
     def _form(self, known: dict[str, list[str]]) -> st.SearchStrategy[dict[str, Any]]:
         """The form as it stands, with up to three fields changed."""
-        names = st.sampled_from([*sorted(known), "page", "limit", "offset", "next", "clone", "attack", "format", "state"])
-        changed = st.dictionaries(st.one_of(names, names, names, _texts()), st.one_of(_texts(), _texts(), st.integers()), max_size=3)
+        names = st.sampled_from(
+            [*sorted(known), "page", "limit", "offset", "next", "clone", "attack", "format", "state"]
+        )
+        changed = st.dictionaries(
+            st.one_of(names, names, names, _texts()), st.one_of(_texts(), _texts(), st.integers()), max_size=3
+        )
         return changed.map(lambda other: {**known, **{name: [value] for name, value in other.items()}})
 
     def _body(self, known: dict[str, list[str]]) -> st.SearchStrategy[tuple[bytes, str]]:
         form = self._form(known).map(lambda sent: (_encoded(sent).encode(), "application/x-www-form-urlencoded"))
         scalars = st.one_of(_texts(), st.sampled_from(NUMBERS), st.integers(), st.floats(), st.booleans(), st.none())
-        values = st.recursive(scalars, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_texts(), inner, max_size=3)), max_leaves=6)
+        values = st.recursive(
+            scalars,
+            lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_texts(), inner, max_size=3)),
+            max_leaves=6,
+        )
         names = st.sampled_from([*sorted(known), *NAMES])
         document = st.dictionaries(st.one_of(names, names, names, _texts()), values, max_size=6)
-        as_json = st.one_of(document, document, document, values).map(lambda value: (json.dumps(value).encode(), "application/json"))
+        as_json = st.one_of(document, document, document, values).map(
+            lambda value: (json.dumps(value).encode(), "application/json")
+        )
         raw = st.tuples(st.sampled_from(BODIES), st.sampled_from(TYPES))
         return st.one_of(form, form, as_json, as_json, raw)
 

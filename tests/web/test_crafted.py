@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """What was once a server error, one request each; on PostgreSQL by ``make test-services``, too."""
 
 import json

@@ -1,6 +1,6 @@
-"""Who gets what at every address, in every state of a study: ``statuses.txt`` says it, and a new address is missing there.
+"""Who gets what at every address, in every state of a study: as ``statuses.txt`` says. A new address is missing there.
 
-After a change that is meant: ``WRITE_STATUSES=1 python -m pytest tests/web/test_every_address.py``, and read the difference.
+After a change that is meant: ``WRITE_STATUSES=1 python -m pytest tests/web/test_every_address.py``; read what differs.
 """
 
 import os

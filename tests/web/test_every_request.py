@@ -24,7 +24,9 @@ def test_no_request_is_a_server_error(odd):
     faults: dict[str, Sent] = {}
     answers: Counter[int] = Counter()
 
-    @settings(max_examples=REQUESTS, deadline=None, suppress_health_check=EVERY, database=None, derandomize=REQUESTS <= 500)
+    @settings(
+        max_examples=REQUESTS, deadline=None, suppress_health_check=EVERY, database=None, derandomize=REQUESTS <= 500
+    )
     @given(sent=odd.requests())
     def ask(sent: Sent) -> None:
         answer = odd.ask(sent)

@@ -15,9 +15,10 @@ KEY = 7_203_114
 
 
 class Command(migrate.Command):
-    def handle(self, *args: Any, **options: Any) -> Any:
+    def execute(self, *args: Any, **options: Any) -> Any:
+        """Around the system checks, too: they ask the database what it can do."""
         with self._alone(options["database"]):
-            return super().handle(*args, **options)
+            return super().execute(*args, **options)
 
     @contextlib.contextmanager
     def _alone(self, database: str) -> Iterator[None]:

@@ -17,7 +17,7 @@ def read(lost_per_slide) -> np.ndarray:
     """Scores (2 arms, 1 reader, 80 patches): all right, but for the patches lost on each slide when perturbed."""
     scores = np.ones((2, 1, len(UNIT)))
     for slide, lost in enumerate(lost_per_slide):
-        scores[1, 0, np.flatnonzero(UNIT == slide)[:lost]] = 0
+        scores[1, 0, np.flatnonzero(slide == UNIT)[:lost]] = 0
     return scores
 
 

@@ -24,7 +24,7 @@ MAX_FILES = 500_000
 MAX_FILE_BYTES = 200_000_000
 """Of one file in an archive: far more than any patch has."""
 MAX_RATIO, SMALL_ARCHIVE = 100, 50_000_000
-"""Unpacked by packed bytes, of an archive that unpacks to more than this: images hardly shrink, zeros do a thousandfold."""
+"""Unpacked by packed bytes, of an archive that unpacks to more than this: images hardly shrink, zeros do."""
 _IGNORED = ("__MACOSX", "Thumbs.db", "desktop.ini", "Icon", "$RECYCLE.BIN", "System Volume Information")
 
 
@@ -64,8 +64,8 @@ def unpacked(name: str, *, marker: str, called: str) -> Iterator[Path]:
 
     Raises:
         InvalidInput: the upload has gone, is damaged, encrypted, too large in any of the ways above, names files
-            outside itself, or does not hold ``marker`` at its top or in its only folder. An error that the block raises is passed on with the
-            name ``called`` in place of the temporary folder.
+            outside itself, or does not hold ``marker`` at its top or in its only folder. An error that the block
+            raises is passed on with the name ``called`` in place of the temporary folder.
     """
     with scratch_folder("upload-") as folder:
         try:
@@ -121,7 +121,8 @@ def _check_sizes(entries: list[tuple[zipfile.ZipInfo, PurePosixPath]], folder: P
     for entry, path in entries:
         if entry.file_size > MAX_FILE_BYTES:
             raise InvalidInput(
-                f"{called}: {_short(path)} unpacks to {_mb(entry.file_size)}; a file may have up to {_mb(MAX_FILE_BYTES)}."
+                f"{called}: {_short(path)} unpacks to {_mb(entry.file_size)}; a file may have up to "
+                f"{_mb(MAX_FILE_BYTES)}."
             )
     size, packed = (sum(getattr(entry, name) for entry, _ in entries) for name in ("file_size", "compress_size"))
     if size > settings.UPLOAD_MAX_UNPACKED_BYTES:
@@ -129,8 +130,8 @@ def _check_sizes(entries: list[tuple[zipfile.ZipInfo, PurePosixPath]], folder: P
         raise InvalidInput(f"{called} unpacks to {_mb(size)}; up to {limit} are taken.")
     if size > SMALL_ARCHIVE and size > MAX_RATIO * max(packed, 1):
         raise InvalidInput(
-            f"{called} unpacks to {_mb(size)}, {size / max(packed, 1):.0f} times what it holds; up to {MAX_RATIO} times "
-            "are taken. Images do not shrink so much: look at what is in it."
+            f"{called} unpacks to {_mb(size)}, {size / max(packed, 1):.0f} times what it holds; up to {MAX_RATIO} "
+            "times are taken. Images do not shrink so much: look at what is in it."
         )
     free = shutil.disk_usage(folder).free
     if size > free / 2:  # the answers are written to the same disk

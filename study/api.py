@@ -38,6 +38,10 @@ class StudySerializer(serializers.ModelSerializer):
 
     cases = serializers.IntegerField(source="cases.count", read_only=True)
     arms = serializers.SerializerMethodField()
+    seed = serializers.SerializerMethodField(help_text="Null until unblinding.", allow_null=True)
+    schedule_secret = serializers.SerializerMethodField(
+        help_text="What schedules are drawn from besides the seed; null until unblinding.", allow_null=True
+    )
     notes = serializers.SerializerMethodField(
         help_text="What was decided at building where nothing was asked for, and warnings, such as of too few groups."
     )
@@ -46,11 +50,18 @@ class StudySerializer(serializers.ModelSerializer):
     class Meta:
         model = Study
         fields = (
-            "slug", "name", "state", "task", "pair_display", "seed", "copies", "arm_order", "min_gap", "washout_hours",
-            "questions", "criterion", "margin", "margin_rationale", "alpha", "floor_tpf", "floor_d_prime",
-            "stopping_rule", "scale", "surroundings", "cases", "arms", "notes", "progress", "protocol_sha256",
-            "code_version", "created_at", "frozen_at", "opened_at", "closed_at", "unblinded_at", "unblinded_by",
+            "slug", "name", "state", "task", "pair_display", "seed", "schedule_secret", "copies", "arm_order",
+            "min_gap", "washout_hours", "questions", "criterion", "margin", "margin_rationale", "alpha", "floor_tpf",
+            "floor_d_prime", "stopping_rule", "scale", "surroundings", "tell_altered", "contact", "cases", "arms",
+            "notes", "progress", "protocol_sha256", "code_version", "created_at", "frozen_at", "opened_at", "closed_at",
+            "unblinded_at", "unblinded_by",
         )  # fmt: skip
+
+    def get_seed(self, study: Study) -> int | None:
+        return study.seed if selectors.arms_open(study) else None
+
+    def get_schedule_secret(self, study: Study) -> str | None:
+        return selectors.disclosed_secret(study) if selectors.arms_open(study) else None
 
     def get_arms(self, study: Study) -> dict[str, int]:
         return protocols.arm_counts(study)
@@ -146,7 +157,7 @@ class Studies(RequestedRows):
         if not study.protocol_sha256:
             raise Conflict("The study is not frozen.")
         if selectors.arms_open(study):
-            return Response({"protocol_sha256": study.protocol_sha256, "protocol": study.protocol})
+            return Response(protocols.disclosed(study))
         return Response(protocols.sealed(study))
 
     @extend_schema(responses={(200, "text/markdown"): OpenApiTypes.STR})

@@ -7,6 +7,7 @@ Assignment     one reader in one study, under a pseudonymous code
 Presentation   one stimulus, shown to one reader, in one set, at one position; named by an opaque random token
 Response       what the reader answered; append-only, the latest revision counts
 AuditEvent     what was done and by whom; each event carries the hash of the one before it
+ScheduleSecret what every schedule is drawn from besides the study's seed; in a table of its own, which no page shows
 """
 
 import secrets
@@ -71,6 +72,8 @@ class Study(models.Model):
         default=list, blank=True, help_text="Any of confidence, tumour_cell_count, perturbed_response, note."
     )
     criterion = models.TextField(help_text="The labelling criterion, shown in the instructions.")
+    tell_altered = models.BooleanField(default=False, help_text="Labelling: readers are told of altered images.")
+    contact = models.TextField(blank=True, help_text="Whom readers ask.")
     consent_text = models.TextField(blank=True)
     surroundings = models.CharField(max_length=10, choices=Surroundings.choices, default=Surroundings.DARK)
     scale = models.PositiveSmallIntegerField(default=2, help_text="Device pixels per patch pixel that are asked for.")
@@ -371,3 +374,13 @@ class AuditEvent(AppendOnly):
 
     def __str__(self) -> str:
         return f"{self.action} by {self.actor}"
+
+
+class ScheduleSecret(AppendOnly):
+    """Made at freezing, disclosed by unblinding. No column of ``Study``, whose rows are shown, copied and exported."""
+
+    study = models.OneToOneField(Study, on_delete=models.PROTECT, primary_key=True, related_name="+")
+    value = models.CharField(max_length=32, editable=False, help_text="128 random bits as hexadecimal digits.")
+
+    def __str__(self) -> str:
+        return "secret of a study's schedules"

@@ -26,6 +26,24 @@ def plans_are_waited_for(monkeypatch):
     monkeypatch.setattr(planner, "WAIT_S", 300)
 
 
+SECRET = "00112233445566778899aabbccddeeff"
+
+
+@pytest.fixture(autouse=True)
+def fixed_secret(monkeypatch):
+    """Every study of the tests has this secret, so that equal seeds give equal schedules."""
+    monkeypatch.setattr("study.protocol.secret.new_secret", lambda: SECRET)
+
+
+@pytest.fixture
+def own_files(settings, tmp_path) -> Path:
+    """The stored files, and all else that is written, of one test in a folder of its own; where the files lie."""
+    settings.HOME = tmp_path
+    place = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "files"}}
+    settings.STORAGES = settings.STORAGES | {"default": place}
+    return tmp_path / "files"
+
+
 def _shared(name: str) -> Path:
     folder = SHARED / name
     if not folder.exists():

@@ -70,7 +70,7 @@ WHERE = {
         sheet("/classifiers/{classifier}/curves/new/"), "classifiers/{id}/curves/", "success_curves", frozenset({"out"})
     ),
     attacks.PairsRequest: Where(sheet("/pairs/new/"), "pairs/", "import_pairs"),
-    study.StudyRequest: Where(sheet("/new-study/"), "studies/", "build_study", frozenset({"draft", "by"})),
+    study.StudyRequest: Where(sheet("/new-study/"), "studies/", "build_study", frozenset({"draft", "note", "by"})),
     study.InviteRequest: Where(
         sheet("/studies/small/readers/"),
         "studies/{study_slug}/readers/",

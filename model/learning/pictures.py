@@ -21,8 +21,8 @@ _SAME_COLOURS = 2
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """``pixels`` uint8 (h, w, 3), of a file with Pillow's pixel ``mode``. ``profile`` names a colour profile other than sRGB; the pixels were converted from
-    it, unless it is not ``usable``: then it was left out, as viewers do."""
+    """``pixels`` uint8 (h, w, 3), of a file with Pillow's pixel ``mode``. ``profile`` names a colour profile other than
+    sRGB; the pixels were converted from it, unless it is not ``usable``: then it was left out, as viewers do."""
 
     pixels: NDArray[np.uint8]
     profile: str = ""
@@ -36,7 +36,9 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def read_picture(path: Path) -> Picture:
-    """Any single picture of 8 bits per channel in one of ``core.decoders.FORMATS``, upright, transparency over white, in sRGB.
+    """Any single picture of 8 bits per channel in one of ``core.decoders.FORMATS``.
+
+    Upright, transparency over white, in sRGB.
 
     Raises InvalidInput if it cannot be decoded whole, has several frames, or has more than 8 bits per channel.
     """

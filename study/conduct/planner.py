@@ -45,7 +45,7 @@ def compute(assumptions: Assumptions) -> Planned:
 
 
 def _begin() -> None:
-    os.nice(15)
+    os.nice(5)
 
 
 class Planner:

@@ -12,10 +12,12 @@ from core.images import read_bytes
 from core.models import User
 from core.texts import slug_of
 from study import blinds as selectors
+from study.design.draws import derived_seed
 from study.models import Assignment, Study
 from study.protocol import audit_log
+from study.protocol import secret as secrets_of
 from study.protocol.locks import hold_assignments
-from study.protocol.schedules import check_gap, derived_seed, make_schedule
+from study.protocol.schedules import check_gap, make_schedule
 from study.statistics.methods import MULTIPLICITY, PRIMARY_INTERVAL, SENSITIVITY_SET, UNIT
 
 Judge = Callable[..., str]
@@ -69,7 +71,7 @@ def assign_reader(*, study: Study, reader: User, actor: str, simulated: bool = F
         seed=derived_seed(study.seed, number),
         simulated=simulated,
     )
-    detail: dict[str, Any] = {"reader": assignment.code, "seed": assignment.seed, "simulated": simulated}
+    detail: dict[str, Any] = {"reader": assignment.code, "simulated": simulated}
     if study.state != Study.State.DRAFT:
         detail["schedule_sha256"] = audit_log.sha256_of(make_schedule(assignment))
     audit_log.record(study=study, actor=actor, action="reader_assigned", **detail)
@@ -79,8 +81,18 @@ def assign_reader(*, study: Study, reader: User, actor: str, simulated: bool = F
 NOT_JUDGED = "Stored verdicts were not judged again: no classifier was asked."
 
 
-def freeze_study(*, study: Study, actor: str, judge: Judge | None = None, progress: Progress = no_progress) -> Study:
+def freeze_study(
+    *,
+    study: Study,
+    actor: str,
+    judge: Judge | None = None,
+    progress: Progress = no_progress,
+    secret: str | None = None,
+) -> Study:
     """Fix the protocol and store the SHA-256 of its canonical JSON with every reader's full schedule.
+
+    The schedules are drawn from the study's seed and from ``secret``, which is made here unless it is given. Give it
+    only to draw the schedules of another study again.
 
     First every stimulus is read from the file store and its hash compared. Then ``judge`` (see
     ``verdicts.judge_again``) lets the classifier judge the stimuli again; its sentence goes into the protocol and the
@@ -94,7 +106,7 @@ def freeze_study(*, study: Study, actor: str, judge: Judge | None = None, progre
     demand_state(study, Study.State.DRAFT)
     checked = check_stimuli(study)
     verdicts = judge(study, progress=progress) if judge else NOT_JUDGED
-    return _freeze(study, actor, checked, verdicts)
+    return _freeze(study, actor, checked, verdicts, secret or secrets_of.new_secret())
 
 
 def check_stimuli(study: Study) -> dict[int, str]:
@@ -128,13 +140,14 @@ def check_stimuli(study: Study) -> dict[int, str]:
 
 
 @transaction.atomic
-def _freeze(study: Study, actor: str, checked: dict[int, str], verdicts: str) -> Study:
+def _freeze(study: Study, actor: str, checked: dict[int, str], verdicts: str, secret: str) -> Study:
     study = _locked(study)
     demand_state(study, Study.State.DRAFT)
     cases = list(study.cases.prefetch_related("stimuli"))
     if checked != {stimulus.pk: stimulus.sha256 for case in cases for stimulus in case.stimuli.all()}:
         raise InvalidInput(f"Study '{study.slug}' was changed while its images were checked. Freeze it again.")
     check_gap(study)  # also without readers: they may be assigned after freezing
+    secrets_of.keep(study, secret)
     schedules = [make_schedule(assignment) for assignment in study.assignments.order_by("code")]
     protocol = {
         "protocol_version": study.protocol_version,
@@ -164,8 +177,12 @@ def _freeze(study: Study, actor: str, checked: dict[int, str], verdicts: str) ->
         "surroundings": study.surroundings,
         "practice_count": study.practice_count,
         "break_every": study.break_every,
+        "tell_altered": study.tell_altered,
+        "contact": study.contact,
         "consent_text": study.consent_text,
         "seed": study.seed,
+        secrets_of.COMMITMENT: secrets_of.commitment_to(secret),
+        "salt": secrets_of.salt(secret),
         "source": study.source,
         "code_version": study.code_version,
         "arms": sorted({stimulus.arm for case in cases for stimulus in case.stimuli.all()}),
@@ -189,9 +206,8 @@ def _freeze(study: Study, actor: str, checked: dict[int, str], verdicts: str) ->
     study.state = Study.State.FROZEN
     study.frozen_at = timezone.now()
     study.save()
-    audit_log.record(
-        study=study, actor=actor, action="frozen", protocol_sha256=study.protocol_sha256, verdicts=verdicts
-    )
+    detail = {"protocol_sha256": study.protocol_sha256, secrets_of.COMMITMENT: protocol[secrets_of.COMMITMENT]}
+    audit_log.record(study=study, actor=actor, action="frozen", verdicts=verdicts, **detail)
     return study
 
 

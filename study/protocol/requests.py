@@ -107,9 +107,9 @@ class StudyRequest(CasesRequest, SettingsRequest):
         max_value=SEED_LIMIT,
         allow_null=True,
         default=None,
-        help_text="Drawn at random and recorded if left out. Who knows it can tell the order of arms: keep it to "
-        "yourself until unblinding.",
-        style={"section": "Chance"},
+        help_text="Drawn at random and recorded if left out. Cases are drawn from it; orders also from bits that stay "
+        "secret until unblinding.",
+        style={"section": "Random seed"},
     )
 
 
@@ -121,7 +121,12 @@ class PowerQuery(Request):
 
     positives = STUDY_FIELDS["positives"]
     copies = STUDY_FIELDS["copies"]
+    task = STUDY_FIELDS["task"]
     arm_order = STUDY_FIELDS["arm_order"]
+    further_attacks = STUDY_FIELDS["further_attacks"]
+    pairs = STUDY_FIELDS["pairs"]
+    variants = STUDY_FIELDS["variants"]
+    noise = STUDY_FIELDS["noise"]
     margin = STUDY_FIELDS["margin"]
     alpha = STUDY_FIELDS["alpha"]
     planned_readers = serializers.IntegerField(
@@ -163,7 +168,7 @@ class InviteRequest(Request):
         min_value=1,
         max_value=365,
         default=14,
-        label="Link holds for (days)",
+        label="Valid for (days)",
         help_text="How long the link can be used.",
     )
 
@@ -209,7 +214,7 @@ def for_builder(chosen: dict[str, Any]) -> dict[str, Any]:
 
 
 def _seed(chosen: dict[str, Any]) -> int:
-    """The seed asked for, or one that nobody can guess."""
+    """The seed asked for, or one that nobody can guess: there is no default."""
     seed = chosen.get("seed")
     return secrets.randbelow(SEED_LIMIT + 1) if seed is None else seed
 

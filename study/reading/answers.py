@@ -27,6 +27,7 @@ ANSWERS: dict[str, tuple[str, str]] = {
 VIEWING_FIELDS = (
     "inner_width", "inner_height", "screen_width", "screen_height", "device_pixel_ratio", "colour_depth", "zoom",
     "scale", "scale_wanted", "javascript", "magnifier_steps", "magnifier_max", "alternations", "touch",
+    "pattern_seen",
 )  # fmt: skip
 MAX_NOTE = 2000
 MAX_CELLS = 10_000

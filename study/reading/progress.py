@@ -19,6 +19,10 @@ from django.utils import timezone
 from core.access import is_reader
 from study.blinds import has_seen_arms
 from study.models import Assignment, GuideImage, Presentation, ReadingSession, ReadingSet, Response, Stimulus, Study
+from study.reading import texts
+
+SECONDS: dict[str, int] = {Study.Task.LABELLING: 15, Study.Task.PAIR: 20}
+"""About how long a reader looks at one image or pair, for what the pages announce."""
 
 
 class Stage(StrEnum):
@@ -49,6 +53,11 @@ class Progress:
     answered: int = 0
     opens_at: datetime | None = None
     window: dict[int, Presentation] = field(default_factory=dict)
+
+    @property
+    def minutes(self) -> str:
+        """About how long the set takes."""
+        return texts.minutes(self.count * SECONDS[self.assignment.study.task])
 
     @property
     def in_set(self) -> bool:

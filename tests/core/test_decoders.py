@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Which image formats are read, and that nothing else of Pillow is reached."""
 
 import contextlib

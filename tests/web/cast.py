@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """One of everything, in every state: what all addresses are tried on."""
 
 import os

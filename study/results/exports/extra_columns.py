@@ -36,8 +36,8 @@ _OWN = {
                                     allowed_values="yes; no; unsure", missing_code="empty"),
     "questionnaire_comment": Column("questionnaire_comment", "text", "Anything else.", missing_code="empty"),
     "case_number": Column("case_number", "integer", "Order of drawing, from 1."),
-    "tumour_cells": Column("tumour_cells", "integer", "Tumour cells by the reference.", units="cells",
-                           missing_code="empty"),
+    "tumour_cells": Column("tumour_cells", "integer", "Tumour cells according to the reference diagnosis.",
+                           units="cells", missing_code="empty"),
 }  # fmt: skip
 
 EXTRA: dict[str, list[Column]] = {

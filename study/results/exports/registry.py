@@ -14,6 +14,7 @@ from core.spreadsheet import csv_chunks
 from study import blinds as selectors
 from study.blinding.auditing import latest_report
 from study.models import Study
+from study.protocol.documents import disclosed
 from study.results import tidy as rows
 from study.results.analysis import analysis_of, what_is_analysed
 from study.results.exports import mrmc
@@ -88,7 +89,7 @@ def _protocol(source: Source) -> Chunks:
     study = source.study
     if study.protocol is None:
         raise InvalidInput(f"Study '{study.slug}' was never frozen and has no protocol.")
-    return _json({"protocol_sha256": study.protocol_sha256, "protocol": study.protocol})
+    return _json(disclosed(study))
 
 
 def _blinding(source: Source) -> Chunks:
@@ -114,7 +115,8 @@ _FIXED = (
            lambda s: csv_chunks((*DICTIONARY_COLUMNS, "file"), _dictionary())),
     Export("audit_log.csv", CSV, "What was done, by whom, hash by hash",
            lambda s: csv_chunks(rows.AUDIT_COLUMNS, rows.audit_rows(s.study))),
-    Export("protocol.json", "application/json", "The frozen protocol with its SHA-256", _protocol),
+    Export("protocol.json", "application/json", "The frozen protocol with its SHA-256, and the secret of its schedules",
+           _protocol),
     Export("blinding_audit.json", "application/json", "The newest report of the blinding audit", _blinding),
     Export("analysis.json", "application/json", "Every number of the analysis", lambda s: _json(s.analysis)),
     Export("table_1.csv", CSV, "Table 1b as CSV", lambda s: csv_chunks(TABLE_COLUMNS, table_1_rows(s.analysis))),

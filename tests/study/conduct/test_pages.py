@@ -71,16 +71,6 @@ def as_role(client):
     return sign_in
 
 
-@pytest.fixture
-def own_files(settings, tmp_path):
-    settings.STORAGES = settings.STORAGES | {
-        "default": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": tmp_path / "files"},
-        }
-    }
-
-
 def test_readers_and_strangers_stay_outside(client):
     for name, address in OFFICE + PREVIEW:
         for method in (client.get, client.post):
@@ -268,7 +258,11 @@ def test_a_clone_starts_from_what_its_model_was_built_with(as_role, own_files):
     study = build_study(name="First", attack=attack, seed=9, actor="test", settings=settings, freeze=False)
     form = client.get(f"/new-study/?clone={study.slug}").context["form"]
     assert (form["positives"].value(), form["min_gap"].value(), form["washout_hours"].value()) == (5, 3, 12)
-    assert (list(form["questions"].value()), form["attack"].value(), form["seed"].value()) == (["note"], attack.pk, 10)
+    assert (list(form["questions"].value()), form["attack"].value(), form["seed"].value()) == (
+        ["note"],
+        attack.pk,
+        None,
+    )
 
 
 def test_before_unblinding_no_page_says_which_image_is_which(as_role, own_files):

@@ -1,4 +1,4 @@
-"""The p of a difference of one reader: over patches the sign-flip test, over unequal slides never bolder than a t test."""
+"""The p of a difference of one reader: the sign-flip test, over unequal slides never bolder than a t test."""
 
 import numpy as np
 import pytest

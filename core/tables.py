@@ -113,14 +113,10 @@ class Table:
         width = len(self.columns)
         begun = self.line + 1
         try:
-<<<<<<< HEAD
             for number, cells in enumerate(self._reader, start=1):
+                begun = self.line + 1
                 if number > MAX_ROWS:
                     raise InvalidInput(f"{self.path} has more than {MAX_ROWS:,} rows; divide the folder.")
-=======
-            for cells in self._reader:
-                begun = self.line + 1
->>>>>>> main
                 if not any(cell.strip() for cell in cells):
                     continue
                 if len(cells) > width and not any(cell.strip() for cell in cells[width:]):

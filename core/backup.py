@@ -1,6 +1,6 @@
 """A backup of everything in one file, taken while the server runs, and putting it back.
 
-A tar file: ``backup.json`` says what it is, then the database, the keys, and the folders of files and figures. The
+A tar file: ``backup.json`` says what it is, then the database, the key of the sessions, and the folders of files and figures. The
 database comes first. A file never changes once its row is written, so the files copied later hold every file that the
 copied database names.
 """
@@ -26,7 +26,9 @@ from core.models import User
 from core.scratch import scratch_folder
 from core.version import code_version
 
-ABOUT, KEYS, FOLDERS = "backup.json", ("secret_key", "signing_key.pem"), ("files", "figures")
+ABOUT, KEYS, FOLDERS = "backup.json", ("secret_key",), ("files", "figures")
+# Not signing_key.pem: who takes a backup could then sign a log that was made up.
+
 DATABASES = {"sqlite": "database.sqlite3", "postgresql": "database.dump"}
 
 

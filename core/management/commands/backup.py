@@ -1,6 +1,6 @@
-"""Write everything into one file while the server runs: database, images, weights, figures, keys.
+"""Write everything into one file while the server runs: database, images, weights, figures.
 
-The file holds the keys that sign sessions and protocols: keep it safe, on another machine.
+The file holds the key that signs sessions: keep it safe, on another machine. The key that signs logs is not in it.
 """
 
 from pathlib import Path

@@ -76,6 +76,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "core.middleware.StorableRequests",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -152,6 +153,9 @@ STATIC_ROOT = HOME / "static"
 STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns of an absent one
 WHITENOISE_USE_FINDERS = True  # works without collectstatic
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+# What is uploaded, and what archives unpack to: on the disk that was given for data, not in /tmp, which may be memory.
+FILE_UPLOAD_TEMP_DIR = HOME / "tmp"
+FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=4_000_000_000)
 UPLOAD_MAX_UNPACKED_BYTES = env.int("UPLOAD_MAX_UNPACKED_BYTES", default=20_000_000_000)
 # Folders on the server that pages may import from; the command line reads any.
@@ -287,10 +291,11 @@ LOGGING: dict[str, Any] = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {"waitress.queue": {"level": "ERROR"}},  # it warns of every request that waits for a thread
 }
 if LOG_FORMAT == "json":  # one line per request, and its id in the answer
     MIDDLEWARE.insert(0, "core.logs.RequestIds")
-    LOGGING["loggers"] = {
+    LOGGING["loggers"] |= {
         "blindspot.requests": {"level": "INFO"},
         # Django's own server and handlers log an address with its query, which the line of the request does not.
         "django.request": {"level": "ERROR"},

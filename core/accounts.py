@@ -1,12 +1,11 @@
-"""Signing in and out, one's own account, tokens for programs, and the health check."""
+"""Signing in and out, one's own account, and tokens for programs."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -15,7 +14,6 @@ from knox.models import AuthToken
 
 from core.access import is_researcher, researcher_page
 from core.second_factor import has_second_factor, wait_for_code
-from core.version import code_version
 
 
 class SignIn(LoginView):
@@ -34,7 +32,7 @@ class SignIn(LoginView):
 
 @require_safe
 def admin_sign_in(request: HttpRequest) -> HttpResponse:
-    """Django's admin has no door of its own: it would not ask for the second factor."""
+    """Django's admin has no sign-in page of its own: it would not ask for the second factor."""
     if request.user.is_authenticated:
         raise PermissionDenied
     return redirect(f"{reverse('sign_in')}?{request.GET.urlencode()}")
@@ -44,18 +42,6 @@ class SignOut(LogoutView):
     """Sign out, by POST."""
 
     http_method_names = ["post", "options"]
-
-
-@require_safe
-@never_cache
-def healthz(request: HttpRequest) -> JsonResponse:
-    """200 when the database answers, 503 when it does not."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError as error:
-        return JsonResponse({"status": "failing", "database": type(error).__name__}, status=503)
-    return JsonResponse({"status": "ok", "database": connection.vendor, "version": code_version()})
 
 
 @require_safe

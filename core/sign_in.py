@@ -17,7 +17,7 @@ from core.models import plain_name
 def name_tried(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str | None:
     """The name under which failed attempts to sign in are counted: one person's, however it is written."""
     name = (credentials or {}).get("username") or request.POST.get("username")
-    return plain_name(str(name)) if name else None
+    return plain_name(str(name))[:255] if name else None  # as many as the column of attempts holds
 
 
 def client_address(request: HttpRequest) -> str | None:

@@ -2,13 +2,13 @@
 
 from django.urls import path
 
-from core import accounts, passwords, people, second_factor
+from core import accounts, health, passwords, people, second_factor
 
 urlpatterns = [
     path("sign-in/", accounts.SignIn.as_view(), name="sign_in"),
     path("sign-in/code/", second_factor.sign_in_code, name="sign_in_code"),
     path("sign-out/", accounts.SignOut.as_view(), name="sign_out"),
-    path("healthz", accounts.healthz, name="healthz"),
+    path("healthz", health.healthz, name="healthz"),
     path("account/", accounts.account, name="account"),
     path("account/password/", passwords.change, name="password_change"),
     path("account/second-factor/", second_factor.second_factor, name="second_factor"),

@@ -104,9 +104,9 @@ class Values:
             "attacks:curves": classifiers, "attacks:curves_new": classifiers,
             "attacks:curves_svg": [attack.classifier_id], "attacks:curves_csv": [attack.classifier_id],
             "attacks:attack": attacks, "attacks:perturbations": attacks, "attacks:table_csv": attacks,
-            "people_link": [User.objects.first().pk],
-            "jobs": jobs, "api:jobs": jobs, "api:datasets": datasets, "api:classifiers": classifiers,
-            "api:cross-validations": [CrossValidation.objects.get().pk], "api:attacks": attacks,
+            "people_link": [User.objects.first().pk], "jobs": jobs, "api:jobs": jobs, "api:datasets": datasets,
+            "api:classifiers": classifiers, "api:cross-validations": [CrossValidation.objects.get().pk],
+            "api:attacks": attacks,
             "api:pairs": [PairSet.objects.get().pk],
         }  # fmt: skip
         first = Presentation.objects.filter(reading_set__assignment__study__slug="small").order_by("pk").first()
@@ -183,7 +183,9 @@ def open_all() -> dict[str, Any]:
     from django.urls import get_resolver, reverse
 
     from core.models import User
+    from study.conduct import planner
 
+    planner.WAIT_S = 300  # the plan itself, and not that it is being calculated
     values, people = Values(), {}
     for name in ("boss", "reader"):
         people[name] = Client(SERVER_NAME="localhost", raise_request_exception=False)

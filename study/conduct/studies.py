@@ -21,6 +21,7 @@ from study.models import Study
 from study.protocol import audit_log, requests
 from study.protocol import documents as protocols
 from study.protocol import life as services
+from study.protocol.deviations import doubtful_times
 from study.protocol.preregistration import as_markdown
 from study.protocol.requests import FreezeRequest, PowerQuery, StudyRequest, UnblindRequest
 from study.protocol.settings import SettingsRequest
@@ -109,8 +110,9 @@ def study(request: HttpRequest, slug: str) -> HttpResponse:
         "answered": answered,
         "readers": selectors.assignments_of(found).count(),
         "results_open": selectors.arms_open(found),
-        "freeze_form": form_class(FreezeRequest)(),
+        "doubtful_times": doubtful_times(found),
         "events": [(event, in_words(event)) for event in found.events.order_by("-pk")[:20]],
+        "freeze_form": form_class(FreezeRequest)(),
         "unblind_form": form_class(UnblindRequest)(),
     }
     return render(request, "study/study.html", context)

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('study', '0003_schedule_secret'),
+        ('study', '0004_answers_in_the_chain'),
     ]
 
     operations = [

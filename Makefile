@@ -11,7 +11,7 @@ PY := $(VENV)/bin/python
 SERVE ?= 1
 PORT ?= 8000
 
-.PHONY: help check install install-dev demo serve test fuzz test-fast test-services test-r lint bench docs requirements clean
+.PHONY: help check install install-dev demo serve test trust fuzz test-fast test-services test-r lint bench docs requirements clean
 
 help:
 	@sed -n '1,3p' Makefile | cut -c3-
@@ -62,6 +62,10 @@ fuzz: install-dev
 test: install-dev lint
 	@scripts/install-chromium.sh >&2
 	$(PY) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+# What must be survived, as often as docs/trust.md says: under half an hour on two quiet cores. A small part of it is in `make test`.
+trust: install-dev
+	@$(PY) scripts/trust.py $(TRUST_ARGS)
 
 test-fast: install-dev
 	$(PY) -m pytest -m 'not slow' --ignore tests/browser $(PYTEST_ARGS)

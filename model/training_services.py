@@ -22,9 +22,10 @@ from django.utils.text import slugify
 from core.errors import InvalidInput, Progress, no_progress
 from core.version import code_version
 from model.learning import baseline, evaluation, landscape, splits
+from model.learning.checkpoints import read_state
 from model.learning.crossval import FoldOutcome, Plan, derived_seed, run_fold
 from model.learning.devices import usable_device
-from model.learning.network import Init, Network, build_network, load_weights, read_state, weights_bytes
+from model.learning.network import Init, Network, build_network, load_weights, weights_bytes
 from model.learning.prediction import predict
 from model.learning.training import preset as preset_settings
 from model.learning.training import train
@@ -219,7 +220,7 @@ def cross_validate(
 
     Called again with the same arguments it goes on with the folds that are missing and gives the same numbers; a
     finished one is returned as it is. ``part`` = (i, n) does every n-th fold only, from the i-th (0 <= i < n), so that
-    several workers or GPUs share the work; whoever stores the last fold completes it. ``progress`` counts training
+    several workers or GPUs share the work; the one that stores the last fold completes it. ``progress`` counts training
     steps over all folds still to do.
     """
     check_seed(seed)

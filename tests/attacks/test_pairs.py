@@ -1,4 +1,4 @@
-"""Pairs of another program: what is read, what is refused, and that a refusal keeps nothing."""
+"""Pairs of another program: what is read, what is refused, and that nothing is kept of what was refused."""
 
 import json
 from io import StringIO

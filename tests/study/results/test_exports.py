@@ -66,7 +66,7 @@ def table(text: str) -> list[dict[str, str]]:
 
 
 def test_nothing_leaves_before_unblinding(tmp_path, settings):
-    made = open_study_of(readers=1, name="Closed door")
+    made = open_study_of(readers=1, name="Closed")
     answer_all(made)
     for command in (["analyse", made.slug], ["export_study", made.slug, str(tmp_path / "out")]):
         with pytest.raises(CommandError, match="stay closed"):

@@ -88,6 +88,7 @@ class Command(JsonCommand):
             "washout_hours": 0,
             "seed": seed,
             "by": "demo",
+            "note": [f"This is a demonstration: its seed, {seed}, is public. Schedules depend on secret bits as well."],
         }
         made["build"] = self._stage(
             made, "build_study", "build_study", name="Demo", reader=["reader1", "reader2"], **common

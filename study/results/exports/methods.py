@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from core.version import code_version
+from study.protocol.secret import COMMITMENT
 from study.results.exports.tables import crossed_over, interval, points, reading_word
 
 
@@ -46,6 +47,7 @@ def _design(p: dict[str, Any], analysis: dict[str, Any], pair: bool) -> str:
             f" with {_gap(p)}; sets were separated by a "
             f"wash-out of {p.get('washout_hours'):g} hours. Case selection and schedules follow from seed "
             f"{p.get('seed')}"
+            + (", schedules also from a secret that was disclosed after unblinding" if COMMITMENT in p else "")
         )
     return text + "."
 

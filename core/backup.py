@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from django.conf import settings
+from django.core.files.storage import FileSystemStorage, storages
 from django.core.management import call_command
 from django.db import connection, connections
 from django.utils import timezone
@@ -68,7 +69,7 @@ def write(path: Path) -> dict[str, Any]:
 
 
 def _is_local() -> bool:
-    return settings.STORAGES["default"]["BACKEND"].endswith("FileSystemStorage")
+    return isinstance(storages["default"], FileSystemStorage)
 
 
 def _kept() -> Iterator[tuple[Path, str]]:

@@ -8,12 +8,13 @@ Not a job: asking for a plan would have to write a row, and a GET writes nothing
 import atexit
 import logging
 import os
+import time
 from collections import OrderedDict
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
 from study.conduct.planning_figures import power_curves
@@ -45,7 +46,15 @@ def compute(assumptions: Assumptions) -> Planned:
 
 
 def _begin() -> None:
+    """Of low priority, and gone when the web process is, however that ended."""
     os.nice(5)
+    Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(0)
 
 
 class Planner:

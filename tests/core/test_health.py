@@ -20,7 +20,7 @@ def test_a_healthy_server_says_so_and_keeps_nothing(client, settings):
 
 def test_a_full_disk_is_told(client, monkeypatch):
     """``/dev/full`` is a disk without room."""
-    monkeypatch.setattr(health.tempfile, "TemporaryFile", lambda dir: open("/dev/full", "wb"))  # noqa: PTH123, SIM115
+    monkeypatch.setattr(health.tempfile, "TemporaryFile", lambda **place: open("/dev/full", "wb"))  # noqa: PTH123, SIM115
     answer = client.get("/healthz")
     assert answer.status_code == 503 and answer.json() == {"status": "failing", "home": "No space left on device"}
 

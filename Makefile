@@ -71,7 +71,7 @@ test-fast: install-dev
 	$(PY) -m pytest -m 'not slow' --ignore tests/browser $(PYTEST_ARGS)
 
 test-services: install-dev
-	@OMP_NUM_THREADS=1 scripts/services.sh run $(PY) -m pytest -p tests.on_services -n 2 --dist worksteal tests/study tests/jobs \
+	@OMP_NUM_THREADS=1 scripts/services.sh run $(PY) -m pytest -p tests.on_services -n 2 --dist worksteal tests/study tests/jobs tests/core/test_user_names.py \
 	  --deselect tests/study/blinding/test_audit.py::test_a_planted_leak_is_found $(PYTEST_ARGS)
 
 test-r: install-dev

@@ -4,6 +4,7 @@ import hashlib
 import io
 import re
 import socket
+import warnings
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +32,9 @@ def read_state(path: str | Path) -> tuple[dict[str, Tensor], str]:
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror or error}.") from error
     try:
-        found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of file formats; none of them is a reader's to mend
+            found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is not its own
         raise InvalidInput(
             f"{path} is not a PyTorch state dict that can be read safely ({type(error).__name__}). "

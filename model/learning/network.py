@@ -24,6 +24,8 @@ Init = Literal["auto", "imagenet", "random"]
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's channel means and spreads, which torchvision's weights expect."""
 
+ONE_OUTPUT = "one output"
+
 
 @dataclass(frozen=True)
 class Initialisation:
@@ -129,7 +131,7 @@ def load_weights(
     """A finished classifier from its weights file, in evaluation mode on the CPU.
 
     ``tumour_output`` 0: the first of the file's two outputs is the one for tumour; they are exchanged. A head with a
-    single output is taken for the logit of tumour (with 0: of no tumour).
+    single output is taken for the logit of tumour (with 0: of no tumour), with a warning.
 
     Raises InvalidInput if the file's SHA-256 is not ``sha256`` (where given), if the weights do not fit the
     architecture or its head has other than one or two outputs, and if a value is not finite.
@@ -138,9 +140,16 @@ def load_weights(
     if sha256 and found != sha256:
         raise InvalidInput(f"{path} is not the file that was saved: its SHA-256 is {found}, recorded is {sha256}.")
     network = _random(arch, 0, image_size, shrink)
-    _load(network, state, str(path), image_size, any_head=False)
+    head = _load(network, state, str(path), image_size, any_head=False)
     if tumour_output not in (0, 1):
         raise InvalidInput(f"{tumour_output} is not one of 0, 1.", field="tumour_output")
+    if head == ONE_OUTPUT:
+        meant, other = ("tumour", "no tumour") if tumour_output else ("no tumour", "tumour")
+        warnings.warn(
+            f"The weights have one output. It is taken for the logit of {meant}; if it is that of {other}, import them "
+            f"again with --tumour-output {1 - tumour_output}.",
+            stacklevel=2,
+        )
     if tumour_output == 0:
         with torch.no_grad():
             for value in network.head.parameters():
@@ -245,7 +254,7 @@ def _load(network: Network, state: dict[str, Tensor], source: str, image_size: i
         # sigmoid(z) is the softmax of (0, z).
         zeros = {key: torch.zeros_like(state[key]) for key in (f"{name}.weight", f"{name}.bias") if key in state}
         state = state | {key: torch.cat([zero, state[key]]) for key, zero in zeros.items()}
-        status = "one output"
+        status = ONE_OUTPUT
     elif outputs is not None and outputs != 2:
         if not any_head:
             raise InvalidInput(

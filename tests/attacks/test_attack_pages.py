@@ -13,12 +13,7 @@ from attacks.selectors import flip_norms, perturbation_table, summarise
 from tests import factories
 from tests.pool import attacked_pool
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def own_files(home):
-    """Files in a folder of this test."""
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_files")]
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import secrets
 
 from django.conf import settings as project
 from django.db import models
+from django.utils import timezone
 
 
 def new_token() -> str:
@@ -243,6 +244,8 @@ class ReadingSet(models.Model):
     number = models.PositiveSmallIntegerField()
     completed_at = models.DateTimeField(null=True, blank=True, help_text="The reader declared the set finished.")
     reopened_at = models.DateTimeField(null=True, blank=True)
+    answers = models.PositiveIntegerField(default=0, editable=False, help_text="Stored answers, revisions included.")
+    head = models.CharField(max_length=64, blank=True, editable=False, help_text="Hash of the last stored answer.")
 
     class Meta:
         ordering = ["assignment", "number"]
@@ -341,9 +344,12 @@ class Response(AppendOnly):
     focus_lost_ms = models.FloatField(null=True, blank=True)
     shown_at = models.DateTimeField(null=True, blank=True, help_text="Client clock.")
     answered_at = models.DateTimeField(null=True, blank=True, help_text="Client clock.")
-    received_at = models.DateTimeField(auto_now_add=True, help_text="Server clock.")
+    received_at = models.DateTimeField(default=timezone.now, help_text="Server clock.")
     viewing = models.JSONField(default=dict, blank=True, help_text="Scale, devicePixelRatio, magnifier steps used.")
     code_version = models.CharField(max_length=100)
+    hash = models.CharField(
+        max_length=64, blank=True, editable=False, help_text="Of this answer and the one before it in the set."
+    )
 
     class Meta:
         ordering = ["presentation", "revision"]
@@ -366,7 +372,10 @@ class AuditEvent(AppendOnly):
     actor = models.CharField(max_length=150)
     action = models.CharField(max_length=50)
     detail = models.JSONField(default=dict)
-    previous_hash = models.CharField(max_length=64)
+    previous_hash = models.CharField(max_length=64, help_text="Of the event before it in the whole log.")
+    study_previous = models.CharField(
+        max_length=64, blank=True, help_text="Hash of the study's event before it, so that its part holds by itself."
+    )
     hash = models.CharField(max_length=64, unique=True)
 
     class Meta:

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from tests.emptying import emptied_between_tests  # noqa: F401  a fixture of the whole suite
+
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
 # A busy machine is no failure: properties are tested, not how long they take.

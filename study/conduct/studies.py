@@ -20,6 +20,7 @@ from study.models import Study
 from study.protocol import audit_log, requests
 from study.protocol import documents as protocols
 from study.protocol import life as services
+from study.protocol.deviations import doubtful_times
 from study.protocol.preregistration import as_markdown
 from study.protocol.requests import PowerQuery, StudyRequest, UnblindRequest
 from study.protocol.settings import SettingsRequest
@@ -108,6 +109,7 @@ def study(request: HttpRequest, slug: str) -> HttpResponse:
         "answered": answered,
         "readers": selectors.assignments_of(found).count(),
         "results_open": selectors.arms_open(found),
+        "doubtful_times": doubtful_times(found),
         "events": [(event, in_words(event)) for event in found.events.order_by("-pk")[:20]],
         "unblind_form": form_class(UnblindRequest)(),
     }

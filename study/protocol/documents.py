@@ -13,7 +13,7 @@ from study.protocol.schedules import Plan, splits
 from study.protocol.settings import STRATA
 from study.statistics.methods import MULTIPLICITY, PRIMARY_INTERVAL, SENSITIVITY_SET, UNIT
 
-SEALED = ("cases", "schedules", "seed", "salt")
+SEALED = ("cases", "guide_images", "schedules", "seed", "salt")
 OPEN_TO_GUESSES = "frozen before schedules were secret: whoever knows or guesses the study’s seed can compute every arm"
 
 

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 ADMINS = {
     "study_new", "power", "study_freeze",
-    "study_unblind", "study_step", "readers", "reader_remind", "reader_withdraw", "reader_reopen",
+    "study_unblind", "study_step", "readers", "reader_remind", "reader_withdraw", "reader_reopen", "reader_washout",
 }  # fmt: skip
 ARGUMENTS = {"slug": "small", "code": "R01", "number": 1, "pk": 1, "source": "folder", "name": "open",
              "which": "original", "token": "x" * 22, "kind": "classifier",
@@ -305,7 +305,9 @@ def test_a_reader_is_reminded_withdrawn_and_a_set_reopened(as_role, own_files):
     from django.utils import timezone
 
     study.assignments.get().sets.filter(number=1).update(completed_at=timezone.now())
-    client.post("/studies/small/readers/R01/sets/1/reopen/")
+    client.post("/studies/small/readers/R01/sets/1/reopen/", {"reason": ""})
+    assert study.assignments.get().sets.get(number=1).completed_at is not None
+    client.post("/studies/small/readers/R01/sets/1/reopen/", {"reason": "the wrong key"})
     assert study.assignments.get().sets.get(number=1).completed_at is None
     client.post("/studies/small/readers/R01/withdraw/", {"reason": "moved away"})
     assignment = Assignment.objects.get()

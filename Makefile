@@ -66,7 +66,6 @@ test: install-dev lint
 # What must be survived, as often as docs/trust.md says: under half an hour on two quiet cores. A small part of it is in `make test`.
 trust: install-dev
 	@scripts/services.sh run true
-	@scripts/install-faketime.sh >&2
 	@$(PY) scripts/trust.py $(TRUST_ARGS)
 
 test-fast: install-dev

@@ -29,6 +29,15 @@ def fixed_secret(monkeypatch):
     monkeypatch.setattr("study.protocol.secret.new_secret", lambda: SECRET)
 
 
+@pytest.fixture
+def own_files(settings, tmp_path) -> Path:
+    """The stored files, and all else that is written, of one test in a folder of its own; where the files lie."""
+    settings.HOME = tmp_path
+    place = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "files"}}
+    settings.STORAGES = settings.STORAGES | {"default": place}
+    return tmp_path / "files"
+
+
 def _shared(name: str) -> Path:
     folder = SHARED / name
     if not folder.exists():

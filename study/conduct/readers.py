@@ -1,5 +1,6 @@
 """Readers of a study: invite, watch without arms, remind, withdraw, reopen a set."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -70,8 +71,12 @@ def _invited(request: HttpRequest, assignment: Assignment, secret: str, days: in
         actor=actor(request),
         action="invitation_written",
     )
-    context = {"study": assignment.study, "assignment": assignment, "link": link, "text": text, "sent": sent}
-    return render(request, "study/invited.html", context)
+    return _written(request, assignment, link=link, text=text, sent=sent)
+
+
+def _written(request: HttpRequest, assignment: Assignment, **context: object) -> HttpResponse:
+    about = {"study": assignment.study, "assignment": assignment, "mail_server": settings.EMAIL_CONFIGURED}
+    return render(request, "study/invited.html", about | context)
 
 
 def _assignment(slug: str, code: str) -> Assignment:
@@ -94,8 +99,7 @@ def remind(request: HttpRequest, slug: str, code: str) -> HttpResponse:
         actor=actor(request),
         action="reminded",
     )
-    context = {"study": assignment.study, "assignment": assignment, "text": text, "sent": sent, "reminder": True}
-    return render(request, "study/invited.html", context)
+    return _written(request, assignment, text=text, sent=sent, reminder=True)
 
 
 @require_POST

@@ -14,6 +14,7 @@ from core.errors import InvalidInput, NotYet
 from core.pages import actor, form_methods, show_error
 from core.requests import fields_of, form_class
 from study import blinds as selectors
+from study.conduct.log_words import in_words
 from study.conduct.power import power_shown
 from study.models import Study
 from study.protocol import audit_log, requests
@@ -91,7 +92,7 @@ def cloned(study: Study) -> dict[str, Any]:
 @admin_page
 def power(request: HttpRequest) -> JsonResponse:
     """The power of what is chosen in the builder, while it is being chosen."""
-    return JsonResponse(power_shown(request.GET.dict()))
+    return JsonResponse(power_shown(request.GET))
 
 
 @require_safe
@@ -109,7 +110,7 @@ def study(request: HttpRequest, slug: str) -> HttpResponse:
         "readers": selectors.assignments_of(found).count(),
         "results_open": selectors.arms_open(found),
         "doubtful_times": doubtful_times(found),
-        "events": found.events.order_by("-pk")[:20],
+        "events": [(event, in_words(event)) for event in found.events.order_by("-pk")[:20]],
         "unblind_form": form_class(UnblindRequest)(),
     }
     return render(request, "study/study.html", context)

@@ -156,7 +156,7 @@ def accept_invitation(*, secret: str, password: str, again: str) -> User:
     invitation = open_invitation(secret)
     reader = invitation.assignment.reader
     if password != again:
-        raise InvalidInput("the two entries differ.", field="password")
+        raise InvalidInput("The passwords do not match.", field="password")
     try:
         validate_password(password, reader)
     except ValidationError as error:

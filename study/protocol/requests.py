@@ -110,7 +110,7 @@ class StudyRequest(CasesRequest, SettingsRequest):
         default=None,
         help_text="Drawn at random and recorded if left out. Cases are drawn from it; orders also from bits that stay "
         "secret until unblinding.",
-        style={"section": "Chance"},
+        style={"section": "Random seed"},
     )
 
 
@@ -122,7 +122,12 @@ class PowerQuery(Request):
 
     positives = STUDY_FIELDS["positives"]
     copies = STUDY_FIELDS["copies"]
+    task = STUDY_FIELDS["task"]
     arm_order = STUDY_FIELDS["arm_order"]
+    further_attacks = STUDY_FIELDS["further_attacks"]
+    pairs = STUDY_FIELDS["pairs"]
+    variants = STUDY_FIELDS["variants"]
+    noise = STUDY_FIELDS["noise"]
     margin = STUDY_FIELDS["margin"]
     alpha = STUDY_FIELDS["alpha"]
     planned_readers = serializers.IntegerField(
@@ -164,7 +169,7 @@ class InviteRequest(Request):
         min_value=1,
         max_value=365,
         default=14,
-        label="Link holds for (days)",
+        label="Valid for (days)",
         help_text="How long the link can be used.",
     )
     replaces = serializers.RegexField(

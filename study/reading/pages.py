@@ -70,8 +70,10 @@ def consent(request: HttpRequest, visit: Visit) -> HttpResponse:
 @reading_page
 def instructions(request: HttpRequest, visit: Visit) -> HttpResponse:
     examples = selectors.guides(visit.study, GuideImage.Kind.EXAMPLE)
-    context = {"examples": examples, "progress": visit.progress(), "length": _length(visit)}
-    return show(request, visit, "reading/instructions.html", **context)
+    return show(
+        request, visit, "reading/instructions.html",
+        examples=examples, progress=visit.progress(), length=_length(visit),
+    )  # fmt: skip
 
 
 def _length(visit: Visit) -> str:

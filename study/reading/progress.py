@@ -31,7 +31,7 @@ from study.models import (
 )
 from study.reading import texts
 
-SECONDS = {Study.Task.LABELLING: 15, Study.Task.PAIR: 20}
+SECONDS: dict[str, int] = {Study.Task.LABELLING: 15, Study.Task.PAIR: 20}
 """About how long a reader looks at one image or pair, for what the pages announce."""
 
 

@@ -16,16 +16,6 @@ ROOT = "/api/v1/"
 
 
 @pytest.fixture
-def own_files(settings, tmp_path):
-    settings.STORAGES = settings.STORAGES | {
-        "default": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": tmp_path / "files"},
-        }
-    }
-
-
-@pytest.fixture
 def as_role(client, own_files):
     """``as_role(role)(path, body)`` calls with that person's token; a body makes it a POST."""
 

@@ -120,7 +120,7 @@ def test_from_an_uploaded_zip_to_a_study_that_two_readers_read(crew, window, tmp
     for name in ("ann", "ben"):
         page.goto("/studies/mini-study/readers/")
         page.fill("input[name=username]", name)
-        follow(page, "text=Make a link")
+        follow(page, "text=Create invitation")
         links.append(page.input_value("#link"))
         no_fault(page)
     page.goto("/studies/mini-study/")

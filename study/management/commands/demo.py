@@ -62,9 +62,9 @@ class Command(JsonCommand):
                 "A data set 'demo' is left from an interrupted demo: remove var/ (or BLINDSPOT_HOME) first."
             )
         for name, role in PEOPLE.items():
-            office = role == User.Role.ADMIN
+            is_admin = role == User.Role.ADMIN
             User.objects.get_or_create(
-                username=name, defaults={"role": role, "is_staff": office, "is_superuser": office}
+                username=name, defaults={"role": role, "is_staff": is_admin, "is_superuser": is_admin}
             )
         with tempfile.TemporaryDirectory() as folder:
             made["dataset"] = self._stage(

@@ -71,16 +71,6 @@ def as_role(client):
     return sign_in
 
 
-@pytest.fixture
-def own_files(settings, tmp_path):
-    settings.STORAGES = settings.STORAGES | {
-        "default": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": tmp_path / "files"},
-        }
-    }
-
-
 def test_readers_and_strangers_stay_outside(client):
     for name, address in OFFICE + PREVIEW:
         for method in (client.get, client.post):

@@ -1,4 +1,4 @@
-"""The database itself refuses to change an answer or an event of the log, whoever asks.
+"""The database itself refuses to change an answer or an event of the log, also outside Django.
 
 If the first test fails after a new migration: SQLite makes a table anew to alter it, and loses its triggers. Let that
 migration end with ``study.append_only.guard``.
@@ -16,7 +16,7 @@ from tests import factories
 from tests.emptying import unguarded
 
 pytestmark = pytest.mark.django_db
-REFUSAL = "rows of this table are append-only"
+APPEND_ONLY = "rows of this table are append-only"
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def answered():
 
 
 def refused(sql: str) -> bool:
-    with pytest.raises(DatabaseError, match=REFUSAL), transaction.atomic(), connection.cursor() as cursor:
+    with pytest.raises(DatabaseError, match=APPEND_ONLY), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql)
     return True
 

@@ -23,6 +23,7 @@ from attacks.engine.norms import check_reachable
 from attacks.engine.passes import Passes
 from attacks.engine.pgd import pgd
 from attacks.engine.recipe import recipe
+from attacks.engine.soundness import PROBES
 from attacks.models import Attack, Perturbation
 from attacks.selectors import CHUNK, attacked_patches, summarise
 from core.errors import InvalidInput, Progress, no_progress
@@ -188,7 +189,9 @@ def run_chunks(
             if number % shares != share or all(patch.pk in made for patch in chunk):
                 progress(first + len(chunk), len(patches))
                 continue
-            passes = passes or prepared(attack.classifier, device)
+            if passes is None:
+                passes = prepared(attack.classifier, device)
+                read(passes, patches[:PROBES])  # what is learned of the network is the same whatever the first chunk
             before = dict(passes.count)
             images, labels = read(passes, chunk)
 

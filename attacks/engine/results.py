@@ -34,6 +34,7 @@ class PerturbationSet:
     steps: NDArray[np.int64]  # (n,) perturbation steps taken
     norms: dict[str, NDArray[np.float64]]  # l0, l1, l2, linf of the displayed bytes, each (n,), 0-255 units
     settings: dict[str, Any] = field(default_factory=dict)  # everything that determines the bytes, seed included
+    margin: float = 0.0  # the lead in logits that a verdict needed
     passes: dict[str, int] = field(default_factory=dict)  # image passes: forward + backward, forward only
     seconds: float = 0.0
 
@@ -56,7 +57,7 @@ class PerturbationSet:
         """
         after = passes.judge(displayed)
         wrong = before.argmax(1) != labels
-        flipped = (lost(after, labels) & ~wrong).numpy()
+        flipped = (lost(after, labels, passes.margin) & ~wrong).numpy()
         return cls(
             displayed=displayed,
             labels=labels.numpy(),
@@ -67,6 +68,7 @@ class PerturbationSet:
             before=before.softmax(1).numpy(),
             after=after.softmax(1).numpy(),
             norms=displayed_norms(images, displayed, device=passes.device),
+            margin=passes.margin,
             passes=dict(passes.count),
             seconds=time.perf_counter() - started,
             **further,
@@ -111,6 +113,7 @@ class PerturbationSet:
             "reached": int(self.reached.sum()),
             "norms_of_flipped": norms,
             "mean_steps": float(self.steps[~self.already_wrong].mean()) if (~self.already_wrong).any() else 0.0,
+            "margin": self.margin,
             "passes": dict(self.passes),
             "seconds": self.seconds,
         }

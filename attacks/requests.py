@@ -28,6 +28,7 @@ LOSSES = [("margin", "margin between the classes"), ("ce", "the paper's cross-en
 STEP_RULES = [
     ("sign", "by the gradient's sign"),
     ("l2", "along the gradient"),
+    ("sparse", "few components, the strongest for L0 and L1"),
     ("raw", "a multiple of the gradient, as in the paper"),
 ]
 ROUNDINGS = [
@@ -119,7 +120,12 @@ class GradientAttackRequest(AttackSettings):
     norm = norm_field(NORMS, "What the budget limits.")
     budget = budget_field()
     steps = serializers.IntegerField(
-        min_value=1, max_value=10_000, default=50, label="Step limit", help_text="A patch ends earlier once it flips."
+        min_value=1,
+        max_value=10_000,
+        allow_null=True,
+        default=None,
+        label="Step limit",
+        help_text="A patch ends earlier once it flips; 50 (100 by sparse steps) if left out.",
     )
     confidence = Number(
         min_value=0,
@@ -137,7 +143,7 @@ class GradientAttackRequest(AttackSettings):
         choices=STEP_RULES,
         allow_null=True,
         default=None,
-        help_text="How a step is made; by the sign for L0 and L∞, else along the gradient, if left out.",
+        help_text="How a step is made; sparse for L0 and L1, by the sign for L∞, else along the gradient, if left out.",
         style=FOLDED | {"empty": "as fits the norm"},
     )
     step_size = Number(

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -19,10 +20,12 @@ from torch import Tensor, nn
 from attacks.engine import PerturbationSet
 from attacks.engine.api import check_images
 from attacks.engine.display import chw, hwc
+from attacks.engine.masking import SAMPLE as DOUBTED
+from attacks.engine.masking import warnings_about
 from attacks.engine.norms import check_reachable
 from attacks.engine.passes import Passes
 from attacks.engine.pgd import pgd
-from attacks.engine.recipe import recipe
+from attacks.engine.recipe import Recipe, recipe
 from attacks.engine.soundness import PROBES
 from attacks.models import Attack, Perturbation
 from attacks.selectors import CHUNK, attacked_patches, summarise
@@ -83,7 +86,7 @@ def run_attack(
     def work(passes: Passes, images: Tensor, labels: Tensor, first: int, progress: Progress) -> PerturbationSet:
         return pgd(passes, images, labels, chosen, first=first, progress=progress)
 
-    fill(attack=attack, work=work, patches=patches, part=part, progress=progress)
+    fill(attack=attack, work=work, patches=patches, part=part, doubted=True, within=chosen, progress=progress)
     return attack
 
 
@@ -93,13 +96,39 @@ def fill(
     work: Work,
     patches: Sequence[Patch],
     part: tuple[int, int] | None = None,
+    doubted: bool = False,
+    within: Recipe | None = None,
     progress: Progress = no_progress,
 ) -> None:
-    """Do what is left of an attack, and close it unless only a ``part`` of it was asked for."""
+    """Do what is left of an attack, and close it unless only a ``part`` of it was asked for.
+
+    ``doubted``: say in its summary what speaks against reading its unflipped patches as robust (``engine.masking``);
+    ``within`` is the recipe that they withstood, if there was a budget.
+    """
     if attack.completed_at is None:
         run_chunks(attack=attack, work=work, patches=patches, part=part, progress=progress)
     if part is None and attack.completed_at is None:
-        complete(attack=attack)
+        complete(attack=attack, warnings=_doubts(attack, patches, within) if doubted else [])
+
+
+def _doubts(attack: Attack, patches: Sequence[Patch], recipe: Recipe | None) -> list[dict[str, str]]:
+    """Warnings about an attack whose rows are complete, from a few of its patches, drawn by its seed."""
+    flipped = dict(attack.perturbations.filter(already_wrong=False).values_list("patch_id", "flipped"))
+    draw = np.random.default_rng(attack.seed)
+    chosen = set()
+    for which in (True, False):
+        keys = [patch.pk for patch in patches if flipped.get(patch.pk) is which]
+        chosen |= set(draw.permutation(keys)[:DOUBTED].tolist())
+    some = [patch for patch in patches if patch.pk in chosen]
+    if not some:
+        return []
+    with machine_of(attack) as device:
+        passes = prepared(attack.classifier, device)
+        read(passes, patches[:PROBES])
+        images, labels = read(passes, some)
+        fell = np.array([flipped[patch.pk] for patch in some])
+        told = warnings_about(passes, images, labels, fell, recipe, seed=attack.seed)
+    return [one.as_dict() for one in told]
 
 
 def begin(
@@ -267,10 +296,10 @@ def store_chunk(*, attack: Attack, patches: Sequence[Patch], found: Perturbation
         current.save(update_fields=["summary"])
 
 
-def complete(*, attack: Attack) -> None:
-    """Close the attack: its summary is counted from the stored rows."""
+def complete(*, attack: Attack, warnings: Sequence[dict[str, str]] = ()) -> None:
+    """Close the attack: its summary is counted from the stored rows, and names its ``warnings``."""
     attack.refresh_from_db()
-    attack.summary = attack.summary | summarise(attack)
+    attack.summary = attack.summary | summarise(attack) | {"warnings": list(warnings)}
     attack.completed_at = timezone.now()
     attack.save(update_fields=["summary", "completed_at"])
 

@@ -70,7 +70,7 @@ def run_minimal(
         device=device,
         created_by=created_by,
     )
-    fill(attack=attack, work=minimal_work(chosen), patches=patches, part=part, progress=progress)
+    fill(attack=attack, work=minimal_work(chosen), patches=patches, part=part, doubted=True, progress=progress)
     return attack
 
 

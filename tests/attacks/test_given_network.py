@@ -114,3 +114,31 @@ def test_the_margin_is_a_share_of_the_leads_and_never_below_what_float32_differs
     assert margin_for(leads * 1e4) == pytest.approx(4e-6 * 8e4)
     assert margin_for(leads + 1e4) == pytest.approx(4e-6 * 10008)
     assert attack(trained(), *patches(4), norm="linf", budget=8, steps=2).summary()["margin"] == MARGIN
+
+
+class Through(torch.autograd.Function):
+    """Rounds, and hands the gradient straight through."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return (x * 15).round() / 15
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
+
+
+class StraightThrough(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.network = trained()
+
+    def forward(self, x):
+        return self.network(Through.apply(x))
+
+
+def test_a_gradient_that_the_network_defines_itself_is_not_lost_in_folding():
+    images, _ = patches(16, seed=5)
+    network = StraightThrough().eval()
+    labels = network(images / 255).argmax(1)
+    assert attack(network, images, labels, norm="linf", budget=24, steps=20, warn=False).flipped.sum() >= 12

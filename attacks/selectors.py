@@ -12,6 +12,7 @@ from attacks.engine.norms import MEASURED
 from attacks.models import Attack, Perturbation
 from core.errors import InvalidInput
 from core.images import read_pixels
+from model.learning.groups import groups_per_class
 from model.models import Classifier, Patch
 
 CHUNK = 256
@@ -81,7 +82,10 @@ def summarise(attack: Attack) -> dict[str, Any]:
     values = np.array(flipped.values_list(*MEASURED), dtype=float).reshape(-1, len(MEASURED))
     medians = np.median(values, axis=0) if len(values) else [None] * len(MEASURED)
     wrong = rows.filter(already_wrong=True).count()
+    seen = list(rows.values_list("patch__tumour", "patch__group"))
+    groups = groups_per_class(np.array([one for one, _ in seen]), np.array([group for _, group in seen]))
     return {
+        "groups": groups,
         "images": rows.count(),
         "attacked": rows.count() - wrong,
         "already_wrong": wrong,

@@ -33,6 +33,7 @@ from core.errors import InvalidInput, Progress, no_progress
 from core.images import encode_png, sha256_of
 from core.version import code_version
 from model.learning.devices import usable_device
+from model.learning.groups import few_groups
 from model.models import Classifier, Patch
 from model.selectors import dataset_arrays
 from model.stored_network import stored_network
@@ -299,7 +300,9 @@ def store_chunk(*, attack: Attack, patches: Sequence[Patch], found: Perturbation
 def complete(*, attack: Attack, warnings: Sequence[dict[str, str]] = ()) -> None:
     """Close the attack: its summary is counted from the stored rows, and names its ``warnings``."""
     attack.refresh_from_db()
-    attack.summary = attack.summary | summarise(attack) | {"warnings": list(warnings)}
+    attack.summary = attack.summary | summarise(attack)
+    few = few_groups(attack.summary["groups"], "Attacked patches")
+    attack.summary |= {"warnings": [*warnings, *({"name": "few groups", "text": text} for text in few)]}
     attack.completed_at = timezone.now()
     attack.save(update_fields=["summary", "completed_at"])
 

@@ -82,6 +82,12 @@ def train_classifier(
     )
     if not grouped:
         notes.append(NO_GROUPS)
+    sides = {
+        side: splits.groups_per_class(labels[rows], groups[rows])
+        for side, rows in (("train", kept), ("test", held_out))
+    }
+    for side, counts in sides.items():
+        notes += splits.few_groups(counts, f"{side.capitalize()} split")
     for note in notes:
         say(note)
     steps = settings.epochs + 1
@@ -116,6 +122,7 @@ def train_classifier(
             "seconds": round(trained.seconds, 2),
             "images_per_second": round(trained.images_per_second, 1),
             "notes": notes,
+            "groups": sides,
             "machine": machine(),
         },
         split={"train": ids[kept].tolist(), "test": ids[held_out].tolist(), "grouped": grouped},

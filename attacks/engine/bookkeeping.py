@@ -77,7 +77,7 @@ class Run:
         return self.outcome.result(time.perf_counter() - self.started)
 
     def _refill(self) -> None:
-        """Fresh images: the original is judged first where gradients are not the given network's; noise where asked for.
+        """Fresh images: the original is judged first where gradients are not the given network's; noise if asked for.
 
         The noise joins the first step: the first pass is of the original, whose label has to be right.
         """

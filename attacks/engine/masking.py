@@ -85,8 +85,8 @@ def _gradients(passes: Passes, images: Tensor, labels: Tensor) -> Warned | None:
     if silent >= max(1, 0.1 * len(images)):
         return Warned(
             "gradients vanish",
-            f"The gradient leads nowhere for {silent} of {len(images)} patches that were asked about: it is zero, or so "
-            f"small that no picture would flip by it (rounding, or a softmax, inside the network?). {MEANING}",
+            f"The gradient leads nowhere for {silent} of {len(images)} patches that were asked about: it is zero, or "
+            f"so small that no picture would flip by it (rounding, or a softmax, inside the network?). {MEANING}",
         )
     return None
 
@@ -116,8 +116,8 @@ def _steps(passes: Passes, images: Tensor, labels: Tensor, draw: np.random.Gener
         if (moved > 10 * passes.margin).float().mean() >= 0.5:
             return Warned(
                 "input rounded or clipped",
-                f"The gradient is zero in {float(dead.mean()):.0%} of the pixels' channels though the answer depends on "
-                f"them: the network rounds or clips its input. {MEANING}",
+                f"The gradient is zero in {float(dead.mean()):.0%} of the pixels' channels though the answer depends "
+                f"on them: the network rounds or clips its input. {MEANING}",
             )
     return None
 

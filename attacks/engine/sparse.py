@@ -150,8 +150,8 @@ class FewPixels:
 
 
 class SparseSteps:
-    """L1: each step changes the ``share`` of components with the steepest gradient, then the nearest perturbation within
-    budget and pixel range is taken.
+    """L1: each step changes the ``share`` of components with the steepest gradient, then the nearest perturbation
+    within budget and pixel range is taken.
 
     Every few steps the share follows how sparse the best perturbation so far is, and where nothing has improved the
     step is shortened and the walk goes on from the best.

@@ -75,6 +75,17 @@ def chunk_field() -> serializers.IntegerField:
     )
 
 
+def patches_field() -> serializers.IntegerField:
+    return serializers.IntegerField(
+        min_value=1,
+        max_value=1_000_000,
+        allow_null=True,
+        default=None,
+        label="Patches",
+        help_text="Of so many test patches only, drawn by the seed; all if left out.",
+    )
+
+
 def parts_field() -> serializers.IntegerField:
     return serializers.IntegerField(
         min_value=1, max_value=64, default=1, label="Workers", help_text="Deal the patches to so many workers."
@@ -173,6 +184,7 @@ class MinimalAttackRequest(AttackSettings):
     kind = kind_field("minimal")
     norm = norm_field(MEASURED, "What is made as small as possible.")
     positives_only = positives_only_field()
+    patches = patches_field()
     rescaled = serializers.BooleanField(default=False, help_text="L1 only: the paper's rescaled L1.", style=FOLDED)
     steps = serializers.IntegerField(
         min_value=2,
@@ -293,6 +305,7 @@ class CurvesRequest(Request):
         default=list,
         help_text="Which norms are searched; all of them if none is chosen.",
     )
+    patches = patches_field()
     checks = serializers.IntegerField(
         min_value=0, max_value=20, default=2, help_text="Attacks at single budgets per norm, to check the curve by."
     )

@@ -23,7 +23,7 @@ from attacks.engine.display import chw, hwc
 from attacks.engine.masking import SAMPLE as DOUBTED
 from attacks.engine.masking import warnings_about
 from attacks.engine.norms import check_reachable
-from attacks.engine.passes import Passes
+from attacks.engine.passes import Passes, batch_for
 from attacks.engine.pgd import pgd
 from attacks.engine.recipe import Recipe, recipe
 from attacks.engine.soundness import PROBES
@@ -168,7 +168,7 @@ def begin(
     title = title or f"{classifier.name[:60]}-{kind}-{norm}{'' if budget is None else f'-{budget:g}'}-{digest[:8]}"
     if len(title) > 100:
         raise InvalidInput("An attack's name has 1 to 100 characters.")
-    machine = {"device": device, "threads": torch.get_num_threads(), "chunk": chunk}
+    machine = {"device": device, "threads": torch.get_num_threads(), "chunk": chunk, "batch": batch_for(device)}
     try:
         with transaction.atomic():
             attack, made = Attack.objects.get_or_create(
@@ -207,8 +207,8 @@ def run_chunks(
 ) -> None:
     """Attack what has no result yet, a chunk of patches at a time; a chunk is stored whole or not at all.
 
-    Chunks are cut by position, whatever is stored already, and run on the device and with the number of threads with
-    which the attack began: both can move the last digits of a gradient, and with them a byte.
+    Chunks are cut by position, whatever is stored already, and run on the device, with the number of threads and
+    the batch size with which the attack began: each can move the last digits of a gradient, and with them a byte.
     """
     passes: Passes | None = None
     made = set(attack.perturbations.values_list("patch_id", flat=True))
@@ -221,6 +221,7 @@ def run_chunks(
                 continue
             if passes is None:
                 passes = prepared(attack.classifier, device)
+                passes.batch = attack.settings.get("batch", passes.batch)
                 read(passes, patches[:PROBES])  # what is learned of the network is the same whatever the first chunk
             before = dict(passes.count)
             images, labels = read(passes, chunk)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 import torchvision
+from django.conf import settings as project
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
@@ -22,12 +23,13 @@ from django.utils.text import slugify
 from core.errors import InvalidInput, Progress, no_progress
 from core.version import code_version
 from model.learning import baseline, evaluation, landscape, splits
+from model.learning.checkpoint import Checkpoint
 from model.learning.crossval import FoldOutcome, Plan, derived_seed, run_fold
 from model.learning.devices import usable_device
 from model.learning.network import Init, Initialisation, Network, build_network, load_weights, read_state, weights_bytes
 from model.learning.prediction import predict
+from model.learning.training import TrainSettings, train
 from model.learning.training import preset as preset_settings
-from model.learning.training import train
 from model.models import Classifier, CrossValidation, Dataset, FoldResult
 from model.selectors import NO_GROUPS, dataset_arrays, name_of_classifier, patch_table
 
@@ -93,6 +95,9 @@ def train_classifier(
     steps = settings.epochs + 1
     keep = trajectory and steps * landscape.flat_size(network.body) * 4 <= LARGEST_TRAJECTORY
     images = dataset_arrays(dataset)
+    kept_state = _checkpoint(dataset, settings, start, arch, seed, test_share, keep, device)
+    if kept_state.path.exists():
+        say("This training was begun before: it goes on after the last epoch that was finished.")
     trained = train(
         network,
         images[kept],
@@ -101,12 +106,13 @@ def train_classifier(
         seed=derived_seed(seed, 2),
         device=device,
         keep_weights=keep,
+        checkpoint=kept_state,
         progress=progress,
     )
     probabilities = predict(trained.network, images[held_out])
     colour = evaluation.metrics(labels[held_out], baseline.colour_probabilities(images, labels, kept, held_out))
     ids = table.index.to_numpy()
-    return _store_classifier(
+    made = _store_classifier(
         trained.network,
         extra=_plane_file(trained.network, trained.weights) if keep else None,
         name=name,
@@ -132,6 +138,35 @@ def train_classifier(
         history=trained.history,
         created_by=created_by,
     )
+    kept_state.forget()
+    return made
+
+
+def _checkpoint(
+    dataset: Dataset,
+    settings: TrainSettings,
+    start: Initialisation,
+    arch: str,
+    seed: int,
+    test_share: float,
+    trajectory: bool,
+    device: str | None,
+) -> Checkpoint:
+    """Where the state of this very training is kept, from epoch to epoch."""
+    determining = {
+        "dataset": dataset.sha256,
+        "settings": settings.as_dict(),
+        "start": start.as_dict(),
+        "arch": arch,
+        "seed": seed,
+        "test_share": test_share,
+        "trajectory": trajectory,
+        "device": device,
+        "machine": machine(),
+        "code": code_version(),
+    }
+    digest = hashlib.sha256(json.dumps(determining, sort_keys=True, default=str).encode()).hexdigest()
+    return Checkpoint(Path(project.HOME) / "training" / f"{digest[:32]}.pt")
 
 
 def import_classifier(

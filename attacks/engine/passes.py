@@ -27,6 +27,11 @@ _CPU_BATCH, _GPU_BATCH = 16, 512
 """Rows per pass. On a CPU the time per image hardly depends on it from 4 rows of 224 x 224 on (docs/attacks.md)."""
 
 
+def batch_for(device: str | torch.device) -> int:
+    """Rows per pass on this device."""
+    return _GPU_BATCH if torch.device(device).type == "cuda" else _CPU_BATCH
+
+
 class Passes:
     """A network prepared for attacks, and the count of the image passes it has made.
 
@@ -57,7 +62,7 @@ class Passes:
         self.folded = fast is not None
         fast = copy.deepcopy(judge) if fast is None else fast
         self._judge, self._fast = (net.to(memory_format=torch.channels_last) for net in (judge, fast))
-        self.batch = _GPU_BATCH if self.device.type == "cuda" else _CPU_BATCH
+        self.batch = batch_for(self.device)
         self._checked, self._compared = False, not self.folded
         self.margin = MARGIN
         self.count: Counter[str] = Counter(gradient=0, forward=0)

@@ -24,7 +24,7 @@ STEPS_WITHIN: dict[str, int] = {"sparse": 100}
 RAW_STEP = 1000.0
 """The paper does not print its gamma. For gradients per 0-255 unit this one moves an undecided patch by a fraction of
 a grey level."""
-DEFAULT_STEPS = {"l0": 100, "l1": 50, "l1-rescaled": 50, "l2": 50, "linf": 30}
+DEFAULT_STEPS = {"l0": 100, "l1": 100, "l1-rescaled": 50, "l2": 50, "linf": 30}
 """Steps of a minimal search."""
 
 Choice = TypeVar("Choice", bound=str)

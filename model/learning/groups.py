@@ -1,4 +1,4 @@
-"""Groups (slides or patients) of patches: whether there are any, and how many carry each class. No scikit-learn here."""
+"""Groups (slides or patients) of patches: whether there are any, and how many carry each class. No scikit-learn."""
 
 from typing import Any
 

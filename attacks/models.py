@@ -5,9 +5,9 @@ Perturbation   its result on one patch: the displayed bytes, both verdicts, norm
 PairSet, Pair  originals and altered images that another program made (``pair_models``)
 """
 
-from django.conf import settings as project
 from django.db import models
 
+from core.records import Made
 from model.models import Classifier, Patch
 
 __all__ = ["Attack", "Pair", "PairSet", "Perturbation"]
@@ -17,7 +17,7 @@ def perturbed_path(perturbation: "Perturbation", filename: str) -> str:
     return f"perturbed/{perturbation.attack_id}/{filename}"
 
 
-class Attack(models.Model):
+class Attack(Made):
     class Kind(models.TextChoices):
         PGD = "pgd", "projected gradient descent (eq. 1)"
         MINIMAL = "minimal", "minimal displayed perturbation"
@@ -32,15 +32,10 @@ class Attack(models.Model):
     settings = models.JSONField(default=dict)
     settings_sha256 = models.CharField(max_length=64, blank=True, help_text="Of everything that determines the bytes.")
     seed = models.BigIntegerField()
-    code_version = models.CharField(max_length=100)
     summary = models.JSONField(default=dict)
-    created_at = models.DateTimeField(auto_now_add=True)
     completed_at = models.DateTimeField(null=True, blank=True)
-    created_by = models.ForeignKey(
-        project.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
 
-    class Meta:
+    class Meta(Made.Meta):
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
@@ -77,7 +72,7 @@ class Perturbation(models.Model):
         return f"{self.attack_id}/{self.patch_id}"
 
 
-class PairSet(models.Model):
+class PairSet(Made):
     name = models.CharField(max_length=100, unique=True)
     classifier = models.ForeignKey(
         Classifier, null=True, blank=True, on_delete=models.PROTECT, related_name="pair_sets",
@@ -88,13 +83,8 @@ class PairSet(models.Model):
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
     variants = models.JSONField(default=list, help_text="The kinds of change, as suffixes of arms; [''] for one kind.")
-    code_version = models.CharField(max_length=100)
-    created_at = models.DateTimeField(auto_now_add=True)
-    created_by = models.ForeignKey(
-        project.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
 
-    class Meta:
+    class Meta(Made.Meta):
         ordering = ["name"]
 
     def __str__(self) -> str:

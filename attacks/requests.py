@@ -88,7 +88,11 @@ def patches_field() -> serializers.IntegerField:
 
 def parts_field() -> serializers.IntegerField:
     return serializers.IntegerField(
-        min_value=1, max_value=64, default=1, label="Workers", help_text="Deal the patches to so many workers."
+        min_value=1,
+        max_value=64,
+        default=1,
+        label="Workers",
+        help_text="Split over workers: how many share the patches.",
     )
 
 
@@ -147,7 +151,7 @@ class GradientAttackRequest(AttackSettings):
     positives_only = positives_only_field()
     paper = serializers.BooleanField(
         default=False,
-        label="To the paper's letter",
+        label="Exactly as in the paper",
         help_text="The raw cross-entropy gradient, judged on floats and rounded afterwards.",
     )
     step_rule = serializers.ChoiceField(
@@ -215,7 +219,7 @@ class UniversalAttackRequest(AttackSettings):
     norm = norm_field(NORMS, "What the budget limits.")
     budget = budget_field()
     paper = serializers.BooleanField(
-        default=False, label="To the paper's letter", help_text="One patch at a time, raw steps."
+        default=False, label="Exactly as in the paper", help_text="One patch at a time, raw steps."
     )
     passes = serializers.IntegerField(
         min_value=1,
@@ -237,7 +241,7 @@ class UniversalAttackRequest(AttackSettings):
         min_value=1e-9,
         allow_null=True,
         default=None,
-        help_text="In 0-255 units; to the paper's letter: times the gradient. A tenth of the budget if left out.",
+        help_text="In 0-255 units; exactly as in the paper: times the gradient. A tenth of the budget if left out.",
         style=FOLDED,
     )
     momentum = Number(

@@ -17,86 +17,60 @@ def _figures(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
     return [Link("figures", "attacks:gallery", (arguments["of"], arguments["pk"]))]
 
 
-@job("attack", title="Attack", unit="patches", divisible=True, links=_attack)
-def attack(context, *, name: str, classifier: str, part: tuple[int, int] | None = None, **settings: Any) -> dict:
-    """``settings`` are those of ``attacks.services.run_attack``; its ``chunk`` is what is dealt to workers."""
+def _asked(context, classifier: str) -> dict[str, Any]:
+    """What every service takes from a job beside its settings."""
     from attacks.selectors import classifier_named
+
+    return {
+        "classifier": classifier_named(classifier),
+        "created_by": context.job.requested_by,
+        "progress": context.progress,
+    }
+
+
+@job("attack", title="Attack", unit="patches", divisible=True, links=_attack)
+def attack(context, *, classifier: str, **settings: Any) -> dict:
+    """``settings`` are those of ``attacks.services.run_attack``; its ``chunk`` is what is dealt to workers."""
     from attacks.services import run_attack
 
-    found = run_attack(
-        name=name,
-        classifier=classifier_named(classifier),
-        created_by=context.job.requested_by,
-        part=part,
-        progress=context.progress,
-        **settings,
-    )
+    found = run_attack(**_asked(context, classifier), **settings)
     shown = ("images", "attacked", "flipped", "flipped_positives", "seconds")
     return {"attack": found.name} | {key: found.summary[key] for key in shown if key in found.summary}
 
 
 @job("minimal", title="Minimal perturbations", unit="patches", divisible=True, links=_attack)
-def minimal(context, *, name: str, classifier: str, part: tuple[int, int] | None = None, **settings: Any) -> dict:
+def minimal(context, *, classifier: str, **settings: Any) -> dict:
     """``settings`` are those of ``attacks.sweeps.run_minimal``; its ``chunk`` is what is dealt to workers."""
-    from attacks.selectors import classifier_named
     from attacks.sweeps import run_minimal
 
-    found = run_minimal(
-        name=name,
-        classifier=classifier_named(classifier),
-        created_by=context.job.requested_by,
-        part=part,
-        progress=context.progress,
-        **settings,
-    )
+    found = run_minimal(**_asked(context, classifier), **settings)
     return {"attack": found.name, "flipped": found.summary.get("flipped")}
 
 
 @job("universal", title="Universal perturbation", unit="steps", links=_attack)
-def universal(context, *, name: str, classifier: str, **settings: Any) -> dict:
+def universal(context, *, classifier: str, **settings: Any) -> dict:
     """``settings`` are those of ``attacks.sweeps.run_universal``: learned once, then judged chunk by chunk."""
-    from attacks.selectors import classifier_named
     from attacks.sweeps import run_universal
 
-    found = run_universal(
-        name=name,
-        classifier=classifier_named(classifier),
-        created_by=context.job.requested_by,
-        progress=context.progress,
-        **settings,
-    )
+    found = run_universal(**_asked(context, classifier), **settings)
     return {"attack": found.name, "unseen": found.summary.get("unseen"), "published": found.summary.get("published")}
 
 
 @job("success_curves", title="Success curves", unit="patches", links=_curves)
 def success_curves(context, *, classifier: str, **settings: Any) -> dict:
     """Fig. 4: a minimal search per norm; those that are there already are used again."""
-    from attacks.selectors import classifier_named
     from attacks.sweeps import run_success_curves
 
-    found = run_success_curves(
-        classifier=classifier_named(classifier),
-        created_by=context.job.requested_by,
-        progress=context.progress,
-        **settings,
-    )
+    found = run_success_curves(**_asked(context, classifier), **settings)
     return {"classifier": classifier, "attacks": {key: one.name for key, one in found["attacks"].items()}}
 
 
 @job("corruptions", title="Natural changes", unit="images", links=_attack)
-def corruptions(context, *, name: str, classifier: str, **settings: Any) -> dict:
+def corruptions(context, *, classifier: str, **settings: Any) -> dict:
     """Blur, JPEG, stain and the like, in steps of strength: how often each flips the classifier."""
-    from attacks.selectors import classifier_named
     from attacks.sweeps import run_corruptions
 
-    found = run_corruptions(
-        name=name,
-        classifier=classifier_named(classifier),
-        created_by=context.job.requested_by,
-        progress=context.progress,
-        **settings,
-    )
-    return {"attack": found.name}
+    return {"attack": run_corruptions(**_asked(context, classifier), **settings).name}
 
 
 @job(

@@ -31,7 +31,7 @@ def _said(rows: list[dict], name: str) -> list[dict]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer replications and cells: under 8 minutes on 2 cores")
+    parser.add_argument("--quick", action="store_true", help="fewer replications and cells: under 4 minutes on 2 cores")
     parser.add_argument("--replications", type=int, help="simulated studies per cell (2,000 quick, 10,000 else)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()

@@ -275,6 +275,8 @@ def _widget_for(field: serializers.Field, **shared: Any) -> forms.Field:
             return forms.FloatField(widget=_number(field, "any"), **shared)
         case serializers.FileField():
             return forms.FileField(widget=forms.ClearableFileInput(attrs={"accept": style.get("accept", "")}), **shared)
+        case serializers.DateTimeField():
+            return forms.CharField(widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1}), **shared)
         case serializers.EmailField():
             return forms.CharField(widget=forms.EmailInput(), **shared)
         case serializers.CharField():

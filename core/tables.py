@@ -109,8 +109,10 @@ class Table:
         Blank lines are left out, and so are empty cells beyond the last column.
         """
         width = len(self.columns)
+        begun = self.line + 1
         try:
             for cells in self._reader:
+                begun = self.line + 1
                 if not any(cell.strip() for cell in cells):
                     continue
                 if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
@@ -118,11 +120,13 @@ class Table:
                 fits = len(cells) == width
                 yield self.line, {k: v.strip() for k, v in zip(self.columns, cells, strict=True)} if fits else None
         except csv.Error as error:
-            raise self._broken(error) from error
+            raise self._broken(error, begun) from error
 
-    def _broken(self, error: csv.Error) -> InvalidInput:
-        why = "a quote is opened and never closed" if "field larger" in str(error) else str(error)
-        return InvalidInput(f"{self.path}, line {self.line}: not a CSV table ({why}).")
+    def _broken(self, error: csv.Error, begun: int = 1) -> InvalidInput:
+        """An open quote takes in all lines after it: the row that has it is named, not the file's last one."""
+        endless = "field larger" in str(error) or "unexpected end" in str(error)
+        why = "a quote is opened and never closed" if endless else str(error)
+        return InvalidInput(f"{self.path}, line {begun}: not a CSV table ({why}).")
 
 
 @dataclass

@@ -6,15 +6,16 @@ Classifier   a network's weights with the split, settings and seed that made the
 CrossValidation, FoldResult   Table 1a, one row per run and fold
 """
 
-from django.conf import settings as project
 from django.db import models
+
+from core.records import Made
 
 
 def patch_path(patch: "Patch", filename: str) -> str:
     return f"patches/{patch.dataset_id}/{filename}"
 
 
-class Dataset(models.Model):
+class Dataset(Made):
     class Kind(models.TextChoices):
         PANNUKE = "pannuke", "PanNuke"
         FOLDER = "folder", "folder with labels.csv"
@@ -28,13 +29,8 @@ class Dataset(models.Model):
     positives = models.PositiveIntegerField()
     negatives = models.PositiveIntegerField()
     excluded = models.PositiveIntegerField(default=0, help_text="Patches read but in neither class.")
-    code_version = models.CharField(max_length=100)
-    created_at = models.DateTimeField(auto_now_add=True)
-    created_by = models.ForeignKey(
-        project.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
 
-    class Meta:
+    class Meta(Made.Meta):
         ordering = ["name"]
 
     def __str__(self) -> str:
@@ -67,7 +63,7 @@ class Patch(models.Model):
         return f"{self.dataset_id}/{self.name}"
 
 
-class Classifier(models.Model):
+class Classifier(Made):
     name = models.CharField(max_length=100, unique=True)
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="classifiers")
     arch = models.CharField(max_length=50, default="resnet18")
@@ -80,13 +76,8 @@ class Classifier(models.Model):
     metrics = models.JSONField(default=dict, help_text="On the test split: n, accuracy, auc, confusion, ...")
     test_probabilities = models.JSONField(default=dict, help_text="Patch id -> P(tumour), float32, test split.")
     history = models.JSONField(default=list, help_text="One entry per epoch.")
-    code_version = models.CharField(max_length=100)
-    created_at = models.DateTimeField(auto_now_add=True)
-    created_by = models.ForeignKey(
-        project.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
 
-    class Meta:
+    class Meta(Made.Meta):
         ordering = ["name"]
 
     def __str__(self) -> str:

@@ -176,7 +176,7 @@ class CrossValidationRequest(TrainingSettings):
     runs = serializers.IntegerField(min_value=1, max_value=100, default=5, help_text="The paper's Table 1a has 5.")
     folds = serializers.IntegerField(min_value=2, max_value=20, default=3, help_text="The paper's Table 1a has 3.")
     parts = serializers.IntegerField(
-        min_value=1, max_value=64, default=1, label="Workers", help_text="Share the folds among so many workers."
+        min_value=1, max_value=64, default=1, label="Workers", help_text="Split over workers: how many share the folds."
     )
 
 

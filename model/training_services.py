@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -23,17 +23,19 @@ from django.utils.text import slugify
 from core.errors import InvalidInput, Progress, no_progress
 from core.version import code_version
 from model.learning import baseline, evaluation, landscape, splits
-from model.learning.checkpoint import Checkpoint
+from model.learning.checkpoints import read_state
 from model.learning.crossval import FoldOutcome, Plan, derived_seed, run_fold
 from model.learning.devices import usable_device
-from model.learning.network import Init, Initialisation, Network, build_network, load_weights, read_state, weights_bytes
+from model.learning.network import Init, Initialisation, Network, build_network, load_weights, weights_bytes
 from model.learning.prediction import predict
+from model.learning.resume import Checkpoint
 from model.learning.training import TrainSettings, train
 from model.learning.training import preset as preset_settings
 from model.models import Classifier, CrossValidation, Dataset, FoldResult
 from model.selectors import NO_GROUPS, dataset_arrays, name_of_classifier, patch_table
 
 Say = Callable[[str], None]
+Made = TypeVar("Made")
 LARGEST_TRAJECTORY = 2_000_000_000
 """Bytes of weights that a training may hold back for the loss landscape."""
 
@@ -190,7 +192,9 @@ def import_classifier(
     name = name or f"{Path(weights).stem}-{arch}"
     check_classifier_name(name)
     place = usable_device(device)
-    network = load_weights(arch, weights, image_size=dataset.size, shrink=shrink, tumour_output=tumour_output)
+    network, notes = _told(
+        lambda: load_weights(arch, weights, image_size=dataset.size, shrink=shrink, tumour_output=tumour_output)
+    )
     table = patch_table(dataset)
     probabilities = predict(network, dataset_arrays(dataset), device=place, progress=progress)
     metrics = evaluation.metrics(table["tumour"].to_numpy(), probabilities)
@@ -209,7 +213,7 @@ def import_classifier(
             "shrink": shrink,
             "tumour_output": tumour_output,
             "machine": machine(),
-            "notes": _doubts(metrics, tumour_output),
+            "notes": notes + _doubts(metrics, tumour_output),
         },
         split={"train": [], "test": ids.tolist(), "grouped": splits.grouped(table["group"].to_numpy())},
         metrics=metrics,
@@ -258,7 +262,7 @@ def cross_validate(
 
     Called again with the same arguments it goes on with the folds that are missing and gives the same numbers; a
     finished one is returned as it is. ``part`` = (i, n) does every n-th fold only, from the i-th (0 <= i < n), so that
-    several workers or GPUs share the work; whoever stores the last fold completes it. ``progress`` counts training
+    several workers or GPUs share the work; the one that stores the last fold completes it. ``progress`` counts training
     steps over all folds still to do.
     """
     check_seed(seed)
@@ -427,7 +431,7 @@ def _settled(plan: Plan, size: int, say: Say) -> Init:
     return "imagenet" if network_and_start[1].kind == "imagenet" else "random"
 
 
-def _told(build: Callable[[], tuple[Network, Initialisation]]) -> tuple[tuple[Network, Initialisation], list[str]]:
+def _told(build: Callable[[], Made]) -> tuple[Made, list[str]]:
     """What ``build`` makes, and its warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -11,19 +11,7 @@ for package in lme4 readxl; do
     wanted+=("r-cran-$package")
   fi
 done
-if [ ${#wanted[@]} -gt 0 ]; then
-  as_root=()
-  if [ "$(id -u)" != 0 ]; then
-    if ! command -v sudo >/dev/null; then
-      echo "Missing: ${wanted[*]}. Run 'apt-get install ${wanted[*]}' as root." >&2
-      exit 1
-    fi
-    as_root=(sudo)
-  fi
-  echo "Installing ${wanted[*]} for the tests in R." >&2
-  "${as_root[@]}" apt-get update -qq >&2 || exit 1
-  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${wanted[@]}" >&2 || exit 1
-fi
+if [ ${#wanted[@]} -gt 0 ]; then "$(dirname "$0")/apt-install.sh" "the tests in R" "${wanted[@]}"; fi
 if [ "${1:-}" = packages ]; then
   Rscript -e 'wanted <- c("iMRMC", "MRMCaov", "MRMCbinary", "RJafroc")' \
     -e 'missing <- setdiff(wanted, rownames(installed.packages()))' \

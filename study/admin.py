@@ -31,11 +31,11 @@ class AssignmentInline(admin.TabularInline):
 
 @admin.register(Study)
 class StudyAdmin(ReadOnlyAdmin):
-    """The source and protocol name the arms of every case and are not shown."""
+    """The source and protocol name the arms of every case, and the seed draws the cases: they are not shown."""
 
     list_display = ["name", "state", "task", "copies", "created_at", "opened_at", "closed_at"]
     list_filter = ["state", "task"]
-    exclude = ["source", "protocol"]
+    exclude = ["source", "protocol", "seed"]
     inlines = [AssignmentInline]
 
 

@@ -25,8 +25,16 @@ from study.protocol import documents as protocols
 from study.protocol import life as services
 from study.protocol.preregistration import as_markdown
 from study.protocol.readers import invite
-from study.protocol.requests import InviteRequest, PowerQuery, StudyRequest, UnblindRequest, WithdrawRequest
-from study.reading import answers as reading
+from study.protocol.requests import (
+    InviteRequest,
+    PowerQuery,
+    ReopenRequest,
+    StudyRequest,
+    UnblindRequest,
+    WashoutRequest,
+    WithdrawRequest,
+)
+from study.reading import sets
 from study.results.analysis import analysis_of
 from study.results.exports.registry import Source, find
 
@@ -38,6 +46,10 @@ class StudySerializer(serializers.ModelSerializer):
 
     cases = serializers.IntegerField(source="cases.count", read_only=True)
     arms = serializers.SerializerMethodField()
+    seed = serializers.SerializerMethodField(help_text="Null until unblinding.", allow_null=True)
+    schedule_secret = serializers.SerializerMethodField(
+        help_text="What schedules are drawn from besides the seed; null until unblinding.", allow_null=True
+    )
     notes = serializers.SerializerMethodField(
         help_text="What was decided at building where nothing was asked for, and warnings, such as of too few groups."
     )
@@ -46,11 +58,18 @@ class StudySerializer(serializers.ModelSerializer):
     class Meta:
         model = Study
         fields = (
-            "slug", "name", "state", "task", "pair_display", "seed", "copies", "arm_order", "min_gap", "washout_hours",
-            "questions", "criterion", "margin", "margin_rationale", "alpha", "floor_tpf", "floor_d_prime",
-            "stopping_rule", "scale", "surroundings", "cases", "arms", "notes", "progress", "protocol_sha256",
-            "code_version", "created_at", "frozen_at", "opened_at", "closed_at", "unblinded_at", "unblinded_by",
+            "slug", "name", "state", "task", "pair_display", "seed", "schedule_secret", "copies", "arm_order",
+            "min_gap", "washout_hours", "questions", "criterion", "margin", "margin_rationale", "alpha", "floor_tpf",
+            "floor_d_prime", "stopping_rule", "scale", "surroundings", "tell_altered", "contact", "cases", "arms",
+            "notes", "progress", "protocol_sha256", "code_version", "created_at", "frozen_at", "opened_at", "closed_at",
+            "unblinded_at", "unblinded_by",
         )  # fmt: skip
+
+    def get_seed(self, study: Study) -> int | None:
+        return study.seed if selectors.arms_open(study) else None
+
+    def get_schedule_secret(self, study: Study) -> str | None:
+        return selectors.disclosed_secret(study) if selectors.arms_open(study) else None
 
     def get_arms(self, study: Study) -> dict[str, int]:
         return protocols.arm_counts(study)
@@ -146,7 +165,7 @@ class Studies(RequestedRows):
         if not study.protocol_sha256:
             raise Conflict("The study is not frozen.")
         if selectors.arms_open(study):
-            return Response({"protocol_sha256": study.protocol_sha256, "protocol": study.protocol})
+            return Response(protocols.disclosed(study))
         return Response(protocols.sealed(study))
 
     @extend_schema(responses={(200, "text/markdown"): OpenApiTypes.STR})
@@ -187,7 +206,7 @@ class Studies(RequestedRows):
         if found is None:
             raise Http404
         headers = {"Content-Disposition": f'attachment; filename="{study.slug}-{filename}"'}
-        return StreamingHttpResponse(found.write(Source(study)), content_type=found.content_type, headers=headers)
+        return StreamingHttpResponse(Source(study).write(found), content_type=found.content_type, headers=headers)
 
     @extend_schema(parameters=[PowerQuery], responses=ANY, filters=False)
     @action(detail=False, methods=["get"], pagination_class=None, url_path="power", url_name="power")
@@ -255,15 +274,27 @@ class Readers(Rows):
         return Response(self.get_serializer(assignment).data)
 
     @extend_schema(
-        request=None,
+        request=ReopenRequest,
         responses=ReaderSerializer,
         parameters=[OpenApiParameter("number", int, OpenApiParameter.PATH)],
     )
     @action(detail=True, methods=["post"], url_path=r"sets/(?P<number>[0-9]{1,2})/reopen")
     def reopen(self, request: Request, study_slug: str, code: str, number: str) -> Response:
-        """Let the reader change the last answer of a finished set."""
+        """Let the reader change the last answer of a finished set. A deviation: it needs a reason."""
+        return self._deviation(sets.reopen_set, ReopenRequest, number)
+
+    @extend_schema(
+        request=WashoutRequest,
+        responses=ReaderSerializer,
+        parameters=[OpenApiParameter("number", int, OpenApiParameter.PATH)],
+    )
+    @action(detail=True, methods=["post"], url_path=r"sets/(?P<number>[0-9]{1,2})/washout")
+    def washout(self, request: Request, study_slug: str, code: str, number: str) -> Response:
+        """Say when a set really ended, where the server's clock was wrong. A deviation: it needs a reason."""
+        return self._deviation(sets.correct_washout, WashoutRequest, number)
+
+    def _deviation(self, step: Any, asked: Any, number: str) -> Response:
         assignment = self.get_object()
-        reading.reopen_set(
-            reading_set=get_object_or_404(ReadingSet, assignment=assignment, number=int(number)), actor=actor(request)
-        )
+        reading_set = get_object_or_404(ReadingSet, assignment=assignment, number=int(number))
+        step(reading_set=reading_set, actor=actor(self.request), **self.validated(asked))
         return Response(self.get_serializer(assignment).data)

@@ -8,7 +8,7 @@ from django.db.models import Count, F, Q, QuerySet
 from attacks.models import Attack, PairSet
 from core.access import is_researcher
 from core.errors import InvalidInput, NotYet
-from study.models import Assignment, Presentation, Response, Stimulus, Study
+from study.models import Assignment, Presentation, Response, ScheduleSecret, Stimulus, Study
 
 
 class StillBlinded(NotYet):
@@ -99,6 +99,12 @@ def assignments_of(study: Study) -> QuerySet[Assignment]:
 
 
 # --- With arms: each function raises StillBlinded before unblinding -------------------------------------------------
+
+
+def disclosed_secret(study: Study) -> str:
+    """What the schedules were drawn from besides the seed; ``""`` where they were frozen before there were secrets."""
+    demand_arms_open(study)
+    return ScheduleSecret.objects.filter(study=study).values_list("value", flat=True).first() or ""
 
 
 def unblinded_presentations(study: Study) -> QuerySet[Presentation]:

@@ -7,12 +7,14 @@ Assignment     one reader in one study, under a pseudonymous code
 Presentation   one stimulus, shown to one reader, in one set, at one position; named by an opaque random token
 Response       what the reader answered; append-only, the latest revision counts
 AuditEvent     what was done and by whom; each event carries the hash of the one before it
+ScheduleSecret what every schedule is drawn from besides the study's seed; in a table of its own, which no page shows
 """
 
 import secrets
 
 from django.conf import settings as project
 from django.db import models
+from django.utils import timezone
 
 
 def new_token() -> str:
@@ -71,6 +73,8 @@ class Study(models.Model):
         default=list, blank=True, help_text="Any of confidence, tumour_cell_count, perturbed_response, note."
     )
     criterion = models.TextField(help_text="The labelling criterion, shown in the instructions.")
+    tell_altered = models.BooleanField(default=False, help_text="Labelling: readers are told of altered images.")
+    contact = models.TextField(blank=True, help_text="Whom readers ask.")
     consent_text = models.TextField(blank=True)
     surroundings = models.CharField(max_length=10, choices=Surroundings.choices, default=Surroundings.DARK)
     scale = models.PositiveSmallIntegerField(default=2, help_text="Device pixels per patch pixel that are asked for.")
@@ -240,6 +244,8 @@ class ReadingSet(models.Model):
     number = models.PositiveSmallIntegerField()
     completed_at = models.DateTimeField(null=True, blank=True, help_text="The reader declared the set finished.")
     reopened_at = models.DateTimeField(null=True, blank=True)
+    answers = models.PositiveIntegerField(default=0, editable=False, help_text="Stored answers, revisions included.")
+    head = models.CharField(max_length=64, blank=True, editable=False, help_text="Hash of the last stored answer.")
 
     class Meta:
         ordering = ["assignment", "number"]
@@ -338,9 +344,12 @@ class Response(AppendOnly):
     focus_lost_ms = models.FloatField(null=True, blank=True)
     shown_at = models.DateTimeField(null=True, blank=True, help_text="Client clock.")
     answered_at = models.DateTimeField(null=True, blank=True, help_text="Client clock.")
-    received_at = models.DateTimeField(auto_now_add=True, help_text="Server clock.")
+    received_at = models.DateTimeField(default=timezone.now, help_text="Server clock.")
     viewing = models.JSONField(default=dict, blank=True, help_text="Scale, devicePixelRatio, magnifier steps used.")
     code_version = models.CharField(max_length=100)
+    hash = models.CharField(
+        max_length=64, blank=True, editable=False, help_text="Of this answer and the one before it in the set."
+    )
 
     class Meta:
         ordering = ["presentation", "revision"]
@@ -363,7 +372,10 @@ class AuditEvent(AppendOnly):
     actor = models.CharField(max_length=150)
     action = models.CharField(max_length=50)
     detail = models.JSONField(default=dict)
-    previous_hash = models.CharField(max_length=64)
+    previous_hash = models.CharField(max_length=64, help_text="Of the event before it in the whole log.")
+    study_previous = models.CharField(
+        max_length=64, blank=True, help_text="Hash of the study's event before it, so that its part holds by itself."
+    )
     hash = models.CharField(max_length=64, unique=True)
 
     class Meta:
@@ -371,3 +383,13 @@ class AuditEvent(AppendOnly):
 
     def __str__(self) -> str:
         return f"{self.action} by {self.actor}"
+
+
+class ScheduleSecret(AppendOnly):
+    """Made at freezing, disclosed by unblinding. No column of ``Study``, whose rows are shown, copied and exported."""
+
+    study = models.OneToOneField(Study, on_delete=models.PROTECT, primary_key=True, related_name="+")
+    value = models.CharField(max_length=32, editable=False, help_text="128 random bits as hexadecimal digits.")
+
+    def __str__(self) -> str:
+        return "secret of a study's schedules"

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from tests.emptying import emptied_between_tests  # noqa: F401  a fixture of the whole suite
+
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
 # A busy machine is no failure: properties are tested, not how long they take.
@@ -16,6 +18,24 @@ hypothesis_settings.load_profile("blindspot")
 def quick_passwords(settings):
     """Real hashing is slow on purpose; tests sign in hundreds of times."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+SECRET = "00112233445566778899aabbccddeeff"
+
+
+@pytest.fixture(autouse=True)
+def fixed_secret(monkeypatch):
+    """Every study of the tests has this secret, so that equal seeds give equal schedules."""
+    monkeypatch.setattr("study.protocol.secret.new_secret", lambda: SECRET)
+
+
+@pytest.fixture
+def own_files(settings, tmp_path) -> Path:
+    """The stored files, and all else that is written, of one test in a folder of its own; where the files lie."""
+    settings.HOME = tmp_path
+    place = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "files"}}
+    settings.STORAGES = settings.STORAGES | {"default": place}
+    return tmp_path / "files"
 
 
 def _shared(name: str) -> Path:

@@ -71,10 +71,14 @@ def draft_study(
 
 
 def open_study(*, readers: tuple[str, ...] = ("reader",), ready: bool = True, **fields) -> Study:
-    """A frozen and opened study; its readers have consented and practised unless ``ready`` is False."""
+    """A frozen and opened study; its readers have consented and practised unless ``ready`` is False.
+
+    Readers who are not there yet are made.
+    """
     study = draft_study(**fields)
     for name in readers:
-        services.assign_reader(study=study, reader=user(name), actor="test")
+        reader = User.objects.filter(username=name).first() or user(name)
+        services.assign_reader(study=study, reader=reader, actor="test")
     services.freeze_study(study=study, actor="test")
     study = services.open_study(study=study, actor="test")
     if ready:

@@ -10,6 +10,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command, get_commands, load_command_class
 from django.core.management.base import BaseCommand
+from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 from lxml import html
 from PIL import Image
@@ -29,7 +30,7 @@ from model.learning.network import Init
 from model.learning.training import PRESETS
 from study.blinding.requests import RehearseRequest
 from study.design.sampling import STRATIFY_BY
-from study.models import Stimulus, Study
+from study.models import ReadingSet, Stimulus, Study
 from study.protocol import requests as study
 from tests import factories
 from tests.attacks.pair_files import pixels
@@ -70,7 +71,7 @@ WHERE = {
         sheet("/classifiers/{classifier}/curves/new/"), "classifiers/{id}/curves/", "success_curves", frozenset({"out"})
     ),
     attacks.PairsRequest: Where(sheet("/pairs/new/"), "pairs/", "import_pairs"),
-    study.StudyRequest: Where(sheet("/new-study/"), "studies/", "build_study", frozenset({"draft", "by"})),
+    study.StudyRequest: Where(sheet("/new-study/"), "studies/", "build_study", frozenset({"draft", "note", "by"})),
     study.InviteRequest: Where(
         sheet("/studies/small/readers/"),
         "studies/{study_slug}/readers/",
@@ -78,7 +79,16 @@ WHERE = {
         frozenset({"study", "address", "by"}),
     ),
     study.WithdrawRequest: Where(
-        ("/studies/small/readers/", "//details/form"), "studies/{study_slug}/readers/{code}/withdraw/"
+        ("/studies/small/readers/", "//details/form[contains(@action, 'withdraw')]"),
+        "studies/{study_slug}/readers/{code}/withdraw/",
+    ),
+    study.ReopenRequest: Where(
+        ("/studies/small/readers/", "//details/form[contains(@action, 'reopen')]"),
+        "studies/{study_slug}/readers/{code}/sets/{number}/reopen/",
+    ),
+    study.WashoutRequest: Where(
+        ("/studies/small/readers/", "//details/form[contains(@action, 'washout')]"),
+        "studies/{study_slug}/readers/{code}/sets/{number}/washout/",
     ),
     study.UnblindRequest: Where(sheet("/studies/closed/"), "studies/{slug}/unblind/"),
 }
@@ -91,7 +101,7 @@ with_command = pytest.mark.parametrize(
 def on_page(client, declared: type[Request]) -> set[str]:
     """The names of the fields of the request's form, as a browser would send them."""
     attack = attacked_pool()
-    factories.open_study()
+    ReadingSet.objects.filter(assignment__study=factories.open_study(), number=1).update(completed_at=timezone.now())
     factories.open_study(slug="closed", readers=())
     Study.objects.filter(slug="closed").update(state=Study.State.CLOSED)
     client.force_login(factories.user("ada", "admin"))

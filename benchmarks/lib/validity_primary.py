@@ -40,7 +40,10 @@ READERS, PATCHES = (1, 3, 5), (20, 40, 80)
 
 @dataclass(frozen=True)
 class Setting:
-    """One cell: ``slides`` None where every patch is from a slide of its own; ``slide_sd`` in logits, by arm."""
+    """One cell: ``slides`` None where every patch is from a slide of its own; ``slide_sd`` in logits, by arm.
+
+    ``largest`` is the number of patches of the largest slide, where one outweighs the others; else all are equal.
+    """
 
     readers: int
     patches: int
@@ -49,6 +52,17 @@ class Setting:
     scenario: str
     slides: int | None = None
     slide_sd: float = 0.0
+    largest: int | None = None
+
+    @property
+    def unit(self) -> np.ndarray | None:
+        """(patches,): the slide of each patch."""
+        if self.slides is None:
+            return None
+        if self.largest is None:
+            return np.arange(self.patches) % self.slides
+        others = np.arange(self.patches - self.largest) % (self.slides - 1) + 1
+        return np.r_[np.zeros(self.largest, int), others]
 
 
 def draw(rng: np.random.Generator, setting: Setting, studies: int) -> np.ndarray:
@@ -73,7 +87,7 @@ def draw(rng: np.random.Generator, setting: Setting, studies: int) -> np.ndarray
         if setting.slides and number:
             sd = setting.slide_sd / 1.7  # a logit is 1.7 probits
             slide = sd * rng.standard_normal((studies, 1, setting.slides, 1), dtype=np.float32)
-            score = score + slide[:, :, np.arange(n) % setting.slides]
+            score = score + slide[:, :, setting.unit]
             scale = (1 + sd**2) ** 0.5
         noise = (1 - sum(shares.values())) ** 0.5
         score = score + noise * rng.standard_normal((studies, r, n, SETS), dtype=np.float32)
@@ -89,7 +103,7 @@ def cell(setting: Setting, replications: int, seed: int) -> dict:
     counts = np.zeros(4)
     for first in range(0, replications, 500):
         correct = draw(rng, setting, min(500, replications - first))
-        unit = None if setting.slides is None else np.arange(setting.patches) % setting.slides
+        unit = setting.unit
         found, above, both = judge_studies(correct, unit, MARGIN, ALPHA)
         rule = judge(correct.mean(axis=4), unit).margin
         covered = ~rule.above(setting.change, ALPHA) & ~rule.below(setting.change, ALPHA)
@@ -105,6 +119,7 @@ def cell(setting: Setting, replications: int, seed: int) -> dict:
         "patches": setting.patches,
         "slides": setting.slides,
         "slide_sd": setting.slide_sd,
+        "largest_slide": setting.largest,
         "tpf": setting.tpf,
         "change": setting.change,
         "scenario": setting.scenario,
@@ -131,6 +146,9 @@ def settings(quick: bool) -> Iterator[Setting]:
             for slide_sd in (0.45, 0.90):
                 for change in (-MARGIN, 0.0):
                     yield Setting(readers, patches, 0.90, change, "moderate", slides, slide_sd)
+        for slides, largest in ((12, 30), (18, 30), (16, 20)):
+            for change in (-MARGIN, 0.0):
+                yield Setting(readers, 80, 0.90, change, "moderate", slides, 0.90, largest)
 
 
 def summary(rows: list[dict]) -> list[dict]:

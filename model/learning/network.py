@@ -6,29 +6,25 @@ ImageNet weights). A build says what the weights actually started from: it never
 
 import hashlib
 import io
-import re
-import socket
 import warnings
-from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections import OrderedDict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlparse
 
 import torch
 from torch import Tensor, nn
 from torchvision import models as zoo
 
 from core.errors import InvalidInput
+from model.learning.checkpoints import fitting_names, imagenet_state, misfit, read_state, resized
 
 Init = Literal["auto", "imagenet", "random"]
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's channel means and spreads, which torchvision's weights expect."""
 
-OFFLINE_AFTER = 5.0
-"""Seconds without an answer from the weights' server after which a machine counts as offline."""
+ONE_OUTPUT = "one output"
 
 
 @dataclass(frozen=True)
@@ -135,7 +131,7 @@ def load_weights(
     """A finished classifier from its weights file, in evaluation mode on the CPU.
 
     ``tumour_output`` 0: the first of the file's two outputs is the one for tumour; they are exchanged. A head with a
-    single output is taken for the logit of tumour (with 0: of no tumour).
+    single output is taken for the logit of tumour (with 0: of no tumour), with a warning.
 
     Raises InvalidInput if the file's SHA-256 is not ``sha256`` (where given), if the weights do not fit the
     architecture or its head has other than one or two outputs, and if a value is not finite.
@@ -144,9 +140,16 @@ def load_weights(
     if sha256 and found != sha256:
         raise InvalidInput(f"{path} is not the file that was saved: its SHA-256 is {found}, recorded is {sha256}.")
     network = _random(arch, 0, image_size, shrink)
-    _load(network, state, str(path), image_size, any_head=False)
+    head = _load(network, state, str(path), image_size, any_head=False)
     if tumour_output not in (0, 1):
         raise InvalidInput(f"{tumour_output} is not one of 0, 1.", field="tumour_output")
+    if head == ONE_OUTPUT:
+        meant, other = ("tumour", "no tumour") if tumour_output else ("no tumour", "tumour")
+        warnings.warn(
+            f"The weights have one output. It is taken for the logit of {meant}; if it is that of {other}, import them "
+            f"again with --tumour-output {1 - tumour_output}.",
+            stacklevel=2,
+        )
     if tumour_output == 0:
         with torch.no_grad():
             for value in network.head.parameters():
@@ -170,57 +173,6 @@ def save_weights(network: Network, path: str | Path) -> str:
     data, sha256 = weights_bytes(network)
     Path(path).write_bytes(data)
     return sha256
-
-
-def read_state(path: str | Path) -> tuple[dict[str, Tensor], str]:
-    """A state dict from a file (``weights_only=True``: no code is run) and the file's SHA-256.
-
-    Takes a bare state dict or a checkpoint that holds one, under whatever name. Raises InvalidInput for anything else,
-    naming what was found, and for values that are not finite.
-    """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror or error}.") from error
-    try:
-        found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a file that is not its own
-        raise InvalidInput(
-            f"{path} is not a PyTorch state dict that can be read safely ({type(error).__name__}). "
-            "Save it with torch.save(model.state_dict(), file)."
-        ) from error
-    state = {str(key): value for key, value in _tensors(found, str(path)).items()}
-    for name, value in state.items():
-        if value.layout != torch.strided or value.is_quantized:
-            raise InvalidInput(f"{path}: {name} is sparse or quantised. Save the network with plain (dense) tensors.")
-        if value.is_floating_point() and not torch.isfinite(value).all():
-            raise InvalidInput(f"{path}: {name} holds values that are not finite (NaN or infinite). Use sound weights.")
-    return state, hashlib.sha256(data).hexdigest()
-
-
-_USUAL = ("", "state_dict", "model_state_dict", "model", "net", "network", "weights")
-
-
-def _tables(found: Mapping[Any, Any], name: str = "", depth: int = 0) -> list[tuple[str, dict[Any, Tensor]]]:
-    """Every table of tensors in a checkpoint, by its name there; epochs, losses and the like between them left out."""
-    own = {key: value for key, value in found.items() if isinstance(value, Tensor)}
-    tables = [(name, own)] if own else []
-    for key, value in found.items():
-        if isinstance(value, Mapping) and depth < 4 and key not in ("optimizer", "optimizer_states", "lr_schedulers"):
-            tables += _tables(value, str(key), depth + 1)
-    return tables
-
-
-def _tensors(found: Any, source: str) -> Mapping[Any, Tensor]:
-    """The state dict in what a file holds: of all its tables, the one with most tensors; of equals the usual one."""
-    tables = _tables(found) if isinstance(found, Mapping) else []
-    if tables:
-        return max(tables, key=lambda table: (len(table[1]), table[0] in _USUAL))[1]
-    held = ", ".join(map(str, list(found)[:8])) if isinstance(found, Mapping) else type(found).__name__
-    raise InvalidInput(
-        f"{source} holds no state dict (names of layers with their tensors); it holds: {held or 'nothing'}. Save it "
-        "with torch.save(model.state_dict(), file)."
-    )
 
 
 def check_network(network: Network, image_size: int) -> None:
@@ -294,7 +246,7 @@ def _load(network: Network, state: dict[str, Tensor], source: str, image_size: i
     """Put ``state`` into the network; "loaded" or, if its head had other than two outputs, "new"; "one output" if it
     had a single logit, which becomes the difference of two."""
     name, head = last_linear(network.body, network.arch)
-    state = _fitting_names(state, network)
+    state = fitting_names(state, network.body, network.arch)
     weight = state.get(f"{name}.weight")
     outputs = weight.shape[0] if weight is not None and weight.ndim == 2 else None
     status = "loaded"
@@ -302,7 +254,7 @@ def _load(network: Network, state: dict[str, Tensor], source: str, image_size: i
         # sigmoid(z) is the softmax of (0, z).
         zeros = {key: torch.zeros_like(state[key]) for key in (f"{name}.weight", f"{name}.bias") if key in state}
         state = state | {key: torch.cat([zero, state[key]]) for key, zero in zeros.items()}
-        status = "one output"
+        status = ONE_OUTPUT
     elif outputs is not None and outputs != 2:
         if not any_head:
             raise InvalidInput(
@@ -313,70 +265,17 @@ def _load(network: Network, state: dict[str, Tensor], source: str, image_size: i
         state |= {f"{name}.{key}": value for key, value in head.state_dict().items()}
         status = "new"
     if network.arch.startswith("vit_"):
-        state = _resized(state, image_size // network.shrink)
+        state = resized(state, image_size // network.shrink)
     try:
         network.body.load_state_dict(state, strict=True)
     except Exception as error:  # tensors of odd kinds, such as sparse or quantised ones, raise nearly anything
-        raise InvalidInput(f"{source} does not fit {network.arch}: {_misfit(network, state, error)}") from error
+        raise InvalidInput(f"{source} does not fit {network.arch}: {misfit(network.body, state, error)}") from error
     return status
-
-
-def _fitting_names(state: dict[str, Tensor], network: Network) -> dict[str, Tensor]:
-    """``state`` under torchvision's names: without the prefix that a wrapper put before them (DataParallel's "module.",
-    torch.compile's "_orig_mod.", Lightning's "model." ...), and without what else the wrapper holds."""
-    if network.arch.startswith("densenet"):  # torchvision's own files have the names of 2017
-        state = {re.sub(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.", r"\1\2.", key): v for key, v in state.items()}
-    wanted = network.body.state_dict().keys()
-    prefixes: Counter[str] = Counter()
-    for key in state:
-        parts = key.split(".")
-        prefixes.update(".".join(parts[:cut]) for cut in range(len(parts)) if ".".join(parts[cut:]) in wanted)
-    prefix = max(prefixes, key=lambda one: (prefixes[one], -len(one)), default="")
-    if not prefix:
-        return state
-    return {key.removeprefix(f"{prefix}."): value for key, value in state.items() if key.startswith(f"{prefix}.")}
-
-
-def _misfit(network: Network, state: dict[str, Tensor], error: Exception) -> str:
-    """Which layers are missing, which are not known, which have another shape."""
-    wanted = network.body.state_dict()
-    shapes = [
-        f"{key} is {tuple(state[key].shape)}, not {tuple(value.shape)}"
-        for key, value in wanted.items()
-        if key in state and state[key].shape != value.shape
-    ]
-    parts = {
-        "missing": [key for key in wanted if key not in state and not key.endswith("num_batches_tracked")],
-        "not known there": [key for key in state if key not in wanted],
-        "of another shape": shapes,
-    }
-    told = [
-        f"{len(names)} {what} ({', '.join(names[:4])}{', …' * (len(names) > 4)})"
-        for what, names in parts.items()
-        if names
-    ]
-    return "; ".join(told) + "." if told else (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-
-
-def _resized(state: dict[str, Tensor], image_size: int) -> dict[str, Tensor]:
-    """A vision transformer's position embeddings, interpolated to this image size where they are for another."""
-    positions, patches = state.get("encoder.pos_embedding"), state.get("conv_proj.weight")
-    if positions is None or patches is None:
-        return state
-    patch_size = patches.shape[-1]
-    if positions.shape[1] == (image_size // patch_size) ** 2 + 1:
-        return state
-    from torchvision.models.vision_transformer import interpolate_embeddings
-
-    try:
-        return dict(interpolate_embeddings(image_size, patch_size, OrderedDict(state)))
-    except ValueError:
-        return state  # load_state_dict then says what does not fit
 
 
 def _from_imagenet(network: Network, init: Init, seed: int, image_size: int) -> Initialisation:
     try:
-        state, source, sha256 = _imagenet_state(network.arch)
+        state, source, sha256 = imagenet_state(network.arch)
         head = _load(network, state, source, image_size, any_head=True)
     except InvalidInput as error:
         if init == "imagenet":
@@ -385,30 +284,3 @@ def _from_imagenet(network: Network, init: Init, seed: int, image_size: int) -> 
         warnings.warn(f"RANDOM INITIALISATION of {network.arch}, not ImageNet: {error}", stacklevel=3)
         return Initialisation(init, "random", seed, "new", reason=reason)
     return Initialisation(init, "imagenet", seed, head, source=source, sha256=sha256)
-
-
-def _imagenet_state(arch: str) -> tuple[dict[str, Tensor], str, str]:
-    """torchvision's default weights from its cache or by download: state dict, address, SHA-256 of the file."""
-    try:
-        weights = zoo.get_model_weights(arch).DEFAULT
-    except (ValueError, AttributeError) as error:
-        raise InvalidInput(f"torchvision has no ImageNet weights for {arch}.") from error
-    file = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(weights.url).path).name
-    if not file.exists():
-        _download(weights.url, file)
-    state, sha256 = read_state(file)
-    return state, weights.url, sha256
-
-
-def _download(url: str, file: Path) -> None:
-    """Fetch to torchvision's cache, giving up soon where nobody answers: an offline machine must not wait."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(OFFLINE_AFTER)
-    try:
-        socket.create_connection((urlparse(url).hostname or "", 443), timeout=OFFLINE_AFTER).close()
-        file.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(file), hash_prefix=file.stem.rpartition("-")[2], progress=False)
-    except (OSError, RuntimeError) as error:
-        raise InvalidInput(f"{file.name} is not in torchvision's cache and could not be downloaded.") from error
-    finally:
-        socket.setdefaulttimeout(before)

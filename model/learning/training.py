@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.errors import InvalidInput, Progress, no_progress
-from model.learning.checkpoint import Checkpoint
 from model.learning.network import Network
+from model.learning.resume import Checkpoint
 
 ROOM = 0.5
 """Share of the device's free memory that patches may take; beyond it they stay on the host."""

@@ -3,6 +3,7 @@
 seen.py      what a reader's browser receives for one presentation
 channels.py  everything besides the pixels that could tell arms or twins apart
 predict.py   cross-validated prediction, tested against redrawn schedules
+guess.py     schedules drawn from seeds that anybody may try, compared with those that readers have
 redraw.py    the labels that presentations would have under other seeds
 audit.py     a verdict on each channel, and the report
 browser.py   one program that acts as a reader's browser, for the audit, the rehearsal and the reading benchmark
@@ -15,5 +16,5 @@ auditing.py  runs the audit on a study and keeps its report
 rehearsal.py simulated readers who answer a study through its pages
 requests.py  what a rehearsal can be asked for
 
-seen, channels, predict, redraw and audit use neither Django nor a network.
+seen, channels, predict, guess, redraw and audit use neither Django nor a network.
 """

@@ -3,22 +3,25 @@
 The audit must know the arms. Its report says how well they could be predicted, and names none of them.
 """
 
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import numpy as np
 
 from core.errors import InvalidInput, Progress, no_progress
+from study.blinding import guess
 from study.blinding.audit import audit
 from study.blinding.plants import PLANTS
 from study.blinding.redraw import Drawn, redraw
 from study.blinding.scratch import Copy, scratch
 from study.blinding.seen import Seen
 from study.blinding.walk import Reader, walk
+from study.design.draws import derived_seed
 from study.design.schedule import Schedule, StimulusKey
 from study.models import Assignment, AuditEvent, Presentation, Stimulus, Study
 from study.protocol import audit_log
-from study.protocol.schedules import Plan, derived_seed
+from study.protocol.schedules import ORIGINAL, Plan, Shown
 from study.reading.answers import ANSWERS
 
 ACTION = "blinding_audited"
@@ -31,7 +34,7 @@ def _key(stimulus: Stimulus) -> StimulusKey:
 
 def _labelled(row: Presentation) -> tuple[StimulusKey, bool]:
     """What the schedule put here, and in a pair whether the altered one stands first."""
-    if row.second is None or row.stimulus.arm != "original":
+    if row.second is None or row.stimulus.arm != ORIGINAL:
         return _key(row.stimulus), True
     return _key(row.second), False
 
@@ -69,11 +72,10 @@ def observe(copy: Copy, study: Study, *, seed: int, progress: Progress = no_prog
 
 def draw_labels(copy: Copy, study: Study, *, seed: int, redraws: int) -> Drawn:
     """The true labels of all presentations, and those of redrawn schedules."""
-    plan, pair = Plan(study), study.task == Study.Task.PAIR
-    places = {a.code: plan.place(number) for number, a in enumerate(study.assignments.order_by("pk"))}
+    plan, numbers = Plan.of(study), _numbers(study)
     drawn = []
     for number, (reader, rows) in enumerate(_readers(copy, study)):
-        round_, turn = places[reader.code]
+        round_, turn = plan.place(numbers[reader.code])
 
         def draw(draw_number: int, own: int, round_: int = round_, turn: int = turn) -> Schedule:
             # The readers of a round share a plan in every redrawn study, too.
@@ -81,8 +83,36 @@ def draw_labels(copy: Copy, study: Study, *, seed: int, redraws: int) -> Drawn:
             return plan.draw(seed=own, round_seed=shared, turn=turn)
 
         true = [_labelled(row) for row in rows]
-        drawn.append(redraw(true, plan.keys, draw=draw, draws=redraws, seed=seed + number, pair=pair))
+        drawn.append(redraw(true, plan.keys, draw=draw, draws=redraws, seed=seed + number, pair=plan.pair))
     return Drawn(np.concatenate([one.arm for one in drawn]), np.concatenate([one.patch for one in drawn]))
+
+
+def _numbers(study: Study) -> dict[str, int]:
+    """Readers' numbers from 0, by code. Their place among all readers, not among those who are audited."""
+    return {code: number for number, code in enumerate(study.assignments.order_by("pk").values_list("code", flat=True))}
+
+
+def _label(shown: Shown, pair: bool) -> tuple[str, str]:
+    """Arm and patch as ``redraw`` names them."""
+    first, _ = shown
+    arm = ("altered second" if first.arm == ORIGINAL else "altered first") if pair else first.arm
+    return arm, str(first.case_id)
+
+
+def guess_labels(copy: Copy, study: Study) -> guess.Guessed:
+    """What the first reader's presentations would be if the schedule followed from a seed without the secret.
+
+    One reader is enough: who can compute one schedule can compute all.
+    """
+    plan, code = Plan.of(study), copy.presentations[0].reading_set.assignment.code
+    number, sha256 = _numbers(study)[code], study.protocol_sha256
+    tried = guess.guesses(study.seed, study.created_at.date(), (study.pk, *([int(sha256[:8], 16)] if sha256 else [])))
+    labels = []
+    for seed in tried:
+        guessed = replace(plan, seed=seed).sets_of("", seed=derived_seed(seed, number + 1), number=number)
+        labels.append([_label(shown, plan.pair) for order in guessed for shown in order])
+    arm, patch = np.array(labels).transpose(2, 1, 0)
+    return guess.Guessed(list(tried.values()), arm, patch)
 
 
 def audit_copy(
@@ -90,7 +120,7 @@ def audit_copy(
 ) -> dict[str, Any]:
     """Read what is served at ``copy``, and judge every channel."""
     seen = observe(copy, study, seed=seed, progress=progress)
-    return audit(seen, draw_labels(copy, study, seed=seed, redraws=redraws), seed=seed)
+    return audit(seen, draw_labels(copy, study, seed=seed, redraws=redraws), guess_labels(copy, study), seed=seed)
 
 
 def audit_study(

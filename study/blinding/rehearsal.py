@@ -169,8 +169,18 @@ def assign_simulated_readers(*, study: Study, readers: int, named: list[str], ac
         )
         assignment = study.assignments.filter(reader=user).first()
         assignments.append(assignment or assign_reader(study=study, reader=user, actor=actor, simulated=True))
-    Assignment.objects.filter(pk__in=[assignment.pk for assignment in assignments]).update(simulated=True)
+    for assignment in assignments:
+        if not assignment.simulated:
+            _mark_simulated(assignment, actor)
     return assignments
+
+
+@transaction.atomic
+def _mark_simulated(assignment: Assignment, actor: str) -> None:
+    """A reader who was assigned as a person is a program from now on, also by the log."""
+    assignment.simulated = True
+    assignment.save(update_fields=["simulated"])
+    audit_log.record(study=assignment.study, actor=actor, action="reader_simulated", reader=assignment.code)
 
 
 @contextmanager

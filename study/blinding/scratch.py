@@ -1,6 +1,7 @@
 """A copy of a study in a database and on a server of its own: the audit reads it, the study itself is not touched.
 
-The copy holds the readers' real schedules and tokens, no answers, and no wash-out. The files are read where they are.
+The copy holds the readers' real schedules and tokens, no seed, no secret, no answers, and no wash-out. The files are
+read where they are.
 The server is gunicorn with ``deploy/gunicorn.py``, as in production, so that its headers are the real ones.
 """
 
@@ -56,12 +57,14 @@ def _copy(
         reader.password, reader.is_active = hashed, True
     for assignment in assignments:
         assignment.consented_at = assignment.practised_at = now
+        assignment.seed = 0
         assignment.questionnaire = assignment.questionnaire_at = assignment.withdrawn_at = None
     sets = list(ReadingSet.objects.filter(assignment__in=assignments))
     for reading_set in sets:
         reading_set.completed_at = reading_set.reopened_at = None
     study.state, study.washout_hours, study.created_by = Study.State.OPEN, 0.0, None
-    study.protocol, study.source = None, {}
+    # Nothing of which an order could be drawn is copied; the secret lies in a table that is not copied at all.
+    study.protocol, study.source, study.seed = None, {}, 0
     rows = [
         *readers,
         study,

@@ -1,13 +1,14 @@
 """The power of what is being chosen in the study builder, in a fraction of a second."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from core.errors import InvalidInput
-from core.requests import check, fields_of
+from core.requests import form_class
 from study.design.planning import Assumptions
 from study.design.power import margin_power, mcnemar_power
-from study.models import Study
+from study.protocol.decided import PAPER, arm_order
 from study.protocol.requests import PowerQuery
 
 STUDIES = 300
@@ -17,6 +18,8 @@ LARGEST = 20_000
 
 NAMES = {"patches": "positives", "readers": "planned_readers", "sets": "copies"}
 """What the builder calls the assumptions."""
+NEEDED = ("positives", "copies", "alpha", "planned_readers")
+"""Without these nothing can be worked out, and while they are being typed that is no error."""
 
 
 def power_of(query: dict[str, Any]) -> dict[str, Any]:
@@ -36,23 +39,28 @@ def power_of(query: dict[str, Any]) -> dict[str, Any]:
 
 
 def _readings(query: dict[str, Any]) -> int:
-    """How often a reader meets a stimulus: once per set, or where twins lie in different sets once per two sets."""
-    sets = int(query["copies"])
-    if query["arm_order"] == Study.ArmOrder.PAPER or (query["arm_order"] is None and sets % 2):
-        return sets
-    return max(1, sets // 2)
+    """How often a reader meets a stimulus: once per set, or where twins lie in different sets once per as many sets as
+    a case has arms."""
+    pairs = query.get("pairs")
+    altered = len(query["variants"] or pairs.variants) if pairs else 1 + len(query["further_attacks"])
+    arms = 1 + altered + query["noise"]
+    order = arm_order(query["task"], query["arm_order"], arms=arms, copies=query["copies"])
+    return int(query["copies"]) if order == PAPER else int(query["copies"]) // arms
 
 
-def power_shown(chosen: dict[str, Any]) -> dict[str, Any]:
-    """``power_of`` what the builder shows, as text or values; or ``error``, in words for the page."""
-    fields = fields_of(PowerQuery)
-    if any(chosen.get(name) in (None, "") for name in fields if not fields[name].allow_null):
+def power_shown(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """``power_of`` what the builder shows, as the page sends or holds it; or ``error``, in words for the page."""
+    form = form_class(PowerQuery)(chosen)
+    if any(chosen.get(name) in (None, "") for name in NEEDED):
         return {"error": "Fill in cases, sets, margin and level to see the power."}
-    sent = {name: None if chosen.get(name) == "" else chosen.get(name) for name in fields}
+    if not form.is_valid():
+        name, messages = next(iter(form.errors.items()))
+        return {"error": f"{form.fields[name].label}: {messages[0]}"}
     try:
-        return power_of(check(PowerQuery, sent))
+        return power_of(form.cleaned_data)
     except InvalidInput as error:
-        return {"error": f"{fields[error.field].label}: {error.message}" if error.field in fields else error.message}
+        field = form.fields.get(error.field)
+        return {"error": f"{field.label}: {error.message}" if field else error.message}
 
 
 @lru_cache(maxsize=256)

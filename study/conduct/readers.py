@@ -1,5 +1,6 @@
 """Readers of a study: invite, watch without arms, remind, withdraw, reopen a set."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -14,9 +15,9 @@ from study.conduct.reminders import reminder
 from study.models import Assignment, ReadingSet, Study
 from study.protocol import readers
 from study.protocol.readers import invite
-from study.protocol.requests import InviteRequest, WithdrawRequest
-from study.reading import answers as reading
+from study.protocol.requests import InviteRequest, ReopenRequest, WashoutRequest, WithdrawRequest
 from study.reading import progress as reading_selectors
+from study.reading import sets
 
 
 def _rows(study: Study) -> list[dict]:
@@ -24,13 +25,13 @@ def _rows(study: Study) -> list[dict]:
     rows = []
     for assignment in study.assignments.select_related("reader", "study").order_by("code"):
         progress = reading_selectors.progress_of(assignment, ahead=0)
-        sets = reading_selectors.describe_sets(reading_selectors.sets_of(assignment))
+        described = reading_selectors.describe_sets(reading_selectors.sets_of(assignment))
         rows.append(
             {
                 "assignment": assignment,
                 "progress": progress,
                 "stage": progress.stage.replace("_", " "),
-                "sets": sets,
+                "sets": described,
                 "joined": assignment.reader.has_usable_password(),
                 "to_remind": progress.stage.value not in ("withdrawn", "not_open", "closed", "finished"),
             }
@@ -53,8 +54,9 @@ def study_readers(request: HttpRequest, slug: str) -> HttpResponse:
         else:
             return _invited(request, invitation.assignment, secret, asked["days"])
     ended = study.state in (Study.State.CLOSED, Study.State.UNBLINDED)
-    withdraw_form = form_class(WithdrawRequest)(auto_id=False)
-    context = {"study": study, "form": form, "rows": _rows(study), "ended": ended, "withdraw_form": withdraw_form}
+    asked = {"withdraw_form": WithdrawRequest, "reopen_form": ReopenRequest, "washout_form": WashoutRequest}
+    forms = {name: form_class(request_class)(auto_id=False) for name, request_class in asked.items()}
+    context = {"study": study, "form": form, "rows": _rows(study), "ended": ended, **forms}
     return render(request, "study/readers.html", context, status=400 if form.errors else 200)
 
 
@@ -69,8 +71,12 @@ def _invited(request: HttpRequest, assignment: Assignment, secret: str, days: in
         actor=actor(request),
         action="invitation_written",
     )
-    context = {"study": assignment.study, "assignment": assignment, "link": link, "text": text, "sent": sent}
-    return render(request, "study/invited.html", context)
+    return _written(request, assignment, link=link, text=text, sent=sent)
+
+
+def _written(request: HttpRequest, assignment: Assignment, **context: object) -> HttpResponse:
+    about = {"study": assignment.study, "assignment": assignment, "mail_server": settings.EMAIL_CONFIGURED}
+    return render(request, "study/invited.html", about | context)
 
 
 def _assignment(slug: str, code: str) -> Assignment:
@@ -93,8 +99,7 @@ def remind(request: HttpRequest, slug: str, code: str) -> HttpResponse:
         actor=actor(request),
         action="reminded",
     )
-    context = {"study": assignment.study, "assignment": assignment, "text": text, "sent": sent, "reminder": True}
-    return render(request, "study/invited.html", context)
+    return _written(request, assignment, text=text, sent=sent, reminder=True)
 
 
 @require_POST
@@ -114,8 +119,22 @@ def withdraw(request: HttpRequest, slug: str, code: str) -> HttpResponse:
 def reopen(request: HttpRequest, slug: str, code: str, number: int) -> HttpResponse:
     reading_set = get_object_or_404(ReadingSet, assignment=_assignment(slug, code), number=number)
     try:
-        reading.reopen_set(reading_set=reading_set, actor=actor(request))
+        sets.reopen_set(reading_set=reading_set, actor=actor(request), reason=request.POST.get("reason", ""))
         messages.success(request, f"Set {number} of {code} is open again.")
+    except InvalidInput as error:
+        messages.error(request, str(error))
+    return redirect("study:readers", slug=slug)
+
+
+@require_POST
+@admin_page
+def washout(request: HttpRequest, slug: str, code: str, number: int) -> HttpResponse:
+    """Correct when a set ended, after a wrong clock."""
+    reading_set = get_object_or_404(ReadingSet, assignment=_assignment(slug, code), number=number)
+    asked = {name: request.POST.get(name, "") for name in ("reason", "finished_at")}
+    try:
+        sets.correct_washout(reading_set=reading_set, actor=actor(request), **asked)
+        messages.success(request, f"The wash-out after set {number} of {code} runs from the corrected time.")
     except InvalidInput as error:
         messages.error(request, str(error))
     return redirect("study:readers", slug=slug)

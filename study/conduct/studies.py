@@ -14,11 +14,13 @@ from core.errors import InvalidInput, NotYet
 from core.pages import actor, form_methods, show_error
 from core.requests import fields_of, form_class
 from study import blinds as selectors
+from study.conduct.log_words import in_words
 from study.conduct.power import power_shown
 from study.models import Study
 from study.protocol import audit_log, requests
 from study.protocol import documents as protocols
 from study.protocol import life as services
+from study.protocol.deviations import doubtful_times
 from study.protocol.preregistration import as_markdown
 from study.protocol.requests import PowerQuery, StudyRequest, UnblindRequest
 from study.protocol.settings import SettingsRequest
@@ -75,7 +77,7 @@ def cloned(study: Study) -> dict[str, Any]:
     chosen = source.get("settings") or {}
     attack, further = source.get("attack") or {}, source.get("further_attacks", [])
     values = {name: chosen[name] for name in fields_of(SettingsRequest) if name in chosen}
-    values |= {"name": f"{study.name} copy"[:200], "seed": study.seed + 1}
+    values |= {"name": f"{study.name} copy"[:200]}  # no seed: it is drawn anew
     if attack.get("kind") == "pairs":
         pairs = PairSet.objects.filter(name=attack["name"]).first()
         return values | {"pairs": pairs and pairs.pk, "variants": "\n".join(attack["summary"].get("variants", []))}
@@ -90,7 +92,7 @@ def cloned(study: Study) -> dict[str, Any]:
 @admin_page
 def power(request: HttpRequest) -> JsonResponse:
     """The power of what is chosen in the builder, while it is being chosen."""
-    return JsonResponse(power_shown(request.GET.dict()))
+    return JsonResponse(power_shown(request.GET))
 
 
 @require_safe
@@ -107,7 +109,8 @@ def study(request: HttpRequest, slug: str) -> HttpResponse:
         "answered": answered,
         "readers": selectors.assignments_of(found).count(),
         "results_open": selectors.arms_open(found),
-        "events": found.events.order_by("-pk")[:20],
+        "doubtful_times": doubtful_times(found),
+        "events": [(event, in_words(event)) for event in found.events.order_by("-pk")[:20]],
         "unblind_form": form_class(UnblindRequest)(),
     }
     return render(request, "study/study.html", context)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from study.conduct import planning, readers, studies
+from study.conduct import planning, readers, studies, verification
 
 app_name = "study"
 
@@ -23,4 +23,6 @@ urlpatterns = [
     path("studies/<slug:slug>/readers/<str:code>/remind/", readers.remind, name="reader_remind"),
     path("studies/<slug:slug>/readers/<str:code>/withdraw/", readers.withdraw, name="reader_withdraw"),
     path("studies/<slug:slug>/readers/<str:code>/sets/<int:number>/reopen/", readers.reopen, name="reader_reopen"),
+    path("studies/<slug:slug>/readers/<str:code>/sets/<int:number>/washout/", readers.washout, name="reader_washout"),
+    path("studies/<slug:slug>/verification/", verification.page, name="verification"),
 ]

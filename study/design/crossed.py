@@ -20,7 +20,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import stats
 
-from study.statistics.rule import different, judge
+from study.statistics.rule import different, judge, over_slides
 from study.statistics.units import FEWEST_GROUPS
 
 CHUNK = 4_000_000
@@ -127,19 +127,20 @@ Verdicts = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def judge_studies(correct: np.ndarray, unit: np.ndarray | None, margin: float, alpha: float) -> Verdicts:
     """``correct`` (studies, 2, readers, patches, sets), judged as ``primary`` judges one; ``unit`` (patches,)."""
-    readers, patches, sets = correct.shape[2:]
+    readers, patches = correct.shape[2:4]
     units = patches if unit is None else len(np.unique(unit))
     if unit is not None and units < FEWEST_GROUPS:
         return (np.zeros(len(correct), dtype=bool),) * 3  # no verdict is given over so few slides
     judged = judge(correct.mean(axis=4), unit)
     steps = _steps(correct, unit)
     if readers == 1:
-        found = _sign_flips(steps, sets * (patches // units + 1), 2 * alpha)
+        found = _sign_flips(steps, 2 * alpha) & different(over_slides(judged.margin.units), alpha)
     else:
         found = np.asarray(different(judged.p, alpha))
         still = np.asarray(judged.readers.random_both.se) == 0  # type: ignore[union-attr]
         if still.any():
-            found[still] = _sign_flips(steps[still], readers * sets * (patches // units + 1), 2 * alpha)
+            slides = np.asarray(different(over_slides(judged.margin.units), alpha))
+            found[still] = _sign_flips(steps[still], 2 * alpha) & slides[still]
     rule = judged.margin
     above = rule.above(-margin, alpha)
     return found, above, above & rule.below(margin, alpha)
@@ -151,8 +152,9 @@ def _steps(correct: np.ndarray, unit: np.ndarray | None) -> np.ndarray:
     return steps if unit is None else steps @ np.eye(int(unit.max()) + 1, dtype=int)[unit]
 
 
-def _sign_flips(d: np.ndarray, largest: int, level: float) -> np.ndarray:
+def _sign_flips(d: np.ndarray, level: float) -> np.ndarray:
     """Whether the exact sign-flip p of each row of whole numbers ``d`` (studies, patches) is at most ``level``."""
+    largest = max(int(np.abs(d).max(initial=0)), 1)
     sizes = np.stack([(np.abs(d) == size).sum(axis=1) for size in range(1, largest + 1)], axis=1)
     critical = np.array([_critical_sum(tuple(row), level) for row in sizes.tolist()])
     return np.abs(d.sum(axis=1)) >= critical

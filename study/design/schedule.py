@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from core.errors import InvalidInput
-from study.design.draws import Draws
+from study.design.draws import Draws, Seed
 
 GROUPS_PER_BLOCK = (4, 5, 6)
 """A block holds each arm of its kind of case this often. Blocks of one or two would alternate and give the arm away."""
@@ -46,7 +46,7 @@ class Schedule:
 
     sets: tuple[tuple[int, ...], ...]
     min_gap: int
-    seed: int
+    seed: Seed
     adjacent_sets: bool = True
 
 
@@ -68,7 +68,7 @@ def largest_gap(stimuli: Sequence[StimulusKey], *, copies: int, adjacent_sets: b
 
 
 def build_schedule(
-    stimuli: Sequence[StimulusKey], *, copies: int, min_gap: int, seed: int, adjacent_sets: bool = True
+    stimuli: Sequence[StimulusKey], *, copies: int, min_gap: int, seed: Seed, adjacent_sets: bool = True
 ) -> Schedule:
     """Draw one reader's schedule.
 
@@ -76,7 +76,8 @@ def build_schedule(
         stimuli: the N stimuli of the study; their order gives the indices of the result.
         copies: number of sets, each showing every stimulus once.
         min_gap: smallest allowed difference of positions between two stimuli of one case (1 allows neighbours).
-        seed: any whole number; the same seed gives the same schedule on every machine and Python (see ``draws``).
+        seed: any whole number, or a secret key; the same seed gives the same schedule on every machine and Python
+            (see ``draws``).
         adjacent_sets: whether one set may follow the other without a pause, so that the gap must hold across
             their boundary. With a wash-out between the sets it need not.
 

@@ -27,7 +27,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from math import lcm
 
 from core.errors import InvalidInput
-from study.design.draws import Draws
+from study.design.draws import Draws, Seed
 from study.design.schedule import Schedule, StimulusKey, cases_of, colour_edges, groups_in_blocks, urn
 
 CaseId = str | int
@@ -59,8 +59,8 @@ def build_twin_split(
     *,
     copies: int,
     min_gap: int,
-    seed: int,
-    round_seed: int,
+    seed: Seed,
+    round_seed: Seed,
     turn: int = 0,
     kinds: Mapping[CaseId, Hashable] | None = None,
     adjacent_sets: bool = True,

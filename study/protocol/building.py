@@ -15,6 +15,7 @@ from core.errors import InvalidInput, Progress, no_progress
 from core.images import encode_png, sha256_of
 from core.models import User
 from core.version import code_version
+from study.design.draws import derived_seed
 from study.design.sampling import draw_cases
 from study.models import Case, GuideImage, Stimulus, Study, new_token
 from study.protocol import audit_log
@@ -22,7 +23,7 @@ from study.protocol.case_sources import CaseSource, Outside, Shown, source_of
 from study.protocol.controls import Controls
 from study.protocol.decided import catch_positives, decided, group_counts, group_notes, usual_gap
 from study.protocol.life import Judge, assign_reader, free_slug, freeze_study, open_study
-from study.protocol.schedules import Plan, check_gap, derived_seed
+from study.protocol.schedules import Plan, check_gap
 from study.protocol.settings import StudySettings
 
 __all__ = ["StudySettings", "build_study"]
@@ -44,13 +45,18 @@ def build_study(
     judge: Judge | None = None,
     created_by: User | None = None,
     slug: str = "",
+    notes: Sequence[str] = (),
+    secret: str | None = None,
     progress: Progress = no_progress,
 ) -> Study:
     """Draw cases by ``seed``, write their stimuli, assign readers, freeze and open.
 
     The cases come from the flipped patches of ``attack``, with one more arm for each of ``further_attacks``; or from
     ``pairs`` that another program made, with an arm for each of ``variants``. If any step fails, the transaction is
-    rolled back and the written files are removed. ``judge`` is passed to ``freeze_study``.
+    rolled back and the written files are removed. ``judge`` and ``secret`` are passed to ``freeze_study``.
+
+    Args:
+        notes: sentences to be shown wherever the study is.
 
     Raises:
         InvalidInput: a setting out of range, a taken name, too few patches, an infeasible minimum gap.
@@ -59,18 +65,17 @@ def build_study(
     slug = free_slug(slug or name)
     source = source_of(attack=attack, further_attacks=further_attacks, pairs=pairs, variants=variants)
     pool = source.pool()
-    settings, notes = decided(settings, source=source, pool=pool)
+    settings, said = decided(settings, source=source, pool=pool)
     written: list[str] = []
     try:
         plan = _write_images(source, pool, seed, settings, progress, written)
-        plan.notes = notes
+        plan.notes = [*notes, *said]
         with transaction.atomic():
             study = _store_rows(name, slug, source, seed, settings, created_by, plan)
             audit_log.record(
                 study=study,
                 actor=actor,
                 action="built",
-                seed=seed,
                 cases=len(plan.cases),
                 attack=study.source["attack"]["name"],
                 pool=len(plan.pool),
@@ -78,7 +83,7 @@ def build_study(
             for reader in readers:
                 assign_reader(study=study, reader=reader, actor=actor)
             if freeze:
-                study = freeze_study(study=study, actor=actor, judge=judge)
+                study = freeze_study(study=study, actor=actor, judge=judge, secret=secret)
                 if open_:
                     study = open_study(study=study, actor=actor)
             return study
@@ -223,6 +228,8 @@ def _store_rows(
         washout_hours=settings.washout_hours,
         questions=list(settings.questions),
         criterion=settings.criterion,
+        tell_altered=settings.tell_altered,
+        contact=settings.contact,
         consent_text=settings.consent_text,
         surroundings=settings.surroundings,
         scale=settings.scale,
@@ -250,7 +257,7 @@ def _store_rows(
         guide.study = study
     GuideImage.objects.bulk_create(plan.guides)
     if settings.min_gap is None:
-        study.min_gap = study.source["settings"]["min_gap"] = usual_gap(Plan(study).largest_gap)
+        study.min_gap = study.source["settings"]["min_gap"] = usual_gap(Plan.of(study).largest_gap)
         study.save(update_fields=["min_gap", "source"])
     check_gap(study)
     return study

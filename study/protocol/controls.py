@@ -8,9 +8,9 @@ import numpy as np
 from attacks.engine.controls import shuffled_noise, visible_catch
 from attacks.engine.pairs import norms_of
 from model.models import Classifier
+from study.design.draws import derived_seed
 from study.models import Study
 from study.protocol.case_sources import Shown
-from study.protocol.schedules import derived_seed
 from study.protocol.settings import StudySettings
 
 

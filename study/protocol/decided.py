@@ -52,6 +52,22 @@ def usual_gap(largest: int | None) -> int:
     return USUAL_GAP if largest is None else min(USUAL_GAP, largest)
 
 
+def arm_order(task: str, asked: str | None, *, arms: int, copies: int) -> str:
+    """The order of arms that was asked for, or else that of the number of sets.
+
+    Args:
+        arms: of a case, the original and controls among them.
+
+    Raises:
+        InvalidInput: twins in different sets were asked for, and the sets are no multiple of the arms.
+    """
+    if task == Study.Task.PAIR:
+        return PAPER
+    if asked == SPLIT:
+        check_sets(arms, copies)
+    return asked or (PAPER if copies % arms else SPLIT)
+
+
 def _negatives(settings: StudySettings, pool: pd.DataFrame, notes: list[str]) -> StudySettings:
     truth = pool["truth"].astype(bool)
     held = {"positives": int(truth.sum()), "negatives": int((~truth).sum())}
@@ -101,20 +117,14 @@ def _stratify(settings: StudySettings, pool: pd.DataFrame) -> StudySettings:
 
 
 def _arm_order(settings: StudySettings, arms: int, notes: list[str]) -> StudySettings:
-    if settings.task == Study.Task.PAIR:
-        return replace(settings, arm_order=PAPER)
-    if settings.arm_order == SPLIT:
-        check_sets(arms, settings.copies)
-    if settings.arm_order is not None:
-        return settings
-    if settings.copies % arms == 0:
-        return replace(settings, arm_order=SPLIT)
-    notes.append(
-        f"Twins lie in the same set (the paper’s order): {_sets(settings.copies)} no multiple of the {arms} arms of a "
-        f"patch. With {arms} sets each patch would be met in one arm per set, so that no twin can be recognised "
-        "within a set."
-    )
-    return replace(settings, arm_order=PAPER)
+    order = arm_order(settings.task, settings.arm_order, arms=arms, copies=settings.copies)
+    if order == PAPER and settings.arm_order is None and settings.task != Study.Task.PAIR:
+        notes.append(
+            f"Twins lie in the same set (the paper’s order): {_sets(settings.copies)} no multiple of the {arms} arms "
+            f"of a patch. With {arms} sets each patch would be met in one arm per set, so that no twin can be "
+            "recognised within a set."
+        )
+    return replace(settings, arm_order=order)
 
 
 def _sets(number: int) -> str:

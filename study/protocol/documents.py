@@ -4,14 +4,17 @@ from typing import Any
 
 import pandas as pd
 
+from study.blinds import arms_open, disclosed_secret
 from study.models import Stimulus, Study
+from study.protocol import secret as secrets_of
 from study.protocol.audit_log import sha256_of
 from study.protocol.decided import group_counts, in_words
 from study.protocol.schedules import Plan, splits
 from study.protocol.settings import STRATA
 from study.statistics.methods import MULTIPLICITY, PRIMARY_INTERVAL, SENSITIVITY_SET, UNIT
 
-SEALED = ("cases", "schedules", "seed")
+SEALED = ("cases", "guide_images", "schedules", "seed", "salt")
+OPEN_TO_GUESSES = "frozen before schedules were secret: whoever knows or guesses the study’s seed can compute every arm"
 
 
 def facts(study: Study) -> list[dict[str, Any]]:
@@ -71,14 +74,17 @@ def facts(study: Study) -> list[dict[str, Any]]:
             "title": "Reading",
             "rows": [
                 ("Order of arms", order_in_words(study)),
-                ("Sets", f"{study.copies}, with {Plan(study).shown_per_set} presentations each per reader"),
+                ("Sets", f"{study.copies}, with {Plan.of(study).shown_per_set} presentations each per reader"),
                 ("Minimum gap", gap_in_words(study)),
+                ("Schedules", schedules_in_words(study)),
                 ("Wash-out", f"{study.washout_hours:g} hours between sets"),
                 (
                     "Screen",
                     f"{study.scale} screen pixels per image pixel, {study.get_surroundings_display()} surroundings",
                 ),
                 ("Practice", f"{study.practice_count} images from outside the study"),
+                ("Readers are told of altered images", "yes" if told_of_altered(study) else "no"),
+                ("Contact", study.contact or "none given"),
                 ("Readers", f"{study.assignments.filter(withdrawn_at=None).count()} (more may be invited)"),
             ],
         },
@@ -88,6 +94,11 @@ def facts(study: Study) -> list[dict[str, Any]]:
 def notes(study: Study) -> list[str]:
     """What was decided for the researcher at building, and warnings; in words for pages, command and API."""
     return list((study.source or {}).get("notes", []))
+
+
+def told_of_altered(study: Study) -> bool:
+    """Whether the instructions say that images may have been altered; who compares pairs must know it."""
+    return study.tell_altered or study.task == Study.Task.PAIR
 
 
 def floors(tpf: float | None, d_prime: float | None) -> str:
@@ -124,6 +135,19 @@ def gap_in_words(study: Study) -> str:
     return f"{study.min_gap} positions between two images of a patch, from one set to the next"
 
 
+def schedules_in_words(study: Study) -> str:
+    """From what the schedules are drawn: the secret itself is told after unblinding alone."""
+    if study.state == Study.State.DRAFT:
+        return "will be drawn from the seed and 128 secret random bits, made at freezing"
+    if secrets_of.frozen_before_secrets(study):
+        return OPEN_TO_GUESSES
+    if not arms_open(study):
+        told = "128 secret random bits, disclosed by unblinding"
+    else:
+        told = f"the secret {disclosed_secret(study)}"
+    return f"drawn from the seed and {told}; SHA-256 of the secret {secrets_of.committed(study)}"
+
+
 def arm_counts(study: Study) -> dict[str, int]:
     """Number of images per arm. The design says as much; no single image's arm is told."""
     counts: dict[str, int] = {}
@@ -141,9 +165,11 @@ def schedule_hashes(study: Study) -> list[dict[str, Any]]:
 def sealed(study: Study) -> dict[str, Any]:
     """The protocol without cases, schedules and seeds, with the hash of the whole: what may be published beforehand.
 
-    Seeds are left out because a schedule can be drawn again from them.
+    Seeds are left out because cases can be drawn again from them, and the salt because the hashes could then be met by
+    trying arms. After unblinding the secret of the schedules is added, so that what was published can be checked.
     """
     whole = study.protocol or {}
+    disclosed = {"schedule_secret": disclosed_secret(study)} if arms_open(study) else {}
     return {key: value for key, value in whole.items() if key not in SEALED} | {
         "sealed": "Cases, schedules and seeds are left out; the hash is that of the whole document.",
         "case_count": len(whole.get("cases", [])),
@@ -154,9 +180,17 @@ def sealed(study: Study) -> dict[str, Any]:
             )
         ),
         "schedules": schedule_hashes(study),
+        "schedules_sha256": sha256_of(whole.get("schedules", [])),
         "protocol_sha256": study.protocol_sha256,
         "frozen_at": study.frozen_at.isoformat() if study.frozen_at else None,
+        **disclosed,
     }
+
+
+def disclosed(study: Study) -> dict[str, Any]:
+    """The whole protocol with its hash and the secret of its schedules. Raises StillBlinded before unblinding."""
+    secret = disclosed_secret(study)
+    return {"protocol_sha256": study.protocol_sha256, "schedule_secret": secret, "protocol": study.protocol}
 
 
 def _pool(pool: dict[str, Any]) -> str:

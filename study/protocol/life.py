@@ -12,10 +12,14 @@ from core.images import read_bytes
 from core.models import User
 from core.texts import slug_of
 from study import blinds as selectors
+from study.design.draws import derived_seed
 from study.models import Assignment, Study
-from study.protocol import audit_log
+from study.protocol import answer_chain, audit_log
+from study.protocol import secret as secrets_of
+from study.protocol.frozen import rows_part
 from study.protocol.locks import hold_assignments
-from study.protocol.schedules import check_gap, derived_seed, make_schedule
+from study.protocol.schedules import check_gap, make_schedule
+from study.protocol.verification import demand_verified, verify
 from study.statistics.methods import MULTIPLICITY, PRIMARY_INTERVAL, SENSITIVITY_SET, UNIT
 
 Judge = Callable[..., str]
@@ -69,7 +73,7 @@ def assign_reader(*, study: Study, reader: User, actor: str, simulated: bool = F
         seed=derived_seed(study.seed, number),
         simulated=simulated,
     )
-    detail: dict[str, Any] = {"reader": assignment.code, "seed": assignment.seed, "simulated": simulated}
+    detail: dict[str, Any] = {"reader": assignment.code, "simulated": simulated}
     if study.state != Study.State.DRAFT:
         detail["schedule_sha256"] = audit_log.sha256_of(make_schedule(assignment))
     audit_log.record(study=study, actor=actor, action="reader_assigned", **detail)
@@ -79,8 +83,18 @@ def assign_reader(*, study: Study, reader: User, actor: str, simulated: bool = F
 NOT_JUDGED = "Stored verdicts were not judged again: no classifier was asked."
 
 
-def freeze_study(*, study: Study, actor: str, judge: Judge | None = None, progress: Progress = no_progress) -> Study:
+def freeze_study(
+    *,
+    study: Study,
+    actor: str,
+    judge: Judge | None = None,
+    progress: Progress = no_progress,
+    secret: str | None = None,
+) -> Study:
     """Fix the protocol and store the SHA-256 of its canonical JSON with every reader's full schedule.
+
+    The schedules are drawn from the study's seed and from ``secret``, which is made here unless it is given. Give it
+    only to draw the schedules of another study again.
 
     First every stimulus is read from the file store and its hash compared. Then ``judge`` (see
     ``verdicts.judge_again``) lets the classifier judge the stimuli again; its sentence goes into the protocol and the
@@ -94,7 +108,7 @@ def freeze_study(*, study: Study, actor: str, judge: Judge | None = None, progre
     demand_state(study, Study.State.DRAFT)
     checked = check_stimuli(study)
     verdicts = judge(study, progress=progress) if judge else NOT_JUDGED
-    return _freeze(study, actor, checked, verdicts)
+    return _freeze(study, actor, checked, verdicts, secret or secrets_of.new_secret())
 
 
 def check_stimuli(study: Study) -> dict[int, str]:
@@ -128,58 +142,25 @@ def check_stimuli(study: Study) -> dict[int, str]:
 
 
 @transaction.atomic
-def _freeze(study: Study, actor: str, checked: dict[int, str], verdicts: str) -> Study:
+def _freeze(study: Study, actor: str, checked: dict[int, str], verdicts: str, secret: str) -> Study:
     study = _locked(study)
     demand_state(study, Study.State.DRAFT)
     cases = list(study.cases.prefetch_related("stimuli"))
     if checked != {stimulus.pk: stimulus.sha256 for case in cases for stimulus in case.stimuli.all()}:
         raise InvalidInput(f"Study '{study.slug}' was changed while its images were checked. Freeze it again.")
     check_gap(study)  # also without readers: they may be assigned after freezing
+    secrets_of.keep(study, secret)
     schedules = [make_schedule(assignment) for assignment in study.assignments.order_by("code")]
     protocol = {
-        "protocol_version": study.protocol_version,
-        "study": study.slug,
-        "name": study.name,
-        "task": study.task,
-        "pair_display": study.pair_display,
-        "criterion": study.criterion,
-        "questions": study.questions,
-        "copies": study.copies,
-        "arm_order": study.arm_order,
-        "min_gap": study.min_gap,
-        "washout_hours": study.washout_hours,
-        "margin": study.margin,
-        "margin_rationale": study.margin_rationale,
-        "alpha_one_sided": study.alpha,
-        "floor_tpf": study.floor_tpf,
-        "floor_d_prime": study.floor_d_prime,
+        **rows_part(study),
         "primary_estimand": PRIMARY_ESTIMAND,
         "primary_interval": PRIMARY_INTERVAL,
         "unit_of_inference": UNIT,
         "sensitivity_set": SENSITIVITY_SET,
         "multiplicity": MULTIPLICITY,
-        "stopping_rule": study.stopping_rule,
         "exclusions": EXCLUSIONS,
-        "scale": study.scale,
-        "surroundings": study.surroundings,
-        "practice_count": study.practice_count,
-        "break_every": study.break_every,
-        "consent_text": study.consent_text,
-        "seed": study.seed,
-        "source": study.source,
-        "code_version": study.code_version,
-        "arms": sorted({stimulus.arm for case in cases for stimulus in case.stimuli.all()}),
-        "cases": [
-            {
-                "number": case.number,
-                "patch_id": case.patch_id,
-                "group": case.group,
-                "truth": case.truth,
-                "truth_source": case.truth_source,
-                "stimuli": {s.arm: s.sha256 for s in case.stimuli.all()},
-            }
-            for case in cases
-        ],
+        secrets_of.COMMITMENT: secrets_of.commitment_to(secret),
+        "salt": secrets_of.salt(secret),
         "schedules": schedules,
         "stimuli_checked": f"{len(checked)} stimuli were read again and have their stored SHA-256.",
         "verdicts_checked": verdicts,
@@ -189,9 +170,12 @@ def _freeze(study: Study, actor: str, checked: dict[int, str], verdicts: str) ->
     study.state = Study.State.FROZEN
     study.frozen_at = timezone.now()
     study.save()
-    audit_log.record(
-        study=study, actor=actor, action="frozen", protocol_sha256=study.protocol_sha256, verdicts=verdicts
-    )
+    detail = {
+        "protocol_sha256": study.protocol_sha256,
+        "frozen_at": study.frozen_at,
+        secrets_of.COMMITMENT: protocol[secrets_of.COMMITMENT],
+    }
+    audit_log.record(study=study, actor=actor, action="frozen", verdicts=verdicts, **detail)
     return study
 
 
@@ -204,7 +188,9 @@ def _locked(study: Study) -> Study:
     return Study.objects.select_for_update(no_key=True).get(pk=study.pk)
 
 
-def _move(*, study: Study, actor: str, from_: str, to: str, stamp: str, **fields: Any) -> Study:
+def _move(
+    *, study: Study, actor: str, from_: str, to: str, stamp: str, detail: dict[str, Any] | None = None, **fields: Any
+) -> Study:
     with transaction.atomic():
         study = _locked(study)
         demand_state(study, from_)
@@ -212,7 +198,7 @@ def _move(*, study: Study, actor: str, from_: str, to: str, stamp: str, **fields
         for name, value in {"state": to, stamp: now, **fields}.items():
             setattr(study, name, value)
         study.save()
-        audit_log.record(study=study, actor=actor, action=to)
+        audit_log.record(study=study, actor=actor, action=to, **{stamp: now}, **(detail or {}))
     return study
 
 
@@ -223,16 +209,37 @@ def open_study(*, study: Study, actor: str) -> Study:
 
 @transaction.atomic
 def close_study(*, study: Study, actor: str) -> Study:
-    """End the reading: answers under way are stored first, and none is taken afterwards."""
+    """End the reading: answers under way are stored first, and none is taken afterwards.
+
+    What was answered is sealed: the log's event holds how many answers each set has, and the hash of the last.
+    """
     study = _locked(study)
     hold_assignments(study)
-    return _move(study=study, actor=actor, from_=Study.State.OPEN, to=Study.State.CLOSED, stamp="closed_at")
+    return _move(
+        study=study,
+        actor=actor,
+        from_=Study.State.OPEN,
+        to=Study.State.CLOSED,
+        stamp="closed_at",
+        detail={"sets": answer_chain.heads(study)},
+    )
 
 
-def unblind_study(*, study: Study, actor: str) -> Study:
-    """Open the arms to researchers: one-way, named and logged."""
+def unblind_study(*, study: Study, actor: str, unverified: bool = False) -> Study:
+    """Open the arms to researchers: one-way, named and logged.
+
+    Args:
+        unverified: also where verifying finds problems. The event of the log names them.
+
+    Raises:
+        InvalidInput: no name, not closed; or, as ``NotVerified``, something is not as it was fixed.
+    """
     if not actor.strip():
         raise InvalidInput("Unblinding is logged under a name: say who unblinds.")
+    demand_state(study, Study.State.CLOSED)
+    problems = [str(problem) for problem in verify(study).problems] if unverified else []
+    if not unverified:
+        demand_verified(study)
     return _move(
         study=study,
         actor=actor,
@@ -240,4 +247,5 @@ def unblind_study(*, study: Study, actor: str) -> Study:
         to=Study.State.UNBLINDED,
         stamp="unblinded_at",
         unblinded_by=actor,
+        detail={"problems": problems} if problems else None,
     )

@@ -5,7 +5,8 @@ from typing import Any
 from core.errors import NotYet
 from study.models import Study
 from study.protocol.decided import in_words
-from study.protocol.documents import floors, sealed
+from study.protocol.documents import OPEN_TO_GUESSES, floors, sealed
+from study.protocol.secret import COMMITMENT
 
 TITLES = {
     "name": "Study",
@@ -31,6 +32,8 @@ TITLES = {
     "break_every": "Images between reminders of a break",
     "scale": "Screen pixels per image pixel",
     "surroundings": "Surroundings",
+    "tell_altered": "Readers of a labelling study are told that images may be altered",
+    "contact": "Contact",
     "consent_text": "Consent",
     "stimuli_checked": "Images checked",
     "verdicts_checked": "Verdicts checked",
@@ -63,9 +66,18 @@ def as_markdown(study: Study) -> str:
     lines.append(f"- **Cases:** {', '.join(in_words(fixed['case_counts']))}")
     lines += ["", "## Images and classifier", "", *_source(fixed.get("source") or {})]
     lines += ["", "## Hashes", "", f"SHA-256 of the whole protocol's canonical JSON: `{fixed['protocol_sha256']}`", ""]
+    lines += [_secret(fixed), "", f"SHA-256 of all schedules' canonical JSON: `{fixed['schedules_sha256']}`", ""]
     lines += ["| reader | SHA-256 of the schedule |", "|---|---|"]
     lines += [f"| {row['reader']} | `{row['sha256']}` |" for row in fixed["schedules"]]
     return "\n".join([*lines, "", fixed["sealed"], ""])
+
+
+def _secret(fixed: dict[str, Any]) -> str:
+    """What the schedules depend on besides the seed: its hash, and after unblinding itself."""
+    if not fixed.get(COMMITMENT):
+        return f"Schedules: {OPEN_TO_GUESSES}."
+    line = f"SHA-256 of the secret from which the schedules are drawn: `{fixed[COMMITMENT]}`"
+    return f"{line}; disclosed by unblinding: `{fixed['schedule_secret']}`" if "schedule_secret" in fixed else line
 
 
 def _plain(value: Any) -> str:

@@ -79,15 +79,17 @@ def _digest(secret: str) -> str:
 def invite(*, study: Study, username: str, actor: str, **more: Any) -> tuple[Invitation, str]:
     """Make a single-use link for a reader, and assign them to the study if they are not yet; their older links expire.
 
-    ``more`` are the further settings of ``InviteRequest``: ``email`` and ``days``.
+    ``more`` are the further settings of ``InviteRequest``: ``email``, ``days``, and ``replaces`` with ``reason``.
 
     Returns:
         the invitation and its secret, which cannot be read again.
 
     Raises:
-        InvalidInput: a setting out of range, a user who is not a reader, or as ``assign_reader``.
+        InvalidInput: a setting out of range, a user who is not a reader, nobody to be replaced, or as
+            ``assign_reader``.
     """
     asked = check(InviteRequest, {"username": username} | more)
+    _check_replaced(study, asked["replaces"])
     reader, created = User.objects.get_or_create(
         username=asked["username"], defaults={"email": asked["email"], "role": User.Role.READER}
     )
@@ -100,6 +102,11 @@ def invite(*, study: Study, username: str, actor: str, **more: Any) -> tuple[Inv
     assignment = Assignment.objects.filter(study=study, reader=reader).first()
     if assignment is None:
         assignment = assign_reader(study=study, reader=reader, actor=actor)
+    elif asked["replaces"]:
+        raise InvalidInput(f"'{username}' reads the study already and replaces nobody.", field="replaces")
+    if asked["replaces"]:
+        replaced = {"reader": assignment.code, "replaces": asked["replaces"], "reason": asked["reason"]}
+        audit_log.record(study=study, actor=actor, action="reader_replaced", **replaced)
     now = timezone.now()
     assignment.invitations.filter(used_at=None, expires_at__gt=now).update(expires_at=now)
     secret = secrets.token_urlsafe(32)
@@ -110,6 +117,16 @@ def invite(*, study: Study, username: str, actor: str, **more: Any) -> tuple[Inv
         study=study, actor=actor, action="invited", reader=assignment.code, expires_at=invitation.expires_at
     )
     return invitation, secret
+
+
+def _check_replaced(study: Study, code: str) -> None:
+    """A reader is replaced who was withdrawn, and once."""
+    if not code:
+        return
+    if not study.assignments.filter(code=code).exclude(withdrawn_at=None).exists():
+        raise InvalidInput(f"no withdrawn reader {code} in this study; withdraw the reader first.", field="replaces")
+    if study.events.filter(action="reader_replaced", detail__replaces=code).exists():
+        raise InvalidInput(f"reader {code} has been replaced already.", field="replaces")
 
 
 def open_invitation(secret: str) -> Invitation:
@@ -139,7 +156,7 @@ def accept_invitation(*, secret: str, password: str, again: str) -> User:
     invitation = open_invitation(secret)
     reader = invitation.assignment.reader
     if password != again:
-        raise InvalidInput("the two entries differ.", field="password")
+        raise InvalidInput("The passwords do not match.", field="password")
     try:
         validate_password(password, reader)
     except ValidationError as error:

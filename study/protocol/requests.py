@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from datetime import UTC
 from typing import Any
 
 from django.db.models import QuerySet
@@ -107,9 +108,9 @@ class StudyRequest(CasesRequest, SettingsRequest):
         max_value=SEED_LIMIT,
         allow_null=True,
         default=None,
-        help_text="Drawn at random and recorded if left out. Who knows it can tell the order of arms: keep it to "
-        "yourself until unblinding.",
-        style={"section": "Chance"},
+        help_text="Drawn at random and recorded if left out. Cases are drawn from it; orders also from bits that stay "
+        "secret until unblinding.",
+        style={"section": "Random seed"},
     )
 
 
@@ -121,7 +122,12 @@ class PowerQuery(Request):
 
     positives = STUDY_FIELDS["positives"]
     copies = STUDY_FIELDS["copies"]
+    task = STUDY_FIELDS["task"]
     arm_order = STUDY_FIELDS["arm_order"]
+    further_attacks = STUDY_FIELDS["further_attacks"]
+    pairs = STUDY_FIELDS["pairs"]
+    variants = STUDY_FIELDS["variants"]
+    noise = STUDY_FIELDS["noise"]
     margin = STUDY_FIELDS["margin"]
     alpha = STUDY_FIELDS["alpha"]
     planned_readers = serializers.IntegerField(
@@ -163,15 +169,62 @@ class InviteRequest(Request):
         min_value=1,
         max_value=365,
         default=14,
-        label="Link holds for (days)",
+        label="Valid for (days)",
         help_text="How long the link can be used.",
     )
+    replaces = serializers.RegexField(
+        r"^R\d{2,9}\Z",
+        allow_blank=True,
+        default="",
+        label="In place of",
+        help_text="Code of a withdrawn reader, such as R02, in whose place this one reads.",
+        error_messages={"invalid": "A reader's code, such as R02."},
+    )
+    reason = serializers.CharField(
+        max_length=200,
+        allow_blank=True,
+        default="",
+        label="Reason for replacing",
+        help_text="Needed with a reader's code above: it is logged, and stands in the results.",
+    )
+
+    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if bool(asked["replaces"]) != bool(asked["reason"]):
+            missing = "reason" if asked["replaces"] else "replaces"
+            raise serializers.ValidationError(
+                {missing: "A reader is replaced with a code and a reason, or not at all."}
+            )
+        return asked
 
 
 class WithdrawRequest(Request):
     """A reader who reads no more."""
 
     reason = serializers.CharField(max_length=200, allow_blank=True, default="", label="Reason (kept in the log)")
+
+
+def _reason() -> serializers.CharField:
+    """Why the protocol is left: it is logged, and told with the results."""
+    return serializers.CharField(
+        max_length=200, label="Reason", help_text="Why: it is logged, and stands in the results."
+    )
+
+
+class ReopenRequest(Request):
+    """A finished set whose last answer may be changed again."""
+
+    reason = _reason()
+
+
+class WashoutRequest(Request):
+    """When a set really ended, where the server's clock was wrong."""
+
+    finished_at = serializers.DateTimeField(
+        label="Finished at (UTC)",
+        help_text="When the set really ended. The wash-out runs from then.",
+        default_timezone=UTC,
+    )
+    reason = _reason()
 
 
 class UnblindRequest(Request):
@@ -209,7 +262,7 @@ def for_builder(chosen: dict[str, Any]) -> dict[str, Any]:
 
 
 def _seed(chosen: dict[str, Any]) -> int:
-    """The seed asked for, or one that nobody can guess."""
+    """The seed asked for, or one that nobody can guess: there is no default."""
     seed = chosen.get("seed")
     return secrets.randbelow(SEED_LIMIT + 1) if seed is None else seed
 

@@ -1,118 +1,273 @@
-"""The schedules of a study's readers: which design draws them, from which seeds, and what the protocol keeps."""
+"""The schedules of a study's readers: which design draws them, from which seeds and secret, and how to check them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
 
-import numpy as np
-
-from study.design.draws import Draws
+from study.design.draws import Draws, Seed, derived_seed
 from study.design.schedule import Schedule, StimulusKey, build_schedule, largest_gap
 from study.design.twin_split import build_twin_split, largest_split_gap, readers_per_round
 from study.models import Assignment, Presentation, ReadingSet, Stimulus, Study
+from study.protocol import audit_log
+from study.protocol import secret as secrets_of
 
 ROUND = 1_000_006
 """Parts the seeds of rounds of readers from all others that are derived from a study's seed."""
-
-
-def derived_seed(*parts: int) -> int:
-    """A seed computed from recorded numbers; fits a signed 64-bit column."""
-    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> np.uint64(1))
-
-
-def presented(study: Study) -> tuple[list[StimulusKey], dict[StimulusKey, Stimulus], dict[StimulusKey, Stimulus]]:
-    """What a schedule arranges: every stimulus (labelling), or every altered one with its original (pair comparison).
-
-    Returns:
-        the keys to be arranged, every stimulus by its key, and for a pair comparison the original of each key.
-    """
-    stimuli = Stimulus.objects.filter(case__study=study).select_related("case").order_by("case__number", "arm")
-    by_key = {StimulusKey(case_id=str(s.case.number), arm=s.arm): s for s in stimuli}
-    if study.task == Study.Task.LABELLING:
-        return list(by_key), by_key, {}
-    altered = [key for key in by_key if key.arm != "original"]
-    return altered, by_key, {key: by_key[StimulusKey(case_id=key.case_id, arm="original")] for key in altered}
+ORIGINAL = "original"
+Shown = tuple[StimulusKey, StimulusKey | None]
+"""What stands at one position: a stimulus; in a pair comparison the first and the second one."""
 
 
 def splits(study: Study) -> bool:
     """Whether twins lie in different sets. A pair shows both at once, so that its order is never split."""
-    return study.arm_order == Study.ArmOrder.TWIN_SPLIT and study.task == Study.Task.LABELLING
+    return _splits(study.arm_order, study.task)
 
 
+def _splits(arm_order: str, task: str) -> bool:
+    return arm_order == Study.ArmOrder.TWIN_SPLIT and task == Study.Task.LABELLING
+
+
+def stimuli_of(study: Study) -> dict[StimulusKey, Stimulus]:
+    stimuli = Stimulus.objects.filter(case__study=study).select_related("case")
+    return {_key(stimulus): stimulus for stimulus in stimuli.order_by("case__number", "arm")}
+
+
+def _key(stimulus: Stimulus) -> StimulusKey:
+    return StimulusKey(case_id=str(stimulus.case.number), arm=stimulus.arm)
+
+
+_DESIGN = ("task", "arm_order", "copies", "min_gap", "washout_hours", "seed")
+
+
+@dataclass(frozen=True)
 class Plan:
-    """How the schedules of one study are drawn: the stimuli to be arranged, and the design."""
+    """How the schedules of one study are drawn: from the study's rows, or from a frozen protocol alone.
 
-    def __init__(self, study: Study) -> None:
-        self.study = study
-        self.keys, self.by_key, self.originals = presented(study)
-        self.split = splits(study)
-        self.adjacent = study.washout_hours == 0  # with a wash-out the gap need not hold from one set to the next
-        self._truths: Mapping[str | int, bool] = {key.case_id: self.by_key[key].case.truth for key in self.keys}
+    ``hashes`` holds the SHA-256 of every stimulus, ``truths`` the truth of every case by its number as text.
+    """
+
+    hashes: Mapping[StimulusKey, str]
+    truths: Mapping[str | int, bool]
+    task: str
+    arm_order: str
+    copies: int
+    min_gap: int
+    washout_hours: float
+    seed: int
+
+    @classmethod
+    def of(cls, study: Study) -> Self:
+        stimuli = stimuli_of(study)
+        return cls(
+            hashes={key: stimulus.sha256 for key, stimulus in stimuli.items()},
+            truths={key.case_id: stimulus.case.truth for key, stimulus in stimuli.items()},
+            **{name: getattr(study, name) for name in _DESIGN},
+        )
+
+    @classmethod
+    def of_protocol(cls, protocol: Mapping[str, Any]) -> Self:
+        cases = sorted(protocol["cases"], key=lambda case: case["number"])
+        return cls(
+            hashes={
+                StimulusKey(str(case["number"]), arm): case["stimuli"][arm]
+                for case in cases
+                for arm in sorted(case["stimuli"])
+            },
+            truths={str(case["number"]): case["truth"] for case in cases},
+            **{name: protocol[name] for name in _DESIGN},
+        )
+
+    @cached_property
+    def keys(self) -> list[StimulusKey]:
+        """What a schedule arranges: every stimulus; in a pair comparison every altered one."""
+        return [key for key in self.hashes if not self.pair or key.arm != ORIGINAL]
+
+    @property
+    def pair(self) -> bool:
+        return self.task == Study.Task.PAIR
+
+    @property
+    def split(self) -> bool:
+        return _splits(self.arm_order, self.task)
+
+    @property
+    def adjacent(self) -> bool:
+        """With a wash-out the gap need not hold from one set to the next."""
+        return self.washout_hours == 0
 
     @property
     def largest_gap(self) -> int | None:
         """The largest feasible gap; ``None`` if no patch recurs where a gap would count."""
         find = largest_split_gap if self.split else largest_gap
-        return find(self.keys, copies=self.study.copies, adjacent_sets=self.adjacent)
+        return find(self.keys, copies=self.copies, adjacent_sets=self.adjacent)
 
     @property
     def shown_per_set(self) -> int:
         """Presentations of one set of one reader."""
         return len({key.case_id for key in self.keys}) if self.split else len(self.keys)
 
-    @property
-    def readers_per_round(self) -> int:
-        """How many readers share a plan in twin-split; 1 in the paper's order."""
-        return readers_per_round(self.keys) if self.split else 1
-
-    def draw(self, *, seed: int, round_seed: int, turn: int = 0, min_gap: int | None = None) -> Schedule:
+    def draw(self, *, seed: Seed, round_seed: Seed, turn: int = 0, min_gap: int | None = None) -> Schedule:
         """One reader's schedule. ``round_seed`` and ``turn`` count in twin-split alone."""
-        gap = self.study.min_gap if min_gap is None else min_gap
-        asked: dict[str, Any] = {"copies": self.study.copies, "min_gap": gap, "adjacent_sets": self.adjacent}
+        gap = self.min_gap if min_gap is None else min_gap
+        asked: dict[str, Any] = {"copies": self.copies, "min_gap": gap, "adjacent_sets": self.adjacent}
         if not self.split:
             return build_schedule(self.keys, seed=seed, **asked)
-        return build_twin_split(self.keys, seed=seed, round_seed=round_seed, turn=turn, kinds=self._truths, **asked)
+        return build_twin_split(self.keys, seed=seed, round_seed=round_seed, turn=turn, kinds=self.truths, **asked)
 
     def place(self, number: int) -> tuple[int, int]:
         """Round and turn of the reader ``number``, from 0 in the order in which they were assigned."""
-        return divmod(number, self.readers_per_round)
+        return divmod(number, readers_per_round(self.keys) if self.split else 1)
 
-    def round_seed(self, number: int) -> int:
-        """The seed of a round of readers, from the study's recorded seed."""
-        return derived_seed(self.study.seed, ROUND, number)
-
-    def stimuli(self, order: Sequence[int], sides: Draws) -> list[tuple[Stimulus, Stimulus | None]]:
+    def shown(self, order: Sequence[int], sides: Draws) -> list[Shown]:
         """What a set shows, in order; in a pair comparison half of the altered images stand first, by ``sides``."""
+        keys = [self.keys[index] for index in order]
+        if not self.pair:
+            return [(key, None) for key in keys]
         altered_first = sides.shuffled(place % 2 == 0 for place in range(len(order)))
-        shown = []
-        for position, index in enumerate(order):
-            first, second = self.by_key[self.keys[index]], self.originals.get(self.keys[index])
-            if second is not None and not altered_first[position]:
-                first, second = second, first
-            shown.append((first, second))
-        return shown
+        pairs = [(key, StimulusKey(key.case_id, ORIGINAL)) for key in keys]
+        return [pair if first else pair[::-1] for pair, first in zip(pairs, altered_first, strict=True)]
+
+    def sets_of(self, secret: str, *, seed: int, number: int) -> list[list[Shown]]:
+        """All that the reader ``number`` (from 0) sees, by the recorded seeds and the secret."""
+        round_seed, turn = self._round_of(number)
+        schedule = self.draw(
+            seed=secrets_of.drawn_from(secret, "reader", seed),
+            round_seed=secrets_of.drawn_from(secret, "round", round_seed),
+            turn=turn,
+        )
+        sides = Draws(secrets_of.drawn_from(secret, "sides", seed))
+        return [self.shown(order, sides) for order in schedule.sets]
+
+    def _round_of(self, number: int) -> tuple[int, int]:
+        round_, turn = self.place(number)
+        return derived_seed(self.seed, ROUND, round_), turn
+
+    def recorded(self, sets: Sequence[Sequence[Shown]], *, code: str, seed: int, number: int) -> dict[str, Any]:
+        """A reader's schedule as the protocol records it: the recorded seeds, and images by their SHA-256."""
+        round_seed, turn = self._round_of(number)
+        orders = [[[self.hashes[key] for key in shown if key] for shown in order] for order in sets]
+        return {
+            "reader": code,
+            "seed": seed,
+            **({"round_seed": round_seed, "turn": turn} if self.split else {}),
+            "sets": [{"set": at, "order": order} for at, order in enumerate(orders, start=1)],
+        }
 
 
 def check_gap(study: Study) -> None:
     """Raises InvalidInput, naming what is feasible, if no schedule of this study can keep its gap and arm order."""
-    Plan(study).draw(seed=study.seed, round_seed=study.seed)
+    Plan.of(study).draw(seed=study.seed, round_seed=study.seed)
 
 
 def make_schedule(assignment: Assignment) -> dict[str, Any]:
-    """Store one reader's presentations; return the schedule as the protocol records it."""
-    plan = Plan(assignment.study)
-    number = assignment.study.assignments.filter(pk__lt=assignment.pk).count()
-    round_, turn = plan.place(number)
-    round_seed = plan.round_seed(round_)
-    schedule = plan.draw(seed=assignment.seed, round_seed=round_seed, turn=turn)
-    sides = Draws(derived_seed(assignment.seed, 2))
-    rows, recorded = [], []
-    for set_number, order in enumerate(schedule.sets, start=1):
-        reading_set = ReadingSet.objects.create(assignment=assignment, number=set_number)
-        shown = []
-        for position, (first, second) in enumerate(plan.stimuli(order, sides), start=1):
-            rows.append(Presentation(reading_set=reading_set, position=position, stimulus=first, second=second))
-            shown.append([s.sha256 for s in (first, second) if s is not None])
-        recorded.append({"set": set_number, "order": shown})
+    """Store one reader's presentations, drawn with the study's secret; return the schedule as the protocol has it."""
+    study = assignment.study
+    plan, stimuli = Plan.of(study), stimuli_of(study)
+    number = study.assignments.filter(pk__lt=assignment.pk).count()
+    sets = plan.sets_of(secrets_of.stored(study), seed=assignment.seed, number=number)
+    rows = []
+    for at, order in enumerate(sets, start=1):
+        reading_set = ReadingSet.objects.create(assignment=assignment, number=at)
+        for position, (first, second) in enumerate(order, start=1):
+            shown = {"stimulus": stimuli[first], "second": stimuli[second] if second else None}
+            rows.append(Presentation(reading_set=reading_set, position=position, **shown))
     Presentation.objects.bulk_create(rows, batch_size=500)
-    drawn_from = {"seed": assignment.seed} | ({"round_seed": round_seed, "turn": turn} if plan.split else {})
-    return {"reader": assignment.code, **drawn_from, "sets": recorded}
+    return plan.recorded(sets, code=assignment.code, seed=assignment.seed, number=number)
+
+
+# --- Drawing again, and checking --------------------------------------------------------------------------------------
+
+
+def recompute(protocol: Mapping[str, Any], secret: str, *, later: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Every reader's schedule, drawn again from a frozen protocol and the secret that unblinding disclosed.
+
+    What comes out is to be compared with ``protocol["schedules"]``, which it equals. Nothing is read but the two
+    arguments, so that anyone can do it who has ``protocol.json`` of an unblinded study:
+
+        exported = json.load(open("protocol.json"))
+        protocol, secret = exported["protocol"], exported["schedule_secret"]
+        assert recompute(protocol, secret) == protocol["schedules"]
+
+    Args:
+        protocol: the document whose canonical JSON has the published SHA-256.
+        secret: 32 hexadecimal digits with the SHA-256 ``protocol["schedule_secret_sha256"]``; ``""`` for a study that
+            was frozen before there were secrets.
+        later: codes of readers who joined after freezing, such as ``["R03"]``. Their schedules follow those of the
+            protocol; the log holds the SHA-256 of each.
+    """
+    plan = Plan.of_protocol(protocol)
+    readers = [entry["reader"] for entry in protocol["schedules"]]
+    schedules = []
+    for code in (*readers, *later):
+        number = int(code[1:])
+        seed = derived_seed(plan.seed, number)
+        sets = plan.sets_of(secret, seed=seed, number=number - 1)
+        schedules.append(plan.recorded(sets, code=code, seed=seed, number=number - 1))
+    return schedules
+
+
+def secret_matches(study: Study) -> bool:
+    """Whether the stored secret is the one that the protocol commits to; also where there is neither."""
+    return secrets_of.matches(study)
+
+
+def schedule_problems(study: Study) -> list[str]:
+    """What is wrong with the stored schedules, in sentences; none where all is well, and for a draft.
+
+    Every reader's presentations must be those that the frozen protocol's seed and cases and the secret give, and the
+    schedule must have the SHA-256 that was recorded: in the protocol, or for readers who joined later in the log.
+    """
+    if study.protocol is None:
+        return []
+    if not secret_matches(study):
+        return ["The secret of the schedules is not the one that the protocol commits to, or it is missing."]
+    plan, secret = Plan.of_protocol(study.protocol), secrets_of.stored(study)
+    fixed = {entry["reader"]: audit_log.sha256_of(entry) for entry in study.protocol["schedules"]}
+    for event in study.events.filter(action="reader_assigned"):
+        if sha256 := event.detail.get("schedule_sha256"):
+            fixed.setdefault(event.detail["reader"], sha256)
+    problems = []
+    assignments = list(study.assignments.order_by("pk"))
+    for number, assignment in enumerate(assignments):
+        code, seed = assignment.code, derived_seed(plan.seed, number + 1)
+        sets = plan.sets_of(secret, seed=seed, number=number)
+        if assignment.seed != seed:
+            problems.append(f"Reader {code}: the recorded seed is not the one that follows from the study's seed.")
+        recorded = plan.recorded(sets, code=code, seed=seed, number=number)
+        if fixed.get(code) != audit_log.sha256_of(recorded):
+            problems.append(f"Reader {code}: the schedule does not have the SHA-256 that was recorded.")
+        problems += _differences(assignment, plan, sets)
+    gone = sorted(set(fixed) - {assignment.code for assignment in assignments})
+    return problems + [
+        f"Reader {code}: the protocol or the log has a schedule, but the reader is gone." for code in gone
+    ]
+
+
+def _differences(assignment: Assignment, plan: Plan, sets: Sequence[Sequence[Shown]]) -> list[str]:
+    """Where a reader's stored presentations are not the ones drawn: number, arm and bytes of every image must agree."""
+    columns = [f"{side}__{name}" for side in ("stimulus", "second") for name in ("case__number", "arm", "sha256")]
+    rows = Presentation.objects.filter(reading_set__assignment=assignment)
+    stored: dict[tuple[int, int], tuple] = {
+        (at, position): tuple(shown)
+        for at, position, *shown in rows.values_list("reading_set__number", "position", *columns)
+    }
+    drawn = {
+        (at, position): (*_described(plan, first), *_described(plan, second))
+        for at, order in enumerate(sets, start=1)
+        for position, (first, second) in enumerate(order, start=1)
+    }
+    problems = []
+    for at in sorted({number for number, _ in (*stored, *drawn)}):
+        places = [place for place in {**stored, **drawn} if place[0] == at and stored.get(place) != drawn.get(place)]
+        if places:
+            total, first_place = sum(place[0] == at for place in drawn), min(place[1] for place in places)
+            problems.append(
+                f"Reader {assignment.code}, set {at}: {len(places)} of {total} presentations are not those that the "
+                f"seed and the secret give, the first at position {first_place}."
+            )
+    return problems
+
+
+def _described(plan: Plan, key: StimulusKey | None) -> tuple[int | None, str | None, str | None]:
+    return (None, None, None) if key is None else (int(key.case_id), key.arm, plan.hashes[key])

@@ -10,8 +10,8 @@ from study.design.sampling import Stratify
 from study.models import Study
 
 CRITERION = (
-    "Answer “tumour” when the patch shows tumour cells, and “no tumour” when it shows none. "
-    "A patch counts as tumour by the reference when it holds five or more tumour cells."
+    "Answer “tumour” when you see any tumour cells in the patch, also where they are few, and “no tumour” when you see "
+    "none. According to the reference diagnosis tumour patches hold five or more tumour cells and the others none."
 )
 CONSENT = (
     "You take part as a reader under a pseudonym. Your answers, their times and the size of your window are stored "
@@ -227,6 +227,21 @@ class SettingsRequest(Request):
         help_text="When to answer “tumour”.",
         style=ROOM | {"rows": 3},
     )
+    tell_altered = serializers.BooleanField(
+        default=False,
+        label="Say that images may be altered",
+        help_text="In the instructions of a labelling study. Unsaid, readers label as they would at work. A pair "
+        "comparison always says it.",
+        style=ROOM,
+    )
+    contact = serializers.CharField(
+        max_length=500,
+        allow_blank=True,
+        default="",
+        label="Contact",
+        help_text="Whom readers ask: a name with a telephone number or an address; shown in the instructions.",
+        style=ROOM,
+    )
     consent_text = serializers.CharField(
         max_length=20_000,
         default=CONSENT,
@@ -289,6 +304,8 @@ class StudySettings:
     noise: bool
     catch: int
     criterion: str
+    tell_altered: bool
+    contact: str
     consent_text: str
 
     @classmethod

@@ -8,7 +8,7 @@ overwritten).
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from django.db import transaction
 from django.utils import timezone
@@ -16,7 +16,7 @@ from django.utils import timezone
 from core.errors import InvalidInput
 from core.version import code_version
 from study.models import Assignment, Presentation, ReadingSession, ReadingSet, Response, Study
-from study.protocol import audit_log
+from study.protocol import answer_chain, audit_log
 from study.protocol.locks import hold_assignment
 from study.reading.progress import Progress, Stage, progress_of
 
@@ -27,6 +27,7 @@ ANSWERS: dict[str, tuple[str, str]] = {
 VIEWING_FIELDS = (
     "inner_width", "inner_height", "screen_width", "screen_height", "device_pixel_ratio", "colour_depth", "zoom",
     "scale", "scale_wanted", "javascript", "magnifier_steps", "magnifier_max", "alternations", "touch",
+    "pattern_seen",
 )  # fmt: skip
 MAX_NOTE = 2000
 MAX_CELLS = 10_000
@@ -206,7 +207,7 @@ def record_answer(
     demand_turn(progress, presentation, revision, replaces)
     check_answer(assignment.study, sent)
     response = response_to(presentation, sent, revision=revision + 1, key=key, session_id=session)
-    response.save()
+    answer_chain.append(cast(ReadingSet, progress.reading_set), presentation, response)
     return Saved(response, progress if revision else progress.after_answer())
 
 
@@ -250,35 +251,9 @@ def finish_set(*, assignment: Assignment, number: int) -> None:
         raise Conflict(f"Set {number} cannot be finished yet: some images have no answer.")
     row.completed_at = timezone.now()
     row.save(update_fields=["completed_at"])
-    audit_log.record(study=assignment.study, actor=assignment.code, action="set_finished", set=number)
-
-
-@transaction.atomic
-def reopen_set(*, reading_set: ReadingSet, actor: str) -> None:
-    """Let the reader change the last answer of a finished set, before the next one has begun. Logged.
-
-    Raises:
-        InvalidInput: the study is not open, the set is not finished, or a later set has answers.
-    """
-    assignment = reading_set.assignment
-    hold_assignment(assignment)
-    row = ReadingSet.objects.get(pk=reading_set.pk)
-    if assignment.study.state != Study.State.OPEN:
-        raise InvalidInput(
-            f"'{assignment.study.slug}' is {assignment.study.state}; only an open study's set reopens.",
-            field="study",
-        )
-    if row.completed_at is None:
-        raise InvalidInput(f"set {row.number}: it is not finished, so there is nothing to reopen.")
-    later = ReadingSet.objects.filter(assignment=assignment, number__gt=row.number)
-    if Response.objects.filter(presentation__reading_set__in=later).exists():
-        raise InvalidInput(f"set {row.number}: a later set has answers; reopening would break the wash-out.")
-    completed_at = row.completed_at
-    row.completed_at, row.reopened_at = None, timezone.now()
-    row.save(update_fields=["completed_at", "reopened_at"])
     audit_log.record(
-        study=assignment.study, actor=actor, action="set_reopened", reader=assignment.code, set=row.number,
-        was_completed_at=completed_at,
+        study=assignment.study, actor=assignment.code, action="set_finished", set=number,
+        completed_at=row.completed_at, answers=row.answers, head=row.head,
     )  # fmt: skip
 
 
@@ -314,4 +289,9 @@ def save_questionnaire(*, assignment: Assignment, **answers: Any) -> None:
     check_questionnaire(**answers)
     assignment.questionnaire, assignment.questionnaire_at = answers, timezone.now()
     assignment.save(update_fields=["questionnaire", "questionnaire_at"])
-    audit_log.record(study=assignment.study, actor=assignment.code, action="questionnaire_answered")
+    audit_log.record(
+        study=assignment.study,
+        actor=assignment.code,
+        action="questionnaire_answered",
+        sha256=audit_log.sha256_of(answers),
+    )

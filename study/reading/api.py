@@ -63,7 +63,7 @@ def answer(request: HttpRequest, visit: Visit) -> HttpResponse:
     try:
         saved = visit.record_answer(**read_answer(_document(request)))
     except InvalidInput as error:
-        return padded_json({"error": "bad_input", "message": str(error)}, status=400)
+        return padded_json({"error": "bad_input", "field": error.field, "message": str(error)}, status=400)
     except NotServed:
         return padded_json({"error": "not_found"}, status=404)
     except Conflict as error:

@@ -18,6 +18,7 @@ from study.reading.access import go_to, reading_page, show
 from study.reading.forms import QuestionnaireForm, require_valid
 from study.reading.preview import Preview
 from study.reading.progress import Stage
+from study.reading.room import asked
 from study.reading.visit import Visit
 
 page_methods = require_http_methods(["GET", "HEAD", "POST"])
@@ -69,7 +70,26 @@ def consent(request: HttpRequest, visit: Visit) -> HttpResponse:
 @reading_page
 def instructions(request: HttpRequest, visit: Visit) -> HttpResponse:
     examples = selectors.guides(visit.study, GuideImage.Kind.EXAMPLE)
-    return show(request, visit, "reading/instructions.html", examples=examples, progress=visit.progress())
+    return show(
+        request, visit, "reading/instructions.html",
+        examples=examples, progress=visit.progress(), length=_length(visit),
+    )  # fmt: skip
+
+
+def _length(visit: Visit) -> str:
+    """How many sets and images there are and how long they take, in words."""
+    counts = [row["count"] for row in visit.sets()]
+    count = max(counts, default=0)
+    told = {"count": count, "minutes": texts.minutes(count * selectors.SECONDS[visit.study.task])}
+    if len(counts) < 2:
+        return texts.say("instructions.length_one", **told)
+    hours = visit.study.washout_hours
+    pause = (
+        texts.say("instructions.pause_hours", pause=texts.pause(hours))
+        if hours
+        else texts.say("instructions.pause_direct")
+    )
+    return texts.say("instructions.length", sets=len(counts), pause=pause, **told)
 
 
 def _measured(request: HttpRequest) -> dict:
@@ -79,6 +99,11 @@ def _measured(request: HttpRequest) -> dict:
     except (ValueError, RecursionError):
         viewing = {}
     return viewing if isinstance(viewing, dict) else {}
+
+
+def _into_the_set(visit: Visit) -> str:
+    """A set begins with a press of Start, since its images are timed; in the middle of one the reading continues."""
+    return "read" if visit.progress().answered else "study"
 
 
 @page_methods
@@ -91,7 +116,7 @@ def viewing(request: HttpRequest, visit: Visit) -> HttpResponse:
         visit.start_session(viewing=_measured(request), user_agent=request.headers.get("User-Agent", ""))
         if visit.progress().stage is Stage.PRACTICE:
             return go_to(request, visit, "practice", number=1)
-        return go_to(request, visit, "read")
+        return go_to(request, visit, _into_the_set(visit))
     return show(request, visit, "reading/viewing.html", page_texts=texts.section("viewing"))
 
 
@@ -99,7 +124,8 @@ def viewing(request: HttpRequest, visit: Visit) -> HttpResponse:
 @reading_page
 def practice(request: HttpRequest, visit: Visit, number: int) -> HttpResponse:
     """One practice patch; an answer brings feedback and is not stored."""
-    return show(request, visit, "reading/practice.html", **_practice_patch(visit.study, number, request.POST))
+    patch = _practice_patch(visit.study, number, request.POST)
+    return show(request, visit, "reading/practice.html", **patch, **asked(visit.study))
 
 
 def _practice_patch(study: Study, number: int, sent: Any) -> dict[str, Any]:
@@ -122,7 +148,7 @@ def _practice_patch(study: Study, number: int, sent: Any) -> dict[str, Any]:
 @reading_page
 def practice_end(request: HttpRequest, visit: Visit) -> HttpResponse:
     visit.finish_practice()
-    return go_to(request, visit, "read")
+    return go_to(request, visit, "study")
 
 
 @page_methods

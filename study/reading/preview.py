@@ -1,11 +1,10 @@
 """A study as a reader would see it, for those who build it: an assignment that is not saved, and nothing is stored.
 
-The order is a schedule of its own (no reader's), the tokens are derived from it, and how far the visitor is stands in
+The order is a schedule of its own (no reader's, and none that a seed tells), and how far the visitor is stands in
 their browser's session. No arm is named anywhere; what is seen is what a reader's browser would get.
 """
 
 import base64
-import hashlib
 import hmac
 from dataclasses import replace
 from functools import cached_property
@@ -17,13 +16,12 @@ from django.utils import timezone
 
 from study.design.draws import Draws
 from study.models import Assignment, GuideImage, Presentation, ReadingSet, Response, Stimulus, Study
-from study.protocol.schedules import Plan, derived_seed
+from study.protocol.schedules import Plan, stimuli_of
 from study.reading import answers
 from study.reading.answers import Conflict, NotServed, Saved, SentAnswer
 from study.reading.progress import CountedSet, Progress, Stage, describe_sets, progress_in
 from study.reading.visit import Visit
 
-SEED_OF_PREVIEW = 1_000_005
 KEY = "preview"
 SHOWN_AGAIN = ("revision", "key", "answer", "confidence", "tumour_cell_count", "perturbed_response", "note")
 
@@ -56,13 +54,14 @@ class Preview(Visit):
     @cached_property
     def presentations(self) -> list[Presentation]:
         """Those of the first set, in order, not saved."""
-        study, plan = self._study, Plan(self._study)
-        seed = derived_seed(study.seed, SEED_OF_PREVIEW)
-        order = plan.draw(seed=seed, round_seed=seed, min_gap=1).sets[0] if plan.keys else ()
+        study, plan, stimuli = self._study, Plan.of(self._study), stimuli_of(self._study)
+        order_key, sides = _key(f"order:{study.pk}"), Draws(_key(f"sides:{study.pk}"))
+        order = plan.draw(seed=order_key, round_seed=order_key, min_gap=1).sets[0] if plan.keys else ()
         presentations = []
-        for position, (first, second) in enumerate(plan.stimuli(order, Draws(seed)), start=1):
+        for position, (first, second) in enumerate(plan.shown(order, sides), start=1):
             tokens = {"token": _token(study, position, "first"), "second_token": _token(study, position, "second")}
-            presentations.append(Presentation(position=position, stimulus=first, second=second, **tokens))
+            shown = {"stimulus": stimuli[first], "second": stimuli[second] if second else None}
+            presentations.append(Presentation(position=position, **shown, **tokens))
         return presentations
 
     @property
@@ -144,9 +143,13 @@ class Preview(Visit):
 
 def _token(study: Study, position: int, side: str) -> str:
     """Opaque, as long as a real one, and the same at every visit."""
-    text = f"preview:{study.pk}:{study.seed}:{position}:{side}".encode()
-    digest = hmac.new(settings.SECRET_KEY.encode(), text, hashlib.sha256).digest()
+    digest = _key(f"{study.pk}:{study.seed}:{position}:{side}")
     return base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")
+
+
+def _key(purpose: str) -> bytes:
+    """The same at every visit, and known to the server alone: neither a study's seed nor its secret is used."""
+    return hmac.digest(settings.SECRET_KEY.encode(), f"preview:{purpose}".encode(), "sha256")
 
 
 def stimulus_in(session: SessionBase, token: str) -> Stimulus | None:

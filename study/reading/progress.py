@@ -6,7 +6,7 @@ a browser. An older presentation stays shut so that two twins can never be laid 
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,7 +18,21 @@ from django.utils import timezone
 
 from core.access import is_reader
 from study.blinds import has_seen_arms
-from study.models import Assignment, GuideImage, Presentation, ReadingSession, ReadingSet, Response, Stimulus, Study
+from study.models import (
+    Assignment,
+    AuditEvent,
+    GuideImage,
+    Presentation,
+    ReadingSession,
+    ReadingSet,
+    Response,
+    Stimulus,
+    Study,
+)
+from study.reading import texts
+
+SECONDS: dict[str, int] = {Study.Task.LABELLING: 15, Study.Task.PAIR: 20}
+"""About how long a reader looks at one image or pair, for what the pages announce."""
 
 
 class Stage(StrEnum):
@@ -49,6 +63,11 @@ class Progress:
     answered: int = 0
     opens_at: datetime | None = None
     window: dict[int, Presentation] = field(default_factory=dict)
+
+    @property
+    def minutes(self) -> str:
+        """About how long the set takes."""
+        return texts.minutes(self.count * SECONDS[self.assignment.study.task])
 
     @property
     def in_set(self) -> bool:
@@ -185,8 +204,17 @@ def progress_of(assignment: Assignment, *, ahead: int = 2) -> Progress:
     return replace(progress, window={presentation.position: presentation for presentation in near})
 
 
-def describe_sets(sets: Sequence[CountedSet]) -> list[dict[str, Any]]:
-    """Every set with its counts and times, for the study's own page."""
+def marks_of(assignment: Assignment) -> dict[int, str]:
+    """Where the log stood when the reader finished a set, by the set's number: a hash that says nothing of arms.
+
+    Readers see it and may keep it. Whoever rewrites the log later cannot rewrite what they noted.
+    """
+    events = AuditEvent.objects.filter(study=assignment.study_id, actor=assignment.code, action="set_finished")
+    return {event.detail["set"]: event.hash for event in events.only("detail", "hash").order_by("pk")}
+
+
+def describe_sets(sets: Sequence[CountedSet], marks: Mapping[int, str] | None = None) -> list[dict[str, Any]]:
+    """Every set with its counts and times, for the study's own page; a finished one with its mark."""
     described: list[dict[str, Any]] = []
     before: ReadingSet | None = None
     for counted in sets:
@@ -199,6 +227,7 @@ def describe_sets(sets: Sequence[CountedSet]) -> list[dict[str, Any]]:
                 "count": counted.count,
                 "answered": counted.answered,
                 "completed_at": row.completed_at,
+                "mark": (marks or {}).get(row.number, "") if row.completed_at else "",
                 "opens_at": opens_at,
                 "open": reached and (opens_at is None or opens_at <= timezone.now()),
             }

@@ -34,13 +34,29 @@ def room(
         "changing": latest is not None,
         "position": presentation.position if presentation else progress.count,
         "key": secrets.token_urlsafe(16),
-        "answers": _answers(study),
-        "immediate": not study.questions,
-        "page_texts": texts.section("page"),
+        **asked(study),
+        "page_texts": _page_texts(study),
         "break_due": bool(study.break_every and progress.answered and progress.answered % study.break_every == 0),
         "until_next_set": _until_next_set(progress),
     }
     return show(request, visit, "reading/read.html", **context)
+
+
+def _page_texts(study: Study) -> dict[str, str]:
+    """The scripts' texts. A study that does not ask whether an image was altered does not speak of it anywhere."""
+    wanted = texts.section("page")
+    if "perturbed_response" not in study.questions:
+        wanted.pop("perturbed_response")
+    return wanted
+
+
+def asked(study: Study) -> dict[str, Any]:
+    """What the form asks, in the reading and in the practice."""
+    return {
+        "answers": answer_choices(study),
+        "immediate": not study.questions,
+        "alternating": study.task == Study.Task.PAIR and study.pair_display == Study.PairDisplay.ALTERNATING,
+    }
 
 
 def _until_next_set(progress: Progress) -> str:
@@ -50,12 +66,10 @@ def _until_next_set(progress: Progress) -> str:
     hours = progress.assignment.study.washout_hours
     if not hours:
         return texts.say("read.done_next")
-    if hours >= 48 and hours % 24 == 0:
-        return texts.say("read.done_washout_days", days=int(hours // 24))
-    return texts.say("read.done_washout", hours=f"{hours:g}")
+    return texts.say("read.done_washout", pause=texts.pause(hours))
 
 
-def _answers(study: Study) -> list[dict[str, str]]:
+def answer_choices(study: Study) -> list[dict[str, str]]:
     """The two answers with their texts and keys."""
     ending = "_alternating" if study.pair_display == "alternating" else ""
     if study.task == "labelling":
@@ -87,7 +101,8 @@ def _save(request: HttpRequest, visit: Visit) -> HttpResponse:
     try:
         visit.record_answer(**read_answer(request.POST))
     except InvalidInput as error:
-        messages.error(request, texts.say("read.error", message=str(error)))
+        label = texts.section("labels").get(error.field or "", "")
+        messages.error(request, texts.say("read.error", message=f"{label}: {error.message}" if label else str(error)))
     except (Conflict, NotServed):
         messages.warning(request, texts.say("read.stale"))
     return go_to(request, visit, "read")

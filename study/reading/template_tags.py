@@ -7,6 +7,7 @@ from django import template
 from django.db.models.fields.files import FieldFile
 from django.utils.html import format_html
 
+from study.protocol.audit_log import short
 from study.reading import texts
 from study.reading.progress import image_size
 
@@ -22,6 +23,12 @@ def say(key: str, **values: Any) -> str:
 def column(value: Any, width: int) -> str:
     """Padded with spaces, which a browser folds away: every page of a set has the same length."""
     return str(value).rjust(width)
+
+
+@register.filter
+def marked(full_hash: str) -> str:
+    """A hash in its short form, to be written down."""
+    return short(full_hash)
 
 
 @register.filter

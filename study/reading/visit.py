@@ -82,7 +82,7 @@ class ReaderVisit(Visit):
         return selectors.progress_of(self.assignment)
 
     def sets(self) -> list[dict[str, Any]]:
-        return selectors.describe_sets(selectors.sets_of(self.assignment))
+        return selectors.describe_sets(selectors.sets_of(self.assignment), selectors.marks_of(self.assignment))
 
     @property
     def checked(self) -> bool:

@@ -8,7 +8,9 @@ from django.db.models import Max
 from core.errors import InvalidInput
 from study import blinds as selectors
 from study.models import Response, Study
+from study.protocol.deviations import deviations
 from study.results.tidy import tidy_table
+from study.results.verified import verification_of
 from study.statistics.analysis import Analysis, analyse
 
 _KEEP_S = 3600
@@ -46,6 +48,9 @@ def analysis_of(study: Study) -> Analysis:
     simulated = list(study.assignments.filter(simulated=True).values_list("code", flat=True))
     if simulated:
         result.warnings.insert(0, f"Simulated readers, not people: {', '.join(simulated)}. These are no findings.")
+    result.flow["deviations"] = deviations(study)
+    if said := verification_of(study, again=True).in_a_sentence():
+        result.warnings.insert(0, said)
     cache.set(key, result, _KEEP_S)
     return result
 

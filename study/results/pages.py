@@ -18,6 +18,7 @@ from study.results.analysis import analysis_of
 from study.results.exports.figures import FIGURES
 from study.results.exports.registry import Export, Source, exports, find
 from study.results.exports.report import page_context
+from study.results.verified import verification_of
 
 
 def _results_page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -52,7 +53,7 @@ def results(request: HttpRequest, study: Study) -> HttpResponse:
     for export in exports(study):
         groups.setdefault(export.group, []).append(export)
     context = {**page_context(study, analysis), "figures": figures, "downloads": groups.items()}
-    context["holes"] = Source(study).holes()
+    context |= {"holes": Source(study).holes(), "verification": verification_of(study)}
     return render(request, "study/results.html", context)
 
 
@@ -71,4 +72,4 @@ def download(request: HttpRequest, study: Study, filename: str) -> HttpResponseB
     if export is None:
         raise Http404
     headers = {"Content-Disposition": f'attachment; filename="{study.slug}-{filename}"'}
-    return StreamingHttpResponse(export.write(Source(study)), content_type=export.content_type, headers=headers)
+    return StreamingHttpResponse(Source(study).write(export), content_type=export.content_type, headers=headers)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from study import blinds as selectors
 from study.models import Response, Study
+from study.protocol.audit_log import canonical_json, hashed_text
 from study.statistics.schema import COLUMNS
 
 RESPONSE_COLUMNS = (
@@ -27,7 +28,9 @@ STIMULUS_COLUMNS = (
     "exclusion_reason", "arm", "image_sha256", "model_prob", "model_label", "attack", "norm", "budget", "l0", "l1",
     "l2", "linf",
 )  # fmt: skip
-AUDIT_COLUMNS = ("number", "at_utc", "actor", "action", "detail", "previous_hash", "hash")
+AUDIT_COLUMNS = (
+    "number", "at_utc", "actor", "action", "detail", "previous_hash", "study_previous", "hash", "hashed",
+)  # fmt: skip
 
 
 def batched(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
@@ -261,15 +264,20 @@ def stimulus_rows(study: Study) -> Iterator[dict[str, Any]]:
 
 
 def audit_rows(study: Study) -> Iterator[dict[str, Any]]:
-    """The study's events in order. Hashes chain over all studies, so a gap in `number` is another study's event."""
+    """The study's events in order, exactly as they are hashed: ``hash`` is the SHA-256 of the text in ``hashed``.
+
+    A gap in ``number`` is another study's event; ``study_previous`` is the hash of the row above.
+    """
     selectors.demand_arms_open(study)
     for event in study.events.order_by("pk").iterator(chunk_size=500):
         yield {
             "number": event.pk,
-            "at_utc": stamp(event.at),
+            "at_utc": event.at.isoformat(),
             "actor": event.actor,
             "action": event.action,
-            "detail": json.dumps(event.detail, sort_keys=True),
+            "detail": canonical_json(event.detail),
             "previous_hash": event.previous_hash,
+            "study_previous": event.study_previous,
             "hash": event.hash,
+            "hashed": hashed_text(event),
         }

@@ -206,7 +206,7 @@ def _started(table: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[str]]
     if not started.any():
         raise InvalidInput(f"{source}: none of {len(table)} presentations has an answer; there is nothing to analyse")
     silent = sorted(set(table.loc[~started, "reader_id"]))
-    said = [f"Reader {reader} answered nothing and stands in the flow alone." for reader in silent]
+    said = [f"Reader {reader} answered nothing and appears only in the flow diagram." for reader in silent]
     return table[started], said
 
 

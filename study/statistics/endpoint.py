@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from study.statistics.clustered import Clusters, effective, obuchowski, sign_flip, yang
+from study.statistics.clustered import Clusters, effective, obuchowski, yang
 from study.statistics.paired import Interval, Paired, mcnemar_exact, mcnemar_midp, newcombe, tango
-from study.statistics.primary import Crossed, Primary, Scored, one_reader, several_readers
+from study.statistics.primary import Crossed, Primary, Scored, flipped, one_reader, several_readers
 from study.statistics.readings import crossover, reading
 from study.statistics.rule import judge
 from study.statistics.units import unit_of
@@ -183,7 +183,7 @@ def _per_reader(reader: str, pairs: pd.DataFrame) -> PerReader:
     scores = np.stack([np.bincount(patch, weights=pairs[arm]) / sets for arm in ("original", "perturbed")])
     unit = np.unique(pairs["unit"].to_numpy(str)[first], return_inverse=True)[1]
     units = judge(scores[:, None], unit).margin.units
-    eff, flip = effective(clusters), sign_flip(units.total)
+    eff, flip = effective(clusters), flipped(units)
     return PerReader(
         reader=reader,
         patches=int(pairs["patch_id"].nunique()),

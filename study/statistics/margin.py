@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from study.statistics import unequal
 from study.statistics.paired import Interval
 
 _STEPS = 60
@@ -38,18 +39,6 @@ class Units:
     @property
     def mean(self) -> np.ndarray:
         return self.total.sum(axis=-1) / self.patches
-
-    @property
-    def df(self) -> np.ndarray:
-        """Bell and McCaffrey's degrees of freedom of a mean over units of these sizes; g - 1 for equal ones.
-
-        1 / (sum w^2 + sum over g != h of c_g^2 c_h^2), with w the units' shares of the patches, c^2 = w^2 / (1 - w).
-        """
-        w = self.size / self.patches[..., None]
-        if w.shape[-1] == 1:
-            return np.zeros(w.shape[:-1])
-        c = w**2 / (1 - w)
-        return 1 / ((w**2).sum(axis=-1) + c.sum(axis=-1) ** 2 - (c**2).sum(axis=-1))
 
     @property
     def inflation(self) -> np.ndarray:
@@ -88,7 +77,7 @@ class Margin:
     @property
     def _df(self) -> np.ndarray:
         units = self.units
-        return units.df + 2 * units.size.shape[-1] / units.patches
+        return unequal.of_cr2(units.size) + 2 * units.size.shape[-1] / units.patches
 
     def _readers(self, tail: float) -> np.ndarray | float:
         """Squared half width that the sampling of readers asks for."""

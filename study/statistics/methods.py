@@ -9,8 +9,9 @@ UNIT = (
 PRIMARY_INTERVAL = (
     "Against the margin: empirical likelihood over the units, with 0.85 of a patch added at each end and, for several "
     "readers, the readers' part of Obuchowski and Rockette; a p-value belongs to it. A difference: one reader by the "
-    "exact sign-flip test over the units, several by Obuchowski-Rockette with Hillis' degrees of freedom (random "
-    "readers, or these readers where that p is larger). Each claim has one rule; no verdict contradicts its p-value."
+    "exact sign-flip test over the units (over slides by the larger p of it and of a t test), several by "
+    "Obuchowski-Rockette with Hillis' degrees of freedom (random readers, or these readers where that p is larger). "
+    "Each claim has one rule; no verdict contradicts its p-value."
 )
 SENSITIVITY_SET = (
     "First exposures only (the first time that a reader met a patch); missing answers by their tipping point; the "

@@ -3,12 +3,8 @@
 With four control arms each judged at its own 2.5 %, one study in eleven claims something false of an arm.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-from scipy import optimize
-
-from study.statistics.paired import Interval
 
 
 def holm(p: Mapping[str, float | None]) -> dict[str, float | None]:
@@ -75,31 +71,3 @@ def holm_over_arms(arms: Mapping[str, Evidence], alpha: float) -> dict[str, Adju
         return "inconclusive"
 
     return {arm: Adjusted(claim(arm), difference[arm], non_inferiority[arm], equivalence[arm]) for arm in arms}
-
-
-def evidence_of(interval_at: Callable[[float], Interval], margin: float | None) -> Evidence:
-    """The p values that belong to an interval of any kind, given as a function of its two-sided level."""
-    if margin is None:
-        return Evidence(2 * _outside(interval_at, 0.0))
-    above, below = (_one_sided(interval_at, value, side) for value, side in ((-margin, 0), (margin, 1)))
-    return Evidence(2 * _outside(interval_at, 0.0), above, below)
-
-
-def _outside(interval_at: Callable[[float], Interval], value: float) -> float:
-    """The tail at which ``value`` just leaves the interval on either side, at most 1/2."""
-    return min(_one_sided(interval_at, value, 0), _one_sided(interval_at, value, 1), 0.5)
-
-
-def _one_sided(interval_at: Callable[[float], Interval], value: float, side: int) -> float:
-    """The tail at which the lower (``side`` 0) or upper (1) limit meets ``value``; the limit must lie beyond it."""
-
-    def clear(tail: float) -> float:
-        limit = interval_at(1 - 2 * tail)[side]
-        return limit - value if side == 0 else value - limit
-
-    widest, narrowest = 1e-9, 0.5 - 1e-9
-    if clear(widest) > 0:
-        return widest
-    if clear(narrowest) <= 0:
-        return 1.0  # the estimate itself lies on the wrong side: nothing is claimed at any level below one half
-    return float(optimize.brentq(clear, widest, narrowest, xtol=1e-12))

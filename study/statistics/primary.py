@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from study.statistics.clustered import sign_flip
+from study.statistics.clustered import SignFlip, sign_flip
+from study.statistics.margin import Units
 from study.statistics.paired import Interval
 from study.statistics.readers import Estimate
-from study.statistics.rule import Judged, judge
+from study.statistics.rule import Judged, judge, over_slides
 from study.statistics.units import FEWEST_GROUPS
 from study.statistics.verdict import state, verdict
 
@@ -64,6 +65,11 @@ class Scored:
         return self.scores.shape[-1] if self.unit is None else int(self.unit.max()) + 1
 
     @property
+    def over(self) -> str:
+        """What the units are called."""
+        return "patches" if self.unit is None else "slides or patients"
+
+    @property
     def sentence(self) -> str:
         """Over what the inference goes, as it is printed."""
         patches = self.scores.shape[-1]
@@ -118,11 +124,17 @@ class Crossed:
 def one_reader(
     scored: Scored, margin: float | None, level: float, measure: str = "true positive fraction", withheld: str = ""
 ) -> Primary:
-    """One reader, who is the reader of interest: patches or slides are random; p by exact sign-flip over them."""
+    """One reader, who is the reader of interest: patches or slides are random; p as :func:`flipped` gives it."""
     judged = judge(scored.scores, scored.unit)
-    flip = sign_flip(judged.margin.units.total)
-    test = f"sign-flip test over {'patches' if scored.unit is None else 'slides or patients'} ({flip.patterns})"
+    flip = flipped(judged.margin.units)
+    test = f"sign-flip test over {scored.over} ({flip.patterns})"
     return _primary(judged, scored, flip.p, test, margin, level, measure, withheld)
+
+
+def flipped(units: Units) -> SignFlip:
+    """The exact sign-flip test over ``units``; over slides its p is never below that of the t test over slides."""
+    flip, t = sign_flip(units.total), float(over_slides(units))
+    return flip if t <= flip.p else SignFlip(t, f"{flip.patterns}; p of the t test over slides, which is larger")
 
 
 def several_readers(
@@ -137,8 +149,8 @@ def several_readers(
     test = "Obuchowski-Rockette, random readers and random patches, Hillis degrees of freedom"
     p = float(judged.p)
     if random.se == 0:
-        p = sign_flip(judged.margin.units.total).p
-        test = "sign-flip test over patches (no variation between readers or patches was seen)"
+        flip = flipped(judged.margin.units)
+        p, test = flip.p, f"sign-flip test over {scored.over} ({flip.patterns}); no variation between readers was seen"
         warnings.append(
             "All readers gave the same result on every patch, so that no error of the readers can be estimated; the "
             "interval goes by the patches alone."
@@ -184,8 +196,7 @@ def _primary(
     rule = judged.margin
     delta, ci = float(rule.units.mean), rule.interval(level)
     withheld = " ".join(filter(None, [withheld, scored.too_few]))
-    unit = "patches" if scored.unit is None else "slides or patients"
-    method = f"Empirical likelihood over {unit}, 0.85 of a patch added at each end"
+    method = f"Empirical likelihood over {scored.over}, 0.85 of a patch added at each end"
     if judged.readers is not None:
         method += ", with the readers' part of Obuchowski-Rockette"
     above = below = None

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from study.statistics.margin import Units
+from study.statistics import unequal
 from study.statistics.paired import Interval
 
 DUST = 1e-18
@@ -161,9 +161,10 @@ def obuchowski_rockette(scores: np.ndarray, unit: np.ndarray | None = None) -> O
     error = ms_tr + r * np.maximum(cov2 - cov3, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         df = np.where(ms_tr > DUST, error**2 / (ms_tr**2 / (r - 1)), inf)
+    df_over_units = unequal.of_jackknife(answers.count.mean(axis=(-3, -2)))
     return ObuchowskiRockette(
         random_both=_estimate(delta, 2 / r * _clean(error), df),
-        fixed_readers=_estimate(delta, _clean(_over_units(left)), _df_over_units(answers)),
+        fixed_readers=_estimate(delta, _clean(_over_units(left)), df_over_units),
         fixed_patches=_estimate(delta, 2 / r * _clean(ms_tr), np.broadcast_to(r - 1.0, delta.shape)),
         theta=theta,
         ms_t=_plain(ms_t),
@@ -208,8 +209,3 @@ def _over_units(left: np.ndarray) -> np.ndarray:
     g = left.shape[-1]
     difference = (left[..., 1, :, :] - left[..., 0, :, :]).mean(axis=-2)
     return (g - 1) / g * ((difference - difference.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
-
-
-def _df_over_units(answers: Answers) -> np.ndarray:
-    """Bell and McCaffrey's, by the units' sizes; units - 1 where all are of one size."""
-    return Units(answers.total[..., 0, 0, :], answers.count.mean(axis=(-3, -2))).df

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
+from study.statistics import unequal
 from study.statistics.margin import Margin, Units
-from study.statistics.readers import Answers, ObuchowskiRockette, obuchowski_rockette
+from study.statistics.readers import DUST, Answers, ObuchowskiRockette, obuchowski_rockette
 
 ROUNDING = 1e-12
 
@@ -59,6 +61,23 @@ def _units(answers: Answers, scores: np.ndarray, unit: np.ndarray | None) -> Uni
     delta = (theta[..., 1, :, :] - theta[..., 0, :, :]).mean(axis=-2)
     patches = size.sum(axis=-1, keepdims=True)
     return Units(patches * difference + delta * size, size)
+
+
+def over_slides(units: Units) -> np.ndarray:
+    """Two-sided p of the jackknife's t test over slides; 0 where every patch is a unit of its own.
+
+    Of one reader a sign-flip test over slides keeps its rate while no slide outweighs the others. One that holds a
+    third of the patches gives 9 % false differences at a nominal 5 %, since what is lost on a slide is skewed. So the
+    larger p of the two is believed.
+    """
+    left = (units.patches * units.mean)[..., None] - units.total
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left = left / (units.patches[..., None] - units.size)
+        g = units.size.shape[-1]
+        variance = (g - 1) / g * ((left - left.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
+        t = np.where(variance > DUST, units.mean / np.sqrt(variance), np.inf)
+    several = units.size.max(axis=-1) > 1
+    return np.where(several, 2 * stats.t.sf(np.abs(t), unequal.of_jackknife(units.size)), 0.0)
 
 
 def different(p: np.ndarray | float, alpha: float) -> np.ndarray | bool:

@@ -199,7 +199,7 @@ TIDY: tuple[Column, ...] = (
     ),
     Column("image_sha256", "text", "SHA-256 of the bytes that were served."),
     Column("app_version", "text", "Version of the program that took the answer."),
-    Column("seed", "integer", "Seed of this reader's schedule."),
+    Column("seed", "integer", "Seed of this reader's schedule, which is drawn from it and from the study's secret."),
 )
 
 COLUMNS: tuple[str, ...] = tuple(column.name for column in TIDY)

@@ -21,6 +21,7 @@ from math import exp, inf, log, sqrt
 import numpy as np
 from scipy import optimize, special
 
+from study.statistics import unequal
 from study.statistics.paired import Interval
 
 SMALLEST = 1e-100
@@ -90,7 +91,7 @@ def over_readers(per_reader: PerReader, *, null: float = 0.0, bounds: Interval =
     if n < 2:
         unit = "one patch or slide only"
         return Overall(mean, None, None, None, r, n, f"{unit}: nothing tells how others would have come out")
-    df = degrees_of_freedom(per_reader.rows)
+    df = float(unequal.of_jackknife(per_reader.rows))
     covariance = jackknife(without)
     units = float(covariance.mean())  # these readers, units random
     if r == 1:
@@ -131,22 +132,3 @@ def jackknife(without: np.ndarray) -> np.ndarray:
     n = without.shape[1]
     centred = without - without.mean(axis=1, keepdims=True)
     return (n - 1) / n * centred @ centred.T
-
-
-def degrees_of_freedom(rows: np.ndarray) -> float:
-    """n - 1 for units of equal size; fewer where some slides hold far more than others (at least 1).
-
-    With weights w the mean of a one-way sample without unit k differs by w_k / (1 - w_k) times what k differs from the
-    mean, so that the jackknife variance is the quadratic form A = (n - 1) / n L'L, L = C diag(w / (1 - w)) (I - 1w'), C
-    centring. Satterthwaite's df is tr(AS)^2 / tr(ASAS) with S = diag(1 / w), patches independent (as in Bell &
-    McCaffrey 2002). Simulated with 5 to 21 unequal slides and any correlation within them, false claims stay at or
-    below 5.7 %; with n - 1 they reach 12 %, with Bell & McCaffrey's own variance 8 %.
-    """
-    rows = rows[rows > 0]
-    n, w = len(rows), rows / rows.sum()
-    if np.ptp(w) < 1e-12:
-        return n - 1
-    form = (w / (1 - w))[:, None] * (np.eye(n) - w)
-    form = form - form.mean(axis=0)
-    moved = form.T @ form / w  # A S, up to a factor that cancels
-    return max(float(np.trace(moved) ** 2 / (moved * moved.T).sum()), 1.0)

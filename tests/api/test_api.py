@@ -16,16 +16,6 @@ ROOT = "/api/v1/"
 
 
 @pytest.fixture
-def own_files(settings, tmp_path):
-    settings.STORAGES = settings.STORAGES | {
-        "default": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": tmp_path / "files"},
-        }
-    }
-
-
-@pytest.fixture
 def as_role(client, own_files):
     """``as_role(role)(path, body)`` calls with that person's token; a body makes it a POST."""
 
@@ -167,7 +157,11 @@ def test_readers_are_withdrawn_and_reminded(as_role):
     ada = as_role("admin")
     assert "8 images left" in ada("studies/small/readers/R01/remind/", {}).json()["text"]
     assert ada("studies/small/readers/R01/withdraw/", {"reason": "ill"}).json()["withdrawn_at"]
-    assert ada("studies/small/readers/R01/sets/1/reopen/", {}).status_code == 400
+    for step, asked in (("reopen", {}), ("washout", {"finished_at": "2026-01-01T00:00:00Z"})):
+        refused = ada(f"studies/small/readers/R01/sets/1/{step}/", asked)
+        assert (refused.status_code, "reason" in refused.content.decode()) == (400, True)
+        refused = ada(f"studies/small/readers/R01/sets/1/{step}/", asked | {"reason": "a wrong clock"})
+        assert (refused.status_code, "not finished" in refused.content.decode()) == (400, True)
     assert ada("studies/small/readers/R01/remind/", {}).status_code == 400
 
 

@@ -20,14 +20,8 @@ BOUNDED = settings(
 
 
 @pytest.fixture
-def token(transactional_db, settings, tmp_path) -> dict[str, str]:
+def token(transactional_db, own_files, settings) -> dict[str, str]:
     settings.ALLOWED_HOSTS = ["*"]
-    settings.STORAGES = settings.STORAGES | {
-        "default": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": tmp_path / "files"},
-        }
-    }
     attacked_pool()
     factories.open_study()
     return {"Authorization": f"Token {Token.objects.create(user=factories.user('ada', 'admin')).key}"}

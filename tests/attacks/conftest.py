@@ -38,19 +38,7 @@ def learned() -> Network:
 
 
 @pytest.fixture
-def home(settings, tmp_path):
-    """Files of one test in a folder of its own."""
-    settings.STORAGES = settings.STORAGES | {
-        "default": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": tmp_path / "files"},
-        }
-    }
-    return tmp_path / "files"
-
-
-@pytest.fixture
-def make_classifier(db, home, learned) -> Callable[..., Classifier]:
+def make_classifier(db, own_files, learned) -> Callable[..., Classifier]:
     """A classifier of ``learned``'s weights whose test split has ``test`` patches (and 8 for training)."""
 
     def make(name: str = "small", test: int = 24) -> Classifier:

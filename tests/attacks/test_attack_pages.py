@@ -13,12 +13,7 @@ from attacks.selectors import flip_norms, perturbation_table, summarise
 from tests import factories
 from tests.pool import attacked_pool
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def own_files(home):
-    """Files in a folder of this test."""
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_files")]
 
 
 @pytest.fixture
@@ -172,3 +167,12 @@ def test_a_real_attack_has_all_its_pages(researcher, make_classifier):
     assert page.count('<th scope="row">p') == 6
     read = pd.read_csv(io.BytesIO(researcher.get(f"/attacks/{attack.pk}/perturbations.csv").content))
     assert len(read) == attack.perturbations.count() == 6 and read["l2"].max() <= 6.0
+
+
+@pytest.mark.parametrize(("role", "kind", "offered"), [
+    ("admin", "pgd", True), ("researcher", "pgd", False), ("admin", "natural", False),
+])  # fmt: skip
+def test_building_a_study_is_offered_to_who_may_and_where_there_are_images_to_show(client, attack, role, kind, offered):
+    Attack.objects.update(kind=kind)
+    client.force_login(factories.user("somebody", role))
+    assert ("Build a study from it" in client.get(f"/attacks/{attack.pk}/").content.decode()) == offered

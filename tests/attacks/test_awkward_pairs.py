@@ -2,16 +2,22 @@
 
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from attacks.engine.pairs import VARIANT, PairFolder, variant_name, variant_names
-from attacks.models import PairSet
+from attacks.models import Pair, PairSet
+from attacks.pair_services import import_pairs
 from core.errors import InvalidInput
-from tests.attacks.pair_files import pair_folder, pixels
+from core.images import read_pixels
+from tests.attacks.pair_files import HEADER, pair_folder, pixels
+from tests.fuzzing import pictures, tables, tried
 from tests.model.test_awkward_folders import swapped_profile
 
 
@@ -66,8 +72,11 @@ def test_tables_of_every_spreadsheet_are_read_with_decimal_commas(folder, text, 
     [
         (
             'original,perturbed,label\n"o1.png,p1.png,1\n' + "o2.png,p2.png,0\n" * 9000,
-            "a quote is opened and never closed",
+            r"line 2: not a CSV table \(a quote is opened and never closed",
         ),
+        ('original,perturbed,label\no1.png,p1.png,1\no2.png,"p2.png,1\no3.png,p3.png,1\n', "line 3: not a CSV table"),
+        ('original,perturbed,label\n"o1.png"x,p1.png,1\n', "line 2: not a CSV table"),
+        ('original,"perturbed,label\no1.png,p1.png,1\n', "line 1: not a CSV table"),
         ('original,perturbed,label\n"o1.png,p1.png,1\n', "line 2: not a CSV table"),
         (f"original,perturbed,label\n{'x' * 300}.png,p1.png,1\n", "line 2: original has more than 255 characters"),
         (f"original,perturbed,label\n{'x' * 254},p1.png,1\n", "line 2: original 'x+' is not a file"),
@@ -96,7 +105,7 @@ def test_sixteen_bits_and_damaged_files_are_refused_with_their_line(folder):
 
 
 @pytest.mark.django_db
-def test_what_is_wrong_is_left_out_on_request_and_listed(folder, home):
+def test_what_is_wrong_is_left_out_on_request_and_listed(folder, own_files):
     with (folder / "pairs.csv").open("a") as file:
         file.write("\no0.png,o0.png,0,s0,same,1\ngone.png,p1.png,1,s9,a,1\n")
     with pytest.raises(CommandError, match=r"line 5: (.|\n)*line 6: "):
@@ -107,3 +116,33 @@ def test_what_is_wrong_is_left_out_on_request_and_listed(folder, home):
     report = json.loads(out.getvalue())
     assert (report["count"], report["left_out"]) == (3, 2)
     assert [why[:7] for why in PairSet.objects.get().source["why_left_out"]] == ["line 5:", "line 6:"]
+
+
+NAMES = HEADER.split(",")
+ROWS = [[f"o{n}.png", f"p{n}.png", str(n % 2), f"s{n}", "JPEG 30", str(n)] for n in range(3)]
+
+
+@pytest.mark.fuzz
+@pytest.mark.django_db
+@tried(50)
+@given(data=tables(NAMES, ROWS), image=st.none() | pictures(), skip=st.booleans())
+def test_any_pairs_are_imported_whole_or_refused(folder, own_files, data, image, skip):
+    PairSet.objects.all().delete()
+    shutil.rmtree(own_files, ignore_errors=True)
+    pair_folder(folder)
+    (folder / "pairs.csv").write_bytes(data)
+    if image:
+        (folder / "p1.png").write_bytes(image[1])
+    try:
+        made = import_pairs(name="x", folder=folder, skip_bad=skip)
+    except InvalidInput as error:
+        assert "pairs.csv" in str(error)
+        assert not PairSet.objects.exists() and not Pair.objects.exists()
+        assert [file for file in own_files.rglob("*") if file.is_file()] == []
+        return
+    rows = list(made.pairs.all())
+    assert rows
+    for row in rows:
+        both = [read_pixels(row.original.name, sha256=row.original_sha256)]
+        both.append(read_pixels(row.image.name, sha256=row.sha256))
+        assert both[0].shape == both[1].shape and (both[0] != both[1]).any()

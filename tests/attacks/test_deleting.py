@@ -18,9 +18,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def place(settings, home) -> Path:
-    settings.HOME = home.parent
-    return home.parent
+def place(own_files) -> Path:
+    return own_files.parent
 
 
 @pytest.fixture

@@ -21,13 +21,8 @@ from model.models import Classifier
 from model.training_services import cross_validate, train_classifier
 from tests.model.datasets import small_dataset
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_files")]
 SMALL = {"arch": "shufflenet_v2_x0_5", "init": "random", "preset": "quick", "learning_rate": 3e-3}
-
-
-@pytest.fixture(autouse=True)
-def own_figures(settings, tmp_path):
-    settings.HOME = tmp_path
 
 
 @pytest.fixture

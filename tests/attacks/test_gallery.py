@@ -12,14 +12,7 @@ from tests import factories
 from tests.model.judged import cross_validation, finish_folds, judged_classifier
 from tests.pool import attacked_pool
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def own_files(settings, tmp_path):
-    settings.HOME = tmp_path
-    place = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "files"}}
-    settings.STORAGES = settings.STORAGES | {"default": place}
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_files")]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Pairs of another program: what is read, what is refused, and that a refusal keeps nothing."""
+"""Pairs of another program: what is read, what is refused, and that nothing is kept of what was refused."""
 
 import json
 from io import StringIO
@@ -76,7 +76,7 @@ def test_a_missing_column_is_named(folder):
 
 
 @pytest.mark.django_db
-def test_the_command_stores_pairs_whole_or_not_at_all(folder, home):
+def test_the_command_stores_pairs_whole_or_not_at_all(folder, own_files):
     out = StringIO()
     call_command("import_pairs", str(folder), name="mine", json=True, stdout=out)
     report = json.loads(out.getvalue())
@@ -98,7 +98,7 @@ def test_the_command_stores_pairs_whole_or_not_at_all(folder, home):
 
 
 @pytest.mark.django_db
-def test_a_classifiers_verdicts_on_the_pairs_are_recorded(folder, home, make_classifier):
+def test_a_classifiers_verdicts_on_the_pairs_are_recorded(folder, own_files, make_classifier):
     make_classifier()
     call_command("import_pairs", str(folder), name="judged", classifier="small", stdout=StringIO())
     pairs = PairSet.objects.get()

@@ -1,4 +1,4 @@
-"""What the office orders: that every worker that was asked for gets something to do."""
+"""A request for an attack: every worker that was asked for gets something to do."""
 
 import pytest
 

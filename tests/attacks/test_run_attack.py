@@ -163,12 +163,12 @@ def test_stored_picture_that_was_changed_is_not_shown(make_classifier):
         displayed_pixels(row)
 
 
-def test_deleting_an_attack_removes_its_pictures(make_classifier, home, django_capture_on_commit_callbacks):
+def test_deleting_an_attack_removes_its_pictures(make_classifier, own_files, django_capture_on_commit_callbacks):
     attack = run_attack(classifier=make_classifier(), norm="linf", budget=24)
-    assert list((home / "perturbed").rglob("*.png"))
+    assert list((own_files / "perturbed").rglob("*.png"))
     with django_capture_on_commit_callbacks(execute=True):
         delete_attack(attack=attack)
-    assert not list((home / "perturbed").rglob("*.png")) and not Perturbation.objects.exists()
+    assert not list((own_files / "perturbed").rglob("*.png")) and not Perturbation.objects.exists()
 
 
 def test_an_attack_on_a_network_that_hides_its_gradient_says_so_in_summary_page_and_report(

@@ -88,13 +88,13 @@ def test_universal_that_was_cut_off_is_not_learned_again(make_classifier, monkey
 
 
 def test_deleting_a_universal_attack_removes_its_perturbation(
-    make_classifier, home, django_capture_on_commit_callbacks
+    make_classifier, own_files, django_capture_on_commit_callbacks
 ):
     attack = run_universal(classifier=make_classifier(), budget=16, passes=1)
-    assert list(home.glob("universal/*.npy"))
+    assert list(own_files.glob("universal/*.npy"))
     with django_capture_on_commit_callbacks(execute=True):
         delete_attack(attack=attack)
-    assert not list(home.glob("universal/*.npy"))
+    assert not list(own_files.glob("universal/*.npy"))
 
 
 def test_curves_come_from_minimal_runs_and_agree_with_attacks_at_single_budgets(make_classifier, capsys, tmp_path):
@@ -194,6 +194,8 @@ def test_the_batch_size_with_which_a_run_began_is_kept(make_classifier, monkeypa
     found.settings["batch"] = 5  # as if begun where another number was usual
     found.save(update_fields=["settings"])
     seen = []
-    monkeypatch.setattr(services, "pgd", lambda passes, *args, **more: seen.append(passes.batch) or pgd(passes, *args, **more))
+    monkeypatch.setattr(
+        services, "pgd", lambda passes, *args, **more: seen.append(passes.batch) or pgd(passes, *args, **more)
+    )
     run_attack(classifier=classifier, norm="linf", budget=8, name="a", chunk=12)
     assert seen == [5]

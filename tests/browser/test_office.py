@@ -15,7 +15,7 @@ from core.models import User
 from jobs.models import Job
 from study.models import Response, Study
 from tests import factories
-from tests.browser.conftest import follow, no_fault, sign_in, wait_ready
+from tests.browser.conftest import enter_room, follow, no_fault, sign_in, wait_ready
 from tests.jobs.conftest import crew  # noqa: F401
 from tests.pool import attacked_pool
 
@@ -120,7 +120,7 @@ def test_from_an_uploaded_zip_to_a_study_that_two_readers_read(crew, window, tmp
     for name in ("ann", "ben"):
         page.goto("/studies/mini-study/readers/")
         page.fill("input[name=username]", name)
-        follow(page, "text=Make a link")
+        follow(page, "text=Create invitation")
         links.append(page.input_value("#link"))
         no_fault(page)
     page.goto("/studies/mini-study/")
@@ -142,9 +142,7 @@ def test_from_an_uploaded_zip_to_a_study_that_two_readers_read(crew, window, tmp
         reader.goto("/reading/study/mini-study/consent/")
         reader.check("input[name=agree]")
         reader.click("main button[type=submit]")
-        reader.goto("/reading/study/mini-study/viewing/")
-        reader.click("#viewing button[type=submit]")
-        wait_ready(reader)
+        enter_room(reader, "mini-study")
         reader.keyboard.press("n")
         wait_ready(reader)
     assert Response.objects.count() == 2

@@ -5,7 +5,7 @@ import pytest
 from core.models import User
 from study.protocol.readers import invite
 from tests import factories
-from tests.browser.conftest import at_position, enter_room, no_fault, sign_in, wait_ready
+from tests.browser.conftest import at_position, enter_room, follow, no_fault, pass_viewing_check, sign_in, wait_ready
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,8 +28,8 @@ def test_the_way_to_the_room(window):
     no_fault(page, "instructions")
     page.goto("/reading/study/small/viewing/")
     no_fault(page, "viewing")
-    page.click("#viewing button[type=submit]")
-    page.wait_for_url("**/practice/1/")
+    pass_viewing_check(page)
+    assert page.url.endswith("/practice/1/")
     no_fault(page, "practice")
     page.keyboard.press("n")
     page.wait_for_selector(".feedback")
@@ -106,11 +106,11 @@ def test_the_preview_with_its_mark(window, width, options):
     page.click(".page form button[type=submit]")
     page.wait_for_url("**/instructions/")
     page.goto("/preview/study/small/viewing/")
-    page.click("#viewing button[type=submit]")
-    page.wait_for_url("**/practice/1/")
+    pass_viewing_check(page)
     no_fault(page, "preview practice")
-    page.click(".panel button.quiet")
-    page.wait_for_url("**/read/")
+    follow(page, ".panel button.quiet")
+    no_fault(page, "preview start")
+    follow(page, "a[role=button]")
     wait_ready(page)
     no_fault(page, "preview room")
     mark = page.locator(".preview strong")

@@ -1,12 +1,16 @@
 """What a reader does at the keyboard, and what the page does about trouble."""
 
+import io
+
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from study.models import Presentation, Response, Study
 from study.protocol import life as services
 from tests import factories
-from tests.browser.conftest import at_position, enter_room, sign_in, wait_ready
+from tests.browser.conftest import at_position, enter_room, follow, sign_in, wait_ready
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,7 +39,8 @@ def test_the_last_answer_is_changed_with_the_arrow_key(room):
     at_position(page, 2)
     page.keyboard.press("ArrowLeft")
     at_position(page, 1)
-    assert "It was: tumour" in page.text_content("#status")
+    assert page.get_attribute("button.earlier", "value") == "tumour"
+    assert "earlier answer is marked" in page.text_content("#status")
     page.keyboard.press("n")
     at_position(page, 2)
     page.keyboard.press("ArrowLeft")
@@ -55,6 +60,98 @@ def test_questions_are_answered_by_keys_and_the_last_one_saves(room):
     at_position(page, 2)
     response = Response.objects.get()
     assert (response.answer, response.confidence, response.perturbed_response) == ("no_tumour", 4, True)
+
+
+@pytest.mark.parametrize("questions", [[], ["confidence"], ["confidence", "note"]], ids=["label", "keys", "all"])
+@pytest.mark.parametrize("by", ["keys", "mouse"])
+def test_every_image_begins_with_the_same_frame(room, questions, by):
+    """Nothing of the answer before it: no ring, no focus on which Space or Enter would answer alike."""
+    _, page = room(questions=questions)
+    frames = []
+    for position in range(1, 5):
+        at_position(page, position)
+        assert page.evaluate("document.activeElement.closest('#answer-form') === null")
+        assert page.locator("input:checked, .earlier").count() == 0
+        if position > 1:  # before the first there is nothing to go back to
+            counters = [page.locator(name) for name in ("#stage", ".bar .progress", "#status")]
+            frames.append(pixels(page.screenshot(mask=counters, animations="disabled")))
+        page.keyboard.press("Space")
+        assert Response.objects.count() == position - 1
+        answer_by(page, by, questions)
+    for frame in frames[1:]:  # a mark of any kind is plain to see; letters are drawn with a shade more or less
+        assert np.abs(frame - frames[0]).max() < 64
+
+
+def pixels(screenshot: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(screenshot)).convert("RGB"), int)
+
+
+def answer_by(page, by: str, questions: list[str]) -> None:
+    if by == "keys":
+        for key in ["t", *("4" for name in questions if name == "confidence")]:
+            page.keyboard.press(key)
+        if "note" in questions:
+            page.keyboard.press("Enter")
+        return
+    if not questions:
+        page.click("button[value=tumour]")
+        return
+    page.click("label:has(input[value=tumour])")
+    page.click("label:has(input[name=confidence][value='4'])")
+    if "note" in questions:
+        page.click("#save")
+
+
+def test_what_is_wrong_with_an_answer_is_said_beside_its_question_and_in_view(room):
+    _, page = room(questions=["confidence", "perturbed_response", "tumour_cell_count", "note"])
+    page.keyboard.press("t")
+    page.keyboard.press("4")
+    page.fill("input[name=tumour_cell_count]", "99999")
+    page.click("#save")
+    missing, wrong = page.locator("#error-perturbed_response"), page.locator("#error-tumour_cell_count")
+    expect(missing).to_be_in_viewport(ratio=1)
+    page.keyboard.press("Escape")
+    page.click("label:has(input[name=perturbed_response][value=false])")
+    page.click("#save")
+    expect(wrong).to_contain_text("10000")
+    expect(wrong).not_to_contain_text("tumour_cell_count")
+    expect(wrong).to_be_in_viewport(ratio=1)
+    expect(page.locator("#save")).to_be_in_viewport(ratio=1)
+    expect(missing).to_be_hidden()
+
+
+def test_an_alternating_pair_is_switched_by_a_button_and_says_which_is_shown(room):
+    _, page = room(task="pair", pair_display="alternating")
+    expect(page.locator("#which")).to_have_text("First shown")
+    page.click("#other")
+    expect(page.locator("#which")).to_have_text("Second shown")
+    page.keyboard.press("Space")
+    expect(page.locator("#which")).to_have_text("First shown")
+    page.keyboard.press("Space")
+    page.keyboard.press("s")
+    at_position(page, 2)
+    expect(page.locator("#which")).to_have_text("First shown")
+    assert Response.objects.get().viewing["alternations"] == 3
+
+
+def test_the_key_that_pauses_goes_on_again(room):
+    _, page = room()
+    page.keyboard.press("p")
+    page.wait_for_selector("#pause-dialog[open]")
+    page.keyboard.press("p")
+    page.wait_for_selector("#pause-dialog:not([open])", state="attached")
+    assert page.is_visible("#first")
+
+
+def test_the_magnifier_uses_the_whole_stage(room):
+    _, page = room(size=64)
+    stage = page.locator("#stage").bounding_box()
+    for _ in range(7):
+        page.keyboard.press("+")
+    expect(page.locator("#factor")).to_have_text("8×")
+    magnified = page.locator("#first").bounding_box()
+    assert magnified["height"] > 0.9 * stage["height"]
+    assert magnified["width"] > 0.9 * stage["width"]
 
 
 def test_a_count_and_a_note_are_typed_and_enter_saves(room):
@@ -84,6 +181,12 @@ def test_two_windows_give_one_answer_and_the_second_catches_up(room):
     first.keyboard.press("t")
     at_position(first, 2)
     second.keyboard.press("n")
+    refusal = second.locator("#notice-dialog[open]")
+    expect(refusal).to_contain_text("The answer just sent was not used")
+    second.keyboard.press("n")  # what is not acknowledged stays
+    second.wait_for_timeout(500)
+    expect(refusal).to_be_visible()
+    second.keyboard.press("Enter")
     at_position(second, 2)
     assert answers() == [("tumour", 1)]
 
@@ -141,6 +244,8 @@ def test_a_study_closed_meanwhile_sends_the_reader_to_its_page(room):
     study, page = room()
     services.close_study(study=Study.objects.get(pk=study.pk), actor="test")
     page.keyboard.press("t")
+    page.wait_for_selector("#notice-dialog[open]")
+    page.keyboard.press("Enter")
     page.wait_for_url("**/study/small/")
     assert "closed" in page.text_content("main")
     assert not answers()
@@ -191,7 +296,8 @@ def test_the_labelling_task_works_without_javascript(window):
     page = window(java_script_enabled=False)
     sign_in(page)
     page.goto("/reading/study/small/viewing/")
-    page.click("#viewing button[type=submit]")
+    follow(page, "#viewing button[type=submit]")
+    follow(page, "a[role=button]")
     for position in range(1, 5):
         expect(page.locator("#position")).to_have_text(str(position), timeout=PATIENCE)
         picture = page.locator("img.patch")

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from tests import factories
+from tests.browser.conftest import enter_room
 from tests.own_server import OwnServer
 
 pytestmark = pytest.mark.slow
@@ -34,9 +35,7 @@ def page(chromium, server):
     page.fill("input[name=password]", factories.PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url("**/reading/")
-    page.goto("/reading/study/small/viewing/")
-    page.click("#viewing button[type=submit]")
-    page.wait_for_url("**/read/")
+    enter_room(page)
     yield page
     context.close()
 

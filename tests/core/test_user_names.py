@@ -1,15 +1,13 @@
 """One person has one user name, however it is written: capitals, full-width letters, letters with marks apart."""
 
-import importlib
-from types import SimpleNamespace
-
 import pytest
-from django.apps import apps
 from django.contrib.auth import authenticate
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import IntegrityError, connection
+from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest
 from django.test import Client
+from rest_framework.authtoken.models import Token
 
 from core.models import User, plain_name
 from tests import factories
@@ -69,15 +67,37 @@ def test_the_command_names_the_field_that_is_wrong(options):
     assert study.assignments.count() == 1
 
 
-def test_names_of_an_earlier_version_become_plain_and_nobody_loses_theirs():
-    migration = importlib.import_module("core.migrations.0002_plain_user_names")
-    people = [User.objects.create_user(username=f"u{number}") for number in range(5)]
-    with connection.cursor() as cursor:
-        for person, name in zip(people, ["Ann", "ann", "ANN", "ann-2", "Ｂｏｂ"], strict=True):
-            cursor.execute("UPDATE core_user SET username = %s WHERE id = %s", [name, person.pk])
-    migration.make_plain(apps, SimpleNamespace(connection=connection))
-    names = {person.pk: person.username for person in User.objects.all()}
-    assert [names[person.pk] for person in people] == ["ann", "ann-3", "ann-4", "ann-2", "bob"]
+EARLIER = {
+    "Ann": "ann", "ann": "ann-3", "ANN": "ann-4", "ann-2": "ann-2",  # the first keeps it; nobody's own name is taken
+    "Ｂｏｂ": "bob", "re\u0301ne\u0301": "r\u00e9n\u00e9", "ﬁona": "fiona",
+    "x" * 149 + "Ａ": "x" * 149 + "a", "X" * 149 + "a": "x" * 140 + "-2",
+}  # fmt: skip
+
+
+@pytest.fixture
+def before_plain_names(transactional_db):
+    """The database as the version before made it; afterwards as it is now, without rows."""
+    executor = MigrationExecutor(connection)
+    executor.migrate([("core", "0001_initial")])
+    yield executor.loader.project_state([("core", "0001_initial")]).apps
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+
+
+def test_names_of_an_earlier_version_become_plain_and_nobody_loses_theirs(before_plain_names, capsys):
+    """The whole migration, with rows that others point to: here on SQLite, in `make test-services` on PostgreSQL."""
+    user = before_plain_names.get_model("core", "User")
+    people = {user.objects.create(username=name, password=f"of {name}"[:40]).pk: name for name in EARLIER}
+    for pk in people:
+        Token.objects.create(user_id=pk)
+    MigrationExecutor(connection).migrate([("core", "0002_plain_user_names")])
+    now = {person.pk: (person.username, person.password) for person in User.objects.all()}
+    assert now == {pk: (EARLIER[name], f"of {name}"[:40]) for pk, name in people.items()}
+    assert {token.user.username for token in Token.objects.select_related("user")} == set(EARLIER.values())
+    said = capsys.readouterr().out
+    assert all(f"User {name!r} is called {EARLIER[name]!r} from now on" in said for name in ("ann", "ANN"))
+    with pytest.raises(IntegrityError):
+        User.objects.create_user(username="ＡＮＮ")
 
 
 def test_attempts_to_sign_in_are_counted_for_the_person(client, settings):

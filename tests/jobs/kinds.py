@@ -12,7 +12,7 @@ from jobs.registry import job
 
 
 def chunk_bytes(seed: int, chunk: int) -> bytes:
-    """What chunk number ``chunk`` of the work under ``seed`` makes: the same bytes whoever computes it."""
+    """What chunk number ``chunk`` of the work under ``seed`` makes: the same bytes in every worker."""
     return np.random.default_rng([seed, chunk]).bytes(4096)
 
 

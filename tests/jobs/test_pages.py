@@ -10,13 +10,6 @@ from tests.pool import attacked_pool
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def own_files(settings, tmp_path):
-    place = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "files"}}
-    settings.HOME = tmp_path
-    settings.STORAGES = settings.STORAGES | {"default": place}
-
-
 def test_a_finished_job_links_to_what_it_made(client, own_files):
     attack = attacked_pool()
     classifier = attack.classifier

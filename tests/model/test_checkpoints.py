@@ -1,5 +1,7 @@
 """Weights as labs and libraries save them: loaded, or refused with the names found; and what looks swapped."""
 
+import io
+import json
 import re
 from collections import OrderedDict
 from pathlib import Path
@@ -7,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from django.core.management import call_command
 from torch import nn
 from torchvision import models
 
@@ -17,8 +18,9 @@ from model.learning.devices import usable_device
 from model.learning.network import build_network, load_weights
 from model.learning.pannuke import PanNuke
 from model.learning.prediction import predict
+from model.models import Classifier
 from model.training_services import _doubts
-from tests.fuzzing import tried
+from tests.model.datasets import small_dataset
 
 ARCH = "shufflenet_v2_x0_5"
 
@@ -68,7 +70,10 @@ def test_one_logit_becomes_two_outputs_with_its_probability(tmp_path, state):
     torch.manual_seed(1)
     one = OrderedDict(state, **{"fc.weight": torch.randn(1, 1024), "fc.bias": torch.tensor([0.3])})
     file = saved(tmp_path, one)
-    network = load_weights(ARCH, file, image_size=64)
+    with pytest.warns(
+        UserWarning, match=r"one output.* logit of tumour; if it is that of no tumour.*--tumour-output 0"
+    ):
+        network = load_weights(ARCH, file, image_size=64)
     plain = models.shufflenet_v2_x0_5(weights=None)
     plain._modules["fc"] = nn.Linear(1024, 1)
     plain.load_state_dict(one)
@@ -77,8 +82,21 @@ def test_one_logit_becomes_two_outputs_with_its_probability(tmp_path, state):
         inside = (torch.from_numpy(images).permute(0, 3, 1, 2) / 255 - network.mean) / network.std
         wanted = plain.eval()(inside).sigmoid()[:, 0]
     np.testing.assert_allclose(predict(network, images), wanted, atol=1e-5)
-    other = load_weights(ARCH, file, image_size=64, tumour_output=0)
+    with pytest.warns(UserWarning, match="logit of no tumour"):
+        other = load_weights(ARCH, file, image_size=64, tumour_output=0)
     np.testing.assert_allclose(predict(other, images), 1 - wanted, atol=1e-5)
+
+
+@pytest.mark.django_db
+def test_the_command_says_what_it_took_a_single_output_for(tmp_path, own_files, state):
+    file = saved(tmp_path, OrderedDict(state, **{"fc.weight": torch.randn(1, 1024), "fc.bias": torch.zeros(1)}))
+    small_dataset()
+    out = io.StringIO()
+    call_command("import_classifier", arch=ARCH, weights=str(file), json=True, stdout=out)
+    notes = json.loads(out.getvalue())["notes"]
+    assert notes[0].startswith("The weights have one output. It is taken for the logit of tumour")
+    call_command("import_classifier", arch=ARCH, weights=str(saved(tmp_path, state)), name="two", json=True, stdout=out)
+    assert not any("one output" in note for note in Classifier.objects.get(name="two").settings["notes"])
 
 
 def test_outputs_in_the_other_order_are_exchanged_on_request(tmp_path, state):
@@ -205,59 +223,3 @@ def test_a_file_of_pannuke_that_is_something_else_is_named_as_such(tmp_path, spo
     spoil(tmp_path)
     with pytest.raises(InvalidInput, match=rf"\.npy: .*{message}"):
         list(PanNuke([tmp_path]))
-
-
-ODD = [
-    *(torch.tensor(1.0), torch.ones(0), torch.ones(2, 3), torch.full((2, 1024), torch.nan), torch.ones(1, 1024)),
-    *(torch.ones(2, 1024, dtype=torch.complex64), torch.ones(2, 1024, dtype=torch.int8), torch.eye(2).to_sparse()),
-    *(3, "text", None, {"a": torch.ones(1)}, [torch.ones(1)]),
-]
-
-
-def _spoilt_state(draw, state: OrderedDict) -> object:
-    """A checkpoint with names, shapes, kinds and tables that nobody meant."""
-    keys = list(state)
-    found: dict = dict(state)
-    for _ in range(draw(st.integers(0, 3))):
-        key = draw(st.sampled_from([*keys, "fc.weight", "fc.bias", "extra"]))
-        found[key] = draw(st.sampled_from(ODD))
-    for _ in range(draw(st.integers(0, 2))):
-        found.pop(draw(st.sampled_from(keys)), None)
-    wrapped = draw(st.sampled_from(["", "model", "state_dict", "x"]))
-    return {wrapped: found, "epoch": 1} if wrapped else found
-
-
-@pytest.mark.fuzz
-@tried(25)
-@given(data=st.data())
-def test_any_checkpoint_is_loaded_or_refused_with_its_name(tmp_path, state, data):
-    file = saved(tmp_path, _spoilt_state(data.draw, state))
-    if data.draw(st.booleans()):
-        whole = bytearray(file.read_bytes())
-        for _ in range(data.draw(st.integers(1, 20))):
-            whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
-        file.write_bytes(whole[: data.draw(st.integers(0, len(whole)))])
-    try:
-        network = load_weights(ARCH, file, image_size=64)
-    except InvalidInput as error:
-        assert "w.pth" in str(error) or ARCH in str(error)
-    else:
-        assert all(torch.isfinite(value).all() for value in network.state_dict().values())
-
-
-@pytest.mark.fuzz
-@tried(60)
-@given(data=st.data())
-def test_any_array_file_is_read_or_refused_with_its_name(tmp_path, data):
-    np.save(tmp_path / "images.npy", np.full((1, 256, 256, 3), 200, np.uint8))
-    np.save(tmp_path / "masks.npy", np.zeros((1, 256, 256, 6), np.uint8))
-    np.save(tmp_path / "types.npy", np.array(["Breast"]))
-    spoilt = tmp_path / f"{data.draw(st.sampled_from(['images', 'masks', 'types']))}.npy"
-    whole = bytearray(spoilt.read_bytes())
-    for _ in range(data.draw(st.integers(1, 6))):
-        whole[data.draw(st.integers(0, min(199, len(whole) - 1)))] = data.draw(st.integers(0, 255))
-    spoilt.write_bytes(whole[: data.draw(st.integers(0, len(whole)))])
-    try:
-        list(PanNuke([tmp_path]))
-    except InvalidInput as error:
-        assert ".npy" in str(error) or "tissue" in str(error)

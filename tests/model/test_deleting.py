@@ -17,12 +17,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def home(settings, tmp_path) -> Path:
-    """Files of this test in a folder of its own."""
-    settings.HOME = tmp_path
-    place = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "files"}}
-    settings.STORAGES = settings.STORAGES | {"default": place}
-    return tmp_path
+def home(own_files) -> Path:
+    return own_files.parent
 
 
 @pytest.fixture

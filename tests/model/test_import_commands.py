@@ -25,21 +25,11 @@ from model.services import import_dataset, import_folder, import_pannuke
 from tests.model.folds import NEGATIVE, POSITIVE, picture, small_fold, sparse_array, write_fold
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_files")]
 
 
-@pytest.fixture(autouse=True)
-def store(settings, tmp_path) -> Path:
-    """A file store of the test's own."""
-    folder = tmp_path / "store"
-    settings.STORAGES = settings.STORAGES | {
-        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": folder}}
-    }
-    return folder
-
-
-def files(store: Path) -> list[Path]:
-    return sorted(path for path in store.rglob("*") if path.is_file())
+def files(own_files: Path) -> list[Path]:
+    return sorted(path for path in own_files.rglob("*") if path.is_file())
 
 
 def command(*arguments: str) -> dict:
@@ -174,15 +164,15 @@ def test_arrays_come_in_the_order_of_the_ids(tmp_path):
         selectors.tumour_masks(dataset)
 
 
-def test_a_changed_or_missing_file_is_noticed(tmp_path, store):
+def test_a_changed_or_missing_file_is_noticed(tmp_path, own_files):
     dataset = import_folder(name="x", folder=labelled_folder(tmp_path / "data"))
     first = dataset.patches.order_by("index").first()
-    Image.fromarray(picture(99, np.uint8)[:224, :224]).save(store / first.image.name)
+    Image.fromarray(picture(99, np.uint8)[:224, :224]).save(own_files / first.image.name)
     with pytest.raises(InvalidInput, match="has changed since it was stored"):
         selectors.dataset_arrays(dataset)
     with pytest.raises(InvalidInput, match="has changed"):
         read_pixels(first.image.name, sha256=first.sha256)
-    (store / first.image.name).unlink()
+    (own_files / first.image.name).unlink()
     with pytest.raises(InvalidInput, match="is missing from the file store"):
         selectors.dataset_arrays(dataset)
 
@@ -202,26 +192,26 @@ def test_the_same_data_under_two_names_has_one_hash_and_another_label_another(tm
     assert import_folder(name="three", folder=folder).sha256 != first.sha256
 
 
-def test_deleting_a_data_set_removes_its_files(tmp_path, store, django_capture_on_commit_callbacks):
+def test_deleting_a_data_set_removes_its_files(tmp_path, own_files, django_capture_on_commit_callbacks):
     dataset = import_pannuke(name="x", folds=[small_fold(tmp_path / "data")])
     kept = import_folder(name="kept", folder=labelled_folder(tmp_path / "more"))
     with django_capture_on_commit_callbacks(execute=True):
         delete_dataset(dataset=dataset)
-    assert len(files(store)) == 4
+    assert len(files(own_files)) == 4
     assert list(Dataset.objects.all()) == [kept]
-    assert len(list((store / "patches").iterdir())) == 1
+    assert len(list((own_files / "patches").iterdir())) == 1
 
 
 # --- Not at all -------------------------------------------------------------------------------------------------------
 
 
-def test_a_name_in_use_is_refused_and_another_one_taken(tmp_path, store):
+def test_a_name_in_use_is_refused_and_another_one_taken(tmp_path, own_files):
     folder = labelled_folder(tmp_path / "data")
     import_folder(name="x", folder=folder)
-    before = files(store)
+    before = files(own_files)
     with pytest.raises(InvalidInput, match="'x' exists"):
         import_folder(name="x", folder=folder)
-    assert files(store) == before
+    assert files(own_files) == before
     assert import_folder(name="y", folder=folder).patches.count() == 4
 
 
@@ -237,25 +227,25 @@ def spoiled_fold(folder: Path) -> Path:
     return write_fold(folder, [picture(1), picture(2), bad], [POSITIVE, NEGATIVE, NEGATIVE])
 
 
-def test_a_bad_last_patch_leaves_neither_rows_nor_files(tmp_path, store):
+def test_a_bad_last_patch_leaves_neither_rows_nor_files(tmp_path, own_files):
     with pytest.raises(InvalidInput, match="patch 2: NaN"):
         import_pannuke(name="x", folds=[spoiled_fold(tmp_path / "data")])
     assert not Dataset.objects.exists()
     assert not Patch.objects.exists()
-    assert not files(store)
-    assert not list((store / "patches").iterdir())
+    assert not files(own_files)
+    assert not list((own_files / "patches").iterdir())
 
 
-def test_an_unreadable_image_leaves_neither_rows_nor_files(tmp_path, store):
+def test_an_unreadable_image_leaves_neither_rows_nor_files(tmp_path, own_files):
     folder = labelled_folder(tmp_path / "data")
     (folder / "3.png").write_text("not an image")
     with pytest.raises(InvalidInput, match=r"line 5: 3\.png"):
         import_folder(name="x", folder=folder)
     assert not Dataset.objects.exists()
-    assert not files(store)
+    assert not files(own_files)
 
 
-def test_an_interrupt_and_a_full_disk_leave_neither_rows_nor_files(tmp_path, store, monkeypatch):
+def test_an_interrupt_and_a_full_disk_leave_neither_rows_nor_files(tmp_path, own_files, monkeypatch):
     fold = small_fold(tmp_path / "data")
 
     def interrupt(done: int, total: int) -> None:
@@ -274,10 +264,10 @@ def test_an_interrupt_and_a_full_disk_leave_neither_rows_nor_files(tmp_path, sto
     with pytest.raises(OSError, match="No space"):
         import_pannuke(name="x", folds=[fold])
     assert not Dataset.objects.exists()
-    assert not files(store)
+    assert not files(own_files)
 
 
-def test_a_name_taken_while_importing_is_refused_in_the_end(tmp_path, store):
+def test_a_name_taken_while_importing_is_refused_in_the_end(tmp_path, own_files):
     def overtake(done: int, total: int) -> None:
         if done == 1:
             Dataset.objects.create(
@@ -287,14 +277,14 @@ def test_a_name_taken_while_importing_is_refused_in_the_end(tmp_path, store):
     with pytest.raises(InvalidInput, match="'x' exists"):
         import_pannuke(name="x", folds=[small_fold(tmp_path / "data")], progress=overtake)
     assert Dataset.objects.get().kind == "folder"
-    assert not files(store)
+    assert not files(own_files)
 
 
-def test_a_fold_without_a_class_is_refused_with_its_counts(tmp_path, store):
+def test_a_fold_without_a_class_is_refused_with_its_counts(tmp_path, own_files):
     fold = write_fold(tmp_path / "data", [picture(1), picture(2)], [NEGATIVE, NEGATIVE])
     with pytest.raises(InvalidInput, match=r"No positive patch among the 2 .*0 positives, 2 negatives"):
         import_pannuke(name="x", folds=[fold])
-    assert not files(store)
+    assert not files(own_files)
 
 
 @pytest.mark.parametrize(
@@ -305,12 +295,12 @@ def test_a_fold_without_a_class_is_refused_with_its_counts(tmp_path, store):
         ({"name": "b" * 256}, "up to 255 characters"),
     ],
 )
-def test_patches_that_do_not_go_together_are_refused(store, second, message):
+def test_patches_that_do_not_go_together_are_refused(own_files, second, message):
     one = {"name": "a", "pixels": np.zeros((64, 64, 3), np.uint8), "tumour": True}
     two = {"name": "b", "pixels": np.ones((64, 64, 3), np.uint8), "tumour": False}
     with pytest.raises(InvalidInput, match=message):
         import_dataset(name="x", kind="folder", patches=[ReadPatch(**one), ReadPatch(**(two | second))], source={})
-    assert not files(store)
+    assert not files(own_files)
 
 
 # --- The real size ----------------------------------------------------------------------------------------------------

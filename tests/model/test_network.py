@@ -8,8 +8,10 @@ from torch import nn
 from torchvision.models import VisionTransformer
 
 from core.errors import InvalidInput
+from model.learning import checkpoints
 from model.learning import network as net
-from model.learning.network import build_network, load_weights, read_state, save_weights
+from model.learning.checkpoints import read_state
+from model.learning.network import build_network, load_weights, save_weights
 
 SMALL = "shufflenet_v2_x0_5"
 
@@ -145,7 +147,7 @@ def offline(monkeypatch, tmp_path):
         raise OSError("unreachable")
 
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(net.socket, "create_connection", nobody)
+    monkeypatch.setattr(checkpoints.socket, "create_connection", nobody)
 
 
 def test_offline_auto_starts_at_random_and_says_so_loudly(offline):

@@ -19,8 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def validation(settings, tmp_path):
-    settings.HOME = tmp_path
+def validation(own_files):
     classifier = judged_classifier()
     made = cross_validation(classifier)
     finish_folds(made, classifier)

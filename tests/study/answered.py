@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from core.models import User
-from study.models import Presentation, Response, Study
+from study.models import Presentation, ReadingSet, Response, Study
+from study.protocol import answer_chain
 from study.protocol.building import StudySettings, build_study
 from study.protocol.life import close_study, unblind_study
 from tests.pool import attacked_pool
@@ -29,7 +30,7 @@ def answer_all(study: Study, *, right=(0.9, 0.8), seed: int = 0, skip: int = 0, 
     shown = (
         Presentation.objects.filter(reading_set__assignment__study=study)
         .exclude(reading_set__assignment__code__in=silent)
-        .select_related("stimulus__case", "second")
+        .select_related("stimulus__case", "second", "reading_set__assignment__study")
         .order_by("pk")
     )
     _answer(shown, right=right, seed=seed, skip=skip, amend=amend)
@@ -40,7 +41,7 @@ def answer_until(study: Study, answered: dict[str, int], **kwargs) -> None:
     for code, wanted in answered.items():
         shown = (
             Presentation.objects.filter(reading_set__assignment__study=study, reading_set__assignment__code=code)
-            .select_related("stimulus__case", "second")
+            .select_related("stimulus__case", "second", "reading_set__assignment__study")
             .order_by("reading_set__number", "position")
         )
         _answer([one for one in shown[:wanted] if not one.responses.exists()], **kwargs)
@@ -48,7 +49,8 @@ def answer_until(study: Study, answered: dict[str, int], **kwargs) -> None:
 
 def _answer(shown, *, right=(0.9, 0.8), seed: int = 0, skip: int = 0, amend: int = 0) -> None:
     rng = np.random.default_rng(seed)
-    rows = []
+    rows: list[Response] = []
+    sets: dict[int, ReadingSet] = {}
     for number, one in enumerate(shown):
         if number < skip:
             continue
@@ -68,7 +70,11 @@ def _answer(shown, *, right=(0.9, 0.8), seed: int = 0, skip: int = 0, amend: int
             rows.append(Response(revision=2, key=f"k{one.pk}-1", answer=answer, note="=1+1", **common))
         else:
             rows.append(Response(revision=1, key=f"k{one.pk}", answer=answer, **common))
+    for row in rows:
+        reading_set = sets.setdefault(row.presentation.reading_set_id, row.presentation.reading_set)
+        answer_chain.add_link(reading_set, row.presentation, row)
     Response.objects.bulk_create(rows, batch_size=1000)
+    ReadingSet.objects.bulk_update(sets.values(), ["answers", "head"])
 
 
 def unblinded(study: Study) -> Study:

@@ -19,7 +19,7 @@ GRID = np.linspace(0, 1, 201)
 
 
 def roc_figure(folds: Sequence[Answers], title: str = "") -> Figure:
-    """Every fold's ROC curve, their mean and one SD around it."""
+    """Every fold's ROC curve, and of several their mean and one SD around it."""
     return _curves(folds, title, evaluation.roc, "False-positive rate", "True-positive rate", "auc", "AUC", chance=None)
 
 
@@ -42,8 +42,8 @@ def _curves(
         for xs, ys in curves:
             axes.plot(xs, ys, color=BLUE, alpha=0.25, linewidth=0.8)
         middle, low, high = evaluation.band(curves, GRID)
-        spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
-        axes.plot(GRID, middle, color=BLUE, linewidth=2, label=f"mean, {short} {np.mean(values):.3f}{spread}")
+        mean, spread = ("mean, ", f" ± {np.std(values, ddof=1):.3f}") if len(values) > 1 else ("", "")
+        axes.plot(GRID, middle, color=BLUE, linewidth=2, label=f"{mean}{short} {np.mean(values):.3f}{spread}")
         if len(curves) > 1:
             axes.fill_between(GRID, low, high, color=BLUE, alpha=0.15, label=f"± 1 SD of {len(curves)} folds")
         axes.plot([0, 1], [0, 1] if chance is None else [chance] * 2, "--", color=GREY, linewidth=1, label="chance")

@@ -8,6 +8,7 @@ from core.errors import InvalidInput
 from study import blinds as selectors
 from study.results.analysis import analysis_of
 from study.results.exports.tables import as_text
+from study.results.verified import demand_verified, verification_of
 from study.statistics.analysis import analyse
 from study.statistics.assay import FLOOR_D_PRIME, FLOOR_TPF
 from study.statistics.table import read_csv
@@ -34,6 +35,11 @@ class Command(JsonCommand):
             "unless told; 0: none",
         )
         parser.add_argument("--arm", help="with --csv: the arm to compare with original, where there are several")
+        parser.add_argument(
+            "--unverified",
+            action="store_true",
+            help="also where verifying the study finds problems; they are the first warning then",
+        )
 
     def run(
         self,
@@ -45,6 +51,7 @@ class Command(JsonCommand):
         arm: str | None = None,
         floor_tpf: float | None = None,
         floor_d_prime: float | None = None,
+        unverified: bool = False,
         **options: Any,
     ) -> dict[str, Any]:
         if (study is None) == (csv is None):
@@ -72,6 +79,9 @@ class Command(JsonCommand):
                 f"Study '{chosen.slug}' was frozen with margin {chosen.margin} and alpha {chosen.alpha}; --margin, "
                 "--alpha, --arm and the floors are for --csv. `export_study` writes its presentations.csv."
             )
+        selectors.demand_arms_open(chosen)
+        if verification_of(chosen, again=True).problems and not unverified:
+            demand_verified(chosen)
         return {"study": chosen.slug, **analysis_of(chosen).to_json()}
 
     def as_text(self, result: dict[str, Any]) -> str:

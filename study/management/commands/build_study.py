@@ -17,18 +17,22 @@ class Command(RequestCommand):
     def add_arguments(self, parser):
         super().add_arguments(parser)
         parser.add_argument("--draft", action="store_true", help="stop before freezing")
+        parser.add_argument(
+            "--note", action="append", default=[], help="a sentence to be shown wherever the study is; repeatable"
+        )
         parser.add_argument("--by", default="command line", help="who builds it, for the log")
 
-    def run(self, *, draft: bool, by: str, **options: Any) -> dict[str, Any]:
+    def run(self, *, draft: bool, by: str, note: list[str], **options: Any) -> dict[str, Any]:
         study = build_study(
             actor=by,
             freeze=not draft,
+            notes=note,
             judge=judge_again,
             progress=self.progress("writing stimuli", unit="case"),
             **for_builder(self.settings(options)),
         )
-        for note in notes(study):
-            self.say(note)
+        for sentence in notes(study):
+            self.say(sentence)
         return {
             "study": study.slug,
             "state": study.state,
@@ -40,7 +44,7 @@ class Command(RequestCommand):
             "min_gap": study.min_gap,
             "copies": study.copies,
             "readers": [assignment.code for assignment in study.assignments.all()],
-            "presentations_per_reader": Plan(study).shown_per_set * study.copies,
+            "presentations_per_reader": Plan.of(study).shown_per_set * study.copies,
             "notes": notes(study),
             "pool": study.source["pool"],
             "seed": study.seed,

@@ -14,13 +14,16 @@ class Command(JsonCommand):
     def add_arguments(self, parser):
         parser.add_argument("study")
         parser.add_argument("--unblind", action="store_true", help="also open the arms: one-way and logged")
+        parser.add_argument(
+            "--unverified", action="store_true", help="unblind also where verifying finds problems; the log names them"
+        )
         parser.add_argument("--by", required=True, help="who does it, for the log")
 
-    def run(self, *, study: str, unblind: bool, by: str, **options: Any) -> dict[str, Any]:
+    def run(self, *, study: str, unblind: bool, unverified: bool, by: str, **options: Any) -> dict[str, Any]:
         closed = get_study(study)
         if not (unblind and closed.state == Study.State.CLOSED):
             closed = close_study(study=closed, actor=by)
         if unblind:
-            closed = unblind_study(study=closed, actor=by)
+            closed = unblind_study(study=closed, actor=by, unverified=unverified)
         planned, answered = progress_counts(closed)
         return {"study": closed.slug, "state": closed.state, "planned": planned, "answered": answered}

@@ -62,9 +62,9 @@ class Command(JsonCommand):
                 "A data set 'demo' is left from an interrupted demo: remove var/ (or BLINDSPOT_HOME) first."
             )
         for name, role in PEOPLE.items():
-            office = role == User.Role.ADMIN
+            is_admin = role == User.Role.ADMIN
             User.objects.get_or_create(
-                username=name, defaults={"role": role, "is_staff": office, "is_superuser": office}
+                username=name, defaults={"role": role, "is_staff": is_admin, "is_superuser": is_admin}
             )
         with tempfile.TemporaryDirectory() as folder:
             made["dataset"] = self._stage(
@@ -88,6 +88,7 @@ class Command(JsonCommand):
             "washout_hours": 0,
             "seed": seed,
             "by": "demo",
+            "note": [f"This is a demonstration: its seed, {seed}, is public. Schedules depend on secret bits as well."],
         }
         made["build"] = self._stage(
             made, "build_study", "build_study", name="Demo", reader=["reader1", "reader2"], **common

@@ -10,6 +10,7 @@ from core.commands import JsonCommand
 from core.errors import InvalidInput
 from study import blinds as selectors
 from study.results.exports.registry import Export, Source, exports
+from study.results.verified import demand_verified, verification_of
 
 
 class Command(JsonCommand):
@@ -18,9 +19,14 @@ class Command(JsonCommand):
     def add_arguments(self, parser):
         parser.add_argument("study", help="the study's short name")
         parser.add_argument("directory", type=Path, metavar="DIR", help="a new or empty folder")
+        parser.add_argument(
+            "--unverified", action="store_true", help="also where verifying finds problems; README.md names them"
+        )
 
-    def run(self, *, study: str, directory: Path, **options: Any) -> dict[str, Any]:
-        source = Source(selectors.get_study(study))
+    def run(self, *, study: str, directory: Path, unverified: bool, **options: Any) -> dict[str, Any]:
+        source = Source(selectors.get_study(study), unverified=unverified)
+        if verification_of(source.study, again=True).problems and not unverified:
+            demand_verified(source.study)
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
             raise InvalidInput(f"{directory}: there is something already; name a new or an empty folder.")
         files = exports(source.study)
@@ -53,7 +59,7 @@ class Command(JsonCommand):
 
 
 def _write(export: Export, source: Source, folder: Path) -> dict[str, Any]:
-    chunks = export.write(source)
+    chunks = source.write(export)
     digest, size = hashlib.sha256(), 0
     with (folder / export.filename).open("wb") as file:
         for chunk in chunks:

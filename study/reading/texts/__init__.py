@@ -35,3 +35,16 @@ def say(key: str, **values: Any) -> str:
     """
     name, text = key.split(".")
     return section(name)[text].format(**values)
+
+
+def minutes(seconds: float) -> str:
+    """About how many minutes, as a text."""
+    number = max(1, round(seconds / 60))
+    return say("read.unit_minute") if number == 1 else say("read.unit_minutes", number=number)
+
+
+def pause(hours: float) -> str:
+    """A wash-out, as a text: days where it is whole days."""
+    if hours >= 48 and hours % 24 == 0:
+        return say("read.unit_days", days=int(hours // 24))
+    return say("read.unit_hours", hours=f"{hours:g}")

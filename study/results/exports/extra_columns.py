@@ -1,6 +1,6 @@
 """Columns of the exports that are not in the tidy table, for the data dictionary."""
 
-from study.results.tidy import READER_COLUMNS, RESPONSE_COLUMNS, STIMULUS_COLUMNS
+from study.results.tidy import AUDIT_COLUMNS, READER_COLUMNS, RESPONSE_COLUMNS, STIMULUS_COLUMNS
 from study.statistics.schema import BY_NAME, Column
 
 _OWN = {
@@ -36,8 +36,20 @@ _OWN = {
                                     allowed_values="yes; no; unsure", missing_code="empty"),
     "questionnaire_comment": Column("questionnaire_comment", "text", "Anything else.", missing_code="empty"),
     "case_number": Column("case_number", "integer", "Order of drawing, from 1."),
-    "tumour_cells": Column("tumour_cells", "integer", "Tumour cells by the reference.", units="cells",
-                           missing_code="empty"),
+    "tumour_cells": Column("tumour_cells", "integer", "Tumour cells according to the reference diagnosis.",
+                           units="cells", missing_code="empty"),
+    "number": Column("number", "integer", "Number of the event; a gap is another study's event."),
+    "at_utc": Column("at_utc", "timestamp", "When the event was logged, to the microsecond.",
+                     units="UTC, server clock"),
+    "actor": Column("actor", "text", "Who did it: a user name, or a reader's code."),
+    "action": Column("action", "text", "What was done."),
+    "detail": Column("detail", "text", "What belongs to it, as JSON.",
+                     derivation="under clock stands what is wrong with the time, where something is"),
+    "previous_hash": Column("previous_hash", "text", "Hash of the event before it in the log of all studies."),
+    "study_previous": Column("study_previous", "text", "Hash of the study's event before it; 64 zeros for the first.",
+                             missing_code="empty: logged before there was this column"),
+    "hash": Column("hash", "text", "SHA-256 of the text in hashed."),
+    "hashed": Column("hashed", "text", "All of the event as the JSON text that is hashed; see docs/verifying.md."),
 }  # fmt: skip
 
 EXTRA: dict[str, list[Column]] = {
@@ -46,6 +58,7 @@ EXTRA: dict[str, list[Column]] = {
         ("responses.csv", RESPONSE_COLUMNS),
         ("readers.csv", READER_COLUMNS),
         ("stimuli.csv", STIMULUS_COLUMNS),
+        ("audit_log.csv", AUDIT_COLUMNS),
     )
 }
 """File name to its columns; columns shared with the tidy table mean the same there."""

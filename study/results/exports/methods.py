@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from core.version import code_version
+from study.protocol.secret import COMMITMENT
 from study.results.exports.tables import crossed_over, interval, points, reading_word
 
 
@@ -18,12 +19,11 @@ def software() -> dict[str, str]:
 def methods_text(protocol: dict[str, Any] | None, analysis: dict[str, Any]) -> list[str]:
     """Paragraphs for a paper; what the protocol does not know is left out rather than guessed."""
     p, pair = protocol or {}, analysis["detection"]["pair_comparison"]
-    design = f"{_design(p, analysis, bool(pair))} {_stimuli(p.get('source') or {})}".strip()
+    design = f"{_design(p, analysis, bool(pair))} {_stimuli(p)}".strip()
     shown = analysis["flow"]["presentations"]
     data = (
         f"Every answer counted, flagged or not (intention to read): {shown['analysed']} of "
-        f"{shown['scheduled_for_started']} presentations; {shown['amended']} answers had been amended, and the last "
-        "revision counted."
+        f"{shown['scheduled_for_started']} presentations; {_amended(shown['amended'])}, and the last revision counted."
     )
     versions = ", ".join(f"{name} {number}" for name, number in software().items())
     body = [_forced_choice(data)] if pair else _labelling(analysis, data)
@@ -47,6 +47,7 @@ def _design(p: dict[str, Any], analysis: dict[str, Any], pair: bool) -> str:
             f" with {_gap(p)}; sets were separated by a "
             f"wash-out of {p.get('washout_hours'):g} hours. Case selection and schedules follow from seed "
             f"{p.get('seed')}"
+            + (", schedules also from a secret that was disclosed after unblinding" if COMMITMENT in p else "")
         )
     return text + "."
 
@@ -64,20 +65,48 @@ def _shown(analysis: dict[str, Any], sets: str) -> str:
     return f"each in {sets}"
 
 
-def _stimuli(source: dict[str, Any]) -> str:
+def _amended(count: int) -> str:
+    return f"{count} answer{'s' * (count != 1)} had been amended"
+
+
+NORMS = {"l0": "L0", "l1": "L1", "l2": "L2", "linf": "L∞"}
+
+
+def _stimuli(p: dict[str, Any]) -> str:
+    """How every arm of the protocol came about."""
+    source = p.get("source") or {}
     attack, classifier = source.get("attack") or {}, source.get("classifier") or {}
     if attack.get("kind") == "pairs":
-        return f"The altered images were made by another program and imported as ‘{attack['name']}’."
-    if not attack or not classifier:
+        said = [f"The altered images were made by another program and imported as ‘{attack['name']}’."]
+    elif attack and classifier:
+        said = [
+            f"Patches were drawn from those whose classification by {classifier.get('arch')} was correct on the "
+            f"original and wrong on the perturbed image as displayed (8 bits per channel), under {_budget(attack)}."
+        ]
+    else:
         return ""
-    budget = "an unconstrained perturbation"
-    if attack.get("budget") is not None:
-        unit = "share of pixels" if attack.get("norm") == "l0" else "0-255 units"
-        budget = f"a perturbation of at most {attack['budget']:g} ({unit}) in {attack.get('norm')}"
-    return (
-        f"Patches were drawn from those whose classification by {classifier.get('arch')} was correct on the original "
-        f"and wrong on the perturbed image as displayed (8 bits per channel), under {budget}."
-    )
+    said += [
+        f"A further arm ({further.get('arm') or further.get('name')}) showed the same patches under {_budget(further)}."
+        for further in source.get("further_attacks") or []
+    ]
+    arms, catch = p.get("arms") or [], (source.get("settings") or {}).get("catch")
+    if "noise" in arms:
+        said.append("A noise control showed them with their perturbation's own values shuffled over the pixels.")
+    if "catch" in arms and catch:
+        said.append(
+            f"{catch} catch image{'s' * (catch != 1)} with an alteration that anybody can see entered no result."
+        )
+    return " ".join(said)
+
+
+def _budget(attack: dict[str, Any]) -> str:
+    """The limit on an attack's perturbations, with its unit."""
+    if attack.get("budget") is None:
+        return "an unconstrained perturbation"
+    norm = attack.get("norm") or ""
+    if norm == "l0":
+        return f"a perturbation of at most {100 * attack['budget']:g} % of the pixels (L0)"
+    return f"a perturbation of at most {attack['budget']:g} in {NORMS.get(norm, norm)} (0-255 units)"
 
 
 def _forced_choice(data: str) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -14,13 +14,16 @@ from core.spreadsheet import csv_chunks
 from study import blinds as selectors
 from study.blinding.auditing import latest_report
 from study.models import Study
+from study.protocol.documents import disclosed
 from study.results import tidy as rows
 from study.results.analysis import analysis_of, what_is_analysed
 from study.results.exports import mrmc
 from study.results.exports.extra_columns import EXTRA
+from study.results.exports.readme import readme
 from study.results.exports.report import report_html
 from study.results.exports.rscript import r_script
 from study.results.exports.tables import TABLE_COLUMNS, latex, markdown, table_1_rows
+from study.results.verified import demand_verified, verification_of
 from study.statistics.schema import COLUMNS, DICTIONARY_COLUMNS, data_dictionary
 from study.statistics.table import check
 
@@ -32,10 +35,22 @@ class Source:
     """A study on its way out; the analysis and the frame are made once, and only when a file needs them."""
 
     study: Study
-    _kept: dict[str, Any] = field(default_factory=dict)
+    unverified: bool = False
+    """Whether a study leaves that is not as it was fixed. What was found is then said in README and analysis."""
 
     def __post_init__(self) -> None:
         selectors.demand_arms_open(self.study)
+
+    def write(self, export: "Export") -> Chunks:
+        """One file's pieces.
+
+        Raises:
+            NotVerified: something is not as it was fixed.
+            InvalidInput: the study cannot fill this file.
+        """
+        if not self.unverified:
+            demand_verified(self.study)
+        return export.write(self)
 
     @cached_property
     def analysis(self) -> dict[str, Any]:
@@ -73,7 +88,7 @@ class Export:
     @property
     def group(self) -> str:
         """The heading it stands under on the results page."""
-        if self.filename.startswith(("report", "table_1", "analysis", "protocol", "blinding")):
+        if self.filename.startswith(("README", "report", "table_1", "analysis", "protocol", "blinding")):
             return "To read and to publish"
         if self.filename.endswith(".imrmc") or self.filename.startswith(("mrmc", "rjafroc")):
             return "For other programs"
@@ -88,7 +103,12 @@ def _protocol(source: Source) -> Chunks:
     study = source.study
     if study.protocol is None:
         raise InvalidInput(f"Study '{study.slug}' was never frozen and has no protocol.")
-    return _json({"protocol_sha256": study.protocol_sha256, "protocol": study.protocol})
+    return _json(disclosed(study))
+
+
+def _readme(source: Source) -> Chunks:
+    files = [(export.filename, export.title) for export in exports(source.study)]
+    return readme(source.study, verification_of(source.study), files)
 
 
 def _blinding(source: Source) -> Chunks:
@@ -102,6 +122,7 @@ CSV, TEXT = "text/csv; charset=utf-8", "text/plain; charset=utf-8"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 _FIXED = (
+    Export("README.md", "text/markdown; charset=utf-8", "What these files are, and the anchor of the log", _readme),
     Export("presentations.csv", CSV, "The tidy table: one row per presentation",
            lambda s: csv_chunks(COLUMNS, rows.presentation_rows(s.study))),
     Export("responses.csv", CSV, "Every revision of every answer",
@@ -112,9 +133,10 @@ _FIXED = (
            lambda s: csv_chunks(rows.STIMULUS_COLUMNS, rows.stimulus_rows(s.study))),
     Export("data_dictionary.csv", CSV, "What every column means",
            lambda s: csv_chunks((*DICTIONARY_COLUMNS, "file"), _dictionary())),
-    Export("audit_log.csv", CSV, "What was done, by whom, hash by hash",
+    Export("audit_log.csv", CSV, "What was done, by whom: exactly what is hashed",
            lambda s: csv_chunks(rows.AUDIT_COLUMNS, rows.audit_rows(s.study))),
-    Export("protocol.json", "application/json", "The frozen protocol with its SHA-256", _protocol),
+    Export("protocol.json", "application/json", "The frozen protocol with its SHA-256, and the secret of its schedules",
+           _protocol),
     Export("blinding_audit.json", "application/json", "The newest report of the blinding audit", _blinding),
     Export("analysis.json", "application/json", "Every number of the analysis", lambda s: _json(s.analysis)),
     Export("table_1.csv", CSV, "Table 1b as CSV", lambda s: csv_chunks(TABLE_COLUMNS, table_1_rows(s.analysis))),

@@ -2,7 +2,7 @@
 const form = document.querySelector("#builder");
 const table = document.querySelector("#power");
 const problem = document.querySelector("#power-error");
-const ASKED = ["positives", "copies", "arm_order", "margin", "alpha", "planned_readers"];
+const ASKED = ["positives", "copies", "task", "arm_order", "further_attacks", "pairs", "variants", "noise", "margin", "alpha", "planned_readers"];
 let timer = 0;
 let latest = 0;
 
@@ -20,7 +20,7 @@ function show(power) {
 
 async function work() {
   const asked = (latest += 1);
-  const query = new URLSearchParams(ASKED.map((name) => [name, form.elements[name].value]));
+  const query = new URLSearchParams([...new FormData(form)].filter(([name]) => ASKED.includes(name)));
   try {
     const answer = await fetch(`${form.dataset.power}?${query}`);
     if (answer.ok && asked === latest) show(await answer.json());

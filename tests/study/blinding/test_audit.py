@@ -31,6 +31,7 @@ SHOWS_IN = {
     "etag": {"validators", "image header values"},
     "id": {"address"},
     "order": {"order"},
+    "seed": {"guessed schedule"},
     "filename": {"file name", "image header values"},
     "timing": {"timing"},
     "header": {"image header values"},

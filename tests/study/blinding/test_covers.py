@@ -8,8 +8,11 @@ from django.urls import resolve
 from study.blinding.servers import in_this_process
 from study.blinding.walk import Reader, walk
 from study.models import Presentation, Stimulus
+from study.protocol import audit_log
 from study.protocol.readers import invite
+from study.reading import answers
 from study.reading import urls as reading_urls
+from study.reading.answers import SentAnswer
 from tests import factories
 
 BASE = "/reading/study/small/"
@@ -50,6 +53,16 @@ def test_every_address_of_the_reading_room_is_walked_or_known_to_stand_apart(tas
     assert walked | set(APART) == {pattern.name for pattern in reading_urls.urlpatterns}
 
 
+def finish_first_set(study) -> str:
+    """The mark that the reader is shown then."""
+    assignment = factories.assignment_of(study)
+    for row in Presentation.objects.filter(reading_set__assignment=assignment, reading_set__number=1):
+        sent = SentAnswer(answer="tumour")
+        answers.record_answer(assignment=assignment, token=row.token, key=f"key of {row.token}", sent=sent)
+    answers.finish_set(assignment=assignment, number=1)
+    return audit_log.short(study.events.get(action="set_finished").hash)
+
+
 def bodies(client, study, **names) -> dict[str, tuple[int, bytes]]:
     """Every page that stands apart, as the reader gets it now, without what is new at every visit."""
     found = {}
@@ -71,8 +84,10 @@ def test_the_pages_that_stand_apart_are_the_same_when_all_arms_are_exchanged(cli
     reader = factories.assignment_of(study).reader
     client.force_login(reader)
     client.post(BASE + "viewing/", {"viewing": "{}"})
+    mark = finish_first_set(study)
     names = {"guide": study.guide_images.first().token, "secret": secret}
     before = bodies(client, study, **names)
+    assert mark in before["study"][1].decode()  # where the log stands is shown, and told by no arm
     for stimulus in Stimulus.objects.select_related("case"):
         other = {"original": "swapped", "perturbed": "original"}[stimulus.arm]
         Stimulus.objects.filter(pk=stimulus.pk).update(arm=other, model_label=not stimulus.model_label, model_prob=0.5)

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 ADMINS = {
     "study_new", "power", "study_freeze",
-    "study_unblind", "study_step", "readers", "reader_remind", "reader_withdraw", "reader_reopen",
+    "study_unblind", "study_step", "readers", "reader_remind", "reader_withdraw", "reader_reopen", "reader_washout",
 }  # fmt: skip
 ARGUMENTS = {"slug": "small", "code": "R01", "number": 1, "pk": 1, "source": "folder", "name": "open",
              "which": "original", "token": "x" * 22, "kind": "classifier",
@@ -69,16 +69,6 @@ def as_role(client):
         return client
 
     return sign_in
-
-
-@pytest.fixture
-def own_files(settings, tmp_path):
-    settings.STORAGES = settings.STORAGES | {
-        "default": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": tmp_path / "files"},
-        }
-    }
 
 
 def test_readers_and_strangers_stay_outside(client):
@@ -268,7 +258,11 @@ def test_a_clone_starts_from_what_its_model_was_built_with(as_role, own_files):
     study = build_study(name="First", attack=attack, seed=9, actor="test", settings=settings, freeze=False)
     form = client.get(f"/new-study/?clone={study.slug}").context["form"]
     assert (form["positives"].value(), form["min_gap"].value(), form["washout_hours"].value()) == (5, 3, 12)
-    assert (list(form["questions"].value()), form["attack"].value(), form["seed"].value()) == (["note"], attack.pk, 10)
+    assert (list(form["questions"].value()), form["attack"].value(), form["seed"].value()) == (
+        ["note"],
+        attack.pk,
+        None,
+    )
 
 
 def test_before_unblinding_no_page_says_which_image_is_which(as_role, own_files):
@@ -311,7 +305,9 @@ def test_a_reader_is_reminded_withdrawn_and_a_set_reopened(as_role, own_files):
     from django.utils import timezone
 
     study.assignments.get().sets.filter(number=1).update(completed_at=timezone.now())
-    client.post("/studies/small/readers/R01/sets/1/reopen/")
+    client.post("/studies/small/readers/R01/sets/1/reopen/", {"reason": ""})
+    assert study.assignments.get().sets.get(number=1).completed_at is not None
+    client.post("/studies/small/readers/R01/sets/1/reopen/", {"reason": "the wrong key"})
     assert study.assignments.get().sets.get(number=1).completed_at is None
     client.post("/studies/small/readers/R01/withdraw/", {"reason": "moved away"})
     assignment = Assignment.objects.get()

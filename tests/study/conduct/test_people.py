@@ -65,7 +65,7 @@ def test_who_left_between_a_studys_attacks_may_have_seen_the_first():
     assert has_seen_arms(ora, study)
 
 
-def test_a_reader_who_was_in_the_office_meanwhile_finds_the_study_shut(client):
+def test_a_reader_who_was_a_researcher_meanwhile_finds_the_study_shut(client):
     ann = person("ann")
     study = open_study(ann)
     token = Presentation.objects.get(reading_set__assignment__study=study, position=1).token

@@ -1,10 +1,7 @@
 """Schedules keep the gap, tell nothing by position, and are the same everywhere."""
 
-import hashlib
-import json
 import time
 from collections import Counter
-from dataclasses import asdict
 from fractions import Fraction
 from itertools import pairwise, permutations
 
@@ -15,15 +12,8 @@ from scipy.stats import chi2
 
 from core.errors import InvalidInput
 from study.design import schedule as module
-from study.design.draws import Draws
-from study.design.schedule import Schedule, StimulusKey, build_schedule, largest_gap, smallest_gap
-
-ARMS = ["original", "perturbed", "noise", "catch"]
-
-
-def design(*arms_per_case):
-    return [StimulusKey(f"patch-{i}", arm) for i, k in enumerate(arms_per_case) for arm in ARMS[:k]]
-
+from study.design.schedule import build_schedule, largest_gap, smallest_gap
+from tests.study.design.orders import ARMS, branches, chi_square, design, exact_shares, fingerprint, share_of_repeats
 
 designs = st.lists(st.integers(1, 4), min_size=1, max_size=25).map(lambda sizes: design(*sizes))
 
@@ -62,47 +52,6 @@ def test_with_equal_arms_no_order_at_all_has_a_larger_gap(cases, arms):
         for order in set(permutations(labels))
     )
     assert largest_gap(stimuli, copies=1) == best == cases
-
-
-class EveryDraw(Draws):
-    """Follows one branch of the tree of draws; ``branches`` walks through all of them with their probabilities."""
-
-    def __init__(self, path):
-        self.path, self.taken = path, []
-
-    def below(self, n):
-        at = len(self.taken)
-        self.taken.append((self.path[at] if at < len(self.path) else 0, n))
-        return self.taken[-1][0]
-
-
-def branches(make):
-    path = []
-    while True:
-        draws = EveryDraw(path)
-        result = make(draws)
-        weight = Fraction(1)
-        for _, n in draws.taken:
-            weight /= n
-        yield result, weight
-        taken = draws.taken
-        while taken and taken[-1][0] == taken[-1][1] - 1:
-            taken.pop()
-        if not taken:
-            return
-        path = [value for value, _ in taken[:-1]] + [taken[-1][0] + 1]
-
-
-def exact_shares(make):
-    """Exact probability of each content at each (set, position)."""
-    shares, total = Counter(), Fraction(0)
-    for orders, weight in branches(make):
-        total += weight
-        for s, order in enumerate(orders):
-            for p, content in enumerate(order):
-                shares[s, p, content] += weight
-    assert total == 1
-    return shares
 
 
 @pytest.mark.parametrize(
@@ -154,10 +103,6 @@ def test_the_ring_is_uniform_and_reaches_the_largest_gap(sizes):
     shares = exact_shares(lambda draws: module._ring(units, 1, draws))
     for (_, _, unit), share in shares.items():
         assert share == Fraction(sizes[unit], len(stimuli))
-
-
-def chi_square(counts, expected):
-    return sum((count - expected) ** 2 / expected for count in counts)
 
 
 @pytest.mark.parametrize(
@@ -215,19 +160,8 @@ def test_the_place_of_a_first_appearance_does_not_tell_its_arm():
 
 def test_arms_stay_close_along_the_session_without_alternating():
     stimuli = design(*[2] * 50)
-    runs = Counter()
-    for seed in range(200):
-        for order in build_schedule(stimuli, copies=2, min_gap=20, seed=seed).sets:
-            balance, previous, run = 0, None, 0
-            for index in order:
-                arm = stimuli[index].arm
-                balance += 1 if arm == "original" else -1
-                assert abs(balance) <= 6  # half a block of at most 12
-                run = run + 1 if arm == previous else 1
-                runs[run > 1] += 1
-                previous = arm
-    share_repeating = runs[True] / sum(runs.values())
-    assert 0.4 < share_repeating < 0.5  # a coin gives 0.5, alternation 0
+    made = (build_schedule(stimuli, copies=2, min_gap=20, seed=seed) for seed in range(200))
+    assert 0.4 < share_of_repeats(stimuli, made) < 0.5  # a coin gives 0.5, alternation 0
 
 
 def test_sets_have_different_orders():
@@ -236,11 +170,6 @@ def test_sets_have_different_orders():
     assert len(set(schedule.sets)) == 4
     patches = {tuple(stimuli[index].case_id for index in order) for order in schedule.sets}
     assert len(patches) == 4
-
-
-def fingerprint(schedule: Schedule) -> str:
-    """SHA-256 of a schedule's canonical JSON."""
-    return hashlib.sha256(json.dumps(asdict(schedule), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def test_the_same_seed_gives_the_same_order_on_any_machine():

@@ -1,10 +1,7 @@
 """Twins lie in different sets: one arm per set, crossed over, balanced within and between readers."""
 
-import hashlib
-import json
 import time
 from collections import Counter
-from dataclasses import asdict
 from fractions import Fraction
 
 import pytest
@@ -15,7 +12,7 @@ from core.errors import InvalidInput
 from study.design import twin_split as module
 from study.design.schedule import smallest_gap
 from study.design.twin_split import build_twin_split, largest_split_gap, readers_per_round
-from tests.study.design.test_schedule import ARMS, branches, chi_square, design
+from tests.study.design.orders import ARMS, chi_square, design, exact_shares, fingerprint, share_of_repeats
 
 
 def truths(cases: int, positives: int) -> dict:
@@ -99,13 +96,7 @@ def test_each_patch_is_at_each_position_in_each_arm_with_exactly_the_same_probab
         return build_twin_split(stimuli, copies=copies, min_gap=gap, seed=0, round_seed=0, kinds=kinds).sets
 
     monkeypatch.setattr("study.design.schedule.GROUPS_PER_BLOCK", (4,))  # fewer branches to walk through
-    shares, total = Counter(), Fraction(0)
-    for sets, weight in branches(make):
-        total += weight
-        for s, order in enumerate(sets):
-            for p, index in enumerate(order):
-                shares[s, p, index] += weight
-    assert total == 1
+    shares = exact_shares(make)
     for (_, _, index), share in shares.items():
         arms = sizes[int(stimuli[index].case_id.split("-")[1])]
         assert share == Fraction(1, len(sizes) * arms)
@@ -155,17 +146,8 @@ def test_the_arm_at_a_position_says_nothing_about_the_arm_at_the_same_position_o
 
 def test_arms_stay_close_along_a_set_without_alternating():
     stimuli = design(*[2] * 60)
-    runs = Counter()
-    for seed in range(100):
-        for order in build_twin_split(stimuli, copies=2, min_gap=10, seed=seed, round_seed=seed).sets:
-            balance, previous = 0, None
-            for index in order:
-                arm = stimuli[index].arm
-                balance += 1 if arm == "original" else -1
-                assert abs(balance) <= 6  # half a block of at most 12
-                runs[arm == previous] += 1
-                previous = arm
-    assert 0.4 < runs[True] / sum(runs.values()) < 0.5  # a coin gives 0.5, alternation 0
+    made = (build_twin_split(stimuli, copies=2, min_gap=10, seed=seed, round_seed=seed) for seed in range(100))
+    assert 0.4 < share_of_repeats(stimuli, made) < 0.5  # a coin gives 0.5, alternation 0
 
 
 def test_arms_are_balanced_along_the_session_within_positives_and_within_negatives():
@@ -181,10 +163,7 @@ def test_arms_are_balanced_along_the_session_within_positives_and_within_negativ
 
 def test_the_same_seeds_give_the_same_order_on_any_machine():
     made = build_twin_split(design(*[2] * 20), copies=2, min_gap=10, seed=7_688_644_351_913_833_238, round_seed=11)
-    text = json.dumps(asdict(made), sort_keys=True, separators=(",", ":"))
-    assert (
-        hashlib.sha256(text.encode()).hexdigest() == "61972b50f7e97d6265fd34ce7e0a4fc111981b7132ec7a675798410f457b09fd"
-    )
+    assert fingerprint(made) == "61972b50f7e97d6265fd34ce7e0a4fc111981b7132ec7a675798410f457b09fd"
 
 
 def test_two_thousand_patches_in_four_sets_take_under_four_seconds():

@@ -1,20 +1,22 @@
-"""The database itself refuses to change an answer or an event of the log, whoever asks.
+"""The database itself refuses to change an answer or an event of the log, also outside Django.
 
 If the first test fails after a new migration: SQLite makes a table anew to alter it, and loses its triggers. Let that
-migration end with the guard of ``0004_append_only``.
+migration end with ``study.append_only.guard``.
 """
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from study.append_only import TABLES, missing_guards
 from study.models import AuditEvent, Presentation, Response
 from study.protocol import audit_log
 from study.reading import answers as reading
 from study.reading.answers import SentAnswer
 from tests import factories
+from tests.emptying import unguarded
 
 pytestmark = pytest.mark.django_db
-REFUSAL = "rows of this table are append-only"
+APPEND_ONLY = "rows of this table are append-only"
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def answered():
 
 
 def refused(sql: str) -> bool:
-    with pytest.raises(DatabaseError, match=REFUSAL), transaction.atomic(), connection.cursor() as cursor:
+    with pytest.raises(DatabaseError, match=APPEND_ONLY), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql)
     return True
 
@@ -49,11 +51,22 @@ def test_an_answer_that_is_inserted_over_another_is_refused(answered):
     assert Response.objects.count() == 1
 
 
-def test_postgresql_deletes_none_either(answered):
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite is emptied between tests with DELETE")
-    assert refused("DELETE FROM study_response")
-    assert refused("DELETE FROM study_auditevent")
+@pytest.mark.parametrize("table", TABLES)
+def test_nothing_is_deleted_or_emptied_either(answered, table):
+    connection.check_constraints()  # PostgreSQL empties no table that has checks to come
+    assert refused(f"DELETE FROM {table}")
+    if connection.vendor == "postgresql":
+        assert refused(f"TRUNCATE {table} CASCADE")
+    assert Response.objects.count() == 1
+    assert AuditEvent.objects.exists()
+
+
+def test_the_triggers_are_missed_where_somebody_takes_them_away(answered):
+    assert missing_guards(connection) == []
+    connection.check_constraints()
+    with unguarded():
+        assert {name.rpartition("_no_")[0] for name in missing_guards(connection)} == set(TABLES)
+    assert missing_guards(connection) == []
 
 
 def test_answers_are_still_appended_and_changed_by_revisions(answered):

@@ -11,11 +11,12 @@ from attacks.models import Attack, Perturbation
 from core.errors import InvalidInput
 from core.models import User
 from study import blinds as selectors
+from study.append_only import unguard
+from study.design.draws import derived_seed
 from study.models import AppendOnlyError, AuditEvent, Presentation, Response, Stimulus, Study
 from study.protocol import audit_log
 from study.protocol.building import StudySettings, build_study
 from study.protocol.life import assign_reader, close_study, freeze_study, open_study, unblind_study
-from study.protocol.schedules import derived_seed
 from study.results.tidy import stimulus_rows
 from tests.pool import attacked_pool
 
@@ -242,9 +243,7 @@ def test_the_log_is_a_chain_and_shows_where_it_was_changed():
         event.save()
     # Somebody who owns the database takes its guard away, and changes what they like.
     connection.check_constraints()
-    with connection.cursor() as cursor:
-        on_table = " ON study_auditevent" if connection.vendor == "postgresql" else ""
-        cursor.execute(f"DROP TRIGGER study_auditevent_append_only{on_table}")
+    unguard(connection)
     super(type(AuditEvent.objects.all()), AuditEvent.objects.filter(pk=event.pk)).update(actor="somebody else")
     assert audit_log.first_broken_event() == event
 

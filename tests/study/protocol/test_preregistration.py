@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from study.models import Stimulus, Study
 from study.protocol.life import close_study, unblind_study
 from tests import factories
+from tests.conftest import SECRET
 
 pytestmark = pytest.mark.django_db
 
@@ -70,11 +71,12 @@ def test_nor_do_the_pages_of_the_protocol_before_unblinding(study, client):
     assert not any(str(study.seed) in page or str(study.protocol["schedules"][0]["seed"]) in page for page in pages)
 
 
-def test_it_stays_the_same_after_unblinding(study):
-    before = exported()
+def test_it_stays_the_same_after_unblinding_but_for_the_secret_that_is_disclosed_then(study):
+    before, document = exported(), json.loads(exported("--json"))
     close_study(study=study, actor="test")
     unblind_study(study=Study.objects.get(), actor="test")
-    assert exported() == before
+    assert exported().replace(f"; disclosed by unblinding: `{SECRET}`", "") == before
+    assert json.loads(exported("--json")) == document | {"schedule_secret": SECRET}
 
 
 def test_a_draft_has_nothing_to_register(client):

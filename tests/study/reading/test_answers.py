@@ -11,6 +11,7 @@ from study.protocol import life as services
 from study.reading import answers as reading
 from study.reading.answers import Conflict, NotServed, SentAnswer
 from study.reading.progress import Stage, progress_of
+from study.reading.sets import reopen_set
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -150,13 +151,13 @@ def test_the_wash_out_is_kept_by_the_server():
 def test_a_finished_set_reopens_for_its_last_answer_until_the_next_one_has_begun(assignment):
     read_set(assignment)
     first = ReadingSet.objects.get(assignment=assignment, number=1)
-    reading.reopen_set(reading_set=first, actor="office")
+    reopen_set(reading_set=first, actor="office", reason="the wrong key")
     answer(assignment, 4, answer="no_tumour", replaces=1)
     reading.finish_set(assignment=assignment, number=1)
     assert AuditEvent.objects.filter(action="set_reopened", actor="office").count() == 1
     answer(assignment, 1, number=2)
     with pytest.raises(InvalidInput, match="wash-out"):
-        reading.reopen_set(reading_set=first, actor="office")
+        reopen_set(reading_set=first, actor="office", reason="the wrong key")
 
 
 @pytest.mark.parametrize(

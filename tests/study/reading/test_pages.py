@@ -41,8 +41,9 @@ def test_a_whole_study_without_javascript(client):
     assert client.post(BASE + "consent/").status_code == 400
     assert client.post(BASE + "consent/", {"agree": "yes"}).url == BASE + "instructions/"
     assert client.post(BASE + "viewing/").url == BASE + "practice/1/"
-    assert "by the reference this patch shows tumour" in client.post(BASE + "practice/1/", {"answer": "tumour"}).text
-    assert client.post(BASE + "practice/").url == BASE + "read/"
+    practised = client.post(BASE + "practice/1/", {"answer": "tumour"}).text
+    assert "according to the reference diagnosis this patch shows tumour" in practised
+    assert client.post(BASE + "practice/").url == BASE
     for number in (1, 2):
         for position in range(1, 5):
             page = client.get(BASE + "read/")
@@ -73,10 +74,35 @@ def test_the_last_answer_is_changed_by_a_form(reader):
     assert list(Response.objects.values_list("revision", "answer")) == [(1, "tumour"), (2, "no_tumour")]
 
 
+WORDS = re.compile(r"alter|perturb|adversar|attack|tamper|computer", re.I)
+BEFORE = ("", "consent/", "instructions/", "viewing/", "practice/1/", "read/", "change/", "state/")
+
+
+def said_to(client, *, task="labelling", **options) -> dict[str, set[str]]:
+    """Words of altered images on every page that a reader reaches until the last image."""
+    client.force_login(factories.assignment_of(factories.open_study(cases=2, min_gap=1, task=task, **options)).reader)
+    client.post(BASE + "viewing/", {"viewing": "{}"})
+    client.post(BASE + "read/", fields(client.get(BASE + "read/").text) | {"answer": "tumour"})
+    pages = {name: client.get(BASE + name).text for name in BEFORE} | {"home": client.get("/reading/").text}
+    return {name: set(WORDS.findall(text.replace("another computer", ""))) for name, text in pages.items()}
+
+
+def test_a_reader_who_is_not_told_of_altered_images_meets_no_word_of_them(client):
+    assert not {name: words for name, words in said_to(client, questions=["confidence", "note"]).items() if words}
+
+
+def test_a_study_can_say_that_images_may_be_altered(client):
+    assert said_to(client, tell_altered=True)["instructions/"]
+
+
+def test_who_compares_pairs_is_told(client):
+    assert said_to(client, task="pair")["instructions/"]
+
+
 def test_a_missing_answer_is_asked_for_again(reader):
     client = reader(questions=["confidence"])
     page = client.post(BASE + "read/", fields(client.get(BASE + "read/").text) | {"answer": "tumour"}, follow=True)
-    assert "confidence: choose a value from 1 to 5" in page.text
+    assert "How sure are you?: choose a value from 1 to 5" in page.text
     assert not Response.objects.exists()
 
 

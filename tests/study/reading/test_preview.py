@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from core.models import User
 from study.models import Presentation, ReadingSession, Response, Stimulus
+from study.reading.preview import Preview
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -101,7 +102,7 @@ def test_it_walks_through_every_image_without_a_word_of_arms_and_stores_nothing(
         pages += [admin.get(BASE + "instructions/"), admin.get(BASE + "viewing/")]
         assert post(admin, "viewing/").url == BASE + "practice/1/"
         pages += [admin.get(BASE + "practice/1/"), admin.post(BASE + "practice/1/", {"answer": "tumour"})]
-        assert post(admin, "practice/").url == BASE + "read/"
+        assert post(admin, "practice/").url == BASE
         images = []
         for position in range(1, 7):
             page = admin.get(BASE + "read/")
@@ -201,3 +202,16 @@ def test_a_draft_can_be_looked_at(admin, options):
     assert page.status_code == 200
     assert MARK in page.text
     assert page.text.count('<canvas id="first"') == 1
+
+
+def test_the_previews_order_cannot_be_drawn_from_the_studys_seed(client, settings):
+    study = factories.open_study(cases=8)
+
+    def order() -> list[int]:
+        return [row.stimulus.pk for row in Preview(client.session, study).presentations]
+
+    before = order()
+    study.seed += 1
+    assert order() == before
+    settings.SECRET_KEY = "another key of the server, which nobody knows"
+    assert order() != before

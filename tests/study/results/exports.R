@@ -20,10 +20,16 @@ obuchowski_rockette <- function(m) {
     positive <- part[part$truth == 1, ]; negative <- part[part$truth == 0, ]
     positive <- positive[order(positive$case), ]; negative <- negative[order(negative$case), ]
     wins <- outer(positive$rating, negative$rating, function(x, y) (x > y) + 0.5 * (x == y))
-    list(area = mean(wins), v10 = rowMeans(wins), v01 = colMeans(wins))
+    list(area = mean(wins), v10 = setNames(rowMeans(wins), positive$case), v01 = setNames(colMeans(wins), negative$case))
   })
   area <- vapply(one, `[[`, 0, "area")
-  v10 <- vapply(one, `[[`, one[[1]]$v10, "v10"); v01 <- vapply(one, `[[`, one[[1]]$v01, "v01")
+  # Covariances are over the cases that every reader answered in both arms.
+  shared <- function(name) {
+    parts <- lapply(one, `[[`, name)
+    cases <- Reduce(intersect, lapply(parts, names))
+    vapply(parts, function(part) part[cases], numeric(length(cases)))
+  }
+  v10 <- shared("v10"); v01 <- shared("v01")
   s <- cov(v10) / nrow(v10) + cov(v01) / nrow(v01)
   same_reader <- outer(keys$reader, keys$reader, "=="); same_test <- outer(keys$test, keys$test, "==")
   theta <- matrix(area, 2)  # arms by readers

@@ -38,11 +38,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def study(settings, tmp_path) -> Study:
+def study(own_files) -> Study:
     """Two readers, one of whom amended three answers and left two open; unblinded."""
-    settings.STORAGES = {**settings.STORAGES, "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "files"},
-    }}  # fmt: skip
     made = open_study_of(readers=2, negatives=3)
     answer_all(made, skip=2, amend=3)
     Assignment.objects.filter(study=made, code="R01").update(
@@ -69,7 +66,7 @@ def table(text: str) -> list[dict[str, str]]:
 
 
 def test_nothing_leaves_before_unblinding(tmp_path, settings):
-    made = open_study_of(readers=1, name="Closed door")
+    made = open_study_of(readers=1, name="Closed")
     answer_all(made)
     for command in (["analyse", made.slug], ["export_study", made.slug, str(tmp_path / "out")]):
         with pytest.raises(CommandError, match="stay closed"):
@@ -171,9 +168,7 @@ def test_the_audit_log_chains(study, tmp_path):
     assert all(later["previous_hash"] == earlier["hash"] for earlier, later in pairwise(rows))
 
 
-def test_the_report_shows_the_models_figures_that_were_drawn_and_names_the_others(study, settings, tmp_path):
-    settings.HOME = tmp_path
-
+def test_the_report_shows_the_models_figures_that_were_drawn_and_names_the_others(study, tmp_path):
     def report() -> str:
         return report_html(study, Source(study).analysis)
 
@@ -264,10 +259,7 @@ def test_three_sets_come_one_by_one_because_a_mean_of_three_is_no_tpf():
     assert [suffix for suffix, _ in readings(sets=2).split()] == [""]
 
 
-def test_a_study_of_three_sets_has_a_workbook_for_each_whose_areas_are_the_tpf(settings, tmp_path):
-    settings.STORAGES = {**settings.STORAGES, "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "files"},
-    }}  # fmt: skip
+def test_a_study_of_three_sets_has_a_workbook_for_each_whose_areas_are_the_tpf(own_files, tmp_path):
     made = open_study_of(readers=2, positives=4, copies=3, name="Three")
     answer_all(made, right=(0.8, 0.6))
     found, texts = exported(unblinded(made), tmp_path)

@@ -165,10 +165,7 @@ def test_the_exported_script_pairs_readings_where_arms_cross_over(tmp_path):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("arm_order", ["paper", "twin-split"])
-def test_a_study_is_exported_and_opened_in_r(tmp_path, settings, arm_order):
-    settings.STORAGES = {**settings.STORAGES, "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "files"},
-    }}  # fmt: skip
+def test_a_study_is_exported_and_opened_in_r(tmp_path, own_files, arm_order):
     arms = 2 if arm_order == "paper" else 1
     study = open_study_of(readers=2, negatives=4, arm_order=arm_order)
     answer_all(study, skip=2, amend=3)

@@ -73,8 +73,8 @@ def test_the_page_shows_the_tables_side_by_side_with_the_published_rows_marked(r
                      r'<td class="number">18 of 20</td><td class="number first">18 of 20</td>', text)  # fmt: skip
     assert found["primary"]["statement"] in text
     assert text.count('class="pair-card"') == 4
-    for heading in ("Pair by pair", "Agreement", "Response time", "Patches without tumour", "Sight or criterion?",
-                    "From invitation to analysis", "Methods", "Downloads"):  # fmt: skip
+    for heading in ("Paired 2×2 tables", "Agreement", "Response time", "Patches without tumour",
+                    "Sensitivity (d′) and bias (c)", "Participant flow", "Methods", "Downloads"):  # fmt: skip
         assert heading in text, heading
 
 

@@ -1,15 +1,24 @@
 """Tidy tables as spreadsheets of any country save them, and many readers."""
 
-import time
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
 
 from core.errors import InvalidInput
 from study.statistics.agreement import agreement
+from study.statistics.analysis import analyse
 from study.statistics.table import read_csv
+from tests.fuzzing import tables, tried
 
+ROOT = Path(__file__).resolve().parents[3]
 ROWS = [
     ["reader_id", "set", "patch_id", "arm", "truth", "label", "model_prob"],
     ["R1", "1", "p1", "original", "1", "1", "0.99"],
@@ -63,12 +72,28 @@ def test_what_does_not_fit_the_header_is_refused_and_nothing_slides(tmp_path, co
         read_csv(tmp_path / "t.csv")
 
 
-def test_agreement_of_a_thousand_readers_takes_a_moment():
-    ratings = (np.random.default_rng(0).random((20, 1000)) < 0.8).astype(float)
+def calls_for(readers: int) -> int:
+    """Functions called for the agreement of so many readers."""
+    ratings = (np.random.default_rng(0).random((20, readers)) < 0.8).astype(float)
     ratings[np.random.default_rng(1).random(ratings.shape) < 0.1] = np.nan
-    started = time.perf_counter()
-    found = agreement(ratings)
-    assert time.perf_counter() - started < 5 and found.kappa is not None
+    calls = 0
+
+    def count(*event: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    sys.setprofile(count)
+    try:
+        found = agreement(ratings)
+    finally:
+        sys.setprofile(None)
+    assert found.kappa is not None
+    return calls
+
+
+def test_agreement_goes_through_no_pairs_of_readers():
+    calls_for(5)  # what is done once, such as imports
+    assert calls_for(1000) < 20 * calls_for(50)
 
 
 def test_agreement_of_many_readers_is_that_of_its_pairs():
@@ -78,3 +103,43 @@ def test_agreement_of_many_readers_is_that_of_its_pairs():
     assert agreement(ratings.to_numpy()).kappa == pytest.approx(
         np.mean([kappa for kappa in pairs if kappa is not None])
     )
+
+
+MANY = [
+    [f"R{reader}", str(number), f"p{patch}", arm, str(patch % 2), str((reader + patch) % 2), f"0.{patch}"]
+    for reader in (1, 2)
+    for number in (1, 2)
+    for patch in range(4)
+    for arm in ("original", "perturbed")
+]
+
+
+@pytest.mark.fuzz
+@tried(60)
+@given(data=tables(ROWS[0], MANY))
+def test_any_tidy_table_is_analysed_or_refused_with_its_name(tmp_path, data):
+    (tmp_path / "t.csv").write_bytes(data)
+    try:
+        table = read_csv(tmp_path / "t.csv")
+    except InvalidInput as error:
+        assert "t.csv" in str(error)
+        return
+    assert set(table["truth"]) <= {0, 1} and table["set"].ge(1).all()
+    try:
+        found = analyse(table, margin=0.1)
+    except InvalidInput as error:
+        assert str(error)
+    else:
+        json.dumps(found.to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_results_are_printed_on_a_terminal_of_any_encoding(tmp_path, encoding):
+    (tmp_path / "t.csv").write_text("\n".join(",".join(row) for row in [ROWS[0], *MANY]))
+    done = subprocess.run(
+        [sys.executable, "manage.py", "analyse", "--csv", str(tmp_path / "t.csv")],
+        cwd=ROOT, env=os.environ | {"PYTHONIOENCODING": encoding}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode(encoding)
+    said = done.stdout.decode(encoding)
+    assert re.search(r"95 % interval [−-]\d+\.\d to ", said) and "\\u2212" not in said

@@ -1,12 +1,11 @@
-"""Several comparisons: Holm against statsmodels, claims after it, p values of intervals, which arms are compared."""
+"""Several comparisons: Holm against statsmodels, claims after it, which arms are compared."""
 
 import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
 from study.statistics.comparisons import comparisons
-from study.statistics.multiplicity import Evidence, evidence_of, holm, holm_over_arms
-from study.statistics.paired import tango
+from study.statistics.multiplicity import Evidence, holm, holm_over_arms
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -39,16 +38,6 @@ def test_claims_have_the_names_of_the_verdict():
     assert {arm: found.verdict for arm, found in holm_over_arms(arms, 0.025).items()} == {arm: arm for arm in arms}
     assert holm_over_arms({"noise": Evidence(None)}, 0.025)["noise"].verdict is None
     assert holm_over_arms({"noise": Evidence(0.01)}, 0.025)["noise"].verdict == "different"
-
-
-def test_the_p_of_an_interval_is_the_level_at_which_it_meets_the_value():
-    found = evidence_of(lambda level: tango(3, 1, 40, level), 0.15)
-    assert tango(3, 1, 40, 1 - found.difference)[1] == pytest.approx(0, abs=1e-6)
-    assert tango(3, 1, 40, 1 - 2 * found.above)[0] == pytest.approx(-0.15, abs=1e-6)
-    assert tango(3, 1, 40, 1 - 2 * found.below)[1] == pytest.approx(0.15, abs=1e-6)
-    assert (
-        evidence_of(lambda level: tango(20, 0, 40, level), 0.15).above == 1
-    )  # a drop of one half shows no non-inferiority
 
 
 def test_every_other_arm_is_a_control_and_noise_is_met_once_more():

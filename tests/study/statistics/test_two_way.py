@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 from study.statistics.readers import obuchowski_rockette
-from study.statistics.two_way import PerReader, degrees_of_freedom, means, over_readers
+from study.statistics.two_way import PerReader, means, over_readers
+from study.statistics.unequal import of_jackknife
 
 
 def crossed(d: np.ndarray) -> PerReader:
@@ -79,8 +80,8 @@ def test_a_slides_patches_count_as_one():
 
 
 def test_slides_of_unequal_size_leave_fewer_degrees_of_freedom():
-    assert degrees_of_freedom(np.full(8, 5)) == 7
-    assert 1 <= degrees_of_freedom(np.array([30, 2, 2, 2, 2, 2])) < 3
+    assert of_jackknife(np.full(8, 5)) == 7
+    assert 1 <= of_jackknife(np.array([30, 2, 2, 2, 2, 2])) < 3
 
 
 def test_what_cannot_be_known_is_said():

@@ -1,5 +1,6 @@
 // The pause, the break reminder, and signing in again without leaving the page.
 import { request } from "./http.js";
+import { keyNames } from "./keys.js";
 import { say } from "./texts.js";
 
 const open = (id) => {
@@ -14,6 +15,13 @@ export function ask(id) {
     open(id).addEventListener("close", resolve, { once: true });
   });
 }
+
+// The key that opened the pause ends it.
+document.getElementById("pause-dialog").addEventListener("keydown", (event) => {
+  if (event.repeat || !keyNames(event).includes("p")) return;
+  event.stopPropagation(); // the page would take it for the next pause
+  event.currentTarget.close();
+});
 
 let signingIn = null;
 

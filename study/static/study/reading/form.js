@@ -51,8 +51,21 @@ export class AnswerForm {
 
   send(answer, at) {
     const missing = this.immediate ? [] : this.missing();
+    this.showErrors(Object.fromEntries(missing.map((name) => [name, say("needed_here")])));
     if (missing.length) this.submit(null, at, say("needed", { fields: missing.map((name) => say(name)).join(", ") }));
     else if (answer) this.submit(this.values(answer), at, "");
+  }
+
+  // Each error stands beside its question, the first one in view.
+  showErrors(errors) {
+    let first = null;
+    for (const place of this.form.querySelectorAll(".error")) {
+      const text = errors[place.id.replace("error-", "")] ?? "";
+      place.textContent = text;
+      place.hidden = !text;
+      if (text) first ??= place.parentElement;
+    }
+    first?.scrollIntoView({ block: "nearest" });
   }
 
   values(answer) {
@@ -69,6 +82,7 @@ export class AnswerForm {
   fill(earlier) {
     this.changing = Boolean(earlier);
     this.form.reset();
+    this.showErrors({});
     for (const element of this.form.elements) {
       if (element.type === "radio") element.checked = earlier ? String(earlier[element.name]) === element.value : false;
       else if (element.name === "tumour_cell_count" || element.name === "note") element.value = earlier?.[element.name] ?? "";

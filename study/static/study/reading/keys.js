@@ -8,6 +8,7 @@ const SIGNS = { "=": "+", "＋": "+", Add: "+", _: "-", "－": "-", Subtract: "-
 // place counts. The row of digits counts by its place, for French and Czech keyboards have other signs there; with Shift
 // held the sign comes first, such as the Swiss +.
 export function keyNames(event) {
+  if (event.code === "Space") return [" "];
   const named = SIGNS[event.key] ?? event.key.toLowerCase();
   const [, kind, place] = /^(Key|Digit|Numpad)([A-Z0-9])$/.exec(event.code ?? "") ?? [];
   if (!place || /^[a-z0-9]$/.test(named)) return [named];

@@ -56,11 +56,16 @@ export class Picture {
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
   }
 
+  // Device pixels that the stage has for one image, across and down.
+  room() {
+    const across = this.canvases.length;
+    const width = (this.stage.clientWidth - 2 * GAP * (across - 1)) / across;
+    return [width, this.stage.clientHeight].map((length) => length * devicePixelRatio);
+  }
+
   // The largest whole scale up to the study's that fits; never less than 1.
   fit(width, height) {
-    const ratio = devicePixelRatio;
-    const across = this.canvases.length;
-    const room = [((this.stage.clientWidth - 2 * GAP * (across - 1)) * ratio) / across, this.stage.clientHeight * ratio];
+    const room = this.room();
     return Math.max(1, Math.min(this.wanted, Math.floor(room[0] / width), Math.floor(room[1] / height)));
   }
 
@@ -68,13 +73,15 @@ export class Picture {
     if (!this.bitmaps.length) return;
     const [{ width, height }] = this.bitmaps;
     this.scale = this.fit(width, height);
-    this.canvases.forEach((canvas, index) => this.drawOne(canvas, index, width, height));
+    const seen = this.visible(width, height);
+    this.canvases.forEach((canvas, index) => this.drawOne(canvas, index, width, height, seen));
     this.stage.dispatchEvent(new CustomEvent("drawn"));
   }
 
   // The canvas is a little larger than the image (see `place`); round the image it is the colour of the room.
-  drawOne(canvas, index, width, height) {
-    const [wide, high] = [width * this.scale, height * this.scale];
+  drawOne(canvas, index, width, height, seen) {
+    const step = this.scale * this.factor;
+    const [wide, high] = seen.map((size) => size * step);
     this.place(canvas, index, wide, high);
     const [left, top] = [Math.floor((canvas.width - wide) / 2), Math.floor((canvas.height - high) / 2)];
     const context = canvas.getContext("2d", { alpha: false });
@@ -85,20 +92,24 @@ export class Picture {
     context.beginPath();
     context.rect(left, top, wide, high);
     context.clip();
-    const step = this.scale * this.factor;
-    const [x, y] = this.corner(width, height);
+    const [x, y] = this.corner(width, height, seen);
     context.imageSmoothingEnabled = false;
     context.setTransform(step, 0, 0, step, left - x * step, top - y * step);
     context.drawImage(this.bitmaps[this.canvases.length === 1 ? this.shown : index], 0, 0);
     context.restore();
   }
 
+  // Whole patch pixels that are visible: all of them, or magnified as many as the stage has room for.
+  visible(width, height) {
+    const step = this.scale * this.factor;
+    const room = this.room();
+    return [width, height].map((size, axis) => Math.min(size, Math.max(size / this.factor, Math.floor(room[axis] / step))));
+  }
+
   // The top left patch pixel that is visible, so that no border of nothing appears.
-  corner(width, height) {
-    return [width, height].map((size, axis) => {
-      const visible = size / this.factor;
-      return Math.round(Math.min(size - visible, Math.max(0, this.centre[axis] * size - visible / 2)));
-    });
+  corner(width, height, seen) {
+    return [width, height].map((size, axis) =>
+      Math.round(Math.min(size - seen[axis], Math.max(0, this.centre[axis] * size - seen[axis] / 2))));
   }
 
   // Browsers snap boxes to page pixels. At 150 % a page pixel is one and a half device pixels, so only every second

@@ -1,7 +1,18 @@
 // Practice pages are plain forms; keys press their buttons, and the patch is shown at a whole scale.
-import { onKeys } from "./keys.js";
+import { isTyping, onKeys } from "./keys.js";
 
-onKeys((element) => element.click());
+const form = document.getElementById("answer-form");
+
+onKeys((element) => {
+  element.click();
+  if (element.type === "radio") element.focus({ preventScroll: true });
+});
+document.addEventListener("keydown", (event) => {
+  const onButton = event.target instanceof Element && event.target.matches("button, a, summary");
+  if (event.key === "Enter" && form && !event.defaultPrevented && !onButton && !isTyping(event)) {
+    form.querySelector("#save")?.click();
+  }
+});
 
 const stage = document.querySelector(".stage");
 const patch = document.querySelector(".patch");

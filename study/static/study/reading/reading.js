@@ -77,12 +77,20 @@ function showProgress(changing) {
   $("tools").hidden = $("legend").hidden = $("pause").hidden = $("answer-form").hidden;
 }
 
+// Every image begins alike: no answer has the focus, so that neither a ring nor the space bar suggests the one before.
+function leaveAnswers() {
+  const held = document.activeElement;
+  if (held && held !== document.body) $("stage").focus({ preventScroll: true });
+}
+
 async function present(named, earlier = null) {
   ready(false);
+  leaveAnswers();
   clock.suspend();
   picture.clear();
   showProgress(Boolean(earlier));
   form.fill(earlier);
+  showWhich();
   $("loading").hidden = false;
   try {
     const blobs = await Promise.all(tokensOf(named).map(image));
@@ -90,14 +98,15 @@ async function present(named, earlier = null) {
     await picture.paint(blobs);
   } catch (error) {
     $("loading").hidden = true;
-    if (error instanceof Rejected && error.status === 404) return restart(say("not_used"));
+    if (error instanceof Rejected && error.status === 404) return restart(say("moved_on"));
     tell(say("broken"));
     return null;
   }
   clock.start(named.first);
   shown = { named, earlier };
   settling = setTimeout(() => ready(true), SETTLE_MS);
-  tell(earlier ? say("changing", { answer: say(earlier.answer) }) : say("position", { position: state.answered + 1, count: state.count }));
+  showWhich();
+  tell(earlier ? say("changing") : say("position", { position: state.answered + 1, count: state.count }));
   if (!earlier) preload();
   return null;
 }
@@ -128,9 +137,15 @@ async function send(answer) {
     if (!(error instanceof Rejected)) throw error;
     outbox.clear(answer.key);
     if (error.status === 400) return Promise.reject(error);
-    tell(say("not_used"));
+    await notice(say("not_used"));
     return error.body?.state ?? fetchState();
   }
+}
+
+// What must not be missed stays, over a covered image, until the reader has said that it was read.
+async function notice(text) {
+  $("notice-text").textContent = text;
+  await away("notice-dialog");
 }
 
 async function onAnswer(values, at, missing) {
@@ -151,7 +166,9 @@ async function onAnswer(values, at, missing) {
   } catch (error) {
     shown = { named, earlier };
     ready(true);
-    tell(error.body?.message ?? say("offline"));
+    const field = error.body?.field;
+    if (field && $(`error-${field}`)) form.showErrors({ [field]: error.body.message.replace(`${field}: `, "") });
+    else tell(error.body?.message ?? say("offline"));
   }
 }
 
@@ -180,8 +197,8 @@ async function fetchState() {
 }
 
 async function restart(message) {
+  await notice(message);
   await show(await fetchState());
-  tell(message);
 }
 
 function press(element, event) {
@@ -191,12 +208,13 @@ function press(element, event) {
 
 function listen() {
   onKeys(press);
-  $("back").addEventListener("click", (event) => { event.preventDefault(); goBack().catch(() => restart(say("not_used"))); });
+  $("back").addEventListener("click", (event) => { event.preventDefault(); goBack().catch(() => restart(say("moved_on"))); });
   $("forward").addEventListener("click", (event) => { event.preventDefault(); if (shown) show(state); });
   $("pause").addEventListener("click", () => away("pause-dialog"));
   $("larger").addEventListener("click", () => picture.magnify(1));
   $("smaller").addEventListener("click", () => picture.magnify(-1));
   $("retry").addEventListener("click", () => document.dispatchEvent(new CustomEvent("blindspot:retry")));
+  $("other")?.addEventListener("click", () => { if (shown) alternate(); });
   $("stage").addEventListener("drawn", noteScale);
   document.addEventListener("keydown", otherKeys);
   window.addEventListener("beforeunload", (event) => { if (outbox.get()) event.preventDefault(); });
@@ -206,10 +224,6 @@ function otherKeys(event) {
   if (document.querySelector("dialog[open]") || event.target.matches?.("textarea, input[type=number]")) return;
   const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   if (event.shiftKey && steps[event.key]) { event.preventDefault(); picture.move(...steps[event.key]); }
-  if ((event.key === " " || event.code === "Space") && data.pairDisplay === "alternating" && !event.target.matches?.("button, a, summary")) {
-    event.preventDefault();
-    alternate();
-  }
   if (event.key === "Enter" && !form.immediate && !event.defaultPrevented && !event.target.matches?.("button, a, summary, input")) {
     $("answer-form").requestSubmit();
   }
@@ -217,10 +231,19 @@ function otherKeys(event) {
 
 function alternate() {
   picture.alternate();
-  tell(say(picture.shown ? "showing_second" : "showing_first"));
+  showWhich();
+}
+
+// Which of an alternating pair is on the screen: said above the image, and nowhere before it is there.
+function showWhich() {
+  const which = $("which");
+  if (!which) return;
+  which.hidden = !picture.bitmaps.length;
+  which.textContent = say(picture.shown ? "showing_second" : "showing_first");
 }
 
 function noteScale() {
+  $("factor").textContent = `${picture.factor}×`;
   const small = picture.scale < picture.wanted;
   $("scale-note").hidden = !small;
   if (small) $("scale-note").textContent = say("scale_small", { scale: picture.scale, wanted: picture.wanted });
@@ -231,8 +254,9 @@ async function start() {
   const pending = outbox.get();
   if (pending) {
     const next = await send(pending).catch(() => null);
+    if (!next) await notice(say("refused"));
     await show(next ?? await fetchState());
-    tell(say(next ? "resent" : "refused"));
+    if (next) tell(say("resent"));
   } else {
     await show(await fetchState());
   }

@@ -4,14 +4,16 @@ import { say } from "./texts.js";
 const PATCH = 224; // the usual patch; the reading page fits the real one
 const PANEL = 344; // CSS pixels beside, between and above the images on the reading page
 const BAR = 72;
+const NARROW = matchMedia("(max-width: 36rem), (max-width: 56rem) and (orientation: portrait)"); // the panel goes below
+const BESIDE = 0.45; // and leaves the image this share of the height
 
 const form = document.getElementById("viewing");
 const put = (id, text) => { document.getElementById(id).textContent = text; };
 
 function measure() {
   const across = Number(form.dataset.pair);
-  const wide = ((innerWidth - PANEL) * devicePixelRatio) / across;
-  const high = (innerHeight - BAR) * devicePixelRatio;
+  const wide = ((innerWidth - (NARROW.matches ? 12 : PANEL)) * devicePixelRatio) / across;
+  const high = (innerHeight * (NARROW.matches ? BESIDE : 1) - BAR) * devicePixelRatio;
   const fits = Math.floor(Math.min(wide, high) / PATCH);
   const wanted = Number(form.dataset.scale);
   return {
@@ -25,6 +27,7 @@ function measure() {
     scale: Math.min(wanted, fits),
     scale_wanted: wanted,
     touch: navigator.maxTouchPoints > 0,
+    pattern_seen: new FormData(form).get("pattern") === "yes",
     javascript: true,
   };
 }
@@ -61,5 +64,11 @@ function show() {
 }
 
 document.getElementById("measured").hidden = false;
+document.getElementById("pattern-question").hidden = false;
+for (const choice of form.elements.pattern) choice.required = true;
+form.addEventListener("change", () => {
+  document.getElementById("pattern-advice").hidden = form.elements.pattern.value !== "no";
+  show();
+});
 window.addEventListener("resize", show);
 show();

@@ -1,0 +1,27 @@
+"""What an event of the log says on a page."""
+
+from study.models import AuditEvent
+
+WORDS = {
+    "built": "Draft built",
+    "frozen": "Protocol frozen",
+    "open": "Opened to readers",
+    "closed": "Reading closed",
+    "unblinded": "Arms and results opened",
+    "rehearsed": "Rehearsed by simulated readers",
+    "consented": "Agreed to take part",
+    "invited": "Invited",
+    "invitation_written": "Invitation written as a mail",
+    "protocol_taken_out": "Whole protocol with arms taken out",
+}
+"""For the others their own name will do: ``set_finished`` is Set finished."""
+
+
+def in_words(event: AuditEvent) -> str:
+    """Such as "Set reopened: R01, set 2 (by mistake)"."""
+    said = WORDS.get(event.action) or event.action.replace("_", " ").capitalize()
+    detail = event.detail or {}
+    about = [str(detail["reader"])] if detail.get("reader") else []
+    about += [f"set {detail['set']}"] if detail.get("set") else []
+    reason = f" ({detail['reason']})" if detail.get("reason") else ""
+    return (f"{said}: {', '.join(about)}" if about else said) + reason

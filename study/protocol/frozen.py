@@ -1,0 +1,70 @@
+"""The part of a protocol that repeats the study's rows. Freezing writes it; verifying writes it again and compares."""
+
+from typing import Any
+
+from study.models import Case, GuideImage, Stimulus, Study
+
+SETTINGS = {
+    "protocol_version": "protocol_version",
+    "study": "slug",
+    "name": "name",
+    "task": "task",
+    "pair_display": "pair_display",
+    "criterion": "criterion",
+    "questions": "questions",
+    "copies": "copies",
+    "arm_order": "arm_order",
+    "min_gap": "min_gap",
+    "washout_hours": "washout_hours",
+    "margin": "margin",
+    "margin_rationale": "margin_rationale",
+    "alpha_one_sided": "alpha",
+    "floor_tpf": "floor_tpf",
+    "floor_d_prime": "floor_d_prime",
+    "stopping_rule": "stopping_rule",
+    "scale": "scale",
+    "surroundings": "surroundings",
+    "practice_count": "practice_count",
+    "break_every": "break_every",
+    "tell_altered": "tell_altered",
+    "contact": "contact",
+    "consent_text": "consent_text",
+    "seed": "seed",
+    "source": "source",
+    "code_version": "code_version",
+}
+"""Key of the protocol, and the study's column that it repeats."""
+
+_CASE = ("number", "patch_id", "group", "truth", "truth_source", "tumour_cells", "excluded", "exclusion_reason")
+_MEASURED = ("model_prob", "model_label", "attack", "norm", "budget", "l0", "l1", "l2", "linf")
+_GUIDE = ("kind", "number", "patch_id", "sha256", "truth")
+
+
+def settings_part(study: Study) -> dict[str, Any]:
+    return {key: getattr(study, column) for key, column in SETTINGS.items()}
+
+
+def case_part(case: Case) -> dict[str, Any]:
+    """A case with the SHA-256 of its stimuli, and what was measured on each."""
+    stimuli: list[Stimulus] = list(case.stimuli.all())
+    return {
+        **{name: getattr(case, name) for name in _CASE},
+        "stimuli": {stimulus.arm: stimulus.sha256 for stimulus in stimuli},
+        "measured": {stimulus.arm: {name: getattr(stimulus, name) for name in _MEASURED} for stimulus in stimuli},
+    }
+
+
+def guide_part(image: GuideImage) -> dict[str, Any]:
+    """An image of the instructions or the practice."""
+    return {name: getattr(image, name) for name in _GUIDE}
+
+
+def rows_part(study: Study) -> dict[str, Any]:
+    """All of it."""
+    cases = [case_part(case) for case in study.cases.prefetch_related("stimuli")]
+    return {
+        **settings_part(study),
+        "arms": sorted({arm for case in cases for arm in case["stimuli"]}),
+        "cases": cases,
+        "guide_images": [guide_part(image) for image in study.guide_images.all()],
+    }

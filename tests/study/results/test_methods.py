@@ -1,0 +1,35 @@
+"""The generated methods name every arm that readers saw, with its norm, budget and unit."""
+
+from study.results.exports.methods import _amended, _stimuli
+
+ATTACK = {"name": "a", "norm": "linf", "budget": 8.0, "arm": "perturbed"}
+
+
+def protocol(**source) -> dict:
+    arms = ["original", "perturbed", *source.pop("controls", [])]
+    return {"arms": arms, "source": {"classifier": {"arch": "resnet18"}, "attack": ATTACK, **source}}
+
+
+def test_the_budget_has_its_norm_and_unit():
+    assert "at most 8 in L∞ (0-255 units)" in _stimuli(protocol())
+    assert "at most 3 % of the pixels (L0)" in _stimuli(protocol(attack={"norm": "l0", "budget": 0.03}))
+    assert "an unconstrained perturbation" in _stimuli(protocol(attack={"norm": "none", "budget": None}))
+
+
+def test_a_second_attack_noise_and_catch_images_are_named():
+    plain = _stimuli(protocol())
+    assert not any(word in plain for word in ("further", "noise", "catch"))
+    text = _stimuli(
+        protocol(
+            further_attacks=[{"name": "b", "norm": "l2", "budget": 2.5, "arm": "perturbed-l2-2.5"}],
+            controls=["catch", "noise", "perturbed-l2-2.5"],
+            settings={"catch": 1},
+        )
+    )
+    assert "A further arm (perturbed-l2-2.5) showed the same patches under a perturbation of at most 2.5 in L2" in text
+    assert "A noise control showed them" in text
+    assert "1 catch image bore an alteration" in text
+
+
+def test_one_answer_is_not_answers():
+    assert (_amended(0), _amended(1)) == ("0 answers had been amended", "1 answer had been amended")

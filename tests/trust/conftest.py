@@ -1,0 +1,53 @@
+"""A server on either database, and how a test tells what it tried."""
+
+import pytest
+
+from tests.own_server import OwnServer
+from tests.trust import postgresql, sizes
+from tests.trust.ledger import Verdict
+
+
+@pytest.fixture(scope="session")
+def own_postgresql():
+    """Installed where it is missing by ``make trust`` alone."""
+    if not sizes.FULL and not postgresql.is_here():
+        pytest.skip("PostgreSQL is not on this machine")
+    with postgresql.postgresql() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def own_server(request, tmp_path):
+    """Not started yet."""
+    database = ""
+    if request.param == "postgresql":
+        database = request.getfixturevalue("own_postgresql").new_database()
+    home = tmp_path / "home"
+    home.mkdir()
+    server = OwnServer(home, database)
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def tell(record_property):
+    """``scripts/trust.py`` reads what is told from pytest's report and makes its table of it."""
+
+    def tell(tried: str, times: int, *, lost: int = 0, wrong: int = 0, **more: object) -> None:
+        for name, value in {"tried": tried, "times": times, "lost": lost, "wrong": wrong, **more}.items():
+            record_property(name, value)
+
+    return tell
+
+
+@pytest.fixture
+def judge(tell):
+    """Tell of acknowledged answers, and fail where one is lost, doubled or invented."""
+
+    def judge(tried: str, times: int, verdict: Verdict, **more: object) -> None:
+        wrong = len(verdict.doubled) + len(verdict.invented) + len(verdict.wrong)
+        tell(tried, times, lost=len(verdict.lost), wrong=wrong, answers=verdict.acknowledged, **more)
+        assert verdict.acknowledged, "nothing was tried"
+        assert verdict.good, str({name: getattr(verdict, name)[:5] for name in verdict._fields[1:]})
+
+    return judge

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
 
-from attacks import sweeps
+from attacks import services, sweeps
 from attacks.deletion import delete_attack
 from attacks.models import Attack
-from attacks.selectors import curves_of, displayed_pixels, flip_norms
+from attacks.selectors import attacked_patches, curves_of, displayed_pixels, flip_norms
 from attacks.services import run_attack
 from attacks.sweeps import load_universal, run_corruptions, run_minimal, run_universal
 from core.errors import InvalidInput
@@ -194,8 +194,9 @@ def test_the_batch_size_with_which_a_run_began_is_kept(make_classifier, monkeypa
     found.settings["batch"] = 5  # as if begun where another number was usual
     found.save(update_fields=["settings"])
     seen = []
+    engine = services.pgd
     monkeypatch.setattr(
-        services, "pgd", lambda passes, *args, **more: seen.append(passes.batch) or pgd(passes, *args, **more)
+        services, "pgd", lambda one, *rest, **more: seen.append(one.batch) or engine(one, *rest, **more)
     )
     run_attack(classifier=classifier, norm="linf", budget=8, name="a", chunk=12)
     assert seen == [5]

@@ -40,7 +40,8 @@ def test_a_classifier_keeps_everything_that_made_it():
     made = train_classifier(dataset=dataset, name="first", seed=5, say=said.append, **SMALL)
     train, test = made.split["train"], made.split["test"]
     assert sorted(train + test) == sorted(dataset.patches.values_list("id", flat=True))
-    assert made.split["grouped"] is True and not said
+    assert made.split["grouped"] is True and [line.split(":")[0] for line in said] == ["Train split", "Test split"]
+    assert made.settings["groups"]["test"] == {"tumour": 2, "no_tumour": 2} and "only 2 groups" in said[1]
     groups = dict(dataset.patches.values_list("id", "group"))
     assert not {groups[patch] for patch in train} & {groups[patch] for patch in test}
     assert made.seed == 5 and made.settings["preset"] == "quick" and made.settings["epochs"] == 1

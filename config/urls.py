@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from core.accounts import admin_sign_in
 from core.api import ApiDocs
 from study.conduct import front
 from study.reading import urls as reading
@@ -21,5 +22,6 @@ urlpatterns = [
     path("preview/", include((reading.preview, reading.app_name), namespace="preview")),
     path("api/v1/", include("config.api_urls")),
     path("api/", ApiDocs.as_view(url_name="api:schema"), name="api-docs"),
+    path("admin/login/", admin_sign_in),
     path("admin/", admin.site.urls),
 ]

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
@@ -34,6 +35,16 @@ def is_researcher(user: Any) -> bool:
 def is_admin(user: Any) -> bool:
     """May build studies, invite readers and unblind."""
     return user.is_authenticated and (user.is_superuser or user.role == User.Role.ADMIN)
+
+
+def in_team(user: Any, rows: QuerySet) -> QuerySet:
+    """Of rows that may belong to a team, those that this researcher may see: their teams', and everybody's.
+
+    Admins see all. Where no teams were made, every row is everybody's.
+    """
+    if is_admin(user):
+        return rows
+    return rows.filter(Q(team=None) | Q(team__in=user.groups.all()))
 
 
 def _guard(allowed: Callable[[Any], bool], view: View) -> View:

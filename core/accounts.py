@@ -1,25 +1,19 @@
-"""Signing in and out, tokens for programs, and the health check."""
-
-from typing import Any
+"""Signing in and out, one's own account, and tokens for programs."""
 
 from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
-from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
-from rest_framework.authtoken.models import Token
+from knox.models import AuthToken
 
-from core.access import researcher_page
-from core.models import plain_name
-from core.version import code_version
-
-
-def name_tried(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str | None:
-    """The name under which failed attempts to sign in are counted: one person's, however it is written."""
-    name = (credentials or {}).get("username") or request.POST.get("username")
-    return plain_name(str(name)) if name else None
+from core.access import is_researcher, researcher_page
+from core.second_factor import has_second_factor, wait_for_code
 
 
 class SignIn(LoginView):
@@ -27,6 +21,21 @@ class SignIn(LoginView):
 
     template_name = "core/sign_in.html"
     redirect_authenticated_user = True
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        """Who has set up a second factor is asked for it before anything else."""
+        user = form.get_user()
+        if has_second_factor(user):
+            return wait_for_code(self.request, user, self.get_success_url())
+        return super().form_valid(form)
+
+
+@require_safe
+def admin_sign_in(request: HttpRequest) -> HttpResponse:
+    """Django's admin has no sign-in page of its own: it would not ask for the second factor."""
+    if request.user.is_authenticated:
+        raise PermissionDenied
+    return redirect(f"{reverse('sign_in')}?{request.GET.urlencode()}")
 
 
 class SignOut(LogoutView):
@@ -37,27 +46,22 @@ class SignOut(LogoutView):
 
 @require_safe
 @never_cache
-def healthz(request: HttpRequest) -> JsonResponse:
-    """200 when the database answers, 503 when it does not."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError as error:
-        return JsonResponse({"status": "failing", "database": type(error).__name__}, status=503)
-    return JsonResponse({"status": "ok", "database": connection.vendor, "version": code_version()})
+@login_required
+def account(request: HttpRequest) -> HttpResponse:
+    """Your account: your name and role, and what can be changed."""
+    context = {"sees_arms": is_researcher(request.user), "second_factor": has_second_factor(request.user)}
+    return render(request, "core/account.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @researcher_page
 def token(request: HttpRequest) -> HttpResponse:
-    """One token per person, shown once; a new one replaces it."""
-    new_token = None
+    """One token per person, shown once; a new one replaces it. Only its hash is kept."""
+    tokens, shown = AuthToken.objects.filter(user=request.user), None
     if request.method == "POST":
-        Token.objects.filter(user=request.user).delete()
-        if request.POST.get("what") == "new":
-            new_token = Token.objects.create(user=request.user)
-        else:
+        tokens.delete()
+        if request.POST.get("what") != "new":
             messages.success(request, "The token was revoked.")
             return redirect("token")
-    context = {"new_token": new_token, "has_token": Token.objects.filter(user=request.user).exists()}
-    return render(request, "core/token.html", context)
+        _, shown = AuthToken.objects.create(user=request.user)
+    return render(request, "core/token.html", {"new_token": shown, "token": tokens.first()})

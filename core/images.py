@@ -12,6 +12,7 @@ from django.core.files.storage import default_storage
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.decoders import opened
 from core.errors import InvalidInput
 
 SMALL_FILE = 1
@@ -31,7 +32,7 @@ def encode_png(pixels: NDArray[Any], *, compress_level: int = 0) -> bytes:
 
 def decode_png(data: bytes) -> NDArray[np.uint8]:
     """The pixels of a PNG whose bytes have been checked, uint8 (h, w, 3)."""
-    with Image.open(io.BytesIO(data)) as image:
+    with opened(io.BytesIO(data), formats=("PNG",)) as image:
         return np.asarray(image.convert("RGB"))
 
 
@@ -64,5 +65,5 @@ def read_pixels(name: str | None, *, sha256: str) -> NDArray[np.uint8]:
 
 def read_mask(name: str | None, *, sha256: str) -> NDArray[np.bool_]:
     """A stored mask, bool (h, w); raises as ``read_bytes``."""
-    with Image.open(io.BytesIO(read_bytes(name, sha256=sha256))) as image:
+    with opened(io.BytesIO(read_bytes(name, sha256=sha256)), formats=("PNG",)) as image:
         return np.asarray(image.convert("1"))

@@ -29,6 +29,7 @@ LOOK: Any = {
     "svg.fonttype": "path",  # the same letters wherever it is opened
     "savefig.dpi": 150,
     "image.interpolation": "nearest",
+    "text.parse_math": False,  # names come from anybody: "$\\frac{$" is a name, and no formula
 }
 
 

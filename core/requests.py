@@ -85,6 +85,18 @@ class Number(serializers.FloatField):
         return value
 
 
+class SureRequest(Request):
+    """A step that cannot be taken back, or that opens what is closed: who asks for it gives their password again."""
+
+    password = serializers.CharField(
+        max_length=200,
+        trim_whitespace=False,
+        label="Your password",
+        help_text="Asked for again, because this cannot be undone.",
+        style={"input_type": "password"},
+    )
+
+
 def seed_field(**kwargs: Any) -> serializers.IntegerField:
     """The random seed, the same everywhere."""
     help_text = "Equal seeds and settings give equal results."
@@ -281,6 +293,9 @@ def _widget_for(field: serializers.Field, **shared: Any) -> forms.Field:
             return forms.CharField(widget=forms.EmailInput(), **shared)
         case serializers.CharField():
             text = forms.Textarea(attrs={"rows": style["rows"]}) if "rows" in style else forms.TextInput()
+            if style.get("input_type") == "password":
+                text = forms.PasswordInput(attrs={"autocomplete": "current-password"})
+                shared |= {"strip": False}
             text.attrs |= {"maxlength": field.max_length} if field.max_length else {}
             return forms.CharField(widget=text, **shared)
     raise TypeError(f"no form field is known for {type(field).__name__}")

@@ -16,6 +16,8 @@ from pathlib import Path, PurePosixPath
 
 from core.errors import InvalidInput
 
+MAX_BYTES, MAX_ROWS = 32_000_000, 500_000
+"""Of a table: one row names a file, and no archive may hold more files."""
 LISTED = 20
 """Problems named in one message."""
 
@@ -111,8 +113,10 @@ class Table:
         width = len(self.columns)
         begun = self.line + 1
         try:
-            for cells in self._reader:
+            for number, cells in enumerate(self._reader, start=1):
                 begun = self.line + 1
+                if number > MAX_ROWS:
+                    raise InvalidInput(f"{self.path} has more than {MAX_ROWS:,} rows; divide the folder.")
                 if not any(cell.strip() for cell in cells):
                     continue
                 if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
@@ -187,9 +191,12 @@ def _short(name: str) -> str:
 
 def _text(path: Path) -> str:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
+    if len(data) > MAX_BYTES:
+        raise InvalidInput(f"{path} has more than {MAX_BYTES / 1e6:.0f} MB; a table of files is never so large.")
     try:
         text = data.decode(encoding_of(data))
     except UnicodeDecodeError as error:

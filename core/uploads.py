@@ -6,7 +6,6 @@ import re
 import shutil
 import stat
 import struct
-import tempfile
 import unicodedata
 import zipfile
 import zlib
@@ -19,8 +18,13 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 
 from core.errors import InvalidInput
+from core.scratch import scratch_folder
 
 MAX_FILES = 500_000
+MAX_FILE_BYTES = 200_000_000
+"""Of one file in an archive: far more than any patch has."""
+MAX_RATIO, SMALL_ARCHIVE = 100, 50_000_000
+"""Unpacked by packed bytes, of an archive that unpacks to more than this: images hardly shrink, zeros do."""
 _IGNORED = ("__MACOSX", "Thumbs.db", "desktop.ini", "Icon", "$RECYCLE.BIN", "System Volume Information")
 
 
@@ -59,21 +63,21 @@ def unpacked(name: str, *, marker: str, called: str) -> Iterator[Path]:
     """Unpack a stored zip file for the time of the block; yields the folder that holds ``marker``.
 
     Raises:
-        InvalidInput: the upload has gone, is damaged, encrypted, too large, names files outside itself, or does not
-            hold ``marker`` at its top or in its only folder. An error that the block raises is passed on with the
-            name ``called`` in place of the temporary folder.
+        InvalidInput: the upload has gone, is damaged, encrypted, too large in any of the ways above, names files
+            outside itself, or does not hold ``marker`` at its top or in its only folder. An error that the block
+            raises is passed on with the name ``called`` in place of the temporary folder.
     """
-    with tempfile.TemporaryDirectory(prefix="blindspot-upload-") as folder:
+    with scratch_folder("upload-") as folder:
         try:
             with default_storage.open(name) as file, zipfile.ZipFile(file) as archive:
-                _unpack(archive, Path(folder), called)
+                _unpack(archive, folder, called)
         except FileNotFoundError:
             raise InvalidInput(f"{called}: the upload is no longer there; upload it again.") from None
         except InvalidInput:
             raise
         except Exception as error:  # a damaged archive makes zipfile and its decompressors raise nearly anything
             raise InvalidInput(f"{called} could not be unpacked: {_why(error)}. Zip the folder again.") from error
-        top = _holding(Path(folder), marker, called)
+        top = _holding(folder, marker, called)
         try:
             yield top
         except InvalidInput as error:
@@ -93,10 +97,7 @@ def _unpack(archive: zipfile.ZipFile, folder: Path, called: str) -> None:
     entries = [(entry, path) for entry in archive.infolist() if (path := _path_of(entry, called)) is not None]
     if len(entries) > MAX_FILES:
         raise InvalidInput(f"{called} holds {len(entries)} files; up to {MAX_FILES} are taken.")
-    size = sum(entry.file_size for entry, _ in entries)
-    if size > settings.UPLOAD_MAX_UNPACKED_BYTES:
-        limit = settings.UPLOAD_MAX_UNPACKED_BYTES / 1e6
-        raise InvalidInput(f"{called} unpacks to {size / 1e6:.0f} MB; up to {limit:.0f} MB are taken.")
+    _check_sizes(entries, folder, called)
     folders = {parent for _, path in entries for parent in path.parents}
     written: set[PurePosixPath] = set()
     for entry, path in entries:
@@ -113,6 +114,32 @@ def _unpack(archive: zipfile.ZipFile, folder: Path, called: str) -> None:
             raise InvalidInput(
                 f"{called} could not be unpacked: {_short(path)}: {_why(error)}. Zip the folder again."
             ) from error
+
+
+def _check_sizes(entries: list[tuple[zipfile.ZipInfo, PurePosixPath]], folder: Path, called: str) -> None:
+    """By what the archive states, before anything is unpacked; unpacking reads no more than that."""
+    for entry, path in entries:
+        if entry.file_size > MAX_FILE_BYTES:
+            raise InvalidInput(
+                f"{called}: {_short(path)} unpacks to {_mb(entry.file_size)}; a file may have up to "
+                f"{_mb(MAX_FILE_BYTES)}."
+            )
+    size, packed = (sum(getattr(entry, name) for entry, _ in entries) for name in ("file_size", "compress_size"))
+    if size > settings.UPLOAD_MAX_UNPACKED_BYTES:
+        limit = _mb(settings.UPLOAD_MAX_UNPACKED_BYTES)
+        raise InvalidInput(f"{called} unpacks to {_mb(size)}; up to {limit} are taken.")
+    if size > SMALL_ARCHIVE and size > MAX_RATIO * max(packed, 1):
+        raise InvalidInput(
+            f"{called} unpacks to {_mb(size)}, {size / max(packed, 1):.0f} times what it holds; up to {MAX_RATIO} "
+            "times are taken. Images do not shrink so much: look at what is in it."
+        )
+    free = shutil.disk_usage(folder).free
+    if size > free / 2:  # the answers are written to the same disk
+        raise InvalidInput(f"{called} unpacks to {_mb(size)}, and the server's disk has only {_mb(free)} left.")
+
+
+def _mb(size: float) -> str:
+    return f"{size / 1e6:.0f} MB"
 
 
 def _path_of(entry: zipfile.ZipInfo, called: str) -> PurePosixPath | None:

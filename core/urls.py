@@ -1,12 +1,21 @@
-"""Addresses: signing in and out, the token, the health check."""
+"""Addresses: signing in and out, one's account and password, people, the token, the health check."""
 
 from django.urls import path
 
-from core import accounts
+from core import accounts, health, passwords, people, second_factor
 
 urlpatterns = [
     path("sign-in/", accounts.SignIn.as_view(), name="sign_in"),
+    path("sign-in/code/", second_factor.sign_in_code, name="sign_in_code"),
     path("sign-out/", accounts.SignOut.as_view(), name="sign_out"),
-    path("healthz", accounts.healthz, name="healthz"),
+    path("healthz", health.healthz, name="healthz"),
+    path("account/", accounts.account, name="account"),
+    path("account/password/", passwords.change, name="password_change"),
+    path("account/second-factor/", second_factor.second_factor, name="second_factor"),
+    path("account/second-factor/confirm/", second_factor.confirm, name="second_factor_confirm"),
+    path("password/forgotten/", passwords.forgotten, name="password_forgotten"),
+    path("password/new/", passwords.new, name="password_new"),
+    path("people/", people.people, name="people"),
+    path("people/<int:pk>/link/", people.link, name="people_link"),
     path("token/", accounts.token, name="token"),
 ]

@@ -3,11 +3,10 @@
 import gc
 
 wsgi_app = "config.wsgi"
-worker_class = "gthread"
+worker_class = "deploy.whole_requests.WholeRequests"  # a half-sent request holds no thread
 workers = 2  # one per core
 threads = 4  # so that a page that computes for seconds does not stop the readers of its process
 preload_app = True  # the application is loaded once, and its memory shared
-keepalive = 75  # a reader's connection stays while they look at an image
 
 
 def when_ready(server: object) -> None:

@@ -1,4 +1,4 @@
-"""From an attack to the readers' answers as CSV. Set BLINDSPOT (the address) and TOKEN (from /token/)."""
+"""From an attack to the readers' answers as CSV. Set BLINDSPOT (the address), TOKEN (from /token/), PASSWORD."""
 
 import json
 import os
@@ -25,14 +25,15 @@ def request_job(path, body):
 
 
 size = {"positives": int(os.environ.get("CASES", 20)), "copies": 2, "washout_hours": 0}
+sure = {"password": os.environ["PASSWORD"]}  # asked for again where a step cannot be undone
 budget = float(os.environ.get("BUDGET", 8))
 attack = request_job("attacks/", {"name": "scripted", "classifier": "demo", "norm": "linf", "budget": budget})["attack"]
 study = request_job("studies/", {"name": "Scripted", "attack": attack} | size)["study"]
 for reader in ("ann", "ben"):
     print(call(f"studies/{study}/readers/", {"username": reader})["link"])
-request_job(f"studies/{study}/freeze/", {})
+request_job(f"studies/{study}/freeze/", sure)
 call(f"studies/{study}/open/", {})
 input("Send the links. Press Enter when the readers have finished.\n")
 call(f"studies/{study}/close/", {})
-call(f"studies/{study}/unblind/", {"confirm": study})
+call(f"studies/{study}/unblind/", {"confirm": study} | sure)
 Path("presentations.csv").write_bytes(call(f"studies/{study}/exports/presentations.csv"))

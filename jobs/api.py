@@ -6,18 +6,21 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from core.access import in_team
 from core.api import Rows
 from jobs import services
 from jobs.models import Job
-from jobs.selectors import progress_of
+from jobs.selectors import arguments_for, may_change, progress_of
 
 
 class JobSerializer(serializers.ModelSerializer):
     progress = serializers.SerializerMethodField()
+    arguments = serializers.SerializerMethodField()
 
     class Meta:
         model = Job
@@ -30,6 +33,9 @@ class JobSerializer(serializers.ModelSerializer):
 
     def get_progress(self, job: Job) -> dict[str, Any]:
         return progress_of(job)
+
+    def get_arguments(self, job: Job) -> dict[str, Any]:
+        return arguments_for(self.context["request"].user, job)
 
 
 REQUESTED = {202: JobSerializer}
@@ -52,16 +58,23 @@ class Jobs(Rows):
     filterset_fields = ["state", "kind", "parent"]
 
     def get_queryset(self) -> QuerySet[Job]:
-        return super().get_queryset().defer("log")
+        rows = super().get_queryset().defer("log")
+        return rows.none() if getattr(self, "swagger_fake_view", False) else in_team(self.request.user, rows)
 
     @extend_schema(request=None, responses=JobSerializer)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
-        """Stop within a chunk. A job that has ended stays as it is."""
-        return Response(self.get_serializer(services.cancel(job=self.get_object())).data)
+        """Stop within a chunk. A job that has ended stays as it is. For who asked for it, and admins."""
+        return Response(self.get_serializer(services.cancel(job=self._own())).data)
 
     @extend_schema(request=None, responses=JobSerializer)
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, pk: str) -> Response:
-        """Try a failed or cancelled job again; finished chunks are kept."""
-        return Response(self.get_serializer(services.retry(job=self.get_object())).data)
+        """Try a failed or cancelled job again; finished chunks are kept. For who asked for it, and admins."""
+        return Response(self.get_serializer(services.retry(job=self._own())).data)
+
+    def _own(self) -> Job:
+        job = self.get_object()
+        if not may_change(self.request.user, job):
+            raise PermissionDenied("Only who asked for a job and admins may do that.")
+        return job

@@ -40,6 +40,14 @@ class Job(models.Model):
         project.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     requester = models.CharField(max_length=150, blank=True, help_text="Their name, kept if the account goes.")
+    team = models.ForeignKey(
+        "auth.Group",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Whose work it is; everybody's if empty.",
+    )
     code_version = models.CharField(max_length=100, help_text="Of the program that asked.")
     worker_code_version = models.CharField(max_length=100, blank=True, help_text="Of the program that worked.")
     worker = models.CharField(max_length=100, blank=True)

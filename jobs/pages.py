@@ -1,12 +1,13 @@
 """Pages: the list of jobs, one job with its progress, cancelling and retrying."""
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from core.access import researcher_page
+from core.access import in_team, researcher_page
 from core.errors import InvalidInput
 from core.pages import in_words, paged
 from jobs import selectors, services
@@ -18,7 +19,7 @@ from jobs.registry import kind_named
 @researcher_page
 def jobs(request: HttpRequest) -> HttpResponse:
     """All jobs and the running workers."""
-    page = paged(request, selectors.jobs())
+    page = paged(request, selectors.jobs(request.user))
     rows = [{"job": job} | selectors.progress_of(job) for job in page]
     context = {"rows": rows, "page": page, "workers": selectors.workers()}
     return render(request, "jobs/jobs.html", context)
@@ -28,15 +29,16 @@ def jobs(request: HttpRequest) -> HttpResponse:
 @researcher_page
 def job(request: HttpRequest, pk: int) -> HttpResponse:
     """One job: its request, progress, results and log."""
-    job = get_object_or_404(Job.objects.select_related("parent"), pk=pk)
+    job = _job(request, pk)
     context = {
         "job": job,
         "progress": selectors.state_of(job),
+        "may_change": selectors.may_change(request.user, job),
         "parts": [{"job": part} | selectors.progress_of(part) for part in job.parts.order_by("part")],
         "workers": selectors.workers(),
         "links": links_to_results(job),
         # An uploaded file's name in the file store means nothing to people.
-        "arguments": in_words({key: value for key, value in job.arguments.items() if key != "upload"}),
+        "arguments": in_words({k: v for k, v in selectors.arguments_for(request.user, job).items() if k != "upload"}),
         "result": in_words(job.result or {}),
         "can_retry": job.state in (Job.State.FAILED, Job.State.CANCELLED),
         "can_cancel": job.is_active and job.state != Job.State.CANCELLING,
@@ -48,26 +50,38 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
 @researcher_page
 def job_state(request: HttpRequest, pk: int) -> JsonResponse:
     """The job's state and progress as JSON, for the page that watches it."""
-    return JsonResponse(selectors.state_of(get_object_or_404(Job, pk=pk)))
+    return JsonResponse(selectors.state_of(_job(request, pk)))
 
 
 @require_POST
 @researcher_page
 def cancel(request: HttpRequest, pk: int) -> HttpResponse:
-    """Stop the job within a chunk."""
-    services.cancel(job=get_object_or_404(Job, pk=pk))
+    """Stop the job within a chunk: who asked for it may, and admins."""
+    services.cancel(job=_own_job(request, pk))
     return redirect(reverse("jobs:job", args=[pk]))
 
 
 @require_POST
 @researcher_page
 def retry(request: HttpRequest, pk: int) -> HttpResponse:
-    """Try a failed or cancelled job again; finished chunks are kept."""
+    """Try a failed or cancelled job again; finished chunks are kept. Who asked for it may, and admins."""
+    job = _own_job(request, pk)
     try:
-        services.retry(job=get_object_or_404(Job, pk=pk))
+        services.retry(job=job)
     except InvalidInput as error:
         messages.error(request, str(error))
     return redirect(reverse("jobs:job", args=[pk]))
+
+
+def _job(request: HttpRequest, pk: int) -> Job:
+    return get_object_or_404(in_team(request.user, Job.objects.select_related("parent")), pk=pk)
+
+
+def _own_job(request: HttpRequest, pk: int) -> Job:
+    job = _job(request, pk)
+    if not selectors.may_change(request.user, job):
+        raise PermissionDenied
+    return job
 
 
 def links_to_results(job: Job) -> list[dict[str, str]]:

@@ -24,6 +24,7 @@ class Kind:
     divisible: bool = False
     cleanup: Callable[..., None] | None = None
     links: Callable[..., list["Link"]] | None = None
+    for_admins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +58,27 @@ def job(
     divisible: bool = False,
     cleanup: Callable[..., None] | None = None,
     links: Callable[..., list[Link]] | None = None,
+    for_admins: tuple[str, ...] = (),
 ):
     """Register the decorated function as the work of a kind of job.
 
     ``cleanup(**arguments)`` is called when a job of this kind is done; until then it may be retried.
     ``links(arguments, result)`` gives links to the results of a finished job, as far as they still exist.
+    ``for_admins`` names arguments that researchers do not see.
     """
 
     def register(work: Work) -> Work:
         if name in _kinds and _kinds[name].work is not work:
             raise ValueError(f"there is a kind of job '{name}' already")
         _kinds[name] = Kind(
-            name=name, title=title, unit=unit, work=work, divisible=divisible, cleanup=cleanup, links=links
+            name=name,
+            title=title,
+            unit=unit,
+            work=work,
+            divisible=divisible,
+            cleanup=cleanup,
+            links=links,
+            for_admins=for_admins,
         )
         return work
 

@@ -6,14 +6,26 @@ from typing import Any
 from django.db.models import Model, QuerySet
 from django.db.models.functions import Now
 
+from core.access import in_team, is_admin
 from jobs.models import Job, JobWorker
+from jobs.registry import kind_named
 from jobs.services import stale_after
 
 
-def jobs(*, whole: bool = True) -> QuerySet[Job]:
-    """Newest first; with ``whole``, without the parts of divided jobs."""
-    rows = Job.objects.select_related("requested_by").defer("log")
-    return rows.filter(parent=None) if whole else rows
+def jobs(user: Any) -> QuerySet[Job]:
+    """Those that this person may see, newest first, without the parts of divided jobs."""
+    return in_team(user, Job.objects.select_related("requested_by").defer("log").filter(parent=None))
+
+
+def may_change(user: Any, job: Job) -> bool:
+    """Whether this person may cancel and retry it: who asked for it, and admins."""
+    return is_admin(user) or (job.requested_by_id is not None and job.requested_by_id == user.pk)
+
+
+def arguments_for(user: Any, job: Job) -> dict[str, Any]:
+    """The job's arguments without those that only admins may see, such as which readers a study has."""
+    hidden = () if is_admin(user) else kind_named(job.kind).for_admins
+    return {name: value for name, value in job.arguments.items() if name not in hidden}
 
 
 def workers() -> QuerySet[JobWorker]:

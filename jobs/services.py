@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -24,8 +25,16 @@ def stale_after() -> timedelta:
 
 
 @transaction.atomic
-def submit(*, kind: str, arguments: dict[str, Any], requested_by: Any = None, title: str = "", parts: int = 1) -> Job:
-    """Put a job into the queue, where a worker takes it. ``arguments`` are JSON values.
+def submit(
+    *,
+    kind: str,
+    arguments: dict[str, Any],
+    requested_by: Any = None,
+    title: str = "",
+    parts: int = 1,
+    team: Group | None = None,
+) -> Job:
+    """Put a job into the queue, where a worker takes it. ``arguments`` are JSON values. ``team`` alone sees it.
 
     With ``parts`` > 1 the chunks of divisible work are shared out among as many jobs, one for each worker. The job
     returned waits for them and then sums up.
@@ -45,6 +54,7 @@ def submit(*, kind: str, arguments: dict[str, Any], requested_by: Any = None, ti
         "code_version": code_version(),
         "requested_by": requested_by,
         "requester": requested_by.get_username() if requested_by else "command line",
+        "team": team,
     }
     title = (title or what.title)[:200]
     if parts == 1:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
@@ -12,9 +12,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.access import IsAdminOrReads
+from core.access import IsAdminOrReads, in_team, is_admin
 from core.api import Conflict, Rows
 from core.pages import actor
+from core.passwords import demand_password
 from jobs.api import REQUESTED, RequestedRows
 from study import blinds as selectors
 from study.conduct.power import power_of
@@ -26,6 +27,7 @@ from study.protocol import life as services
 from study.protocol.preregistration import as_markdown
 from study.protocol.readers import invite
 from study.protocol.requests import (
+    FreezeRequest,
     InviteRequest,
     PowerQuery,
     ReopenRequest,
@@ -54,6 +56,7 @@ class StudySerializer(serializers.ModelSerializer):
         help_text="What was decided at building where nothing was asked for, and warnings, such as of too few groups."
     )
     progress = serializers.SerializerMethodField()
+    team = serializers.CharField(source="team.name", default=None, read_only=True, allow_null=True)
 
     class Meta:
         model = Study
@@ -62,7 +65,7 @@ class StudySerializer(serializers.ModelSerializer):
             "min_gap", "washout_hours", "questions", "criterion", "margin", "margin_rationale", "alpha", "floor_tpf",
             "floor_d_prime", "stopping_rule", "scale", "surroundings", "tell_altered", "contact", "cases", "arms",
             "notes", "progress", "protocol_sha256", "code_version", "created_at", "frozen_at", "opened_at", "closed_at",
-            "unblinded_at", "unblinded_by",
+            "unblinded_at", "unblinded_by", "team",
         )  # fmt: skip
 
     def get_seed(self, study: Study) -> int | None:
@@ -85,12 +88,15 @@ class StudySerializer(serializers.ModelSerializer):
 class ReaderSerializer(serializers.ModelSerializer):
     """A reader in a study: pseudonym, and how far they are."""
 
-    username = serializers.CharField(source="reader.username", read_only=True)
+    username = serializers.SerializerMethodField(help_text="For admins; null for researchers.")
     sets = serializers.SerializerMethodField()
 
     class Meta:
         model = Assignment
         fields = ("code", "username", "simulated", "invited_at", "consented_at", "withdrawn_at", "sets")
+
+    def get_username(self, assignment: Assignment) -> str | None:
+        return assignment.reader.get_username() if is_admin(self.context["request"].user) else None
 
     def get_sets(self, assignment: Assignment) -> list[dict[str, Any]]:
         rows = selectors.progress_by_reader(assignment.study)
@@ -122,6 +128,10 @@ class Studies(RequestedRows):
     lookup_value_regex = "[-a-zA-Z0-9_]{1,60}"
     filterset_fields = ["state", "task"]
 
+    def get_queryset(self) -> QuerySet[Study]:
+        rows = super().get_queryset()
+        return rows.none() if getattr(self, "swagger_fake_view", False) else in_team(self.request.user, rows)
+
     @extend_schema(request=StudyRequest, responses=REQUESTED)
     def create(self, request: Request) -> Response:
         """Build a draft."""
@@ -131,10 +141,11 @@ class Studies(RequestedRows):
         study = move(study=self.get_object(), actor=actor(self.request), **more)
         return Response(self.get_serializer(study).data)
 
-    @extend_schema(request=None, responses=REQUESTED)
+    @extend_schema(request=FreezeRequest, responses=REQUESTED)
     @action(detail=True, methods=["post"])
     def freeze(self, request: Request, slug: str) -> Response:
         """Fix the protocol and every reader's order, after every image was read and judged again."""
+        demand_password(request, self.validated(FreezeRequest)["password"])
         return self.requested(requests.freeze(study=self.get_object(), by=request.user, actor=actor(request)))
 
     @extend_schema(request=None)
@@ -153,7 +164,9 @@ class Studies(RequestedRows):
     @action(detail=True, methods=["post"])
     def unblind(self, request: Request, slug: str) -> Response:
         """Open the arms and results. One-way and logged."""
-        if self.validated(UnblindRequest)["confirm"] != slug:
+        asked = self.validated(UnblindRequest)
+        demand_password(request, asked["password"])
+        if asked["confirm"] != slug:
             raise Conflict(f"Nothing was unblinded: confirm must be '{slug}'.")
         return self._step(services.unblind_study)
 
@@ -186,7 +199,7 @@ class Studies(RequestedRows):
         return Response({"protocol_sha256": study.protocol_sha256, "protocol": study.protocol})
 
     def _whole(self, slug: str) -> Study:
-        return get_object_or_404(Study, slug=slug)
+        return get_object_or_404(selectors.studies_for(self.request.user), slug=slug)
 
     @extend_schema(responses=ANY)
     @action(detail=True, methods=["get"])
@@ -230,7 +243,8 @@ class Readers(Rows):
     def get_queryset(self):
         if getattr(self, "swagger_fake_view", False):
             return self.queryset.none()
-        study = get_object_or_404(Study.objects.only("pk"), slug=self.kwargs["study_slug"])
+        known = selectors.studies_for(self.request.user).only("pk")
+        study = get_object_or_404(known, slug=self.kwargs["study_slug"])
         return super().get_queryset().filter(study=study)
 
     @extend_schema(request=InviteRequest, responses={201: InvitedSerializer})
@@ -239,7 +253,7 @@ class Readers(Rows):
         study = get_object_or_404(Study, slug=study_slug)
         asked = self.validated(InviteRequest)
         invitation, secret = invite(study=study, actor=actor(request), **asked)
-        link = request.build_absolute_uri(reverse("reading:join", args=[secret]))
+        link = readers.join_link(request.build_absolute_uri("/"), secret)
         mailed = readers.send(
             assignment=invitation.assignment,
             subject=f"Invitation: {study.name}",

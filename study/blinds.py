@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Count, F, Q, QuerySet
 
 from attacks.models import Attack, PairSet
-from core.access import is_researcher
+from core.access import in_team, is_researcher
 from core.errors import InvalidInput, NotYet
 from study.models import Assignment, Presentation, Response, ScheduleSecret, Stimulus, Study
 
@@ -21,6 +21,11 @@ def get_study(slug: str) -> Study:
     except Study.DoesNotExist:
         known = ", ".join(Study.objects.values_list("slug", flat=True)[:20]) or "none yet"
         raise InvalidInput(f"There is no study '{slug}'. Studies: {known}.") from None
+
+
+def studies_for(user: Any) -> QuerySet[Study]:
+    """The studies that this researcher may know of: those of their teams and those of no team; all for admins."""
+    return in_team(user, Study.objects.all())
 
 
 # --- Who may do what ------------------------------------------------------------------------------------------------
@@ -63,10 +68,10 @@ def has_seen_arms(user: Any, study: Study) -> bool:
 # --- Without arms ---------------------------------------------------------------------------------------------------
 
 
-def studies_with_progress() -> Sequence[Study]:
-    """Every study with its counts, which say nothing about arms."""
+def studies_with_progress(user: Any) -> Sequence[Study]:
+    """The studies that this researcher may see, with their counts, which say nothing about arms."""
     studies = list(
-        Study.objects.annotate(
+        studies_for(user).annotate(
             case_count=Count("cases", distinct=True),
             reader_count=Count("assignments", filter=Q(assignments__withdrawn_at=None), distinct=True),
         )

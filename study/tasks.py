@@ -19,7 +19,7 @@ def _protocol(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
     return [Link(f"protocol of {row.slug}", "study:protocol", (row.slug,)) for row in rows]
 
 
-@job("build_study", title="Build a study", unit="cases", links=_study)
+@job("build_study", title="Build a study", unit="cases", links=_study, for_admins=("readers",))
 def build_study(context, **settings: Any) -> dict[str, Any]:
     """A draft, for an admin to look at and freeze. ``settings`` are those of ``StudyRequest``, rows by their names."""
     from study.protocol.building import build_study as build

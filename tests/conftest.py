@@ -20,6 +20,14 @@ def quick_passwords(settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(autouse=True)
+def plans_are_waited_for(monkeypatch):
+    """A page says "being calculated" after half a second, which a busy machine may need for anything."""
+    from study.conduct import planner
+
+    monkeypatch.setattr(planner, "WAIT_S", 300)
+
+
 SECRET = "00112233445566778899aabbccddeeff"
 
 

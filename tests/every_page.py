@@ -60,8 +60,7 @@ def prepare() -> None:
     figures.make("pairs", Attack.objects.get(name="Answered"))
     answer_all(answered)
     unblinded(answered)
-    _, secret = invite(study=factories.draft_study(slug="draft"), username="invited", actor="test")
-    Path(os.environ["BLINDSPOT_HOME"], "secret").write_text(secret)
+    invite(study=factories.draft_study(slug="draft"), username="invited", actor="test")
 
 
 def routes(patterns: Any, spaces: tuple[str, ...] = (), outer: tuple[str, ...] = ()) -> Iterator[tuple[str, list[str]]]:
@@ -82,6 +81,7 @@ class Values:
 
     def __init__(self) -> None:
         from attacks.models import Attack, Pair, PairSet, Perturbation
+        from core.models import User
         from jobs.models import Job
         from model.models import Classifier, CrossValidation, Dataset, Patch
         from study.models import GuideImage, Presentation
@@ -104,8 +104,9 @@ class Values:
             "attacks:curves": classifiers, "attacks:curves_new": classifiers,
             "attacks:curves_svg": [attack.classifier_id], "attacks:curves_csv": [attack.classifier_id],
             "attacks:attack": attacks, "attacks:perturbations": attacks, "attacks:table_csv": attacks,
-            "jobs": jobs, "api:jobs": jobs, "api:datasets": datasets, "api:classifiers": classifiers,
-            "api:cross-validations": [CrossValidation.objects.get().pk], "api:attacks": attacks,
+            "people_link": [User.objects.first().pk], "jobs": jobs, "api:jobs": jobs, "api:datasets": datasets,
+            "api:classifiers": classifiers, "api:cross-validations": [CrossValidation.objects.get().pk],
+            "api:attacks": attacks,
             "api:pairs": [PairSet.objects.get().pk],
         }  # fmt: skip
         first = Presentation.objects.filter(reading_set__assignment__study__slug="small").order_by("pk").first()
@@ -147,7 +148,6 @@ class Values:
             "study_slug": ["small"],
             "source": ["folder", "pannuke"],
             "which": ["original", "altered"],
-            "secret": [Path(os.environ["BLINDSPOT_HOME"], "secret").read_text()],
             "code": ["R01"],
             "number": [1],
             "name": ["forest", "flow"] if route == "results:figure" else ["open"],
@@ -183,7 +183,9 @@ def open_all() -> dict[str, Any]:
     from django.urls import get_resolver, reverse
 
     from core.models import User
+    from study.conduct import planner
 
+    planner.WAIT_S = 300  # the plan itself, and not that it is being calculated
     values, people = Values(), {}
     for name in ("boss", "reader"):
         people[name] = Client(SERVER_NAME="localhost", raise_request_exception=False)

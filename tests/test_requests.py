@@ -12,10 +12,10 @@ from django.core.management import CommandError, call_command, get_commands, loa
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
+from knox.models import AuthToken
 from lxml import html
 from PIL import Image
 from rest_framework import serializers
-from rest_framework.authtoken.models import Token
 
 from attacks import requests as attacks
 from attacks.engine import natural, norms, recipe
@@ -90,6 +90,7 @@ WHERE = {
         ("/studies/small/readers/", "//details/form[contains(@action, 'washout')]"),
         "studies/{study_slug}/readers/{code}/sets/{number}/washout/",
     ),
+    study.FreezeRequest: Where(sheet("/studies/draft/"), "studies/{slug}/freeze/"),
     study.UnblindRequest: Where(sheet("/studies/closed/"), "studies/{slug}/unblind/"),
 }
 each_request = pytest.mark.parametrize("declared", WHERE, ids=lambda declared: declared.__name__)
@@ -103,6 +104,7 @@ def on_page(client, declared: type[Request]) -> set[str]:
     attack = attacked_pool()
     ReadingSet.objects.filter(assignment__study=factories.open_study(), number=1).update(completed_at=timezone.now())
     factories.open_study(slug="closed", readers=())
+    factories.draft_study(slug="draft")
     Study.objects.filter(slug="closed").update(state=Study.State.CLOSED)
     client.force_login(factories.user("ada", "admin"))
     address, path = WHERE[declared].form
@@ -229,7 +231,7 @@ def test_what_is_wrong_is_named_alike_on_the_page_in_the_api_and_by_the_command(
     attacked_pool()
     ada = factories.user("ada", "admin")
     settings = {"name": "Wrong", "attack": "pool", "positives": 4, "min_gap": 2, "practice": 0} | changes
-    headers = {"Authorization": f"Token {Token.objects.create(user=ada).key}"}
+    headers = {"Authorization": f"Token {AuthToken.objects.create(user=ada)[1]}"}
     answer = client.post("/api/v1/studies/", settings, content_type="application/json", headers=headers)
     assert answer.status_code == 400 and list(answer.json()) == [field]
     words = ((f"--{name.replace('_', '-')}", str(value)) for name, value in settings.items())
@@ -303,7 +305,7 @@ def test_a_study_with_a_further_arm_is_the_same_by_page_api_and_command(client):
         "practice": 0,
         "seed": 5,
     }
-    headers = {"Authorization": f"Token {Token.objects.create(user=ada).key}"}
+    headers = {"Authorization": f"Token {AuthToken.objects.create(user=ada)[1]}"}
     body = settings | {"name": "By API"}
     assert client.post("/api/v1/studies/", body, content_type="application/json", headers=headers).status_code == 202
     client.force_login(ada)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from core.errors import InvalidInput
 from core.tables import Files, Table, decimal, listed, no_group
@@ -168,12 +167,10 @@ class PairFolder:
         try:
             path = self.files.find(name)
             picture = read_picture(path)
-            with Image.open(path) as image:
-                mode = image.mode
         except InvalidInput as error:
             raise InvalidInput(f"{name} {error.message}") from error
-        if mode != "RGB":
-            raise InvalidInput(f"{name} has pixel mode {mode}; save it as 8-bit RGB.")
+        if picture.mode != "RGB":
+            raise InvalidInput(f"{name} has pixel mode {picture.mode}; save it as 8-bit RGB.")
         if picture.profile and picture.usable:
             raise InvalidInput(
                 f"{name} has the colour profile {picture.profile!r}, not sRGB: converting it here would change the "

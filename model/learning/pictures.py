@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps
 
+from core.decoders import opened
 from core.errors import InvalidInput
 
 _EIGHT_BIT = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV"}
@@ -20,12 +21,13 @@ _SAME_COLOURS = 2
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """``pixels`` uint8 (h, w, 3). ``profile`` names a colour profile other than sRGB; the pixels were converted from
-    it, unless it is not ``usable``: then it was left out, as viewers do."""
+    """``pixels`` uint8 (h, w, 3), of a file with Pillow's pixel ``mode``. ``profile`` names a colour profile other than
+    sRGB; the pixels were converted from it, unless it is not ``usable``: then it was left out, as viewers do."""
 
     pixels: NDArray[np.uint8]
     profile: str = ""
     usable: bool = True
+    mode: str = "RGB"
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -34,29 +36,28 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def read_picture(path: Path) -> Picture:
-    """Any single picture of 8 bits per channel that Pillow reads, upright, transparency over white, in sRGB.
+    """Any single picture of 8 bits per channel in one of ``core.decoders.FORMATS``.
+
+    Upright, transparency over white, in sRGB.
 
     Raises InvalidInput if it cannot be decoded whole, has several frames, or has more than 8 bits per channel.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what Pillow only warns of, such as damaged metadata
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with opened(path) as image:
                 return _decoded(image, path)
     except InvalidInput:
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
+    except MemoryError as error:
         raise InvalidInput("is too large for a patch; cut patches out of the slide first.") from error
-    except UnidentifiedImageError as error:
-        raise InvalidInput("is not an image that Pillow can read.") from error
     except Exception as error:  # a damaged file makes Pillow's decoders raise nearly anything
         why = str(error).replace(str(path), path.name).strip() or type(error).__name__
         raise InvalidInput(f"cannot be read as an image ({why}).") from error
 
 
 def _decoded(image: Image.Image, path: Path) -> Picture:
-    bits = _bits(image, path)
+    bits, mode = _bits(image, path), image.mode
     if image.mode not in _EIGHT_BIT or bits > 8:
         depth = f"{bits} bits per channel" if bits > 8 else f"pixel mode {image.mode}"
         raise InvalidInput(f"has {depth}; convert it to 8-bit RGB first.")
@@ -70,7 +71,7 @@ def _decoded(image: Image.Image, path: Path) -> Picture:
         upright = upright.convert("RGBA")
         white = Image.new("RGBA", upright.size, "white")
         upright = Image.alpha_composite(white, upright)
-    return Picture(np.asarray(upright.convert("RGB")), named, usable)
+    return Picture(np.asarray(upright.convert("RGB")), named, usable, mode)
 
 
 # --- Several pictures in a file ---------------------------------------------------------------------------------------

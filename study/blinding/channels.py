@@ -20,6 +20,7 @@ from study.blinding.seen import Exchange, Seen
 
 Features = NDArray[np.float64]
 DOCUMENTS = ("state", "answer", "given")
+REQUEST_ID = "x-request-id"
 MOST_TRIGRAMS = 200
 MOST_VALUES = 30
 
@@ -38,12 +39,24 @@ class Channel:
 
 
 def _headers(exchanges: list[Exchange], *, names_only: bool) -> tuple[Any, ...]:
-    """Header names in order, or names with values; without the date, and without cookies, which have a channel."""
+    """Header names in order, or names with values; without the date, and without cookies, which have a channel.
+
+    Of a request's id, which has a channel too, the length.
+    """
     left_out = () if names_only else ("date", "set-cookie")
     return tuple(
-        tuple(name if names_only else (name, value) for name, value in exchange.headers if name.lower() not in left_out)
+        tuple(
+            name if names_only else (name, len(value) if name.lower() == REQUEST_ID else value)
+            for name, value in exchange.headers
+            if name.lower() not in left_out
+        )
         for exchange in exchanges
     )
+
+
+def _request_ids(seen: Seen) -> tuple[str, ...]:
+    """Each as if it had its 32 letters: another length is found in the headers' values."""
+    return tuple(f"{value:32.32}" for image in seen.images for _, value in image.values(REQUEST_ID))
 
 
 def png_chunks(body: bytes) -> Iterator[tuple[str, int, bytes]]:
@@ -124,7 +137,11 @@ def _position(seen: Seen) -> list[float]:
 
 def _letters(seen: Seen) -> list[float]:
     """Every bit of every letter of the tokens, so that a parity or a common prefix shows."""
-    return [float(ord(letter) >> bit & 1) for token in seen.tokens for letter in token for bit in range(7)]
+    return _bits(seen.tokens)
+
+
+def _bits(texts: tuple[str, ...]) -> list[float]:
+    return [float(ord(letter) >> bit & 1) for text in texts for letter in text for bit in range(7)] or [0.0]
 
 
 CHANNELS: tuple[Channel, ...] = (
@@ -134,6 +151,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel("image length", lambda seen: tuple(image.wire_length for image in seen.images)),
     Channel("image header names", lambda seen: _headers(seen.images, names_only=True)),
     Channel("image header values", lambda seen: _headers(seen.images, names_only=False)),
+    Channel("request id", _request_ids, constant=False, numbers=lambda seen: _bits(_request_ids(seen))),
     Channel("validators", lambda seen: tuple(i.values("etag", "last-modified", "age") for i in seen.images)),
     Channel("file name", lambda seen: tuple(i.values("content-disposition", "content-location") for i in seen.images)),
     Channel("embedded in the file", _embedded),

@@ -62,7 +62,7 @@ def _copy(
     sets = list(ReadingSet.objects.filter(assignment__in=assignments))
     for reading_set in sets:
         reading_set.completed_at = reading_set.reopened_at = None
-    study.state, study.washout_hours, study.created_by = Study.State.OPEN, 0.0, None
+    study.state, study.washout_hours, study.created_by, study.team = Study.State.OPEN, 0.0, None, None
     # Nothing of which an order could be drawn is copied; the secret lies in a table that is not copied at all.
     study.protocol, study.source, study.seed = None, {}, 0
     rows = [

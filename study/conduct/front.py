@@ -26,8 +26,8 @@ def home(request: HttpRequest) -> HttpResponseBase:
 @researcher_page
 def dashboard(request: HttpRequest) -> HttpResponse:
     """How many of everything there are, the jobs at work, the workers, and every study's progress without arms."""
-    studies = selectors.studies_with_progress()
-    active_jobs = job_selectors.jobs().filter(state__in=Job.ACTIVE)[:JOBS_SHOWN]
+    studies = selectors.studies_with_progress(request.user)
+    active_jobs = job_selectors.jobs(request.user).filter(state__in=Job.ACTIVE)[:JOBS_SHOWN]
     context = {
         "counts": {
             "datasets": Dataset.objects.count(),

@@ -10,10 +10,9 @@ from django.views.decorators.http import require_safe
 from core.access import researcher_page
 from core.errors import InvalidInput
 from core.pages import show_error
-from study.conduct.planning_figures import power_curves
+from study.conduct import planner
+from study.conduct.planner import Planned
 from study.conduct.planning_form import PlanForm
-from study.design.paper_design import paper_design
-from study.design.planning import plan as compute_plan
 from study.design.power import LARGEST_N
 
 LABELS = {
@@ -28,42 +27,49 @@ LABELS = {
 @require_safe
 @researcher_page
 def page(request: HttpRequest) -> HttpResponse:
-    """The form and its plan. Wrong values stay in the form, each with an error beside it."""
-    form, plan = _plan_of(request)
-    context: dict[str, Any] = {"form": form, "paper": _paper()}
-    if plan is not None:
-        patches = plan["assumptions"]["patches"]
-        context |= {
-            "plan": plan,
-            "one_reading": _rows(plan["one_reading"]["power"], plan["one_reading"]["smallest_n"], LARGEST_N),
-            "crossed": _rows(
-                plan["crossed"]["power"],
-                plan["crossed"]["smallest_patches"],
-                plan["crossed"]["largest_tried"],
-                plan["crossed"]["monte_carlo_error"],
-            ),
-            "one_reading_svg": _data_address(power_curves(plan["one_reading"], patches)),
-            "crossed_svg": _data_address(power_curves(plan["crossed"], patches)),
-            "query": request.GET.urlencode(),
-        }
+    """The form and its plan. Wrong values stay in the form, each with an error beside it.
+
+    While a plan is being computed the page says so and asks again.
+    """
+    form, planned = _plan_of(request)
+    paper = planner.paper()
+    context: dict[str, Any] = {"form": form, "paper": paper and _paper(paper)}
+    if planned is not None:
+        context |= _shown(planned) | {"query": request.GET.urlencode()}
+    context["calculating"] = paper is None or (planned is None and not form.errors)
     return render(request, "study/plan.html", context)
+
+
+def _shown(planned: Planned) -> dict[str, Any]:
+    plan = planned.plan
+    crossed = plan["crossed"]
+    return {
+        "plan": plan,
+        "one_reading": _rows(plan["one_reading"]["power"], plan["one_reading"]["smallest_n"], LARGEST_N),
+        "crossed": _rows(
+            crossed["power"], crossed["smallest_patches"], crossed["largest_tried"], crossed["monte_carlo_error"]
+        ),
+        "one_reading_svg": _data_address(planned.one_reading_svg),
+        "crossed_svg": _data_address(planned.crossed_svg),
+    }
 
 
 @require_safe
 @researcher_page
 def document(request: HttpRequest) -> HttpResponse:
-    """The same plan as a JSON document, as ``plan_study --json`` prints it."""
-    form, plan = _plan_of(request)
-    if plan is None:
+    """The same plan as a JSON document, as ``plan_study --json`` prints it; 202 while it is being computed."""
+    form, planned = _plan_of(request)
+    if form.errors:
         return JsonResponse({"errors": form.errors}, status=400)
-    response = JsonResponse(plan, json_dumps_params={"indent": 2})
+    if planned is None:
+        return JsonResponse({"status": "calculating"}, status=202, headers={"Retry-After": "1"})
+    response = JsonResponse(planned.plan, json_dumps_params={"indent": 2})
     response["Content-Disposition"] = 'attachment; filename="plan.json"'
     return response
 
 
-def _paper() -> dict[str, Any]:
+def _paper(paper: dict[str, Any]) -> dict[str, Any]:
     """The paper's design, its numbers formatted for the page."""
-    paper = paper_design()
     drop, p = paper["power_of_a_drop"], paper["mcnemar_exact_p"]
     return paper | {
         "rows": [f"{right} of {paper['patches']}" for right in paper["true_positives"]],
@@ -83,13 +89,13 @@ def _paper() -> dict[str, Any]:
     }
 
 
-def _plan_of(request: HttpRequest) -> tuple[PlanForm, dict[str, Any] | None]:
-    """The form, and its plan if its values can be planned with."""
+def _plan_of(request: HttpRequest) -> tuple[PlanForm, Planned | None]:
+    """The form, and its plan if its values can be planned with and it has been computed."""
     form = PlanForm.filled(request.GET.dict())
     if not form.is_valid():
         return form, None
     try:
-        return form, compute_plan(form.assumptions())
+        return form, planner.planned(form.assumptions())
     except InvalidInput as error:
         show_error(form, error)
         return form, None

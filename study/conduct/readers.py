@@ -4,7 +4,6 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from core.access import admin_page
@@ -62,7 +61,7 @@ def study_readers(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _invited(request: HttpRequest, assignment: Assignment, secret: str, days: int) -> HttpResponse:
     """The link is shown this once: only its hash is kept."""
-    link = request.build_absolute_uri(reverse("reading:join", args=[secret]))
+    link = readers.join_link(request.build_absolute_uri("/"), secret)
     text = readers.invitation_text(assignment=assignment, link=link, days=days)
     sent = readers.send(
         assignment=assignment,

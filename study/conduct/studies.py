@@ -12,6 +12,7 @@ from attacks.models import Attack, PairSet
 from core.access import admin_page, is_admin, researcher_page
 from core.errors import InvalidInput, NotYet
 from core.pages import actor, form_methods, show_error
+from core.passwords import confirmed
 from core.requests import fields_of, form_class
 from study import blinds as selectors
 from study.conduct.log_words import in_words
@@ -22,7 +23,7 @@ from study.protocol import documents as protocols
 from study.protocol import life as services
 from study.protocol.deviations import doubtful_times
 from study.protocol.preregistration import as_markdown
-from study.protocol.requests import PowerQuery, StudyRequest, UnblindRequest
+from study.protocol.requests import FreezeRequest, PowerQuery, StudyRequest, UnblindRequest
 from study.protocol.settings import SettingsRequest
 
 STEPS: dict[str, Callable[..., Study]] = {
@@ -38,7 +39,7 @@ PAPER = {"positives": 20, "negatives": 0, "copies": 2, "arm_order": Study.ArmOrd
 @require_safe
 @researcher_page
 def studies(request: HttpRequest) -> HttpResponse:
-    context = {"studies": selectors.studies_with_progress(), "may_build": is_admin(request.user)}
+    context = {"studies": selectors.studies_with_progress(request.user), "may_build": is_admin(request.user)}
     return render(request, "study/studies.html", context)
 
 
@@ -77,7 +78,7 @@ def cloned(study: Study) -> dict[str, Any]:
     chosen = source.get("settings") or {}
     attack, further = source.get("attack") or {}, source.get("further_attacks", [])
     values = {name: chosen[name] for name in fields_of(SettingsRequest) if name in chosen}
-    values |= {"name": f"{study.name} copy"[:200]}  # no seed: it is drawn anew
+    values |= {"team": study.team_id, "name": f"{study.name} copy"[:200]}  # no seed: it is drawn anew
     if attack.get("kind") == "pairs":
         pairs = PairSet.objects.filter(name=attack["name"]).first()
         return values | {"pairs": pairs and pairs.pk, "variants": "\n".join(attack["summary"].get("variants", []))}
@@ -98,7 +99,7 @@ def power(request: HttpRequest) -> JsonResponse:
 @require_safe
 @researcher_page
 def study(request: HttpRequest, slug: str) -> HttpResponse:
-    found = get_object_or_404(Study.objects.defer("protocol"), slug=slug)
+    found = get_object_or_404(selectors.studies_for(request.user).defer("protocol"), slug=slug)
     planned, answered = selectors.progress_counts(found)
     context = {
         "study": found,
@@ -111,6 +112,7 @@ def study(request: HttpRequest, slug: str) -> HttpResponse:
         "results_open": selectors.arms_open(found),
         "doubtful_times": doubtful_times(found),
         "events": [(event, in_words(event)) for event in found.events.order_by("-pk")[:20]],
+        "freeze_form": form_class(FreezeRequest)(),
         "unblind_form": form_class(UnblindRequest)(),
     }
     return render(request, "study/study.html", context)
@@ -120,7 +122,7 @@ def study(request: HttpRequest, slug: str) -> HttpResponse:
 @admin_page
 def step(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     """One step of a study's life."""
-    found = get_object_or_404(Study, slug=slug)
+    found = get_object_or_404(selectors.studies_for(request.user), slug=slug)
     move = STEPS.get(name)
     if move is None:
         return HttpResponse(status=404)
@@ -134,9 +136,11 @@ def step(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 @require_POST
 @admin_page
 def freeze(request: HttpRequest, slug: str) -> HttpResponse:
-    """Ask a worker to check every image and fix the protocol."""
+    """Ask a worker to check every image and fix the protocol. Asks for the password again."""
     try:
-        job = requests.freeze(study=get_object_or_404(Study, slug=slug), by=request.user, actor=actor(request))
+        confirmed(request, FreezeRequest)
+        found = get_object_or_404(Study, slug=slug)
+        job = requests.freeze(study=found, by=request.user, actor=actor(request))
     except InvalidInput as error:
         messages.error(request, str(error))
         return redirect("study:study", slug=slug)
@@ -146,13 +150,11 @@ def freeze(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 @admin_page
 def unblind(request: HttpRequest, slug: str) -> HttpResponse:
-    """One-way, so the short name must be typed."""
+    """One-way, so the short name must be typed, and the password again."""
     found = get_object_or_404(Study, slug=slug)
-    form = form_class(UnblindRequest)(request.POST)
-    if not form.is_valid() or form.cleaned_data["confirm"] != found.slug:
-        messages.error(request, f"Nothing was unblinded: type “{found.slug}” to confirm.")
-        return redirect("study:study", slug=slug)
     try:
+        if confirmed(request, UnblindRequest)["confirm"] != found.slug:
+            raise InvalidInput(f"Nothing was unblinded: type “{found.slug}” to confirm.")
         services.unblind_study(study=found, actor=actor(request))
     except InvalidInput as error:
         messages.error(request, str(error))
@@ -164,7 +166,7 @@ def unblind(request: HttpRequest, slug: str) -> HttpResponse:
 @researcher_page
 def protocol(request: HttpRequest, slug: str) -> HttpResponse:
     """The frozen protocol as a page to be printed: everything but which image is which."""
-    found = get_object_or_404(Study, slug=slug)
+    found = get_object_or_404(selectors.studies_for(request.user), slug=slug)
     context = {
         "study": found,
         "facts": protocols.facts(found),
@@ -180,7 +182,7 @@ def protocol(request: HttpRequest, slug: str) -> HttpResponse:
 @researcher_page
 def protocol_json(request: HttpRequest, slug: str) -> HttpResponse:
     """The canonical JSON whose SHA-256 was fixed. It names arms: until unblinding an admin asks by POST, logged."""
-    found = get_object_or_404(Study, slug=slug)
+    found = get_object_or_404(selectors.studies_for(request.user), slug=slug)
     if not found.protocol_sha256:
         return JsonResponse({"error": "the study is not frozen"}, status=409)
     if not selectors.arms_open(found):
@@ -197,7 +199,7 @@ def protocol_json(request: HttpRequest, slug: str) -> HttpResponse:
 def protocol_text(request: HttpRequest, slug: str) -> HttpResponse:
     """The frozen protocol as one file for a registry, without arms, orders and seeds."""
     try:
-        text = as_markdown(get_object_or_404(Study, slug=slug))
+        text = as_markdown(get_object_or_404(selectors.studies_for(request.user), slug=slug))
     except NotYet as error:
         return HttpResponse(str(error), status=409, content_type="text/plain; charset=utf-8")
     headers = {"Content-Disposition": f'attachment; filename="{slug}-protocol.md"'}

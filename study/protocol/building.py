@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from django.contrib.auth.models import Group
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
@@ -44,6 +45,7 @@ def build_study(
     open_: bool = True,
     judge: Judge | None = None,
     created_by: User | None = None,
+    team: Group | None = None,
     slug: str = "",
     notes: Sequence[str] = (),
     secret: str | None = None,
@@ -71,7 +73,7 @@ def build_study(
         plan = _write_images(source, pool, seed, settings, progress, written)
         plan.notes = [*notes, *said]
         with transaction.atomic():
-            study = _store_rows(name, slug, source, seed, settings, created_by, plan)
+            study = _store_rows(name, slug, source, seed, settings, created_by, team, plan)
             audit_log.record(
                 study=study,
                 actor=actor,
@@ -214,6 +216,7 @@ def _store_rows(
     seed: int,
     settings: StudySettings,
     created_by: User | None,
+    team: Group | None,
     plan: _Plan,
 ) -> Study:
     study = Study.objects.create(
@@ -245,6 +248,7 @@ def _store_rows(
         | {"settings": settings.as_dict(), "groups": plan.groups, "notes": plan.notes + group_notes(plan.groups)},
         code_version=code_version(),
         created_by=created_by,
+        team=team,
     )
     for case, _ in plan.cases:
         case.study = study

@@ -13,6 +13,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.mail import send_mail
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from core.errors import InvalidInput
@@ -26,7 +27,8 @@ from study.protocol.requests import InviteRequest, WithdrawRequest
 
 INVITATION = """You are invited to read images for the study “{study}”.
 
-Open this link, choose a password and begin whenever it suits you. It can be used once, within {days} days:
+Open this link, choose a password and begin whenever it suits you. If you have an account here, sign in and join with
+one click. The link can be used once, within {days} days:
 {link}
 """
 
@@ -71,8 +73,14 @@ class InvitationGone(LookupError):
     """There is no such link, or it has been used, or it has expired; the message does not say which."""
 
 
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+def digest_of(secret: str) -> str:
+    """What is kept of an invitation's secret."""
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
+
+
+def join_link(address: str, secret: str) -> str:
+    """The link of an invitation. ``address`` is the site's; the secret comes after the ``#``, which no server sees."""
+    return f"{address.rstrip('/')}{reverse('reading:join')}#{secret}"
 
 
 @transaction.atomic
@@ -111,7 +119,7 @@ def invite(*, study: Study, username: str, actor: str, **more: Any) -> tuple[Inv
     assignment.invitations.filter(used_at=None, expires_at__gt=now).update(expires_at=now)
     secret = secrets.token_urlsafe(32)
     invitation = Invitation.objects.create(
-        assignment=assignment, secret_sha256=_digest(secret), expires_at=now + timedelta(days=asked["days"])
+        assignment=assignment, secret_sha256=digest_of(secret), expires_at=now + timedelta(days=asked["days"])
     )
     audit_log.record(
         study=study, actor=actor, action="invited", reader=assignment.code, expires_at=invitation.expires_at
@@ -129,14 +137,14 @@ def _check_replaced(study: Study, code: str) -> None:
         raise InvalidInput(f"reader {code} has been replaced already.", field="replaces")
 
 
-def open_invitation(secret: str) -> Invitation:
-    """The invitation of a link.
+def open_invitation(digest: str) -> Invitation:
+    """The invitation whose secret has this ``digest_of``.
 
     Raises:
         InvitationGone: it cannot be used (any more).
     """
     invitation = (
-        Invitation.objects.filter(secret_sha256=_digest(secret), used_at=None, expires_at__gt=timezone.now())
+        Invitation.objects.filter(secret_sha256=digest, used_at=None, expires_at__gt=timezone.now())
         .select_related("assignment__study", "assignment__reader")
         .first()
     )
@@ -146,24 +154,29 @@ def open_invitation(secret: str) -> Invitation:
 
 
 @transaction.atomic
-def accept_invitation(*, secret: str, password: str, again: str) -> User:
-    """Set the reader's password; the link is used up.
+def accept_invitation(digest: str, *, password: str = "", again: str = "") -> User:
+    """Use an invitation up. A reader who has no password yet gets this one; any other keeps theirs.
 
     Raises:
         InvitationGone: the link cannot be used (any more), also when two browsers use it at once.
         InvalidInput: the passwords differ or are too weak.
     """
-    invitation = open_invitation(secret)
+    invitation = open_invitation(digest)
     reader = invitation.assignment.reader
+    if not reader.has_usable_password():
+        _set_password(reader, password, again)
+    if not Invitation.objects.filter(pk=invitation.pk, used_at=None).update(used_at=timezone.now()):
+        raise InvitationGone
+    reader.save(update_fields=["password"])
+    audit_log.record(study=invitation.assignment.study, actor=invitation.assignment.code, action="invitation_accepted")
+    return reader
+
+
+def _set_password(reader: User, password: str, again: str) -> None:
     if password != again:
         raise InvalidInput("The passwords do not match.", field="password")
     try:
         validate_password(password, reader)
     except ValidationError as error:
         raise InvalidInput(" ".join(error.messages), field="password") from None
-    if not Invitation.objects.filter(pk=invitation.pk, used_at=None).update(used_at=timezone.now()):
-        raise InvitationGone
     reader.set_password(password)
-    reader.save(update_fields=["password"])
-    audit_log.record(study=invitation.assignment.study, actor=invitation.assignment.code, action="invitation_accepted")
-    return reader

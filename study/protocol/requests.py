@@ -5,13 +5,14 @@ import secrets
 from datetime import UTC
 from typing import Any
 
+from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from rest_framework import serializers
 
 from attacks.models import Attack, PairSet
 from core.errors import InvalidInput
 from core.models import User, plain_name
-from core.requests import SEED_LIMIT, Named, Request, as_json, fields_of
+from core.requests import SEED_LIMIT, Named, Request, SureRequest, as_json, fields_of
 from core.texts import slug_of
 from jobs.models import Job
 from jobs.services import submit
@@ -101,6 +102,14 @@ class StudyRequest(CasesRequest, SettingsRequest):
         default=list,
         label="Who reads",
         help_text="More can be invited later, also after freezing.",
+        style={"section": "Readers"},
+    )
+    team = Named(
+        word="team",
+        queryset=Group.objects.order_by("name"),
+        required=False,
+        allow_null=True,
+        help_text="Its researchers and all admins see the study. Your own if left out; everybody if you have none.",
         style={"section": "Readers"},
     )
     seed = serializers.IntegerField(
@@ -227,7 +236,11 @@ class WashoutRequest(Request):
     reason = _reason()
 
 
-class UnblindRequest(Request):
+class FreezeRequest(SureRequest):
+    """Fixing the protocol and every reader's order, which cannot be undone."""
+
+
+class UnblindRequest(SureRequest):
     """Opening the arms and results, which cannot be undone."""
 
     confirm = serializers.CharField(
@@ -249,14 +262,29 @@ def study(*, by: Any, **chosen: Any) -> Job:
             raise InvalidInput(f"job {job.pk} is building a study '{slug}'; choose another name.", field="name")
     source = source_of(**{name: chosen[name] for name in SOURCE if name in chosen})
     decided(StudySettings.of(chosen), source=source, pool=source.pool())  # what cannot be built is told at once
+    chosen = chosen | {"team": chosen.get("team") or _own_team(by)}
     chosen = chosen | {"seed": _seed(chosen)}  # in the job's settings, so that a second attempt builds the same study
     title = f"Build study: {chosen['name']}"[:200]
-    return submit(kind="build_study", arguments=as_json(StudyRequest, chosen), requested_by=by, title=title)
+    return submit(
+        kind="build_study", arguments=as_json(StudyRequest, chosen), requested_by=by, title=title, team=chosen["team"]
+    )
+
+
+def _own_team(by: Any) -> Group | None:
+    """The team of who builds a study; None if they have none.
+
+    Raises:
+        InvalidInput: they are in several.
+    """
+    teams = list(by.groups.order_by("name")) if by is not None else []
+    if len(teams) > 1:
+        raise InvalidInput(f"you are in several teams; choose one of {', '.join(map(str, teams))}.", field="team")
+    return teams[0] if teams else None
 
 
 def for_builder(chosen: dict[str, Any]) -> dict[str, Any]:
     """Validated settings of ``StudyRequest`` as arguments of ``study.protocol.building.build_study``."""
-    names = ("name", *SOURCE, "readers")
+    names = ("name", *SOURCE, "readers", "team")
     given = {name: chosen[name] for name in names if name in chosen}
     return given | {"seed": _seed(chosen), "settings": StudySettings.of(chosen)}
 
@@ -277,5 +305,5 @@ def freeze(*, study: Study, by: Any, actor: str) -> Job:
     for job in Job.objects.filter(kind="freeze_study", state__in=Job.ACTIVE):
         if job.arguments.get("study") == study.slug:
             raise InvalidInput(f"Study '{study.slug}' is being frozen by job {job.pk}.")
-    arguments = {"study": study.slug, "actor": actor}
-    return submit(kind="freeze_study", arguments=arguments, requested_by=by, title=f"Freeze study: {study.name}"[:200])
+    arguments, title = {"study": study.slug, "actor": actor}, f"Freeze study: {study.name}"[:200]
+    return submit(kind="freeze_study", arguments=arguments, requested_by=by, title=title, team=study.team)

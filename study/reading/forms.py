@@ -79,7 +79,7 @@ def read_answer(data: Any) -> dict[str, Any]:
             values[name] = field.clean(sent)
         except ValidationError as error:
             raise InvalidInput(f"{error.messages[0]}", field=name) from None
-        except (TypeError, AttributeError, OverflowError, RecursionError):
+        except (TypeError, AttributeError, ValueError, OverflowError, RecursionError):
             raise InvalidInput("a value of this kind does not fit here.", field=name) from None
     token, key, replaces, viewing = (values.pop(name) for name in ("token", "key", "replaces", "viewing"))
     answer = SentAnswer(viewing=viewing if isinstance(viewing, dict) else {}, **values)

@@ -1,4 +1,8 @@
-"""The single-use link by which a reader comes in."""
+"""The single-use link by which a reader comes in.
+
+Its secret stands behind the ``#`` of ``/reading/join/#SECRET``, which no server sees. A script posts it at once;
+without scripts it is pasted into the page. The session then keeps its hash, and no address ever holds it.
+"""
 
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
@@ -8,25 +12,61 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from core.errors import InvalidInput
-from study.protocol.readers import InvitationGone, accept_invitation, open_invitation
+from core.passwords import pasted
+from study.models import Invitation
+from study.protocol import readers
+from study.protocol.readers import InvitationGone
+
+KEPT = "invitation"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @sensitive_post_parameters()
-def join(request: HttpRequest, secret: str) -> HttpResponse:
-    """Looking at the link does not use it up (mail scanners look at links); setting the password does."""
-    error = ""
+def join(request: HttpRequest) -> HttpResponse:
+    """Opening the link does not use it up (mail scanners open links); joining does."""
+    if request.method == "POST" and "code" in request.POST:
+        return _keep(request)
+    digest = request.session.get(KEPT, "")
+    if not digest and request.method != "POST":
+        return render(request, "reading/join_code.html")
     try:
-        invitation = open_invitation(secret)
-        if request.method == "POST":
-            password, again = request.POST.get("password", ""), request.POST.get("again", "")
-            user = accept_invitation(secret=secret, password=password, again=again)
-            login(request, user, backend="django.contrib.auth.backends.ModelBackend")
-            return redirect("reading:consent", slug=invitation.assignment.study.slug)
+        invitation = readers.open_invitation(digest)
+        return _joined(request, invitation) if request.method == "POST" else _show(request, invitation)
     except InvitationGone:
+        request.session.pop(KEPT, None)
         return render(request, "reading/join_gone.html", status=404)
     except InvalidInput as wrong:
-        error = str(wrong).partition(": ")[2]
-    context = {"invitation": invitation, "error": error}
-    return render(request, "reading/join.html", context, status=400 if error else 200)
+        return _show(request, invitation, error=wrong.message)
+
+
+def _keep(request: HttpRequest) -> HttpResponse:
+    digest = readers.digest_of(pasted(request.POST["code"]))
+    try:
+        readers.open_invitation(digest)
+    except InvitationGone:
+        return render(request, "reading/join_gone.html", status=404)
+    request.session[KEPT] = digest
+    return redirect("reading:join")
+
+
+def _show(request: HttpRequest, invitation: Invitation, error: str = "") -> HttpResponse:
+    reader = invitation.assignment.reader
+    template = "reading/join_again.html" if reader.has_usable_password() else "reading/join.html"
+    context = {"invitation": invitation, "error": error, "signed_in": request.user == reader}
+    return render(request, template, context, status=400 if error else 200)
+
+
+def _joined(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    """A new reader sets a password; who has one is signed in, and keeps it."""
+    digest, reader = invitation.secret_sha256, invitation.assignment.reader
+    if reader.has_usable_password():
+        if request.user != reader:
+            return redirect("reading:join")
+        readers.accept_invitation(digest)
+    else:
+        password, again = request.POST.get("password", ""), request.POST.get("again", "")
+        reader = readers.accept_invitation(digest, password=password, again=again)
+        login(request, reader, backend="django.contrib.auth.backends.ModelBackend")
+    request.session.pop(KEPT, None)
+    return redirect("reading:consent", slug=invitation.assignment.study.slug)

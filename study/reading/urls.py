@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from study.reading import api, images, join, pages, room
+from study.reading import api, images, join, pages, room, stored
 
 app_name = "reading"
 
@@ -27,7 +27,8 @@ shared = [
 
 urlpatterns = [
     path("", pages.home, name="home"),
-    path("join/<str:secret>/", join.join, name="join"),
+    path("stored/", stored.stored, name="stored"),
+    path("join/", join.join, name="join"),
     *shared,
 ]
 

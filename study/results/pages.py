@@ -31,7 +31,7 @@ def _results_page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRe
     @researcher_page
     @functools.wraps(view)
     def wrapped(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponseBase:
-        study = get_object_or_404(Study, slug=slug)
+        study = get_object_or_404(selectors.studies_for(request.user), slug=slug)
         if not selectors.arms_open(study):
             progress = selectors.progress_by_reader(study)
             return render(request, "study/results_closed.html", {"study": study, "progress": progress}, status=403)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from rest_framework.authtoken.models import Token
+from knox.models import AuthToken
 
 from core.models import User
 from jobs.models import Job
@@ -20,8 +20,8 @@ def as_role(client, own_files):
     """``as_role(role)(path, body)`` calls with that person's token; a body makes it a POST."""
 
     def sign_in(role: str):
-        token = Token.objects.create(user=factories.user(f"the-{role}", role))
-        headers = {"Authorization": f"Token {token.key}"}
+        token = AuthToken.objects.create(user=factories.user(f"the-{role}", role))[1]
+        headers = {"Authorization": f"Token {token}"}
 
         def call(path: str, body: dict | None = None):
             if body is None:
@@ -34,6 +34,7 @@ def as_role(client, own_files):
 
 
 LISTS = ("datasets/", "classifiers/", "cross-validations/", "attacks/", "pairs/", "jobs/", "studies/")
+SURE = {"password": factories.PASSWORD}
 STUDY = {"name": "By program", "positives": 4, "min_gap": 2, "questions": [], "practice": 0}
 
 
@@ -84,8 +85,8 @@ def test_a_request_is_a_job_that_can_be_followed_to_its_study(as_role):
     found = ada(f"jobs/{job['id']}/").json()
     assert found["result"]["study"] == "by-program"
     invited = ada("studies/by-program/readers/", {"username": "ann"})
-    assert invited.status_code == 201 and "/reading/join/" in invited.json()["link"]
-    freezing = ada("studies/by-program/freeze/", {})
+    assert invited.status_code == 201 and "/reading/join/#" in invited.json()["link"]
+    freezing = ada("studies/by-program/freeze/", SURE)
     assert freezing.status_code == 202 and run_attempt(freezing.json()["id"], 1) == "done", Job.objects.first().error
     assert ada("studies/by-program/").json()["protocol_sha256"]
     assert ada("studies/by-program/open/", {}).json()["state"] == "open"
@@ -144,8 +145,11 @@ def test_unblinding_is_confirmed_and_opens_the_exports(as_role):
     factories.open_study()
     ada = as_role("admin")
     ada("studies/small/close/", {})
-    assert ada("studies/small/unblind/", {"confirm": "other"}).status_code == 409
-    assert ada("studies/small/unblind/", {"confirm": "small"}).json()["unblinded_by"] == "the-admin"
+    assert ada("studies/small/unblind/", {"confirm": "other"} | SURE).status_code == 409
+    wrong = ada("studies/small/unblind/", {"confirm": "small", "password": "not mine"})
+    assert wrong.status_code == 400 and "password" in wrong.json()
+    assert Study.objects.get(slug="small").state == "closed"
+    assert ada("studies/small/unblind/", {"confirm": "small"} | SURE).json()["unblinded_by"] == "the-admin"
     body = b"".join(ada("studies/small/exports/presentations.csv").streaming_content).decode()
     assert body.startswith("study_id,") and len(body.splitlines()) == 17
     assert ada("studies/small/exports/nonsense.csv").status_code == 404
@@ -178,3 +182,13 @@ def test_the_schema_describes_itself_without_a_warning(as_role, tmp_path):
     call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yml"))
     assert as_role("researcher")("schema/").status_code == 200
     assert User.objects.count() == 1 and not Study.objects.exists()
+
+
+@pytest.mark.django_db
+def test_admins_alone_learn_whose_code_it_is(as_role):
+    factories.open_study(readers=("ann-of-ward-7",))
+    for role, name in (("admin", "ann-of-ward-7"), ("researcher", None)):
+        call = as_role(role)
+        assert call("studies/small/readers/R01/").json()["username"] == name
+        assert call("studies/small/readers/").json()["results"][0]["username"] == name
+        assert ("ann-of-ward-7" in call("studies/small/readers/").content.decode()) == (name is not None)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
-from rest_framework.authtoken.models import Token
+from knox.models import AuthToken
 
 from study.models import Study
 from tests import factories
@@ -21,9 +21,15 @@ EXAMPLE = Path(__file__).resolve().parent.parent.parent / "docs" / "api_example.
 @pytest.mark.slow
 def test_the_example_goes_from_an_attack_to_the_answers_as_csv(crew, make_classifier, live_server, tmp_path):  # noqa: F811
     make_classifier("demo")
-    token = Token.objects.create(user=factories.user("ada", "admin")).key
+    token = AuthToken.objects.create(user=factories.user("ada", "admin"))[1]
     crew.start(BLINDSPOT_HOME=str(tmp_path))
-    environment = os.environ | {"BLINDSPOT": live_server.url, "TOKEN": token, "CASES": "3", "BUDGET": "24"}
+    environment = os.environ | {
+        "BLINDSPOT": live_server.url,
+        "TOKEN": token,
+        "PASSWORD": factories.PASSWORD,
+        "CASES": "3",
+        "BUDGET": "24",
+    }
     with (tmp_path / "example.log").open("w") as log:
         example = subprocess.Popen(
             [sys.executable, "-u", str(EXAMPLE)], env=environment, cwd=tmp_path, stdin=subprocess.PIPE, stdout=log,
@@ -33,7 +39,7 @@ def test_the_example_goes_from_an_attack_to_the_answers_as_csv(crew, make_classi
         said = tmp_path / "example.log"
         wait_for(lambda: "Press Enter" in said.read_text() or example.poll() is not None, 200, "the links")
         assert example.poll() is None, said.read_text() + crew.logs()
-        assert said.read_text().count("/reading/join/") == 2
+        assert said.read_text().count("/reading/join/#") == 2
         call_command("rehearse", "scripted", reader=["ann", "ben"], url=live_server.url, leave_open=True)
         example.communicate("\n", timeout=60)
     finally:

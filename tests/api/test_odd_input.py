@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from rest_framework.authtoken.models import Token
+from knox.models import AuthToken
 
 from jobs.models import Job
 from tests import factories
@@ -14,7 +14,7 @@ HUGE = 99999999999999999999
 
 @pytest.fixture
 def ask(client):
-    key = Token.objects.create(user=factories.user("ada", "admin")).key
+    key = AuthToken.objects.create(user=factories.user("ada", "admin"))[1]
 
     def call(path: str, body: object = None):
         headers = {"Authorization": f"Token {key}"}

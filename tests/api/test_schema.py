@@ -3,7 +3,7 @@
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
-from rest_framework.authtoken.models import Token
+from knox.models import AuthToken
 from schemathesis import checks
 
 from config.wsgi import application
@@ -24,7 +24,7 @@ def token(transactional_db, own_files, settings) -> dict[str, str]:
     settings.ALLOWED_HOSTS = ["*"]
     attacked_pool()
     factories.open_study()
-    return {"Authorization": f"Token {Token.objects.create(user=factories.user('ada', 'admin')).key}"}
+    return {"Authorization": f"Token {AuthToken.objects.create(user=factories.user('ada', 'admin'))[1]}"}
 
 
 @pytest.mark.slow

@@ -124,6 +124,7 @@ def test_from_an_uploaded_zip_to_a_study_that_two_readers_read(crew, window, tmp
         links.append(page.input_value("#link"))
         no_fault(page)
     page.goto("/studies/mini-study/")
+    page.fill("input[name=password]", factories.PASSWORD)
     follow(page, "button:has-text('Freeze')")
     when_done(page)
     frozen = Study.objects.get().protocol_sha256
@@ -169,7 +170,8 @@ def test_no_page_is_cut_off_and_axe_finds_nothing(window, transactional_db, widt
         *(f"/jobs/{job.pk}/" for job in jobs),
         "/studies/", "/new-study/", "/studies/small/", "/studies/small/readers/",
         "/studies/small/protocol/", "/studies/draft/", "/preview/study/draft/", "/pairs/",
-        "/token/", f"/attacks/{attack.pk}/", f"/attacks/{searched.pk}/",
+        "/token/", "/account/", "/account/second-factor/", "/people/",
+        f"/attacks/{attack.pk}/", f"/attacks/{searched.pk}/",
         f"/classifiers/{classifier}curves/", f"/attacks/compare/?classifier={searched.classifier_id}",
     ):  # fmt: skip
         assert page.goto(address).status == 200, address

@@ -14,11 +14,24 @@ def test_the_way_to_the_room(window):
     study = factories.open_study(cases=2, copies=1, size=32, min_gap=1, ready=False, consent_text="You agree to this.")
     _, secret = invite(study=study, username="newcomer", actor="office")
     page = window()
-    for address in (f"/reading/join/{secret}/", "/reading/join/gone/"):
-        page.goto(address)
-        no_fault(page, address)
+    page.goto("/reading/join/")
+    no_fault(page, "join by hand")
+    page.goto(f"/reading/join/#{secret}")
+    page.wait_for_selector("[name=password]")
+    assert page.url.endswith("/reading/join/"), "the secret has left the address bar"
+    no_fault(page, "join")
+    page.goto(f"/reading/join/#{'x' * 43}")  # pasted while the first one is open
+    page.wait_for_selector("text=cannot be used")
+    no_fault(page, "join gone")
+    page.goto("/password/forgotten/")
+    no_fault(page, "password forgotten")
+    page.goto("/password/new/")
+    no_fault(page, "password code")
     sign_in(page)
     no_fault(page, "home")
+    for address in ("/account/", "/account/password/", "/reading/stored/"):
+        page.goto(address)
+        no_fault(page, address)
     for name in ("", "consent/"):
         page.goto(f"/reading/study/small/{name}")
         no_fault(page, name)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from core import decoders
 from core.errors import InvalidInput
 from model.learning.folder import PatchFolder, Summary, read_image
 
@@ -209,7 +210,7 @@ def test_an_unusable_image_is_named_with_its_line(folder, spoil, message):
 
 
 def test_a_picture_too_large_to_be_a_patch_is_refused(folder, monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 64 * 63)
+    monkeypatch.setattr(decoders, "MAX_PIXELS", 64 * 63)
     with pytest.raises(InvalidInput, match=r"line 2: a\.png.*too large"):
         read(folder)
 

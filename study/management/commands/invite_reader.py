@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from django.urls import reverse
-
 from core.commands import RequestCommand
 from study import blinds as selectors
-from study.protocol.readers import invite
+from study.protocol.readers import invite, join_link
 from study.protocol.requests import InviteRequest
 
 
@@ -27,6 +25,6 @@ class Command(RequestCommand):
             "study": study,
             "reader": asked["username"],
             "code": invitation.assignment.code,
-            "link": address.rstrip("/") + reverse("reading:join", args=[secret]),
+            "link": join_link(address, secret),
             "expires_at": invitation.expires_at,
         }

@@ -22,6 +22,7 @@ _STYLE: Any = {
     "axes.spines.right": False,
     "svg.fonttype": "path",
     "svg.hashsalt": "blindspot",  # the same numbers give the same bytes
+    "text.parse_math": False,  # names come from anybody
 }
 
 
@@ -140,6 +141,8 @@ def psychometric(analysis: dict[str, Any]) -> bytes | None:
                 axes.plot(grid, fit["guess"] + (1 - fit["guess"] - fit["lapse"]) * f, color=ACCENT, label="fit")
                 axes.axvline(fit["threshold"], color=SECOND, lw=1, ls="--", label=f"threshold {fit['threshold']:.2g}")
             axes.set_xscale("log")
+            axes.xaxis.set_major_formatter("{x:g}")  # matplotlib's own writes formulas, which no figure here reads
+            axes.xaxis.set_minor_formatter("")
             axes.set_ylim(-0.03, 1.03)
             axes.set_title(name, fontsize=10)
             axes.set_xlabel("Budget (0-255 units; l0: share of pixels)")

@@ -17,6 +17,8 @@ for (const number of form.querySelectorAll("input[data-slider]")) {
 form.addEventListener("change", later);
 form.addEventListener("submit", (event) => { event.preventDefault(); calculate(); });
 
+if (document.querySelector("#plan-results[data-calculating]")) calculate();
+
 function later() {
   clearTimeout(waiting);
   waiting = setTimeout(calculate, 350);
@@ -32,10 +34,15 @@ async function calculate() {
   status.textContent = "Calculating…";
   results.classList.add("stale");
   try {
-    const answer = await fetch(address, { signal: mine.signal });
-    if (!answer.ok) throw new Error(`${answer.status}`);
-    if (answer.redirected) return location.assign(address);
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    let page;
+    do {
+      if (page) await new Promise((go) => setTimeout(go, 700));
+      const answer = await fetch(address, { signal: mine.signal });
+      if (!answer.ok) throw new Error(`${answer.status}`);
+      if (answer.redirected) return location.assign(address);
+      page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    } while (page.querySelector("#plan-results[data-calculating]"));
+    document.querySelector("#plan-paper").replaceChildren(...page.querySelector("#plan-paper").childNodes);
     results.replaceChildren(...page.querySelector("#plan-results").childNodes);
     results.classList.remove("stale");
     history.replaceState(null, "", address);

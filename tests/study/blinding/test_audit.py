@@ -144,3 +144,32 @@ def test_what_follows_the_end_of_a_png_is_seen():
     body = factories.fixed_png(factories.tissue(np.random.default_rng(0), 8))
     assert [name for name, _, _ in png_chunks(body)] == ["IHDR", "IDAT", "IEND"]
     assert [name for name, _, _ in png_chunks(body + b"note")][-1] == "after the end"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_study_passes_with_an_id_in_every_answer(settings):
+    settings.MIDDLEWARE = ["core.logs.RequestIds", *settings.MIDDLEWARE]
+    study = small()
+    with served(study) as copy:
+        report = audit_copy(copy, study)
+    assert report["passed"], as_text(report)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("leak", "shows"), [("longer", "image header values"), ("telling", "request id")])
+def test_an_id_that_tells_the_arm_is_found(settings, monkeypatch, leak, shows):
+    settings.MIDDLEWARE = ["core.logs.RequestIds", *settings.MIDDLEWARE]
+    arms: dict[str, str] = {}
+    draw = random.Random(1)
+
+    def planted(request):
+        told = arms.get(request.path.rpartition("/")[2]) == "perturbed"
+        made = f"{draw.getrandbits(128):032x}"
+        return made + "0" * told if leak == "longer" else "0f"[told] + made[1:]
+
+    monkeypatch.setattr("core.logs._id_of", planted)
+    study = small()
+    arms.update(Presentation.objects.values_list("token", "stimulus__arm"))
+    with served(study) as copy:
+        report = audit_copy(copy, study)
+    assert shows in leaks(report), as_text(report)

@@ -27,7 +27,8 @@ APART = {
     "practice_end": BASE + "practice/",
     "questionnaire": BASE + "questionnaire/",
     "guide": "/reading/guide/{guide}",
-    "join": "/reading/join/{secret}/",
+    "join": "/reading/join/",
+    "stored": "/reading/stored/",
     "sign_in": BASE + "sign-in/",
 }
 POSTED = {
@@ -85,7 +86,8 @@ def test_the_pages_that_stand_apart_are_the_same_when_all_arms_are_exchanged(cli
     client.force_login(reader)
     client.post(BASE + "viewing/", {"viewing": "{}"})
     mark = finish_first_set(study)
-    names = {"guide": study.guide_images.first().token, "secret": secret}
+    client.post("/reading/join/", {"code": secret})
+    names = {"guide": study.guide_images.first().token}
     before = bodies(client, study, **names)
     assert mark in before["study"][1].decode()  # where the log stands is shown, and told by no arm
     for stimulus in Stimulus.objects.select_related("case"):

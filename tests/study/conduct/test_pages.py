@@ -29,6 +29,7 @@ from tests.pool import attacked_pool, png
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+SURE = {"password": factories.PASSWORD}
 ADMINS = {
     "study_new", "power", "study_freeze",
     "study_unblind", "study_step", "readers", "reader_remind", "reader_withdraw", "reader_reopen", "reader_washout",
@@ -212,11 +213,11 @@ def test_from_the_builder_to_an_open_study_with_two_readers(as_role, own_files):
     study = Study.objects.get()
     assert (study.state, study.slug, study.cases.count(), study.copies) == ("draft", "ordered", 6, 2)
     answer = client.post(f"/studies/{study.slug}/readers/", {"username": "ben", "days": 3})
-    assert "/reading/join/" in answer.content.decode()
-    answer = client.post(f"/studies/{study.slug}/freeze/")
+    assert "/reading/join/#" in answer.content.decode()
+    answer = client.post(f"/studies/{study.slug}/freeze/", SURE)
     freezing = Job.objects.get(kind="freeze_study")
     assert answer.url == f"/jobs/{freezing.pk}/"
-    again = client.post(f"/studies/{study.slug}/freeze/", follow=True).content.decode()
+    again = client.post(f"/studies/{study.slug}/freeze/", SURE, follow=True).content.decode()
     assert f"is being frozen by job {freezing.pk}" in again and Job.objects.filter(kind="freeze_study").count() == 1
     assert run_attempt(freezing.pk, 1) == "done", Job.objects.get(pk=freezing.pk).error
     client.post(f"/studies/{study.slug}/steps/open/")
@@ -287,13 +288,25 @@ def test_the_whole_protocol_has_the_hash_that_was_printed(as_role, own_files):
     assert hashlib.sha256(body).hexdigest() == study.protocol_sha256
 
 
-def test_unblinding_wants_the_short_name(as_role, own_files):
+def test_freezing_wants_the_password_again(as_role, own_files):
+    study = factories.draft_study()
+    client = as_role("admin")
+    for typed in ({}, {"password": "not mine"}, {"password": ""}):
+        assert client.post(f"/studies/{study.slug}/freeze/", typed).url == f"/studies/{study.slug}/"
+    assert not Job.objects.exists()
+    assert "/jobs/" in client.post(f"/studies/{study.slug}/freeze/", SURE).url
+
+
+def test_unblinding_wants_the_short_name_and_the_password_again(as_role, own_files):
     factories.open_study()
     client = as_role("admin")
     client.post("/studies/small/steps/close/")
-    client.post("/studies/small/unblind/", {"confirm": "smal"})
+    client.post("/studies/small/unblind/", {"confirm": "smal"} | SURE)
     assert Study.objects.get().state == "closed"
-    assert client.post("/studies/small/unblind/", {"confirm": "small"}).url == "/studies/small/results/"
+    client.post("/studies/small/unblind/", {"confirm": "small", "password": "not mine"})
+    client.post("/studies/small/unblind/", {"confirm": "small"})
+    assert Study.objects.get().state == "closed"
+    assert client.post("/studies/small/unblind/", {"confirm": "small"} | SURE).url == "/studies/small/results/"
     assert Study.objects.get().unblinded_by == "the-admin"
 
 
@@ -323,7 +336,7 @@ def test_mail_goes_out_where_a_server_is_set(as_role, own_files, settings, mailo
     client = as_role("admin")
     answer = client.post("/studies/small/readers/", {"username": "kim", "email": "kim@example.org", "days": 7})
     assert "kim@example.org" in answer.content.decode()
-    assert len(mailoutbox) == 1 and "/reading/join/" in mailoutbox[0].body and mailoutbox[0].to == ["kim@example.org"]
+    assert len(mailoutbox) == 1 and "/reading/join/#" in mailoutbox[0].body and mailoutbox[0].to == ["kim@example.org"]
 
 
 def test_jobs_are_cancelled_and_tried_again_from_their_page(as_role, own_files):
@@ -342,7 +355,7 @@ def test_jobs_are_cancelled_and_tried_again_from_their_page(as_role, own_files):
 
 def test_a_token_is_shown_once(as_role, own_files):
     client = as_role("researcher")
-    made = client.post("/token/", {"what": "new"}).context["new_token"].key
+    made = client.post("/token/", {"what": "new"}).context["new_token"]
     assert made not in client.get("/token/").content.decode()
     client.logout()
     headers = {"Authorization": f"Token {made}"}
@@ -382,7 +395,7 @@ def test_pairs_of_another_program_become_a_study(as_role, own_files):
     assert set(Stimulus.objects.values_list("arm", "budget", "attack")) == {
         ("original", None, ""), ("perturbed", 2.0, "blur"), ("perturbed-blur-6", 6.0, "blur"),
     }  # fmt: skip
-    client.post(f"/studies/{study.slug}/freeze/")
+    client.post(f"/studies/{study.slug}/freeze/", SURE)
     assert run_attempt(Job.objects.get(kind="freeze_study").pk, 1) == "done"
     assert not Attack.objects.exists()
 

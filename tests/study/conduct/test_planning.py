@@ -1,13 +1,16 @@
 """The planning page and command: who may come in, what is shown, what is refused."""
 
 import json
+import os
 import re
+import signal
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from core.models import User
+from study.conduct import planner
 
 QUICK = {"readers": 2, "patches": 12, "sets": 1, "largest": 100, "difference": -20, "margin": 20}
 
@@ -83,3 +86,34 @@ def test_readers_and_strangers_do_not_plan(client):
 
 def test_nothing_is_written_by_asking(researcher):
     assert researcher.post(reverse("study:plan"), QUICK).status_code == 405
+
+
+def test_a_plan_is_computed_by_another_process_and_the_page_says_so_at_once(researcher, monkeypatch):
+    monkeypatch.setattr(planner, "WAIT_S", 0)
+    asked = {**QUICK, "patches": 15}
+    first = researcher.get(reverse("study:plan"), asked).content.decode()
+    assert "The plan is being calculated." in first and "data-calculating" in first and "http-equiv" in first
+    assert researcher.get(reverse("study:plan_json"), asked).status_code == 202
+    monkeypatch.setattr(planner, "WAIT_S", 300)
+    page = researcher.get(reverse("study:plan"), asked).content.decode()
+    assert "2 readers, 15 patches, 1 set" in page and "data-calculating" not in page
+
+
+def test_no_plan_is_computed_in_this_process(researcher, monkeypatch):
+    def here(*arguments):
+        raise AssertionError("computed in the web process")
+
+    monkeypatch.setattr("study.design.planning.crossed", here)
+    monkeypatch.setattr("study.design.paper_design.joint_patterns", here)
+    assert researcher.get(reverse("study:plan_json"), {**QUICK, "patches": 16}).status_code == 200
+
+
+def test_only_one_request_waits_and_a_killed_process_is_replaced():
+    own = planner.Planner()
+    with own._one_waits:  # somebody else does
+        assert own.ask(os.getpid) is None
+    first = own.ask(os.getpid)
+    assert first not in (None, os.getpid())
+    os.kill(first, signal.SIGKILL)
+    answers = [own.ask(os.getppid) for _ in range(3)]
+    assert answers[-1] == os.getpid(), "one answer may be lost, and the next process gives it"

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -19,28 +18,68 @@ pytestmark = pytest.mark.django_db
 STRONG = {"password": "grey-chequerboard-9", "again": "grey-chequerboard-9"}
 
 
+JOIN = "/reading/join/"
+
+
 @pytest.fixture
-def link():
+def secret():
     study = factories.open_study(readers=(), ready=False)
-    _, secret = invite(study=study, username="newcomer", actor="office")
-    return f"/reading/join/{secret}/"
+    return invite(study=study, username="newcomer", actor="office")[1]
 
 
-def test_the_link_leads_from_password_to_consent_and_then_is_gone(client, link):
-    assert "R01" in client.get(link).text
-    assert client.get(link).status_code == 200
-    assert client.post(link, STRONG).url == "/reading/study/small/consent/"
+def opened(client, secret: str):
+    """What the page's script does with the link: the secret is posted, and never in an address."""
+    return client.post(JOIN, {"code": secret})
+
+
+def test_the_link_leads_from_password_to_consent_and_then_is_gone(client, secret):
+    assert "code" in client.get(JOIN).text
+    assert opened(client, secret).url == JOIN
+    assert "R01" in client.get(JOIN).text
+    assert client.get(JOIN).status_code == 200
+    assert client.post(JOIN, STRONG).url == "/reading/study/small/consent/"
     assert client.get("/reading/study/small/consent/").status_code == 200
-    assert client.get(link).status_code == 404
-    assert client.post(link, {"password": "another-one-4711", "again": "another-one-4711"}).status_code == 404
+    assert opened(client, secret).status_code == 404
+    assert client.post(JOIN, {"password": "another-one-4711", "again": "another-one-4711"}).status_code == 404
     assert User.objects.get(username="newcomer").check_password(STRONG["password"])
 
 
-def test_only_the_hash_of_the_secret_is_kept(link):
+@pytest.mark.parametrize("pasted", ["{}", " {}\n", "https://blindspot.example.org/reading/join/#{}"])
+def test_without_scripts_the_link_or_its_code_is_pasted(client, secret, pasted):
+    assert opened(client, pasted.format(secret)).status_code == 302
+
+
+def test_only_the_hash_of_the_secret_is_kept(client, secret):
     stored = Invitation.objects.get()
-    secret = link.split("/")[-2]
     assert stored.secret_sha256 == hashlib.sha256(secret.encode()).hexdigest()
-    assert secret not in json.dumps(list(Invitation.objects.values()), default=str)
+    opened(client, secret)
+    assert secret not in json.dumps([*Invitation.objects.values(), dict(client.session)], default=str)
+
+
+def test_who_has_an_account_joins_a_further_study_with_a_button_and_keeps_the_password(client, secret):
+    reader = User.objects.get(username="newcomer")
+    reader.set_password(factories.PASSWORD)
+    reader.save()
+    opened(client, secret)
+    shown = client.get(JOIN).text
+    assert "/sign-in/?next=/reading/join/" in shown
+    assert client.post(JOIN, STRONG).url == JOIN, "the link alone does not let a person in who has a password"
+    assert not Invitation.objects.exclude(used_at=None).exists()
+    signed_in = client.post("/sign-in/", {"username": "newcomer", "password": factories.PASSWORD, "next": JOIN})
+    assert signed_in.url == JOIN
+    assert 'name="password"' not in client.get(JOIN).text
+    assert client.post(JOIN).url == "/reading/study/small/consent/"
+    assert Invitation.objects.exclude(used_at=None).exists()
+    assert User.objects.get(username="newcomer").check_password(factories.PASSWORD)
+
+
+def test_somebody_else_does_not_join_in_their_place(client, secret):
+    factories.user("other")
+    User.objects.filter(username="newcomer").update(password=User.objects.get(username="other").password)
+    client.post("/sign-in/", {"username": "other", "password": factories.PASSWORD})
+    opened(client, secret)
+    assert client.post(JOIN).url == JOIN
+    assert not Invitation.objects.exclude(used_at=None).exists()
 
 
 @pytest.mark.parametrize(
@@ -49,26 +88,30 @@ def test_only_the_hash_of_the_secret_is_kept(link):
         {"password": "short", "again": "short"},
         {"password": "1234567890123", "again": "1234567890123"},
         {"password": "grey-chequerboard-9", "again": "grey-chequerboard-8"},
+        {"password": "newcomer-newcomer", "again": "newcomer-newcomer"},
         {},
     ],
 )
-def test_a_weak_or_mistyped_password_does_not_use_the_link_up(client, link, entered):
-    response = client.post(link, entered)
+def test_a_weak_or_mistyped_password_does_not_use_the_link_up(client, secret, entered):
+    opened(client, secret)
+    response = client.post(JOIN, entered)
     assert response.status_code == 400
-    assert 'role="alert"' in response.text
-    assert client.post(link, STRONG).status_code == 302
+    assert 'role="alert"' in response.text and secret not in response.text
+    assert client.post(JOIN, STRONG).status_code == 302
 
 
-def test_an_expired_link_is_gone(client, link):
+def test_an_expired_link_is_gone(client, secret):
+    opened(client, secret)
     Invitation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    assert client.get(link).status_code == 404
+    assert client.get(JOIN).status_code == 404
+    assert opened(client, secret).status_code == 404
 
 
-def test_a_new_link_ends_the_old_one(client, link):
+def test_a_new_link_ends_the_old_one(client, secret):
     study = factories.Study.objects.get()
-    _, secret = invite(study=study, username="newcomer", actor="office")
-    assert client.get(link).status_code == 404
-    assert client.get(f"/reading/join/{secret}/").status_code == 200
+    _, newer = invite(study=study, username="newcomer", actor="office")
+    assert opened(client, secret).status_code == 404
+    assert opened(client, newer).status_code == 302
 
 
 def test_the_command_prints_a_link_that_works(client, capsys):
@@ -76,7 +119,10 @@ def test_the_command_prints_a_link_that_works(client, capsys):
     call_command("invite_reader", "small", "newcomer", "--json")
     printed = json.loads(capsys.readouterr().out)
     assert printed["code"] == "R01"
-    assert client.post(urlsplit(printed["link"]).path, STRONG).status_code == 302
+    address, _, code = printed["link"].partition("#")
+    assert address == f"http://127.0.0.1:8000{JOIN}"
+    opened(client, code)
+    assert client.post(JOIN, STRONG).status_code == 302
 
 
 def test_only_a_reader_is_invited():

@@ -1,8 +1,8 @@
 """A backup of everything in one file, taken while the server runs, and putting it back.
 
 A tar file: ``backup.json`` says what it is, then the database, the key of the sessions, and the folders of files and
-figures. The database comes first. A file never changes once its row is written, so the files copied later hold every file that the
-copied database names.
+figures. The database comes first. A file never changes once its row is written, so the files copied later hold every
+file that the copied database names.
 """
 
 import contextlib

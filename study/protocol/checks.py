@@ -260,9 +260,9 @@ _ENDS = ("set_finished", "set_reopened", "washout_corrected")
 def _set_ends(study: Study, events: list[AuditEvent]) -> Problems:
     """Every set ended when the log says, and holds the answers that were sealed then, and when the study closed."""
     last: dict[tuple[str, int], AuditEvent] = {}
-    for event in events:
-        if event.action in _ENDS:
-            last[str(event.detail.get("reader", event.actor)), int(event.detail["set"])] = event
+    for logged in events:
+        if logged.action in _ENDS:
+            last[str(logged.detail.get("reader", logged.actor)), int(logged.detail["set"])] = logged
     closed = next((event for event in reversed(events) if event.action == "closed"), None)
     sealed = {(one["reader"], one["set"]): one for one in (closed.detail.get("sets", []) if closed else [])}
     rows = {(row.assignment.code, row.number): row for row in _sets(study)}

@@ -65,6 +65,7 @@ test: install-dev lint
 
 # What must be survived, as often as docs/trust.md says: under half an hour on two quiet cores. A small part of it is in `make test`.
 trust: install-dev
+	@scripts/services.sh run true
 	@$(PY) scripts/trust.py $(TRUST_ARGS)
 
 test-fast: install-dev

@@ -13,7 +13,7 @@ from attacks import gallery
 from attacks.engine import attack as run_attack
 from attacks.engine.display import chw, hwc
 from attacks.models import Attack, Perturbation
-from attacks.selectors import displayed_pixels, flipped_rows
+from attacks.selectors import attacked_patches, displayed_pixels, flipped_rows
 from core.errors import InvalidInput, Progress, no_progress
 from model import figures as of_models
 from model.figures import Draw, Drawn
@@ -151,13 +151,16 @@ def _embedding(attack: Attack, options: Mapping[str, Any], progress: Progress) -
     images = np.concatenate([dataset_arrays(dataset, ids), np.stack([displayed_pixels(row) for row in rows])])
     vectors = embedding.features(network, images, progress=progress)
     originals, moved = vectors[: len(ids)], vectors[len(ids) :]
+    called = embedding.called_positive(network, originals)  # the paper's four kinds are the model's
     projection = embedding.Projection(
         vectors, method=options["method"], seed=options["seed"], neighbours=options["neighbours"]
     )
     place, place_moved = projection.points[: len(ids)], projection.points[len(ids) :]
     groups = {
-        "true positive": place[positive],
-        "true negative": place[~positive],
+        "true positive": place[positive & called],
+        "true negative": place[~positive & ~called],
+        "false positive": place[~positive & called],
+        "false negative": place[positive & ~called],
         "adversarial negative": place_moved[moved_positive],
         "adversarial positive": place_moved[~moved_positive],
     }
@@ -168,7 +171,7 @@ def _embedding(attack: Attack, options: Mapping[str, Any], progress: Progress) -
     numbers: dict[str, Any] = {"explained_variance": projection.explained} if projection.explained else {}
     if moved_positive.any():
         numbers["company"] = embedding.company(
-            moved[moved_positive], originals, positive, k=options["k"], seed=options["seed"]
+            moved[moved_positive], originals, ~positive & ~called, k=options["k"], seed=options["seed"]
         )
     title = _what(attack)
     figure = spaces.embedding_figure(
@@ -215,6 +218,10 @@ def track_images(attack: Attack, row: Perturbation) -> NDArray[np.uint8]:
     settings = {name: attack.settings[name] for name in SETTINGS if name in attack.settings}
     limit = settings.pop("steps", row.steps)
     counts = range(1, min(row.steps, limit))
+    if settings.get("step_rule") == "sparse":  # its steps depend on how many there may be: cut off, it walks elsewhere
+        counts = range(0)
+    patches = attacked_patches(attack.classifier, positives_only=attack.settings.get("positives_only", False))
+    first = [patch.pk for patch in patches].index(row.patch_id)  # a random start is that of the image's number
     if len(counts) > LONGEST_TRACK:
         counts = np.unique(np.linspace(1, row.steps - 1, LONGEST_TRACK).round().astype(int)).tolist()
     between = [
@@ -227,6 +234,8 @@ def track_images(attack: Attack, row: Perturbation) -> NDArray[np.uint8]:
                 budget=attack.budget,
                 seed=attack.seed,
                 steps=int(count),
+                first=first,
+                warn=False,
                 **settings,
             ).displayed
         )[0]

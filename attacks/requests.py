@@ -28,6 +28,7 @@ LOSSES = [("margin", "margin between the classes"), ("ce", "the paper's cross-en
 STEP_RULES = [
     ("sign", "by the gradient's sign"),
     ("l2", "along the gradient"),
+    ("sparse", "few components, the strongest for L0 and L1"),
     ("raw", "a multiple of the gradient, as in the paper"),
 ]
 ROUNDINGS = [
@@ -71,6 +72,17 @@ def positives_only_field() -> serializers.BooleanField:
 def chunk_field() -> serializers.IntegerField:
     return serializers.IntegerField(
         min_value=1, max_value=100_000, default=CHUNK, help_text="Patches that are attacked and stored together."
+    )
+
+
+def patches_field() -> serializers.IntegerField:
+    return serializers.IntegerField(
+        min_value=1,
+        max_value=1_000_000,
+        allow_null=True,
+        default=None,
+        label="Patches",
+        help_text="Of so many test patches only, drawn by the seed; all if left out.",
     )
 
 
@@ -123,7 +135,12 @@ class GradientAttackRequest(AttackSettings):
     norm = norm_field(NORMS, "What the budget limits.")
     budget = budget_field()
     steps = serializers.IntegerField(
-        min_value=1, max_value=10_000, default=50, label="Step limit", help_text="A patch ends earlier once it flips."
+        min_value=1,
+        max_value=10_000,
+        allow_null=True,
+        default=None,
+        label="Step limit",
+        help_text="A patch ends earlier once it flips; 50 (100 by sparse steps) if left out.",
     )
     confidence = Number(
         min_value=0,
@@ -141,7 +158,7 @@ class GradientAttackRequest(AttackSettings):
         choices=STEP_RULES,
         allow_null=True,
         default=None,
-        help_text="How a step is made; by the sign for L0 and L∞, else along the gradient, if left out.",
+        help_text="How a step is made; sparse for L0 and L1, by the sign for L∞, else along the gradient, if left out.",
         style=FOLDED | {"empty": "as fits the norm"},
     )
     step_size = Number(
@@ -171,6 +188,7 @@ class MinimalAttackRequest(AttackSettings):
     kind = kind_field("minimal")
     norm = norm_field(MEASURED, "What is made as small as possible.")
     positives_only = positives_only_field()
+    patches = patches_field()
     rescaled = serializers.BooleanField(default=False, help_text="L1 only: the paper's rescaled L1.", style=FOLDED)
     steps = serializers.IntegerField(
         min_value=2,
@@ -291,6 +309,7 @@ class CurvesRequest(Request):
         default=list,
         help_text="Which norms are searched; all of them if none is chosen.",
     )
+    patches = patches_field()
     checks = serializers.IntegerField(
         min_value=0, max_value=20, default=2, help_text="Attacks at single budgets per norm, to check the curve by."
     )

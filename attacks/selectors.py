@@ -1,5 +1,6 @@
 """Reading attacks back: pools for studies, tables for pages, pixels for galleries."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from attacks.engine.norms import MEASURED
 from attacks.models import Attack, Perturbation
 from core.errors import InvalidInput
 from core.images import read_pixels
+from model.learning.groups import groups_per_class
 from model.models import Classifier, Patch
 
 CHUNK = 256
@@ -81,7 +83,10 @@ def summarise(attack: Attack) -> dict[str, Any]:
     values = np.array(flipped.values_list(*MEASURED), dtype=float).reshape(-1, len(MEASURED))
     medians = np.median(values, axis=0) if len(values) else [None] * len(MEASURED)
     wrong = rows.filter(already_wrong=True).count()
+    seen = list(rows.values_list("patch__tumour", "patch__group"))
+    groups = groups_per_class(np.array([one for one, _ in seen]), np.array([group for _, group in seen]))
     return {
+        "groups": groups,
         "images": rows.count(),
         "attacked": rows.count() - wrong,
         "already_wrong": wrong,
@@ -95,13 +100,24 @@ def summarise(attack: Attack) -> dict[str, Any]:
     }
 
 
-def flip_norms(attack: Attack, *, first: int | None = None) -> NDArray[np.float64]:
+def drawn_patches(patches: Sequence[Patch], count: int | None, *, seed: int) -> list[Patch]:
+    """``count`` of the patches, drawn by the seed and left in their order; all of them without a count."""
+    if count is None or count >= len(patches):
+        return list(patches)
+    chosen = np.random.default_rng([seed, 15]).permutation(len(patches))[:count]
+    return [patches[row] for row in np.sort(chosen)]
+
+
+def flip_norms(attack: Attack, *, patches: Sequence[Patch] | None = None) -> NDArray[np.float64]:
     """Norms of the flips, (attacked,), in the order of reading; infinity where there is none.
 
-    Of a minimal attack these are the smallest found, of another what it made do with. ``first`` looks at that many
-    patches only (those that the classifier errs on count, and are left out).
+    Of a minimal attack these are the smallest found, of another what it made do with. ``patches`` looks at these
+    only; those that the classifier errs on are left out.
     """
-    rows = attack.perturbations.order_by("patch__index").values_list("already_wrong", "flipped", attack.norm)[:first]
+    found = attack.perturbations.order_by("patch__index")
+    if patches is not None:
+        found = found.filter(patch__in=[patch.pk for patch in patches])
+    rows = found.values_list("already_wrong", "flipped", attack.norm)
     return np.array([norm if flipped else np.inf for wrong, flipped, norm in rows if not wrong], dtype=float)
 
 

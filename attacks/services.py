@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -19,16 +20,20 @@ from torch import Tensor, nn
 from attacks.engine import PerturbationSet
 from attacks.engine.api import check_images
 from attacks.engine.display import chw, hwc
+from attacks.engine.masking import SAMPLE as DOUBTED
+from attacks.engine.masking import warnings_about
 from attacks.engine.norms import check_reachable
-from attacks.engine.passes import Passes
+from attacks.engine.passes import Passes, batch_for
 from attacks.engine.pgd import pgd
-from attacks.engine.recipe import recipe
+from attacks.engine.recipe import Recipe, recipe
+from attacks.engine.soundness import PROBES
 from attacks.models import Attack, Perturbation
 from attacks.selectors import CHUNK, attacked_patches, summarise
 from core.errors import InvalidInput, Progress, no_progress
 from core.images import encode_png, sha256_of
 from core.version import code_version
 from model.learning.devices import usable_device
+from model.learning.groups import few_groups
 from model.models import Classifier, Patch
 from model.selectors import dataset_arrays
 from model.stored_network import stored_network
@@ -82,7 +87,7 @@ def run_attack(
     def work(passes: Passes, images: Tensor, labels: Tensor, first: int, progress: Progress) -> PerturbationSet:
         return pgd(passes, images, labels, chosen, first=first, progress=progress)
 
-    fill(attack=attack, work=work, patches=patches, part=part, progress=progress)
+    fill(attack=attack, work=work, patches=patches, part=part, doubted=True, within=chosen, progress=progress)
     return attack
 
 
@@ -92,13 +97,39 @@ def fill(
     work: Work,
     patches: Sequence[Patch],
     part: tuple[int, int] | None = None,
+    doubted: bool = False,
+    within: Recipe | None = None,
     progress: Progress = no_progress,
 ) -> None:
-    """Do what is left of an attack, and close it unless only a ``part`` of it was asked for."""
+    """Do what is left of an attack, and close it unless only a ``part`` of it was asked for.
+
+    ``doubted``: say in its summary what speaks against reading its unflipped patches as robust (``engine.masking``);
+    ``within`` is the recipe that they withstood, if there was a budget.
+    """
     if attack.completed_at is None:
         run_chunks(attack=attack, work=work, patches=patches, part=part, progress=progress)
     if part is None and attack.completed_at is None:
-        complete(attack=attack)
+        complete(attack=attack, warnings=_doubts(attack, patches, within) if doubted else [])
+
+
+def _doubts(attack: Attack, patches: Sequence[Patch], recipe: Recipe | None) -> list[dict[str, str]]:
+    """Warnings about an attack whose rows are complete, from a few of its patches, drawn by its seed."""
+    flipped = dict(attack.perturbations.filter(already_wrong=False).values_list("patch_id", "flipped"))
+    draw = np.random.default_rng(attack.seed)
+    chosen = set()
+    for which in (True, False):
+        keys = [patch.pk for patch in patches if flipped.get(patch.pk) is which]
+        chosen |= set(draw.permutation(keys)[:DOUBTED].tolist())
+    some = [patch for patch in patches if patch.pk in chosen]
+    if not some:
+        return []
+    with machine_of(attack) as device:
+        passes = prepared(attack.classifier, device)
+        read(passes, patches[:PROBES])
+        images, labels = read(passes, some)
+        fell = np.array([flipped[patch.pk] for patch in some])
+        told = warnings_about(passes, images, labels, fell, recipe, seed=attack.seed)
+    return [one.as_dict() for one in told]
 
 
 def begin(
@@ -137,7 +168,7 @@ def begin(
     title = title or f"{classifier.name[:60]}-{kind}-{norm}{'' if budget is None else f'-{budget:g}'}-{digest[:8]}"
     if len(title) > 100:
         raise InvalidInput("An attack's name has 1 to 100 characters.")
-    machine = {"device": device, "threads": torch.get_num_threads(), "chunk": chunk}
+    machine = {"device": device, "threads": torch.get_num_threads(), "chunk": chunk, "batch": batch_for(device)}
     try:
         with transaction.atomic():
             attack, made = Attack.objects.get_or_create(
@@ -176,8 +207,8 @@ def run_chunks(
 ) -> None:
     """Attack what has no result yet, a chunk of patches at a time; a chunk is stored whole or not at all.
 
-    Chunks are cut by position, whatever is stored already, and run on the device and with the number of threads with
-    which the attack began: both can move the last digits of a gradient, and with them a byte.
+    Chunks are cut by position, whatever is stored already, and run on the device, with the number of threads and
+    the batch size with which the attack began: each can move the last digits of a gradient, and with them a byte.
     """
     passes: Passes | None = None
     made = set(attack.perturbations.values_list("patch_id", flat=True))
@@ -188,7 +219,10 @@ def run_chunks(
             if number % shares != share or all(patch.pk in made for patch in chunk):
                 progress(first + len(chunk), len(patches))
                 continue
-            passes = passes or prepared(attack.classifier, device)
+            if passes is None:
+                passes = prepared(attack.classifier, device)
+                passes.batch = attack.settings.get("batch", passes.batch)
+                read(passes, patches[:PROBES])  # what is learned of the network is the same whatever the first chunk
             before = dict(passes.count)
             images, labels = read(passes, chunk)
 
@@ -264,10 +298,12 @@ def store_chunk(*, attack: Attack, patches: Sequence[Patch], found: Perturbation
         current.save(update_fields=["summary"])
 
 
-def complete(*, attack: Attack) -> None:
-    """Close the attack: its summary is counted from the stored rows."""
+def complete(*, attack: Attack, warnings: Sequence[dict[str, str]] = ()) -> None:
+    """Close the attack: its summary is counted from the stored rows, and names its ``warnings``."""
     attack.refresh_from_db()
     attack.summary = attack.summary | summarise(attack)
+    few = few_groups(attack.summary["groups"], "Attacked patches")
+    attack.summary |= {"warnings": [*warnings, *({"name": "few groups", "text": text} for text in few)]}
     attack.completed_at = timezone.now()
     attack.save(update_fields=["summary", "completed_at"])
 

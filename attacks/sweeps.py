@@ -29,7 +29,7 @@ from attacks.engine.universal import (
     random_signs,
 )
 from attacks.models import Attack
-from attacks.selectors import CHUNK, attacked_patches, flip_norms
+from attacks.selectors import CHUNK, attacked_patches, drawn_patches, flip_norms
 from attacks.services import begin, fill, machine_of, prepared, read
 from core import published
 from core.errors import InvalidInput, Progress, no_progress, stage
@@ -47,6 +47,7 @@ def run_minimal(
     steps: int | None = None,
     name: str = "",
     positives_only: bool = False,
+    patches: int | None = None,
     seed: int = 0,
     chunk: int | None = None,
     device: str | None = None,
@@ -54,9 +55,12 @@ def run_minimal(
     part: tuple[int, int] | None = None,
     progress: Progress = no_progress,
 ) -> Attack:
-    """The smallest displayed perturbation of every test patch, stored and resumed as ``services.run_attack`` does."""
+    """The smallest displayed perturbation of every test patch, stored and resumed as ``services.run_attack`` does.
+
+    ``patches``: of so many only, drawn by the seed.
+    """
     chosen = minimal_recipe(norm=norm, rescaled=rescaled, steps=steps, seed=seed)
-    patches = attacked_patches(classifier, positives_only=positives_only)
+    some = drawn_patches(attacked_patches(classifier, positives_only=positives_only), patches, seed=seed)
     attack = begin(
         classifier=classifier,
         kind=Attack.Kind.MINIMAL,
@@ -64,13 +68,13 @@ def run_minimal(
         budget=None,
         seed=seed,
         name=name or f"{classifier.name[:60]}-minimal-{chosen.search}-",
-        recipe=chosen.as_dict() | {"positives_only": positives_only},
-        patches=patches,
+        recipe=chosen.as_dict() | {"positives_only": positives_only} | ({"drawn": patches} if patches else {}),
+        patches=some,
         chunk=chunk,
         device=device,
         created_by=created_by,
     )
-    fill(attack=attack, work=minimal_work(chosen), patches=patches, part=part, progress=progress)
+    fill(attack=attack, work=minimal_work(chosen), patches=some, part=part, doubted=True, progress=progress)
     return attack
 
 
@@ -186,13 +190,14 @@ def run_success_curves(
     norms: Sequence[str] = SEARCHES,
     checks: int = 2,
     check_patches: int = 64,
+    patches: int | None = None,
     seed: int = 0,
     device: str | None = None,
     created_by: Any = None,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
-    """Fig. 4: a minimal run per norm (all if none is named), and ``checks`` attacks at single budgets on the first
-    ``check_patches`` patches.
+    """Fig. 4: a minimal run per norm (all if none is named), and ``checks`` attacks at single budgets on
+    ``check_patches`` of the patches. Both are drawn by the seed where they are not all: ``patches`` for the searches.
 
     The minimal runs are stored as attacks, and used again when they are there. The checks are in the result only.
     """
@@ -207,6 +212,7 @@ def run_success_curves(
             classifier=classifier,
             norm=norm,
             rescaled=form == "rescaled",
+            patches=patches,
             seed=seed,
             device=device,
             created_by=created_by,
@@ -214,12 +220,15 @@ def run_success_curves(
         )
     if checks:
         passes = prepared(classifier, device)
-        images, labels = read(passes, attacked_patches(classifier)[:check_patches])
+        searched = drawn_patches(attacked_patches(classifier), patches, seed=seed)
+        checked = drawn_patches(searched, check_patches, seed=seed)
+        images, labels = read(passes, checked)
         for one, attack in attacks.items():
             norm = attack.norm
             for budget in check_budgets(flip_norms(attack), one, checks):
-                found = pgd(passes, images, labels, recipe(norm=norm, budget=budget, seed=seed))
-                within = flip_norms(attack, first=check_patches) <= budget * (1 + 1e-9)
+                rule = "l2" if one == "l1-rescaled" else None
+                found = pgd(passes, images, labels, recipe(norm=norm, budget=budget, step_rule=rule, seed=seed))
+                within = flip_norms(attack, patches=checked) <= budget * (1 + 1e-9)
                 rows.append(
                     {"search": one, "budget": budget}
                     | flipped_share(found)
@@ -283,10 +292,11 @@ def rounding_table(
     caps: Sequence[float] = (0.5, 1, 2, 4, 8),
     patches: int = 64,
     steps: int = 50,
+    seed: int = 0,
     device: str | None = None,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
-    """What rounding leaves of Linf flips, by cap and rounding mode, on the first ``patches`` test patches.
+    """What rounding leaves of Linf flips, by cap and rounding mode, on ``patches`` test patches drawn by the seed.
 
     Every attack ends each image at its first flip; "nearest" and "truncate" judge that flip on floats and round
     afterwards, "aware" judges it on the displayed image. Steps are a quarter of the cap, in whole grey levels only
@@ -295,7 +305,7 @@ def rounding_table(
     for cap in caps:
         check_budget("linf", cap)
     passes = prepared(classifier, device)
-    images, labels = read(passes, attacked_patches(classifier)[:patches])
+    images, labels = read(passes, drawn_patches(attacked_patches(classifier), patches, seed=seed))
     modes = ("nearest", "truncate", "aware")
     rows = []
     for place, (cap, mode) in enumerate((cap, mode) for cap in caps for mode in modes):
@@ -315,6 +325,7 @@ def rounding_table(
     return {
         "classifier": classifier.name,
         "weights_sha256": classifier.weights_sha256,
+        "seed": seed,
         "code_version": code_version(),
         "rows": rows,
     }

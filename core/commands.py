@@ -48,8 +48,7 @@ class JsonCommand(BaseCommand):
         raise NotImplementedError
 
     def as_text(self, result: dict[str, Any]) -> str:
-        width = max((len(key) for key in result), default=0)
-        return "\n".join(f"{key:<{width}}  {_plain(value)}" for key, value in result.items())
+        return "\n".join(_lines(result))
 
     def in_words(self, error: InvalidInput) -> str:
         return str(error)
@@ -90,9 +89,43 @@ class RequestCommand(JsonCommand):
         return f"{option_name(self.request, error.field)}: {error.message}" if error.field else error.message
 
 
+def _lines(result: dict[str, Any], indent: str = "") -> list[str]:
+    """Name and value a line, aligned; a dict's own lines under its name, rows of one kind as a table."""
+    width = max((len(str(key)) for key in result), default=0)
+    lines = []
+    for key, value in result.items():
+        inner = _lines(value, indent + "  ") if isinstance(value, dict) else []
+        if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+            inner = _table(value, indent + "  ")
+        told = "" if inner else _plain(value)
+        lines += [f"{indent}{key!s:<{width}}  {told}".rstrip(), *inner]
+    return lines
+
+
+def _table(rows: list[dict[str, Any]], indent: str) -> list[str]:
+    """Rows under the names of their columns, each as wide as it must be; numbers to the right."""
+    columns = list(dict.fromkeys(str(name) for row in rows for name in row))
+    cells = [[_plain(row.get(name, "")) for name in columns] for row in rows]
+    numbers = [
+        all(isinstance(row.get(name), int | float | None) and not isinstance(row.get(name), bool) for row in rows)
+        for name in columns
+    ]
+    widths = [max(len(text) for text in column) for column in zip(columns, *cells)]
+
+    def line(texts: list[str]) -> str:
+        placed = (
+            f"{text:>{width}}" if right else f"{text:<{width}}" for text, width, right in zip(texts, widths, numbers)
+        )
+        return (indent + "  ".join(placed)).rstrip()
+
+    return [line(columns), *(line(row) for row in cells)]
+
+
 def _plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
-    if isinstance(value, dict | list):
-        return json.dumps(value, default=str)
-    return str(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(_plain(one) for one in value)
+    return "–" if value is None else str(value)

@@ -21,7 +21,7 @@ current_id: ContextVar[str] = ContextVar("request_id", default="")
 class Formatter(JsonFormatter):
     """Time (UTC), level, logger, message and request id; whatever a call adds as ``extra``."""
 
-    converter = time.gmtime
+    converter = time.gmtime  # type: ignore[assignment]
 
     def __init__(self) -> None:
         names = {"asctime": "time", "levelname": "level", "name": "logger"}

@@ -66,7 +66,9 @@ def confirmed(request: HttpRequest, declared: type[SureRequest]) -> dict[str, An
     form = form_class(declared)(request.POST)
     if not form.is_valid():
         name, wrong = next(iter(form.errors.items()))
-        raise InvalidInput(" ".join(wrong), field=str(form.fields[name].label).lower() if name in form.fields else "")
+        raise InvalidInput(
+            " ".join(map(str, wrong)), field=str(form.fields[name].label).lower() if name in form.fields else ""
+        )
     demand_password(request, form.cleaned_data["password"])
     return form.cleaned_data
 
@@ -80,7 +82,7 @@ def confirmed(request: HttpRequest, declared: type[SureRequest]) -> dict[str, An
 @sensitive_post_parameters()
 def change(request: HttpRequest) -> HttpResponse:
     """Change your password. Other sessions of yours end."""
-    form = PasswordChangeForm(request.user, request.POST or None)
+    form = PasswordChangeForm(request.user, request.POST or None)  # type: ignore[arg-type]
     if request.method == "POST" and form.is_valid():
         update_session_auth_hash(request, form.save())
         messages.success(request, "Your password was changed. You were signed out everywhere else.")

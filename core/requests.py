@@ -292,7 +292,7 @@ def _widget_for(field: serializers.Field, **shared: Any) -> forms.Field:
         case serializers.EmailField():
             return forms.CharField(widget=forms.EmailInput(), **shared)
         case serializers.CharField():
-            text = forms.Textarea(attrs={"rows": style["rows"]}) if "rows" in style else forms.TextInput()
+            text: forms.Widget = forms.Textarea(attrs={"rows": style["rows"]}) if "rows" in style else forms.TextInput()
             if style.get("input_type") == "password":
                 text = forms.PasswordInput(attrs={"autocomplete": "current-password"})
                 shared |= {"strip": False}

@@ -68,7 +68,7 @@ def wait_for_code(request: HttpRequest, user: Any, following: str) -> HttpRespon
 def sign_in_code(request: HttpRequest) -> HttpResponse:
     """The second step of signing in, for who has set up a second factor."""
     waiting = request.session.get(WAITING) or {}
-    user = User.objects.filter(pk=waiting.get("user"), is_active=True).first()
+    user = User.objects.filter(pk=waiting.get("user", 0), is_active=True).first()
     if user is None or waiting["until"] < time.time():
         return redirect("sign_in")
     form = CodeForm(request.POST or None)

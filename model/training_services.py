@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 import torchvision
+from django.conf import settings as project
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
@@ -25,10 +26,11 @@ from model.learning import baseline, evaluation, landscape, splits
 from model.learning.checkpoints import read_state
 from model.learning.crossval import FoldOutcome, Plan, derived_seed, run_fold
 from model.learning.devices import usable_device
-from model.learning.network import Init, Network, build_network, load_weights, weights_bytes
+from model.learning.network import Init, Initialisation, Network, build_network, load_weights, weights_bytes
 from model.learning.prediction import predict
+from model.learning.resume import Checkpoint
+from model.learning.training import TrainSettings, train
 from model.learning.training import preset as preset_settings
-from model.learning.training import train
 from model.models import Classifier, CrossValidation, Dataset, FoldResult
 from model.selectors import NO_GROUPS, dataset_arrays, name_of_classifier, patch_table
 
@@ -84,11 +86,20 @@ def train_classifier(
     )
     if not grouped:
         notes.append(NO_GROUPS)
+    sides = {
+        side: splits.groups_per_class(labels[rows], groups[rows])
+        for side, rows in (("train", kept), ("test", held_out))
+    }
+    for side, counts in sides.items():
+        notes += splits.few_groups(counts, f"{side.capitalize()} split")
     for note in notes:
         say(note)
     steps = settings.epochs + 1
     keep = trajectory and steps * landscape.flat_size(network.body) * 4 <= LARGEST_TRAJECTORY
     images = dataset_arrays(dataset)
+    kept_state = _checkpoint(dataset, settings, start, arch, seed, test_share, keep, device)
+    if kept_state.path.exists():
+        say("This training was begun before: it goes on after the last epoch that was finished.")
     trained = train(
         network,
         images[kept],
@@ -97,12 +108,13 @@ def train_classifier(
         seed=derived_seed(seed, 2),
         device=device,
         keep_weights=keep,
+        checkpoint=kept_state,
         progress=progress,
     )
     probabilities = predict(trained.network, images[held_out])
     colour = evaluation.metrics(labels[held_out], baseline.colour_probabilities(images, labels, kept, held_out))
     ids = table.index.to_numpy()
-    return _store_classifier(
+    made = _store_classifier(
         trained.network,
         extra=_plane_file(trained.network, trained.weights) if keep else None,
         name=name,
@@ -118,6 +130,7 @@ def train_classifier(
             "seconds": round(trained.seconds, 2),
             "images_per_second": round(trained.images_per_second, 1),
             "notes": notes,
+            "groups": sides,
             "machine": machine(),
         },
         split={"train": ids[kept].tolist(), "test": ids[held_out].tolist(), "grouped": grouped},
@@ -127,6 +140,35 @@ def train_classifier(
         history=trained.history,
         created_by=created_by,
     )
+    kept_state.forget()
+    return made
+
+
+def _checkpoint(
+    dataset: Dataset,
+    settings: TrainSettings,
+    start: Initialisation,
+    arch: str,
+    seed: int,
+    test_share: float,
+    trajectory: bool,
+    device: str | None,
+) -> Checkpoint:
+    """Where the state of this very training is kept, from epoch to epoch."""
+    determining = {
+        "dataset": dataset.sha256,
+        "settings": settings.as_dict(),
+        "start": start.as_dict(),
+        "arch": arch,
+        "seed": seed,
+        "test_share": test_share,
+        "trajectory": trajectory,
+        "device": device,
+        "machine": machine(),
+        "code": code_version(),
+    }
+    digest = hashlib.sha256(json.dumps(determining, sort_keys=True, default=str).encode()).hexdigest()
+    return Checkpoint(Path(project.HOME) / "training" / f"{digest[:32]}.pt")
 
 
 def import_classifier(

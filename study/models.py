@@ -16,6 +16,8 @@ from django.conf import settings as project
 from django.db import models
 from django.utils import timezone
 
+from core.records import Made
+
 
 def new_token() -> str:
     """An opaque name: 128 random bits, not derived from anything."""
@@ -30,7 +32,7 @@ def guide_path(image: "GuideImage", filename: str) -> str:
     return f"guides/{image.study_id}/{filename}"
 
 
-class Study(models.Model):
+class Study(Made):
     class State(models.TextChoices):
         DRAFT = "draft", "draft"
         FROZEN = "frozen", "frozen"
@@ -94,11 +96,6 @@ class Study(models.Model):
     protocol_version = models.PositiveIntegerField(default=1)
     protocol = models.JSONField(null=True, blank=True, editable=False)
     protocol_sha256 = models.CharField(max_length=64, blank=True, editable=False)
-    code_version = models.CharField(max_length=100)
-    created_at = models.DateTimeField(auto_now_add=True)
-    created_by = models.ForeignKey(
-        project.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
     team = models.ForeignKey(
         "auth.Group",
         null=True,
@@ -113,7 +110,7 @@ class Study(models.Model):
     unblinded_at = models.DateTimeField(null=True, blank=True)
     unblinded_by = models.CharField(max_length=150, blank=True)
 
-    class Meta:
+    class Meta(Made.Meta):
         ordering = ["-created_at"]
         verbose_name_plural = "studies"
         constraints = [

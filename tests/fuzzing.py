@@ -196,10 +196,9 @@ def archives(draw: Any, files: dict[str, bytes]) -> bytes:
         for name, data in [*((folder + name, data) for name, data in files.items()), *more]:
             info = zipfile.ZipInfo(name)
             info.filename = name  # ZipInfo mends a name by the rules of this system
-            info.compress_type = archive.compression
             info.external_attr = draw(st.sampled_from([0, 0, 0o100644 << 16, 0o120777 << 16, 0x10]))
             info.extra = draw(st.sampled_from([b"", b"", b"\x75\x70\x03\0\1ab", b"\x01\0\x08\0" + b"\xff" * 8, b"\1"]))
-            archive.writestr(info, data)
+            archive.writestr(info, data, archive.compression)
     return draw(damaged(buffer.getvalue()) if draw(st.booleans()) else st.just(buffer.getvalue()))
 
 

@@ -254,9 +254,9 @@ def test_a_field_that_was_emptied_is_an_error_and_one_that_was_not_sent_takes_it
     attack = attacked_pool()
     client.force_login(factories.user("rita", "researcher"))
     sent = {"classifier": attack.classifier_id, "budget": 4}
-    assert client.post("/attacks/new/", sent | {"steps": ""}).status_code == 400
+    assert client.post("/attacks/new/", sent | {"confidence": ""}).status_code == 400
     assert client.post("/attacks/new/", sent).status_code == 302
-    assert Job.objects.get().arguments["steps"] == 50
+    assert Job.objects.get().arguments["confidence"] == 0
 
 
 def test_a_command_builds_a_study_of_pairs_with_controls_and_texts_from_a_file(tmp_path):

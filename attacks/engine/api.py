@@ -1,11 +1,13 @@
 """What the engine offers to callers: ``attack(network, images, labels, norm=..., budget=...)``, and its checks."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from attacks.engine.masking import warnings_about
 from attacks.engine.norms import check_reachable
 from attacks.engine.passes import Passes
 from attacks.engine.pgd import pgd
@@ -25,6 +27,7 @@ def attack(
     batch_size: int | None = None,
     amp: bool = False,
     first: int = 0,
+    warn: bool = True,
     progress: Progress = no_progress,
     **settings: Any,
 ) -> PerturbationSet:
@@ -37,6 +40,7 @@ def attack(
     norm      "none", "l0", "l1", "l2" or "linf"; ``budget`` in 0-255 units on displayed bytes (l0: share of pixels)
     settings  ``steps, step_rule, step_size, loss, confidence, rounding, random_start, paper, seed``: see
               ``attacks.engine.recipe``
+    warn      ask a few images whether what did not flip is robust, or the gradient hidden: ``warnings`` of the result
     amp       bfloat16 gradients on CUDA, where they are TF32 otherwise; verdicts are float32
 
     The same arguments on the same device with the same number of threads give the same bytes. Raises InvalidInput for
@@ -48,7 +52,12 @@ def attack(
     targets = check_images(passes, images, labels)
     if chosen.rounding == "aware":  # the others judge on floats, too, and may show what rounding does
         check_reachable(norm, chosen.budget, *images.shape[2:])
-    return pgd(passes, images, targets, chosen, first=first, progress=progress)
+    found = pgd(passes, images, targets, chosen, first=first, progress=progress)
+    if not warn:
+        return found
+    right = ~found.already_wrong
+    told = warnings_about(passes, images[right], targets[right], found.flipped[right], chosen, seed=chosen.seed)
+    return replace(found, warnings=[one.as_dict() for one in told])
 
 
 def check_images(passes: Passes, images: Any, labels: Any) -> Tensor:

@@ -77,12 +77,12 @@ class Run:
         return self.outcome.result(time.perf_counter() - self.started)
 
     def _refill(self) -> None:
-        """Fresh images: a verdict on the original first where gradients are not exact; noise where it is asked for.
+        """Fresh images: the original is judged first where gradients are not the given network's; noise if asked for.
 
         The noise joins the first step: the first pass is of the original, whose label has to be right.
         """
         fresh = self.pool.refill()
-        self.pool.suspect[fresh.rows] = not self.passes.exact
+        self.pool.suspect[fresh.rows] = not self.passes.exact or self.passes.folded
         if self.recipe.random_start:
             for row, index in zip(fresh.rows, fresh.index):
                 noise = start_noise(self.recipe, self.first + int(index), tuple(self.pool.x.shape[1:]))

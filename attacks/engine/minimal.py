@@ -18,7 +18,7 @@ from attacks.engine.ddn import DecoupledDirection
 from attacks.engine.display import to_bytes
 from attacks.engine.fmn import FewestLevels, LowestCap
 from attacks.engine.norms import Norm
-from attacks.engine.passes import MARGIN, Passes, gap_of_label
+from attacks.engine.passes import Passes, gap_of_label
 from attacks.engine.recipe import MinimalRecipe, minimal_recipe
 from attacks.engine.results import PerturbationSet
 from attacks.engine.sigma_zero import SigmaZero
@@ -107,7 +107,7 @@ def descend(passes: Passes, x: Tensor, y: Tensor, recipe: MinimalRecipe) -> Tens
         seen = walker.shown()  # (b, 3, h, w), whole numbers
         logits, gradient = passes.ascend(seen, y)  # (b, classes), (b, 3, h, w)
         gap = gap_of_label(logits, y)  # (b,), above 0 where another class leads
-        flipped = gap >= 2 * MARGIN
+        flipped = gap >= 2 * passes.margin
 
         reach = size(seen - x, recipe.norm)
         better = flipped & (reach < length)

@@ -125,7 +125,7 @@ class NaturalTable:
             return
         for place, change in enumerate(self.chosen):
             changed = change(images, self.seed + self.seen)
-            flipped = lost(self.passes.judge(changed), labels)
+            flipped = lost(self.passes.judge(changed), labels, self.passes.margin)
             for positive in (False, True):
                 self._flips[change, positive] += int((flipped & (tumour == positive)).sum())
             for norm, values in displayed_norms(images, changed, device=self.passes.device).items():

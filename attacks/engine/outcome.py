@@ -7,14 +7,15 @@ from torch import Tensor
 
 from attacks.engine.constraints import displayed_norms
 from attacks.engine.display import shown, to_bytes
-from attacks.engine.passes import MARGIN, Passes, gap_of_label, lost, reached
+from attacks.engine.passes import Passes, gap_of_label, lost, reached
 from attacks.engine.pool import Batch
 from attacks.engine.recipe import Recipe
 from attacks.engine.results import PerturbationSet
 from attacks.engine.soundness import check_finite
 
-NEAR = 50 * MARGIN
-"""An original whose label leads by less is given a float32 forward pass before it is attacked."""
+NEAR = 50
+"""An original whose label leads by less than so many margins is given a float32 forward pass before it is attacked.
+Where gradients come from a folded or a rough network, every original is."""
 
 
 class Outcome:
@@ -37,8 +38,8 @@ class Outcome:
         check_finite(logits, lambda row: int(batch.index[row]))
         unseen = batch.fresh & ~batch.judged
         self.before[batch.index[unseen]] = logits.softmax(1).cpu().numpy()[unseen]
-        near = (gap_of_label(logits, batch.y) > -NEAR).cpu().numpy()
-        over = reached(logits, batch.y, self.recipe.confidence).cpu().numpy()
+        near = (gap_of_label(logits, batch.y) > -NEAR * self.passes.margin).cpu().numpy()
+        over = reached(logits, batch.y, self.recipe.confidence, self.passes.margin).cpu().numpy()
         return np.where(batch.fresh, near, over) & ~batch.judged
 
     def judge(self, batch: Batch) -> NDArray[np.bool_]:
@@ -50,7 +51,7 @@ class Outcome:
         self.before[batch.index[fresh]] = logits.softmax(1).cpu().numpy()[fresh]
         self.already_wrong[batch.index[wrong]] = True
         batch.pool.delta[batch.only(wrong).place] = 0  # a random start waits there
-        over = reached(logits, batch.y, self.recipe.confidence).cpu().numpy()
+        over = reached(logits, batch.y, self.recipe.confidence, self.passes.margin).cpu().numpy()
         ended = wrong | (~fresh & (over | (batch.steps >= self.recipe.steps)))
         if ended.any():
             self._write(batch.only(ended), logits[torch.from_numpy(ended).to(logits.device)])
@@ -73,9 +74,10 @@ class Outcome:
 
         attacked = ~self.already_wrong[index]
         self.displayed.numpy()[index] = to_bytes(seen if aware else other).numpy()  # rows copied whole
-        self.flipped_float[index] = lost(on_float, y).cpu().numpy() & attacked
-        self.flipped[index] = lost(on_bytes, y).cpu().numpy() & attacked
-        self.reached[index] = reached(on_bytes, y, self.recipe.confidence).cpu().numpy() & attacked
+        self.flipped_float[index] = lost(on_float, y, self.passes.margin).cpu().numpy() & attacked
+        self.flipped[index] = lost(on_bytes, y, self.passes.margin).cpu().numpy() & attacked
+        over = reached(on_bytes, y, self.recipe.confidence, self.passes.margin)
+        self.reached[index] = over.cpu().numpy() & attacked
         self.after[index] = on_bytes.softmax(1).cpu().numpy()
         self.steps[index] = batch.steps
         self.done += len(batch)
@@ -94,6 +96,7 @@ class Outcome:
             steps=self.steps,
             norms=displayed_norms(self.images, self.displayed, device=self.passes.device),
             settings=self.recipe.as_dict(),
+            margin=self.passes.margin,
             passes=dict(self.passes.count),
             seconds=seconds,
         )

@@ -16,10 +16,20 @@ from model.learning.prediction import full_precision
 
 MARGIN = 1e-3
 """A verdict needs a logit gap of this much: far above what float32 differs by between batch sizes and memory
-formats (about 1e-5), so that no later forward pass of the same bytes can dispute it."""
+formats (about 1e-5), so that no later forward pass of the same bytes can dispute it. A network whose leads are below 1
+needs less, one with logits of hundreds more (``margin_for``)."""
+_NOISE = 4e-6
+"""Share of the largest logit by which float32 answers may differ between batch sizes."""
+_FOLDED = 1e-4
+"""Share of the logits' size by which the folded network's may differ from the given one's: float32 stays below."""
 
 _CPU_BATCH, _GPU_BATCH = 16, 512
 """Rows per pass. On a CPU the time per image hardly depends on it from 4 rows of 224 x 224 on (docs/attacks.md)."""
+
+
+def batch_for(device: str | torch.device) -> int:
+    """Rows per pass on this device."""
+    return _GPU_BATCH if torch.device(device).type == "cuda" else _CPU_BATCH
 
 
 class Passes:
@@ -32,6 +42,9 @@ class Passes:
 
     Images enter in 0-255 units; the network gets them divided by 255. Raises InvalidInput for weights that are not
     finite and, from ``classes``, for fewer than two outputs.
+
+    ``folded``: whether ``ascend`` runs the folded copy. It is compared with the network as given on the first images
+    that either is asked about, and the plain copy takes its place where they differ. ``margin``: see ``margin_for``.
     """
 
     def __init__(
@@ -45,10 +58,13 @@ class Passes:
         self.device = torch.device(device) if device else _device_of(network)
         self.amp = amp and self.device.type == "cuda"
         judge = copy.deepcopy(network).to(self.device, torch.float32).eval().requires_grad_(False)
-        fast = folded(judge) if fold else copy.deepcopy(judge)
+        fast = folded(judge) if fold else None
+        self.folded = fast is not None
+        fast = copy.deepcopy(judge) if fast is None else fast
         self._judge, self._fast = (net.to(memory_format=torch.channels_last) for net in (judge, fast))
-        self.batch = _GPU_BATCH if self.device.type == "cuda" else _CPU_BATCH
-        self._checked = False
+        self.batch = batch_for(self.device)
+        self._checked, self._compared = False, not self.folded
+        self.margin = MARGIN
         self.count: Counter[str] = Counter(gradient=0, forward=0)
 
     @property
@@ -90,9 +106,33 @@ class Passes:
         """InvalidInput if the network's answers to ``images`` (n, 3, h, w) cannot be attacked; asked once."""
         if not self._checked:
             few = self.floats(images[:PROBES])
+            self._compare(few)
             with full_precision():
                 check_logits(lambda x: self._judge(_scaled(x)), lambda x: self._fast(_scaled(x)), few)
+            with torch.inference_mode(), full_precision():
+                self.margin = margin_for(self._judge(_scaled(few)))
             self._checked = True
+
+    def _compare(self, images: Tensor) -> None:
+        """Take the plain copy where the folded network answers ``images`` otherwise than the given one does.
+
+        Folding counts on every convolution being used once, with its own normalisation behind it, and tracing drops
+        gradients that a network defines itself.
+        """
+        if self._compared:
+            return
+        self._compared = True
+        with torch.inference_mode(), full_precision():
+            given = check_answer(self._judge(_scaled(images)), len(images)).float()
+            try:
+                quick = self._fast(_scaled(images)).float()
+            except Exception:  # whatever folding broke: the plain copy is always right
+                quick = torch.full_like(given, torch.nan)
+        known = torch.isfinite(given)
+        largest = given[known].abs().max().clamp_min(1e-30) if known.any() else torch.tensor(1.0)
+        same = bool(((quick - given)[known].abs() <= _FOLDED * largest).all())
+        if not same or not _alike(*(_gradient_of(net, images[:2]) for net in (self._judge, self._fast))):
+            self._fast, self.folded = copy.deepcopy(self._judge), False
 
     def ascend(
         self, images: Tensor, labels: Tensor, loss: Loss = "margin", *, rough: bool = False
@@ -102,6 +142,7 @@ class Passes:
         The gradient is with respect to the pixels in 0-255 units and points to where the label is lost. ``rough`` is
         for those who ask ``logits`` before they believe that an image is flipped. Equal input gives equal bytes.
         """
+        self._compare(images[:PROBES])
         self.count["gradient"] += len(images)
         pixels = _channels_last(images).requires_grad_(True)
         with torch.enable_grad(), self.precision(rough):
@@ -137,31 +178,63 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 LOSS_FUNCTIONS: dict[Loss, Callable[[Tensor, Tensor], Tensor]] = {"ce": cross_entropy, "margin": gap_of_label}
 
 
-def lost(logits: Tensor, labels: Tensor) -> Tensor:
-    """Verdict (n,) bool: another class leads by ``MARGIN``."""
-    return gap_of_label(logits, labels) >= MARGIN
+def margin_for(logits: Tensor) -> float:
+    """The lead that a verdict needs from a network that answers like this, (n, classes).
+
+    ``MARGIN`` of a usual network; less in proportion where no lead reaches 1 (logits scaled down would look robust),
+    more where logits are so large that float32 differs by more.
+    """
+    finite = logits[torch.isfinite(logits).all(1)].float()
+    if not len(finite):
+        return MARGIN
+    top = finite.topk(2, 1).values
+    spread = float((top[:, 0] - top[:, 1]).max())
+    return max(MARGIN * min(1.0, spread), _NOISE * float(finite.abs().max()), 1e-30)
 
 
-def reached(logits: Tensor, labels: Tensor, confidence: float) -> Tensor:
+def lost(logits: Tensor, labels: Tensor, margin: float = MARGIN) -> Tensor:
+    """Verdict (n,) bool: another class leads by ``margin``."""
+    return gap_of_label(logits, labels) >= margin
+
+
+def reached(logits: Tensor, labels: Tensor, confidence: float, margin: float = MARGIN) -> Tensor:
     """Verdict (n,) bool: the label is lost and the best other class has at least this probability."""
     others = logits.softmax(1).scatter(1, labels[:, None], 0.0)
-    return lost(logits, labels) & (others.amax(1) >= confidence)
+    return lost(logits, labels, margin) & (others.amax(1) >= confidence)
 
 
-def folded(network: nn.Module) -> nn.Module:
-    """A copy with each batch normalisation folded into the convolution before it, or a plain copy where it cannot be.
+def folded(network: nn.Module) -> nn.Module | None:
+    """A copy with each batch normalisation folded into the convolution before it; None where there is nothing to fold.
 
     Torch can fold what it can trace; networks with data-dependent control flow stay as they are, only slower.
     """
     from torch.fx.experimental.optimization import fuse
 
-    plain = copy.deepcopy(network)
+    if not any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules()):
+        return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return fuse(plain).eval().requires_grad_(False)
+            return fuse(copy.deepcopy(network)).eval().requires_grad_(False)
     except Exception:  # whatever tracing stumbles over: the plain copy is always right
-        return plain
+        return None
+
+
+def _gradient_of(network: nn.Module, images: Tensor) -> Tensor | None:
+    """The gradient of the first output minus the others, (n, 3, h, w); None where there is none."""
+    with torch.enable_grad(), full_precision():
+        pixels = images.clone().requires_grad_(True)
+        logits = network(_scaled(pixels))
+        if not logits.requires_grad:
+            return None
+        return torch.autograd.grad((2 * logits[:, 0] - logits.sum(1)).sum(), pixels, allow_unused=True)[0]
+
+
+def _alike(one: Tensor | None, other: Tensor | None) -> bool:
+    """True for gradients that differ by what float32 may do at the kinks of a network."""
+    if one is None or other is None:
+        return one is None
+    return bool((one - other).norm() <= 0.05 * one.norm()) or not bool(torch.isfinite(one).all())
 
 
 def _scaled(images: Tensor) -> Tensor:

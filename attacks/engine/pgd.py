@@ -13,6 +13,7 @@ from attacks.engine.display import shown, within_pixels
 from attacks.engine.passes import Passes
 from attacks.engine.recipe import Recipe
 from attacks.engine.results import PerturbationSet
+from attacks.engine.sparse import within_budget
 from core.errors import Progress, no_progress
 
 
@@ -24,6 +25,8 @@ def pgd(
     Each image stops when its label is lost with the confidence asked for, or at the step limit. ``first`` numbers the
     first image where these are a chunk of a larger set; only a random start depends on it.
     """
+    if recipe.step_rule == "sparse":  # L0 and L1 by few components
+        return within_budget(passes, images, labels, recipe, first=first, progress=progress)
     run = Run(passes, images, labels, recipe, first=first)
     while run.unfinished:
         progress(run.done, len(images))  # at every pass: a job is stopped from here

@@ -14,13 +14,17 @@ Loss = Literal["ce", "margin"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)
 Rounding = Literal["aware", "nearest", "truncate"]
 ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
-StepRule = Literal["raw", "sign", "l2"]
+StepRule = Literal["raw", "sign", "l2", "sparse"]
 STEP_RULES: tuple[StepRule, ...] = get_args(StepRule)
-DEFAULT_RULE: dict[Norm, StepRule] = {"none": "l2", "l0": "sign", "l1": "l2", "l2": "l2", "linf": "sign"}
+DEFAULT_RULE: dict[Norm, StepRule] = {"none": "l2", "l0": "sparse", "l1": "sparse", "l2": "l2", "linf": "sign"}
+SPREAD: dict[Norm, StepRule] = {"l0": "sign", "l1": "l2"}
+"""The rules under which L0 and L1 are projected as in section 2.2: what is left where bytes are rounded afterwards."""
+STEPS_WITHIN: dict[str, int] = {"sparse": 100}
+"""Step limits of attacks within a budget, by rule; 50 of the others."""
 RAW_STEP = 1000.0
 """The paper does not print its gamma. For gradients per 0-255 unit this one moves an undecided patch by a fraction of
 a grey level."""
-DEFAULT_STEPS = {"l0": 100, "l1": 50, "l1-rescaled": 50, "l2": 50, "linf": 30}
+DEFAULT_STEPS = {"l0": 100, "l1": 100, "l1-rescaled": 50, "l2": 50, "linf": 30}
 """Steps of a minimal search."""
 
 Choice = TypeVar("Choice", bound=str)
@@ -43,7 +47,8 @@ class Recipe:
 
     steps        step limit; an image ends earlier when another class is reached
     step_rule    raw: ``step_size`` times the gradient (the paper's gamma); sign: ``step_size`` in every component;
-                 l2: along the gradient, with RMS ``step_size``
+                 l2: along the gradient, with RMS ``step_size``;
+                 sparse: few components, as the strongest L0 and L1 attacks do (``attacks.engine.sparse``)
     loss         ce: the paper's cross-entropy, whose raw gradient all but vanishes on confident patches; margin
     confidence   the probability that another class must reach; 0: any that makes it win
     rounding     see ``attacks.engine.display``
@@ -70,7 +75,7 @@ def recipe(
     *,
     norm: str,
     budget: float | None = None,
-    steps: int = 50,
+    steps: int | None = None,
     step_rule: str | None = None,
     step_size: float | None = None,
     loss: str = "margin",
@@ -87,8 +92,17 @@ def recipe(
     limit, known = check_budget(norm, budget), check_norm(norm)
     if paper:
         step_rule, loss, rounding = "raw", "ce", "nearest"
-    rule = one_of("step rule", step_rule or DEFAULT_RULE[known], STEP_RULES)
     checked_loss, checked_rounding = one_of("loss", loss, LOSSES), one_of("rounding", rounding, ROUNDINGS)
+    usual = DEFAULT_RULE[known]
+    if usual == "sparse" and (checked_rounding != "aware" or step_size is not None):
+        usual = SPREAD[known]
+    rule = one_of("step rule", step_rule or usual, STEP_RULES)
+    if rule == "sparse" and (known not in SPREAD or checked_rounding != "aware" or step_size is not None):
+        raise InvalidInput(
+            "The sparse rule is for L0 and L1, judges what is displayed, and finds its own step size.",
+            field="step_rule",
+        )
+    steps = STEPS_WITHIN.get(rule, 50) if steps is None else steps
     if steps < 1:
         raise InvalidInput(f"An attack takes at least 1 step, not {steps}.")
     if not 0 <= confidence < 1:
@@ -115,6 +129,8 @@ def default_step(norm: Norm, budget: float, rule: StepRule) -> float:
         return RAW_STEP
     if norm == "none":
         return 1.0
+    if rule == "sparse":
+        return budget  # the first step's length; later ones are shorter
     if norm == "l0":
         return 64.0
     return max(1.0, float(round(budget / 4))) if norm == "linf" else budget / 4

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from attacks.engine.constraints import displayed_norms
 from attacks.engine.norms import MEASURED
-from attacks.engine.passes import Passes, lost
+from attacks.engine.passes import Passes, lost, reached
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class PerturbationSet:
     steps: NDArray[np.int64]  # (n,) perturbation steps taken
     norms: dict[str, NDArray[np.float64]]  # l0, l1, l2, linf of the displayed bytes, each (n,), 0-255 units
     settings: dict[str, Any] = field(default_factory=dict)  # everything that determines the bytes, seed included
+    margin: float = 0.0  # the lead in logits that a verdict needed
+    warnings: list[dict[str, str]] = field(default_factory=list)  # name, text: see ``attacks.engine.masking``
     passes: dict[str, int] = field(default_factory=dict)  # image passes: forward + backward, forward only
     seconds: float = 0.0
 
@@ -47,6 +49,7 @@ class PerturbationSet:
         *,
         before: Tensor,
         started: float,
+        confidence: float = 0.0,
         **further: Any,
     ) -> "PerturbationSet":
         """What was made of whole numbers, so that the displayed image is the one that was looked for; judged here.
@@ -56,17 +59,18 @@ class PerturbationSet:
         """
         after = passes.judge(displayed)
         wrong = before.argmax(1) != labels
-        flipped = (lost(after, labels) & ~wrong).numpy()
+        flipped = (lost(after, labels, passes.margin) & ~wrong).numpy()
         return cls(
             displayed=displayed,
             labels=labels.numpy(),
             already_wrong=wrong.numpy(),
             flipped_float=flipped,
             flipped=flipped,
-            reached=flipped,
+            reached=reached(after, labels, confidence, passes.margin).numpy() & flipped,
             before=before.softmax(1).numpy(),
             after=after.softmax(1).numpy(),
             norms=displayed_norms(images, displayed, device=passes.device),
+            margin=passes.margin,
             passes=dict(passes.count),
             seconds=time.perf_counter() - started,
             **further,
@@ -111,6 +115,8 @@ class PerturbationSet:
             "reached": int(self.reached.sum()),
             "norms_of_flipped": norms,
             "mean_steps": float(self.steps[~self.already_wrong].mean()) if (~self.already_wrong).any() else 0.0,
+            "margin": self.margin,
+            "warnings": list(self.warnings),
             "passes": dict(self.passes),
             "seconds": self.seconds,
         }

@@ -66,6 +66,28 @@ def art_pgd(model: nn.Module, cap: float, step: float, steps: int) -> Attack:
     return attack
 
 
+def early_stopping_pgd(model: nn.Module, cap: float, step: float, steps: int) -> Attack:
+    """torchattacks' PGD without its random start, and a dozen lines by which images leave once they are flipped."""
+
+    def attack(x: Tensor, y: Tensor) -> Tensor:
+        found, rows, here = x.clone(), torch.arange(len(x), device=x.device), x.clone()
+        for number in range(steps + 1):
+            here = here.detach().requires_grad_(number < steps)
+            logits = model(here)
+            stay = logits.argmax(1) == y[rows]
+            found[rows] = here.detach()
+            if number == steps or not stay.any():
+                break
+            loss = nn.functional.cross_entropy(logits, y[rows], reduction="sum")
+            (gradient,) = torch.autograd.grad(loss, here)
+            rows, here, gradient = rows[stay], here.detach()[stay], gradient[stay]
+            here = x[rows] + (here + step * gradient.sign() - x[rows]).clamp(-cap, cap)
+            here = here.clamp(0, 1)
+        return found
+
+    return attack
+
+
 def ddn(model: nn.Module, x: Tensor, y: Tensor, *, levels: int | None = 256) -> Tensor:
     from adv_lib.attacks import ddn
 
@@ -91,6 +113,7 @@ def sigma_zero(steps: int) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
 
 
 _LINF = {
+    "early_stopping": ("torch", early_stopping_pgd),
     "torchattacks": ("torchattacks", torchattacks_pgd),
     "torchattacks_apgd": ("torchattacks", torchattacks_apgd),
     "foolbox": ("foolbox", foolbox_pgd),

@@ -43,6 +43,13 @@ def features(
     return np.concatenate(parts)
 
 
+def called_positive(network: Network, found: Features) -> NDArray[np.bool_]:
+    """Whether the network calls each patch tumour, (n,), from its features (n, d)."""
+    with torch.inference_mode(), full_precision():
+        logits = network.head(torch.from_numpy(found).to(network.mean.device))
+    return logits.argmax(1).cpu().numpy() == 1
+
+
 class Projection:
     """A reducer fitted on features (n, d). ``points`` (n, 2): theirs; ``project``: others' by the same reducer."""
 
@@ -84,20 +91,21 @@ class Projection:
 
 
 def company(
-    moved: Features, originals: Features, originals_positive: NDArray[Any], *, k: int = 10, seed: int = 0
+    moved: Features, originals: Features, true_negative: NDArray[np.bool_], *, k: int = 10, seed: int = 0
 ) -> dict[str, Any]:
     """Among whom the adversarial negatives come to lie: the paper's claim (Fig. 2a) as a number.
 
     ``moved`` (m, d): features of positives that are now called negative. For each, the share of true negatives among
     its ``k`` nearest unperturbed patches ``originals`` (n, d), its own original among them; the mean with a 95 %
-    bootstrap interval over patches, and ``majority``, how many have a majority of true negatives. ``chance`` is the
-    share of negatives among the originals. Distances are Euclidean in the full feature space, not on the map.
+    bootstrap interval over patches, and ``majority``, how many have a majority of true negatives: those without tumour
+    that the network calls so, ``true_negative`` (n,). ``chance`` is their share among the originals. Distances are
+    Euclidean in the full feature space, not on the map.
     """
     if not len(moved):
         raise InvalidInput("There is no adversarial negative: no positive patch was flipped.")
     from sklearn.neighbors import NearestNeighbors
 
-    negative = ~np.asarray(originals_positive).astype(bool)
+    negative = np.asarray(true_negative).astype(bool)
     nearby = min(k, len(originals))
     _, rows = NearestNeighbors(n_neighbors=nearby).fit(originals).kneighbors(moved)
     shares = negative[rows].mean(1)

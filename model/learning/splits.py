@@ -7,27 +7,22 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, StratifiedKFold, train_test_split
 
 from core.errors import InvalidInput
+from model.learning.groups import few_groups, grouped, groups_per_class
+
+__all__ = ["few_groups", "folds", "grouped", "groups_per_class", "split"]
 
 Rows = NDArray[np.integer[Any]]
 CANDIDATES = 200
-"""Grouped splits that are drawn to choose the one whose classes come nearest to the asked share."""
-
-
-def grouped(groups: NDArray[Any] | None) -> bool:
-    """True if the patches carry groups. All must, or none: a patch without a slide could be of any."""
-    if groups is None or len(groups) == 0:
-        return False
-    named = np.asarray([str(group) != "" for group in groups])
-    if named.any() and not named.all():
-        raise InvalidInput(f"{int((~named).sum())} of {len(named)} patches have no group; name all or none.")
-    return bool(named.all())
+"""Grouped splits that are drawn to choose the one whose classes come nearest to the asked share, from many groups."""
 
 
 def split(labels: NDArray[Any], groups: NDArray[Any] | None, *, test_share: float, seed: int) -> tuple[Rows, Rows]:
     """Row numbers for training and for the test, each sorted.
 
     Without groups: stratified. With groups: of ``CANDIDATES`` random draws of whole groups the one in which the share
-    of each class comes nearest to ``test_share``. Raises InvalidInput where a class would be missing on one side.
+    of each class comes nearest to ``test_share`` and no group makes up most of a class on either side (on GlaS the
+    nearest share alone put 120 of 128 test positives down to one patient). Raises InvalidInput where a class would be
+    missing on one side.
     """
     if not 0 < test_share < 1:
         raise InvalidInput(f"{test_share} is not a share between 0 and 1.", field="test_share")
@@ -46,8 +41,17 @@ def split(labels: NDArray[Any], groups: NDArray[Any] | None, *, test_share: floa
     except ValueError as error:
         raise InvalidInput(f"The groups cannot be split with a test share of {test_share}: {error}") from error
 
+    names = np.unique(np.asarray(groups).astype(str), return_inverse=True)[1]
+
     def distance(pair: tuple[Rows, Rows]) -> float:
-        return sum(abs(float(np.isin(rows[truth == label], pair[1]).mean()) - test_share) for label in (0, 1))
+        total = 0.0
+        for label in (0, 1):
+            of_class = int((truth == label).sum())
+            for side, share in zip(pair, (1 - test_share, test_share)):
+                counts = np.bincount(names[side][truth[side] == label])
+                total += abs(counts.sum() / of_class - share) / 2
+                total += float(counts.max() / counts.sum()) if counts.sum() else 2.0  # what the largest group makes up
+        return total
 
     train, test = min(drawn, key=distance)
     if len(set(truth[train])) < 2 or len(set(truth[test])) < 2:

@@ -6,6 +6,7 @@ for CPUs. Everything that is drawn comes from one seed: on one machine, equal se
 
 import contextlib
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from core.errors import InvalidInput, Progress, no_progress
 from model.learning.network import Network
+from model.learning.resume import Checkpoint
 
 ROOM = 0.5
 """Share of the device's free memory that patches may take; beyond it they stay on the host."""
@@ -107,14 +109,16 @@ def train(
     seed: int,
     device: str | torch.device | None = None,
     keep_weights: bool = False,
+    checkpoint: Checkpoint | None = None,
     progress: Progress = no_progress,
 ) -> Trained:
     """Train ``network`` in place on uint8 ``images`` (n, h, w, 3) with ``labels`` (n,) of 0 and 1.
 
     An epoch is a random order cut into batches whose sizes differ by at most one, so that no image is left out and no
     batch is too small to normalise. ``keep_weights`` copies the state dict before the first and after each epoch (for
-    the loss landscape). ``progress`` counts batches. Raises InvalidInput for unusable images or labels and for a loss
-    that is no longer finite.
+    the loss landscape). With a ``checkpoint`` the state is kept after each epoch, and a training that was killed goes
+    on from there to the same weights; ``seconds`` are then those of the last run. ``progress`` counts batches. Raises
+    InvalidInput for unusable images or labels and for a loss that is no longer finite.
     """
     check_patches(images, labels)
     place = torch.device(device) if device else best_device()
@@ -133,7 +137,11 @@ def train(
     trajectory = [_copy(network)] if keep_weights else []
     started = time.perf_counter()
     with _reproducible(seed, place):
-        for epoch in range(settings.epochs):
+        begun = 0
+        if checkpoint and (kept := checkpoint.load(network, optimiser, draw, place)):
+            history, trajectory, begun = kept["history"], kept["trajectory"], len(kept["history"])
+            _wind(schedule, begun * batches, optimiser)
+        for epoch in range(begun, settings.epochs):
             crop = settings.crop if epoch < settings.epochs - settings.whole_epochs else 0
             loss_sum, right = torch.zeros(2, device=place)
             for batch, rows in enumerate(torch.randperm(len(images), generator=draw).tensor_split(batches)):
@@ -150,12 +158,15 @@ def train(
             history.append({"epoch": epoch + 1, "loss": mean_loss, "accuracy": float(right) / len(images)})
             if keep_weights:
                 trajectory.append(_copy(network))
+            if checkpoint:
+                checkpoint.save(network, optimiser, draw, history=history, trajectory=trajectory)
         if settings.settle:
             settle(network, pixels, place)
     network.zero_grad(set_to_none=True)
     seconds = time.perf_counter() - started
     network.eval()
-    return Trained(network, history, seconds, settings.epochs * len(images) / seconds, str(place), trajectory)
+    seen_images = (settings.epochs - begun) * len(images)
+    return Trained(network, history, seconds, seen_images / seconds, str(place), trajectory)
 
 
 def window(
@@ -245,6 +256,17 @@ def _schedule(optimiser: torch.optim.Optimizer, settings: TrainSettings, total: 
         return lambda: None
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=total + 1)
     return scheduler.step
+
+
+def _wind(schedule: Callable[[], None], steps: int, optimiser: torch.optim.Optimizer) -> None:
+    """Bring a fresh schedule to where it stood after so many steps; the optimiser stays as it was loaded."""
+    groups = [dict(group) for group in optimiser.param_groups]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a schedule expects the optimiser to have stepped, too
+        for _ in range(steps):
+            schedule()
+    for group, kept in zip(optimiser.param_groups, groups, strict=True):
+        group.update(kept)
 
 
 def _step(

@@ -6,7 +6,6 @@ from django.views.decorators.http import require_safe
 
 from core.access import researcher_page
 from study import blinds as selectors
-from study.models import Study
 from study.protocol.deviations import deviations, doubtful_times
 from study.results.verified import verification_of
 
@@ -15,7 +14,7 @@ from study.results.verified import verification_of
 @researcher_page
 def page(request: HttpRequest, slug: str) -> HttpResponse:
     """Until unblinding a problem's row is named, and not what is wrong with it: that may name an arm."""
-    study = get_object_or_404(Study.objects.defer("protocol"), slug=slug)
+    study = get_object_or_404(selectors.studies_for(request.user).defer("protocol"), slug=slug)
     context = {
         "study": study,
         "verification": verification_of(study),

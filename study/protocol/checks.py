@@ -260,9 +260,9 @@ _ENDS = ("set_finished", "set_reopened", "washout_corrected")
 def _set_ends(study: Study, events: list[AuditEvent]) -> Problems:
     """Every set ended when the log says, and holds the answers that were sealed then, and when the study closed."""
     last: dict[tuple[str, int], AuditEvent] = {}
-    for event in events:
-        if event.action in _ENDS:
-            last[str(event.detail.get("reader", event.actor)), int(event.detail["set"])] = event
+    for logged in events:
+        if logged.action in _ENDS:
+            last[str(logged.detail.get("reader", logged.actor)), int(logged.detail["set"])] = logged
     closed = next((event for event in reversed(events) if event.action == "closed"), None)
     sealed = {(one["reader"], one["set"]): one for one in (closed.detail.get("sets", []) if closed else [])}
     rows = {(row.assignment.code, row.number): row for row in _sets(study)}
@@ -270,16 +270,16 @@ def _set_ends(study: Study, events: list[AuditEvent]) -> Problems:
         yield Problem(f"study_readingset, reader {code}, set {number}", "the log has this set; there is no row")
     for place, row in rows.items():
         where = f"study_readingset row {row.pk} (reader {place[0]}, set {place[1]})"
-        event = last.get(place)
-        ended = event is not None and event.action != "set_reopened"
+        end = last.get(place)
+        ended = end is not None and end.action != "set_reopened"
         if (row.completed_at is not None) != ended:
-            said = f"event {event.pk} ({event.action})" if event else "no event about its end"
+            said = f"event {end.pk} ({end.action})" if end else "no event about its end"
             yield Problem(f"{where}, completed_at", f"it is {row.completed_at}, but the log has {said}")
-        elif event and "completed_at" in event.detail:
-            yield from differs(f"{where}, completed_at", row.completed_at, event.detail["completed_at"], "the log")
+        elif end and "completed_at" in end.detail:
+            yield from differs(f"{where}, completed_at", row.completed_at, end.detail["completed_at"], "the log")
         seals = [(one, f"event {closed.pk} of the log (closed)") for one in (sealed.get(place),) if one and closed]
-        if event and "head" in event.detail:
-            seals.append((event.detail, f"event {event.pk} of the log ({event.action})"))
+        if end and "head" in end.detail:
+            seals.append((end.detail, f"event {end.pk} of the log ({end.action})"))
         for seal, by in seals:
             yield from differs(f"{where}, answers", row.answers, seal["answers"], by)
             yield from differs(f"{where}, head", row.head, seal["head"], by)

@@ -62,7 +62,8 @@ def correct_washout(*, reading_set: ReadingSet, actor: str, reason: str, finishe
         raise InvalidInput("a time between the opening of the study and now.", field="finished_at")
     was, row.completed_at = row.completed_at, ended
     row.save(update_fields=["completed_at"])
-    _log(row, actor, "washout_corrected", reason=asked["reason"], was_completed_at=was, completed_at=ended)
+    detail = {"was_completed_at": was, "completed_at": ended, "answers": row.answers, "head": row.head}
+    _log(row, actor, "washout_corrected", reason=asked["reason"], **detail)
 
 
 def _log(row: ReadingSet, actor: str, action: str, **detail: Any) -> None:

@@ -81,7 +81,7 @@ def change(delta: float, interval: Interval, level: float, measure: str) -> str:
 def corrected(given: str, p: float, comparisons: int) -> str:
     """A verdict that was corrected for ``comparisons``, in a sentence."""
     said = {
-        "equivalent": "equivalent at the margin",
+        "equivalent": "equivalent",
         "non_inferior": "non-inferior",
         "different": "a difference was found",
         "inconclusive": "nothing can be claimed",

@@ -46,3 +46,39 @@ def trained(classes: int = 2, side: int = 32) -> nn.Module:
         nn.functional.cross_entropy(network(images / 255), labels).backward()
         optimiser.step()
     return network.eval()
+
+
+class WithstandingNet(nn.Module):
+    """Three convolutions, for ``hardened``."""
+
+    def __init__(self):
+        super().__init__()
+        self.look = nn.Sequential(
+            nn.Conv2d(3, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(),
+            nn.Conv2d(16, 16, 3, 2, 1), nn.ReLU(), nn.Conv2d(16, 16, 3, 1, 1), nn.ReLU(),
+        )  # fmt: skip
+        self.leave = nn.Linear(16, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.leave(self.look((x - 0.7) / 0.2).mean((2, 3)))
+
+
+@functools.cache
+def hardened() -> nn.Module:
+    """A network trained on the worst of three small Linf steps, so that it takes a good attack to flip it."""
+    torch.manual_seed(0)
+    network = WithstandingNet()
+    images, labels = patches(256, seed=1)
+    optimiser = torch.optim.Adam(network.parameters(), 5e-3)
+    for step in range(90):
+        rows = torch.randint(0, 256, (32,))
+        x, y, cap = images[rows] / 255, labels[rows], 4 / 255 * min(1, step / 40)
+        delta = torch.zeros_like(x)
+        for _ in range(3):
+            delta.requires_grad_(True)
+            (gradient,) = torch.autograd.grad(nn.functional.cross_entropy(network(x + delta), y), delta)
+            delta = (delta + cap / 2 * gradient.sign()).clamp(-cap, cap).detach()
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(network(x + delta), y).backward()
+        optimiser.step()
+    return network.eval()

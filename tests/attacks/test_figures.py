@@ -99,7 +99,11 @@ def test_the_map_of_features_has_every_point_and_tracks_that_end_on_one(attack):
     made = of_attacks.make("embedding", attack, method="pca", tracks=1)
     table = pd.read_csv(made.files["csv"])
     counts = table["kind"].value_counts()
-    assert counts["true positive"] + counts["true negative"] == len(attack.classifier.split["test"])
+    kinds = ("true positive", "true negative", "false positive", "false negative")
+    assert sum(counts.get(kind, 0) for kind in kinds) == len(attack.classifier.split["test"])
+    truth = attack.perturbations.values_list("patch__tumour", "already_wrong")
+    for kind, tumour, wrong in zip(kinds, (True, False, False, True), (False, False, True, True)):  # by the model
+        assert counts.get(kind, 0) == sum(one == (tumour, wrong) for one in truth), kind
     assert counts["adversarial negative"] == attack.summary["flipped_positives"]
     track = table[table["kind"] == "track"]
     assert len(track) >= 2
@@ -118,6 +122,19 @@ def test_a_track_goes_from_the_original_to_the_stored_bytes(attack):
     np.testing.assert_array_equal(images[-1], displayed_pixels(row))
     np.testing.assert_array_equal(images[0], read_pixels(row.patch.image.name, sha256=row.patch.sha256))
     assert (images[-1] != images[0]).any()  # in between the largest change may shrink, too: nothing promises otherwise
+
+
+def test_a_track_with_a_random_start_is_the_attacked_images_own(classifier, monkeypatch):
+    made = run_attack(
+        classifier=classifier, norm="linf", budget=64.0, name="noisy", steps=12, step_size=4.0, random_start=True
+    )
+    rows = [row for row in of_attacks.flipped_rows(made, True) if row.steps > 1]
+    row, asked = rows[-1], []
+    engine = of_attacks.run_attack
+    monkeypatch.setattr(of_attacks, "run_attack", lambda *args, **more: asked.append(more) or engine(*args, **more))
+    of_attacks.track_images(made, row)
+    order = list(made.perturbations.order_by("patch__index").values_list("patch_id", flat=True))
+    assert {more["first"] for more in asked} == {order.index(row.patch_id)} != {0}
 
 
 def test_the_universal_perturbation_is_found_behind_clipped_pixels():

@@ -79,8 +79,8 @@ def plain_descent(passes, images, labels, settings):
 
 @pytest.mark.parametrize("options", [
     {"norm": "none", "confidence": 0.99},
-    {"norm": "l0", "budget": 0.05, "random_start": True},
-    {"norm": "l1", "budget": 2, "random_start": True},
+    {"norm": "l0", "budget": 0.05, "step_rule": "sign", "random_start": True},
+    {"norm": "l1", "budget": 2, "step_rule": "l2", "random_start": True},
     {"norm": "l2", "budget": 3},
     {"norm": "l2", "budget": 3, "loss": "ce", "rounding": "truncate", "step_rule": "sign"},
     {"norm": "linf", "budget": 8, "confidence": 0.9},

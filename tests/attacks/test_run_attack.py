@@ -169,3 +169,29 @@ def test_deleting_an_attack_removes_its_pictures(make_classifier, own_files, dja
     with django_capture_on_commit_callbacks(execute=True):
         delete_attack(attack=attack)
     assert not list((own_files / "perturbed").rglob("*.png")) and not Perturbation.objects.exists()
+
+
+def test_an_attack_on_a_network_that_hides_its_gradient_says_so_in_summary_page_and_report(
+    make_classifier, monkeypatch, admin_client, capsys
+):
+    classifier = make_classifier()
+    given = services.network_of(classifier)
+
+    class Rounded(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.network = given
+
+        def forward(self, x):
+            return self.network((x * 15).round() / 15)
+
+    monkeypatch.setattr(services, "network_of", lambda classifier: Rounded().eval())
+    report = run_command(capsys, "attack", "small", norm="linf", budget=6, steps=10, name="hidden")
+    names = [one["name"] for one in report["warnings"]]
+    assert "gradients vanish" in names and "input rounded" in names and report["flipped"] == 0
+    page = admin_client.get(f"/attacks/{Attack.objects.get(name='hidden').pk}/").content.decode()
+    assert "Gradients vanish." in page and "no evidence of robustness" in page
+
+
+def test_an_attack_on_a_sound_network_names_no_warning(make_classifier):
+    assert run_attack(classifier=make_classifier(), norm="linf", budget=4).summary["warnings"] == []

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
 
-from attacks import sweeps
+from attacks import services, sweeps
 from attacks.deletion import delete_attack
 from attacks.models import Attack
-from attacks.selectors import curves_of, displayed_pixels, flip_norms
+from attacks.selectors import attacked_patches, curves_of, displayed_pixels, flip_norms
 from attacks.services import run_attack
 from attacks.sweeps import load_universal, run_corruptions, run_minimal, run_universal
 from core.errors import InvalidInput
@@ -168,3 +168,35 @@ def test_settings_out_of_range_are_refused_before_anything_is_written(make_class
 def test_unknown_change_is_refused(make_classifier):
     with pytest.raises(InvalidInput, match="no natural change 'fog'"):
         run_corruptions(classifier=make_classifier(), kinds=["fog"])
+
+
+def test_some_patches_are_drawn_by_the_seed_not_the_first(make_classifier, capsys):
+    classifier = make_classifier()
+    asked = {"norm": "linf", "patches": 6, "steps": 4}
+    drawn = {}
+    for seed in (1, 2):
+        report = run_command(capsys, "minimal", "small", seed=seed, **asked)
+        found = Attack.objects.get(name=report["attack"])
+        drawn[seed] = list(found.perturbations.order_by("patch__index").values_list("patch__index", flat=True))
+        assert report["images"] == 6 == len(drawn[seed]) and report["settings"]["drawn"] == 6
+    tested = [patch.index for patch in attacked_patches(classifier)]
+    assert drawn[1] != drawn[2] and tested[:6] not in drawn.values()
+    report = run_command(capsys, "success_curves", "small", norms=["linf"], patches=5, checks=1, check_patches=3)
+    assert report["attacks"]["linf"]["attacked"] <= 5 and report["checks"][0]["of"] <= 3
+    one, other = (run_command(capsys, "rounding", "small", caps=[16], patches=4, steps=3, seed=s) for s in (1, 2))
+    assert one["rows"] != other["rows"]
+
+
+def test_the_batch_size_with_which_a_run_began_is_kept(make_classifier, monkeypatch):
+    classifier = make_classifier()
+    found = run_attack(classifier=classifier, norm="linf", budget=8, name="a", chunk=12, part=(0, 2))
+    assert found.settings["batch"] == 16
+    found.settings["batch"] = 5  # as if begun where another number was usual
+    found.save(update_fields=["settings"])
+    seen = []
+    engine = services.pgd
+    monkeypatch.setattr(
+        services, "pgd", lambda one, *rest, **more: seen.append(one.batch) or engine(one, *rest, **more)
+    )
+    run_attack(classifier=classifier, norm="linf", budget=8, name="a", chunk=12)
+    assert seen == [5]

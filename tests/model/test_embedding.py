@@ -49,18 +49,18 @@ def test_a_track_ends_at_the_attacked_images_own_point(method):
 
 
 def test_adversarial_negatives_among_true_negatives_are_counted():
-    originals, positive = clouds(), np.arange(60) >= 30
+    originals, negative = clouds(), np.arange(60) < 30
     among_negatives, among_positives = originals[:4] + 0.01, originals[30:34] + 0.01
-    assert company(among_negatives, originals, positive, k=5)["true_negatives_nearby"] == 1
-    found = company(among_positives, originals, positive, k=5)
+    assert company(among_negatives, originals, negative, k=5)["true_negatives_nearby"] == 1
+    found = company(among_positives, originals, negative, k=5)
     assert found["true_negatives_nearby"] == 0 and found["chance"] == 0.5
-    half = company(np.concatenate([among_negatives, among_positives]), originals, positive, k=5)
+    half = company(np.concatenate([among_negatives, among_positives]), originals, negative, k=5)
     assert half["majority"] == 0.5 and half["low"] < 0.5 < half["high"] and half["n"] == 8
 
 
 def test_without_flips_or_patches_there_is_nothing_to_map():
     with pytest.raises(InvalidInput, match="no adversarial negative"):
-        company(np.empty((0, 8), np.float32), clouds(), np.arange(60) >= 30)
+        company(np.empty((0, 8), np.float32), clouds(), np.arange(60) < 30)
     with pytest.raises(InvalidInput, match="too few"):
         Projection(clouds()[:3])
     with pytest.raises(InvalidInput, match="umap, pca"):

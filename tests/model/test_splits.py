@@ -80,3 +80,37 @@ def test_too_few_slides_of_a_class_are_refused():
         splits.split(labels, groups, test_share=0.4, seed=0)
     with pytest.raises(InvalidInput, match="1 groups with tumour"):
         splits.folds(labels, groups, count=2, seed=0)
+
+
+def glas(seed):
+    """Sixteen patients of one class or both, one of whom has most of the positives, as in GlaS."""
+    rng = np.random.default_rng(seed)
+    labels, groups = [], []
+    for patient in range(16):
+        positives = 120 if patient == 0 else int(rng.integers(10, 40))
+        negatives = 0 if patient == 0 else int(rng.integers(10, 40))
+        labels += [1] * positives + [0] * negatives
+        groups += [f"patient {patient}"] * (positives + negatives)
+    return np.array(labels), np.array(groups)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_patient_makes_up_most_of_a_class_on_either_side(seed):
+    labels, groups = glas(seed)
+    train, test = splits.split(labels, groups, test_share=0.3, seed=seed)
+    for side in (train, test):
+        for label in (0, 1):
+            of_class = groups[side][labels[side] == label]
+            assert len(set(of_class)) >= 4 and max(np.unique(of_class, return_counts=True)[1]) <= 0.5 * len(of_class)
+    assert abs((labels[test] == 1).mean() - (labels == 1).mean()) < 0.15
+
+
+def test_groups_are_counted_per_class_and_few_are_warned_of():
+    labels, groups = np.array([1, 1, 0, 0, 0]), np.array(list("aabbc"))
+    counts = splits.groups_per_class(labels, groups)
+    assert counts == {"tumour": 1, "no_tumour": 2}
+    assert splits.few_groups(counts, "Test split")[0].startswith(
+        "Test split: only 1 group with tumour and 2 groups without tumour."
+    )
+    assert splits.few_groups({"tumour": 5, "no_tumour": 9}, "x") == [] == splits.few_groups({}, "x")
+    assert splits.groups_per_class(labels, np.array([""] * 5)) == {}

@@ -40,7 +40,8 @@ def test_a_classifier_keeps_everything_that_made_it():
     made = train_classifier(dataset=dataset, name="first", seed=5, say=said.append, **SMALL)
     train, test = made.split["train"], made.split["test"]
     assert sorted(train + test) == sorted(dataset.patches.values_list("id", flat=True))
-    assert made.split["grouped"] is True and not said
+    assert made.split["grouped"] is True and [line.split(":")[0] for line in said] == ["Train split", "Test split"]
+    assert made.settings["groups"]["test"] == {"tumour": 2, "no_tumour": 2} and "only 2 groups" in said[1]
     groups = dict(dataset.patches.values_list("id", "group"))
     assert not {groups[patch] for patch in train} & {groups[patch] for patch in test}
     assert made.seed == 5 and made.settings["preset"] == "quick" and made.settings["epochs"] == 1
@@ -216,3 +217,33 @@ def test_the_table_for_people_names_the_published_values():
     call_command("cross_validate", "small", stdout=out, stderr=io.StringIO(), **options)
     text = out.getvalue()
     assert "0.890 ± 0.014" in text and "0.960 ± 0.004" in text and "colour only" in text
+
+
+class Killed(BaseException):
+    """As a process that ends between two batches."""
+
+
+@pytest.mark.parametrize("preset", ["quick", "paper"])
+def test_a_killed_training_goes_on_after_its_last_epoch_and_gives_the_same_weights(preset, settings, tmp_path):
+    settings.HOME = tmp_path
+    dataset, options = small_dataset(), SMALL | {"epochs": 3, "preset": preset}
+    whole = train_classifier(dataset=dataset, name="whole", **options)
+    assert not list(tmp_path.glob("training/*"))
+    batches, seen, said = 0, [], []
+
+    def kill(done, total):
+        nonlocal batches
+        batches = total // 3
+        if done == 2 * batches + 1:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_classifier(dataset=dataset, name="again", progress=kill, **options)
+    assert not Classifier.objects.filter(name="again").exists() and len(list(tmp_path.glob("training/*.pt"))) == 1
+    other = train_classifier(dataset=dataset, name="other", seed=1, **options)  # does not take what is not its own
+    again = train_classifier(
+        dataset=dataset, name="again", progress=lambda done, total: seen.append(done), say=said.append, **options
+    )
+    assert min(seen) == 2 * batches + 1 and any("goes on" in line for line in said)
+    assert again.weights_sha256 == whole.weights_sha256 != other.weights_sha256
+    assert again.history == whole.history and not list(tmp_path.glob("training/*"))

@@ -14,7 +14,8 @@ from tests.pool import attacked_pool
 
 pytestmark = pytest.mark.django_db
 PAGES = (
-    "/studies/small/", "/studies/small/protocol/", "/studies/small/protocol.json", "/studies/small/protocol.md",
+    "/studies/small/", "/studies/small/verification/",
+    "/studies/small/protocol/", "/studies/small/protocol.json", "/studies/small/protocol.md",
     "/studies/small/results/", "/studies/small/results/figure/forest.svg", "/studies/small/results/presentations.csv",
     "/api/v1/studies/small/", "/api/v1/studies/small/protocol/", "/api/v1/studies/small/protocol/text/",
     "/api/v1/studies/small/analysis/", "/api/v1/studies/small/exports/presentations.csv",

@@ -11,16 +11,20 @@ class Command(JsonCommand):
     def add_arguments(self, parser):
         parser.add_argument("classifier", metavar="CLASSIFIER", help="name of the classifier")
         parser.add_argument("--caps", type=float, nargs="+", default=[0.5, 1, 2, 4, 8])
-        parser.add_argument("--patches", type=int, default=64, help="test patches to attack (default: 64)")
+        parser.add_argument(
+            "--patches", type=int, default=64, help="test patches to attack, drawn by the seed (default: 64)"
+        )
         parser.add_argument("--steps", type=int, default=50)
+        parser.add_argument("--seed", type=int, default=0, help="draws the patches (default: 0)")
         parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
 
-    def run(self, *, classifier, caps, patches, steps, device, **options):
+    def run(self, *, classifier, caps, patches, steps, seed, device, **options):
         return rounding_table(
             classifier=classifier_named(classifier),
             caps=caps,
             patches=patches,
             steps=steps,
+            seed=seed,
             device=device,
             progress=self.progress("rounding", "attack"),
         )

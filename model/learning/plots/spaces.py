@@ -13,11 +13,13 @@ from model.learning.landscape import Landscape, Plane
 MARKS: dict[str, dict[str, Any]] = {
     "true positive": {"color": VERMILION, "marker": "o", "s": 14, "alpha": 0.6, "linewidths": 0},
     "true negative": {"color": BLUE, "marker": "s", "s": 12, "alpha": 0.6, "linewidths": 0},
+    "false positive": {"color": GREY, "marker": "P", "s": 14, "alpha": 0.6, "linewidths": 0},
+    "false negative": {"color": GREY, "marker": "X", "s": 14, "alpha": 0.6, "linewidths": 0},
     "adversarial negative": {"color": ORANGE, "marker": "^", "s": 26, "edgecolors": BLACK, "linewidths": 0.5},
     "adversarial positive": {"color": SKY, "marker": "v", "s": 26, "edgecolors": BLACK, "linewidths": 0.5},
 }
 """A colour and a shape for each: told apart without colour, too. An adversarial negative is a tumour patch that the
-network now calls free of tumour."""
+network now calls free of tumour. The other kinds are the network's answers to the unchanged patches, too."""
 
 
 def embedding_figure(

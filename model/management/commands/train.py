@@ -32,6 +32,7 @@ def classifier_report(classifier: Classifier) -> dict[str, Any]:
         "train_patches": len(split["train"]),
         "test_patches": len(split["test"]),
         "grouped": split["grouped"],
+        "groups": settings.get("groups", {}),
         "test": classifier.metrics,
         "weights_sha256": classifier.weights_sha256,
         "device": settings.get("device"),

@@ -93,9 +93,7 @@ def _stimuli(p: dict[str, Any]) -> str:
     if "noise" in arms:
         said.append("A noise control showed them with their perturbation's own values shuffled over the pixels.")
     if "catch" in arms and catch:
-        said.append(
-            f"{catch} catch image{'s' * (catch != 1)} with an alteration that anybody can see entered no result."
-        )
+        said.append(f"{catch} catch image{'s' * (catch != 1)} bore an alteration that anybody can see.")
     return " ".join(said)
 
 

@@ -13,8 +13,8 @@ from study.results.exports.model_figures import model_figures
 from study.results.exports.tables import crossed_over, percent, percents, reading_word, table_1a
 
 VERDICTS = {
-    "equivalent": "Equivalent at the margin",
-    "non_inferior": "Non-inferior at the margin",
+    "equivalent": "Equivalent (margin {margin:g} points)",
+    "non_inferior": "Non-inferior (margin {margin:g} points)",
     "different": "A difference was found",
     "inconclusive": "Inconclusive",
 }
@@ -53,7 +53,9 @@ def _headline(primary: dict[str, Any], pair: dict[str, Any] | None) -> str:
         return "Pair comparison"
     if primary["ci"] is None:
         return "No comparison could be made"
-    return "No verdict is given" if primary.get("withheld") else VERDICTS[primary["verdict"]]
+    if primary.get("withheld"):
+        return "No verdict is given"
+    return VERDICTS[primary["verdict"]].format(margin=100 * (primary["margin"] or 0))
 
 
 def _further_arms(analysis: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
-"""The generated methods name every arm that readers saw, with its norm, budget and unit."""
+"""The generated methods name every arm that readers saw, with its norm, budget and unit; a verdict names its margin."""
 
 from study.results.exports.methods import _amended, _stimuli
+from study.results.exports.report import _headline
 
 ATTACK = {"name": "a", "norm": "linf", "budget": 8.0, "arm": "perturbed"}
 
@@ -33,3 +34,9 @@ def test_a_second_attack_noise_and_catch_images_are_named():
 
 def test_one_answer_is_not_answers():
     assert (_amended(0), _amended(1)) == ("0 answers had been amended", "1 answer had been amended")
+
+
+def test_the_headline_says_the_margin_and_not_that_it_was_only_just_kept():
+    primary = {"ci": [-0.02, 0.01], "verdict": "non_inferior", "margin": 0.1}
+    assert _headline(primary, None) == "Non-inferior (margin 10 points)"
+    assert _headline(primary | {"verdict": "different", "margin": None}, None) == "A difference was found"

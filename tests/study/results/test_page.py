@@ -8,7 +8,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from core.models import User
-from study.models import Assignment, ReadingSet, Study
+from study.models import ReadingSet, Study
+from study.protocol.readers import withdraw
 from study.results.analysis import analysis_of
 from study.results.exports.tables import table_1_rows
 from tests.study.answered import answer_all, open_study_of, unblinded
@@ -149,7 +150,7 @@ def test_the_verdict_names_the_patches_it_rests_on(researcher, study):
 def test_nothing_is_left_out_of_what_was_never_answered(researcher):
     made = open_study_of(readers=2, positives=8)
     answer_all(made, silent=["R02"])
-    Assignment.objects.filter(study=made, code="R02").update(withdrawn_at=timezone.now(), withdrawal_reason="left")
+    withdraw(assignment=made.assignments.get(code="R02"), reason="left", actor="office")
     made = unblinded(made)
     shown = analysis_of(made).to_json()["flow"]
     assert (shown["presentations"]["flagged"], shown["presentations"]["analysed"], shown["flag_reasons"]) == (0, 32, {})

@@ -2,11 +2,14 @@
 
 import os
 import socket
+import subprocess
+import sys
 from contextlib import ExitStack
 from types import SimpleNamespace
 
 import httpx
 import pytest
+from django.conf import settings
 from waitress.channel import HTTPChannel
 
 from deploy import whole_requests
@@ -22,6 +25,8 @@ def test_a_page_is_answered_beside_fifty_half_sent_requests(tmp_path):
     """Threads that read for themselves would all be held: no answer then comes at all."""
     environment = os.environ | {"BLINDSPOT_HOME": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings"}
     environment.pop("DATABASE_URL", None)
+    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(migrate, cwd=settings.BASE_DIR, env=environment, check=True)
     with gunicorn(tmp_path / "log", environment=environment) as (address, _), ExitStack() as open_ones:
         port = int(address.rpartition(":")[2])
         for number in range(50):

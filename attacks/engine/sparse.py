@@ -11,6 +11,7 @@ A proposal that the gradient pass calls flipped is judged by a float32 forward p
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -69,9 +70,7 @@ def within_budget(
     for rows in right.split(passes.batch) if len(right) else ():
         x, y = passes.floats(images[rows]), labels[rows].to(passes.device)
         walker = WALKERS[recipe.norm](x, _start(x, recipe, [first + int(row) for row in rows]), recipe)
-        displayed[rows], steps[rows] = _descend(
-            passes, walker, x, y, recipe, tell=lambda done=done: progress(done, len(images))
-        )
+        displayed[rows], steps[rows] = _descend(passes, walker, x, y, recipe, tell=partial(progress, done, len(images)))
         done += len(rows)
     progress(done, len(images))
     return PerturbationSet.of_whole_numbers(

@@ -39,6 +39,12 @@ def compared(classifiers: Sequence[Classifier]) -> pd.DataFrame:
 def plot_compared(curves: pd.DataFrame) -> bytes:
     """An SVG of what ``compared`` gives; equal curves give equal bytes. Lines differ in colour and in dashes."""
     from matplotlib import rc_context
+
+    with rc_context({"svg.hashsalt": "comparison", "text.parse_math": False}):  # classifiers' names come from anybody
+        return _drawn(curves)
+
+
+def _drawn(curves: pd.DataFrame) -> bytes:
     from matplotlib.figure import Figure
 
     searches = [search for search in AXES if search in set(curves["search"])]
@@ -62,6 +68,5 @@ def plot_compared(curves: pd.DataFrame) -> bytes:
     figure.axes[0].set_ylabel("share flipped (displayed)")
     figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=min(3, len(drawn)), frameon=False)
     buffer = io.BytesIO()
-    with rc_context({"svg.hashsalt": "comparison"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()

@@ -7,6 +7,8 @@ like. Here one loop reads all connections, and a slow one costs nothing but its 
 import os
 import tempfile
 import time
+from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from django.conf import settings
@@ -56,7 +58,20 @@ class WholeRequests(Worker):
         if self.nr >= self.max_requests and self.alive:
             self.log.info("%d requests were answered: the process is replaced.", self.nr)
             self.alive = False
-        return self.wsgi(environ, start_response)
+        return self.wsgi(environ, self._logged(environ, start_response))
+
+    def _logged(self, environ: Any, start_response: Any) -> Any:
+        """``start_response`` that also writes gunicorn's access log; waitress has none."""
+        begun = time.monotonic()
+        environ.setdefault("RAW_URI", environ.get("REQUEST_URI") or environ.get("PATH_INFO", ""))
+
+        def noted(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:
+            reply = SimpleNamespace(status=status, headers=headers, sent=dict(headers).get("Content-Length", "-"))
+            took = timedelta(seconds=time.monotonic() - begun)
+            self.log.access(reply, SimpleNamespace(headers=[]), environ, took)
+            return start_response(status, headers, error)
+
+        return noted
 
     def _finish(self, connections: dict[int, Any]) -> None:
         """No new connections; the requests under way are answered."""

@@ -85,6 +85,6 @@ def plot(curves: pd.DataFrame, checks: pd.DataFrame, *, kind: str = "svg") -> by
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("share flipped (displayed)")
     buffer = io.BytesIO()
-    with rc_context({"svg.hashsalt": "curves"}):  # equal curves give equal bytes
+    with rc_context({"svg.hashsalt": "curves", "text.parse_math": False}):  # equal curves give equal bytes
         figure.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else None)
     return buffer.getvalue()

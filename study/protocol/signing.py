@@ -64,12 +64,13 @@ def _text(document: dict[str, Any]) -> bytes:
 
 
 def signed_head(study: Study) -> dict[str, Any]:
-    """The head of the study's log with the time and a signature: a document to be kept elsewhere."""
+    """The head of the study's log with the time of its last event and a signature: a document to be kept elsewhere."""
+    last = study.events.order_by("pk").last()
     document: dict[str, Any] = {
         "study": study.slug,
         "head": audit_log.head(study),
         "events": study.events.count(),
-        "at": timezone.now().isoformat(timespec="seconds"),
+        "at": (last.at if last else study.created_at).isoformat(timespec="seconds"),
     }
     signature = base64.b64encode(_key().sign(_text(document))).decode()
     return document | {"public_key": public_key(), "signature": signature}

@@ -12,7 +12,7 @@ from knox.models import AuthToken
 
 from study.models import Study
 from tests import factories
-from tests.attacks.conftest import home, learned, make_classifier  # noqa: F401
+from tests.attacks.conftest import learned, make_classifier  # noqa: F401
 from tests.jobs.conftest import crew, wait_for  # noqa: F401
 
 EXAMPLE = Path(__file__).resolve().parent.parent.parent / "docs" / "api_example.py"

@@ -15,7 +15,7 @@ from core.models import User
 from jobs.models import Job
 from study.models import Response, Study
 from tests import factories
-from tests.browser.conftest import enter_room, follow, no_fault, sign_in, wait_ready
+from tests.browser.conftest import enter_room, follow, no_fault, pass_viewing_check, sign_in, wait_ready
 from tests.jobs.conftest import crew  # noqa: F401
 from tests.pool import attacked_pool
 
@@ -107,8 +107,9 @@ def test_from_an_uploaded_zip_to_a_study_that_two_readers_read(crew, window, tmp
     page.click("button:has-text('Begin')")
     page.check("input[name=agree]")
     page.click("main button[type=submit]")
-    page.click("main a[role=button]")
-    page.click("#viewing button[type=submit]")
+    follow(page, "main a[role=button]")
+    pass_viewing_check(page)
+    follow(page, "main a[role=button]")
     wait_ready(page)
     for position in range(1, 9):
         assert page.text_content("#position").strip() == str(position)

@@ -7,7 +7,7 @@ from django.db import IntegrityError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest
 from django.test import Client
-from rest_framework.authtoken.models import Token
+from knox.models import AuthToken
 
 from core.models import User, plain_name
 from tests import factories
@@ -89,11 +89,11 @@ def test_names_of_an_earlier_version_become_plain_and_nobody_loses_theirs(before
     user = before_plain_names.get_model("core", "User")
     people = {user.objects.create(username=name, password=f"of {name}"[:40]).pk: name for name in EARLIER}
     for pk in people:
-        Token.objects.create(user_id=pk)
+        AuthToken(digest=f"digest {pk}", token_key="key", user_id=pk).save()
     MigrationExecutor(connection).migrate([("core", "0002_plain_user_names")])
     now = {person.pk: (person.username, person.password) for person in User.objects.all()}
     assert now == {pk: (EARLIER[name], f"of {name}"[:40]) for pk, name in people.items()}
-    assert {token.user.username for token in Token.objects.select_related("user")} == set(EARLIER.values())
+    assert {token.user.username for token in AuthToken.objects.select_related("user")} == set(EARLIER.values())
     said = capsys.readouterr().out
     assert all(f"User {name!r} is called {EARLIER[name]!r} from now on" in said for name in ("ann", "ANN"))
     with pytest.raises(IntegrityError):

@@ -7,7 +7,7 @@ import pytest
 from attacks.models import Attack, Perturbation
 from jobs import services
 from jobs.models import Job
-from tests.attacks.conftest import home, learned, make_classifier  # noqa: F401
+from tests.attacks.conftest import learned, make_classifier  # noqa: F401
 from tests.jobs.conftest import seen, wait_for
 
 SETTINGS = {"classifier": "small", "norm": "l2", "budget": 4.0, "steps": 30, "seed": 7}

@@ -118,6 +118,7 @@ class World:
             "/perturbed/": Perturbation.objects.first(), "/pairs/": PairSet.objects.get(),
             "/api/v1/pairs/": PairSet.objects.get(), "/pair-images/": Pair.objects.first(),
             "/api/v1/cross-validations/": CrossValidation.objects.get(),
+            "/people/": self.people["reader"],
         }  # fmt: skip
 
     def values(self, pattern: str, arguments: list[str], state: str) -> dict[str, Any]:

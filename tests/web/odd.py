@@ -106,7 +106,7 @@ class Odd:
                 pages = dict.fromkeys([path, *(path.rsplit("/", up)[0] + "/" for up in (1, 2, 3))])
                 for form in (form for page in pages for form in self._forms(Sent(who, "GET", page))):
                     sent = {name: [str(value)] for name, value in form.form_values()}
-                    empty = {name: [""] for name in form.inputs if name and name not in sent}
+                    empty = {name: [""] for name in form.fields.keys() if name not in sent}  # noqa: SIM118
                     if self._route_of(form.get("action") or path) == address.route:
                         self.fields[address.route] |= sent | empty
         return self.fields[address.route]

@@ -11,6 +11,7 @@ file of its own.
 
 import io
 import re
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -229,4 +230,14 @@ def rjafroc(data: Readings) -> bytes:
                 negatives.append([reader, arm, case, DUMMY_RATING])
     buffer = io.BytesIO()
     book.save(buffer)
+    return _timeless(buffer.getvalue())
+
+
+def _timeless(workbook: bytes) -> bytes:
+    """The same workbook without the time at which it was written: equal data make equal files, and equal hashes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook)) as old, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            part = re.sub(rb"(?<=>)\d{4}-\d\d-\d\dT[\d:]+Z", b"1980-01-01T00:00:00Z", old.read(name))
+            new.writestr(zipfile.ZipInfo(name), part)
     return buffer.getvalue()

@@ -16,7 +16,7 @@ from study.models import Presentation, Stimulus, Study
 from study.protocol.building import StudySettings, build_study
 from study.protocol.life import freeze_study, open_study
 from study.protocol.verdicts import judge_again
-from tests.attacks.conftest import home, learned, make_classifier  # noqa: F401
+from tests.attacks.conftest import learned, make_classifier  # noqa: F401
 from tests.pool import attacked_pool
 
 pytestmark = pytest.mark.django_db

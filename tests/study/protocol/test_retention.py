@@ -12,6 +12,7 @@ from core.models import User
 from jobs.models import Job
 from study.models import ReadingSession, Response, Study
 from study.protocol import audit_log
+from study.reading.answers import SentAnswer, record_answer
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -20,14 +21,13 @@ ANN = {"username": "ann-smith", "email": "ann.smith@example.org", "first_name": 
 
 @pytest.fixture
 def study():
-    made = factories.open_study(readers=("ann-smith", "ben"), cases=2, copies=1, size=16, min_gap=1)
+    made = factories.open_study(readers=("ann-smith", "ben"), cases=2, copies=1, size=16, min_gap=1, questions=["note"])
     User.objects.filter(username="ann-smith").update(**ANN)
     for assignment in made.assignments.all():
         session = ReadingSession.objects.create(assignment=assignment, user_agent="Mozilla/5.0 (AnnsOwnMachine)")
         row = assignment.sets.first().presentations.first()
-        Response.objects.create(
-            presentation=row, revision=1, key="k", answer="tumour", session=session, code_version="t", note="A thought"
-        )
+        sent = SentAnswer(answer="tumour", note="A thought")
+        record_answer(assignment=assignment, token=row.token, key="a key of it", sent=sent, session=session.pk)
     Job.objects.create(kind="build_study", title="t", code_version="t", arguments={"readers": ["ann-smith", "ben"]})
     return made
 

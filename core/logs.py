@@ -66,6 +66,6 @@ def _id_of(request: HttpRequest) -> str:
 
 
 def _user_of(request: HttpRequest) -> int | None:
-    """The person's number, not their name: whoever reads logs need not know who reads a study."""
+    """The person's number, not their name: who reads logs need not know who reads a study."""
     user = getattr(request, "_cached_user", None)  # asking for request.user would read the session
     return user.pk if user is not None else None

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.test import TransactionTestCase
 
-from study.append_only import guard, unguard
+from study.protocol.append_only import guard, unguard
 
 
 @contextmanager

@@ -17,7 +17,7 @@ class Checkpoint:
         self.path = path
 
     def save(self, network: nn.Module, optimiser: torch.optim.Optimizer, draw: torch.Generator, **further: Any) -> None:
-        """Write the state after an epoch; whoever is killed meanwhile leaves the one before."""
+        """Write the state after an epoch; a program that is killed meanwhile leaves the one before."""
         state = {
             "network": network.state_dict(),
             "optimiser": optimiser.state_dict(),

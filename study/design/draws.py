@@ -4,7 +4,7 @@ From a whole number the source is ``random.Random(seed).random()`` (Mersenne Twi
 Python promises to keep for a given seed. ``shuffle``, ``choice`` and the methods of numpy's ``Generator`` may change
 between versions, so they are built here from it. A stored-hash test guards the sequence.
 
-From bytes, a secret key, the source is SHA-256 of the key and a counter. A Mersenne Twister can be continued by whoever
+From bytes, a secret key, the source is SHA-256 of the key and a counter. A Mersenne Twister can be continued by one who
 has seen enough of it; of these draws no number tells any other.
 """
 

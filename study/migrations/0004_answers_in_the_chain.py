@@ -7,7 +7,7 @@ SQLite and on PostgreSQL.
 import django.utils.timezone
 from django.db import migrations, models
 
-from study.append_only import guard, unguard
+from study.protocol.append_only import guard, unguard
 from study.protocol.answer_chain import FIELDS, answer_hash, start
 
 

@@ -42,7 +42,7 @@ def _stored(value: Any) -> Any:
 
 
 def append(reading_set: ReadingSet, presentation: Presentation, response: Response) -> None:
-    """Store an answer as the next of its set. Whoever calls this holds the reader's assignment."""
+    """Store an answer as the next of its set. The caller holds the reader's assignment."""
     add_link(reading_set, presentation, response)
     response.save()
     reading_set.save(update_fields=["answers", "head"])

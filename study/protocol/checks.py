@@ -13,9 +13,9 @@ from django.db import connection
 
 from core.errors import InvalidInput
 from core.images import read_bytes
-from study.append_only import missing_guards
 from study.models import AuditEvent, GuideImage, ReadingSet, Response, Stimulus, Study
 from study.protocol import answer_chain, audit_log, frozen
+from study.protocol.append_only import missing_guards
 from study.protocol.schedules import schedule_problems
 
 

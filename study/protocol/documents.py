@@ -14,7 +14,7 @@ from study.protocol.settings import STRATA
 from study.statistics.methods import MULTIPLICITY, PRIMARY_INTERVAL, SENSITIVITY_SET, UNIT
 
 SEALED = ("cases", "guide_images", "schedules", "seed", "salt")
-OPEN_TO_GUESSES = "frozen before schedules were secret: whoever knows or guesses the study’s seed can compute every arm"
+OPEN_TO_GUESSES = "frozen before schedules were secret: who guesses the study’s seed can compute every arm"
 
 
 def facts(study: Study) -> list[dict[str, Any]]:

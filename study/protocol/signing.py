@@ -1,6 +1,6 @@
 """Anchors that leave the installation: the head of a study's log, signed with its ed25519 key, or mailed.
 
-The key is made once, under BLINDSPOT_HOME, readable by its owner alone. Whoever takes database and key can sign
+The key is made once, under BLINDSPOT_HOME, readable by its owner alone. Anyone who takes database and key can sign
 anything from then on; a signature that was given away before still shows what the log was.
 """
 

@@ -207,7 +207,7 @@ def progress_of(assignment: Assignment, *, ahead: int = 2) -> Progress:
 def marks_of(assignment: Assignment) -> dict[int, str]:
     """Where the log stood when the reader finished a set, by the set's number: a hash that says nothing of arms.
 
-    Readers see it and may keep it. Whoever rewrites the log later cannot rewrite what they noted.
+    Readers see it and may keep it. One who rewrites the log later cannot rewrite what they noted.
     """
     events = AuditEvent.objects.filter(study=assignment.study_id, actor=assignment.code, action="set_finished")
     return {event.detail["set"]: event.hash for event in events.only("detail", "hash").order_by("pk")}

@@ -181,11 +181,11 @@ def test_two_windows_give_one_answer_and_the_second_catches_up(room):
     first.keyboard.press("t")
     at_position(first, 2)
     second.keyboard.press("n")
-    refusal = second.locator("#notice-dialog[open]")
-    expect(refusal).to_contain_text("The answer just sent was not used")
+    told = second.locator("#notice-dialog[open]")
+    expect(told).to_contain_text("The answer just sent was not used")
     second.keyboard.press("n")  # what is not acknowledged stays
     second.wait_for_timeout(500)
-    expect(refusal).to_be_visible()
+    expect(told).to_be_visible()
     second.keyboard.press("Enter")
     at_position(second, 2)
     assert answers() == [("tumour", 1)]

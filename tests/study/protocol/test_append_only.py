@@ -1,15 +1,15 @@
 """The database itself refuses to change an answer or an event of the log, also outside Django.
 
 If the first test fails after a new migration: SQLite makes a table anew to alter it, and loses its triggers. Let that
-migration end with ``study.append_only.guard``.
+migration end with ``study.protocol.append_only.guard``.
 """
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from study.append_only import TABLES, missing_guards
 from study.models import AuditEvent, Presentation, Response
 from study.protocol import audit_log
+from study.protocol.append_only import TABLES, missing_guards
 from study.reading import answers as reading
 from study.reading.answers import SentAnswer
 from tests import factories

@@ -11,10 +11,10 @@ from attacks.models import Attack, Perturbation
 from core.errors import InvalidInput
 from core.models import User
 from study import blinds as selectors
-from study.append_only import unguard
 from study.design.draws import derived_seed
 from study.models import AppendOnlyError, AuditEvent, Presentation, Response, Stimulus, Study
 from study.protocol import audit_log
+from study.protocol.append_only import unguard
 from study.protocol.building import StudySettings, build_study
 from study.protocol.life import assign_reader, close_study, freeze_study, open_study, unblind_study
 from study.results.tidy import stimulus_rows

@@ -1,4 +1,4 @@
-"""Whoever owns the database changes what they like, with raw SQL and without the triggers: verifying finds it."""
+"""The owner of a database changes what they like, with raw SQL and without the triggers: verifying finds it."""
 
 import json
 from collections.abc import Callable
@@ -8,10 +8,10 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 
-from study.append_only import guard, unguard
 from study.models import AuditEvent, Presentation, ReadingSet, Response, Stimulus, Study
 from study.protocol import answer_chain, audit_log, frozen
 from study.protocol import life as services
+from study.protocol.append_only import guard, unguard
 from study.protocol.readers import withdraw
 from study.protocol.verification import NotVerified, demand_verified, verify
 from study.reading import answers as reading

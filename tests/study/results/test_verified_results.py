@@ -14,9 +14,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from core.errors import InvalidInput
-from study.append_only import guard, unguard
 from study.models import Study
 from study.protocol import audit_log
+from study.protocol.append_only import guard, unguard
 from study.protocol.life import close_study, unblind_study
 from study.results.analysis import analysis_of
 from study.results.exports.registry import Source, find
@@ -100,10 +100,10 @@ def test_a_changed_study_is_not_analysed_exported_or_unblinded_silently(study, t
     for command in (("analyse", study.slug), ("export_study", study.slug, str(tmp_path / "out"))):
         with pytest.raises(CommandError, match=r"Verification found .*truth: it is"):
             run(*command)
-    with pytest.raises(CommandError, match=r"Verification found") as refusal:
+    with pytest.raises(CommandError, match=r"Verification found") as refused:
         run("close_study", closed.slug, "--unblind", "--by", "me")
-    assert "truth" in str(refusal.value)
-    assert "it is" not in str(refusal.value)  # what is wrong may name an arm: not before unblinding
+    assert "truth" in str(refused.value)
+    assert "it is" not in str(refused.value)  # what is wrong may name an arm: not before unblinding
     client.force_login(factories.user("researcher", role="researcher"))
     page = client.get(f"/studies/{study.slug}/results/")
     assert page.status_code == 200

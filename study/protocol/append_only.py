@@ -1,4 +1,4 @@
-"""Answers and the log are append-only in the database itself: it refuses to change, delete or empty them, whoever asks.
+"""Answers and the log are append-only in the database itself: it refuses to change, delete or empty them.
 
 The migrations call ``guard`` at their end: SQLite makes a table anew to alter it, and loses its triggers.
 """

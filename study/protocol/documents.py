@@ -83,7 +83,7 @@ def facts(study: Study) -> list[dict[str, Any]]:
                     f"{study.scale} screen pixels per image pixel, {study.get_surroundings_display()} surroundings",
                 ),
                 ("Practice", f"{study.practice_count} images from outside the study"),
-                ("Readers are told of altered images", "yes" if told_of_altered(study) else "no"),
+                ("Readers told", _told(study)),
                 ("Contact", study.contact or "none given"),
                 ("Readers", f"{study.assignments.filter(withdrawn_at=None).count()} (more may be invited)"),
             ],
@@ -96,9 +96,11 @@ def notes(study: Study) -> list[str]:
     return list((study.source or {}).get("notes", []))
 
 
-def told_of_altered(study: Study) -> bool:
-    """Whether the instructions say that images may have been altered; who compares pairs must know it."""
-    return study.tell_altered or study.task == Study.Task.PAIR
+def _told(study: Study) -> str:
+    """What the instructions say of altered images; who compares pairs must know of them."""
+    if study.task == Study.Task.PAIR:
+        return "that one image of each pair was altered"
+    return "that images may have been altered" if study.tell_altered else "nothing of altered images"
 
 
 def floors(tpf: float | None, d_prime: float | None) -> str:

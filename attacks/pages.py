@@ -206,7 +206,7 @@ def _svg(data: bytes) -> HttpResponse:
 @require_safe
 @researcher_page
 def attacks(request: HttpRequest) -> HttpResponse:
-    page = paged(request, selectors.attacks())
+    page = paged(request, selectors.attacks().filter(battery=None))  # those of a battery stand on its page
     return render(request, "attacks/attacks.html", {"page": page})
 
 

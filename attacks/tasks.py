@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from attacks.models import Attack, PairSet
+from attacks.models import Attack, Battery, PairSet
 from core import uploads
 from jobs.registry import Link, by_name, job
 from jobs.selectors import made_before
 from model.models import Classifier
 
 _attack = by_name(Attack, "attack", "attacks:attack")
+_battery = by_name(Battery, "battery", "attacks:battery")
 _curves = by_name(Classifier, "classifier", "attacks:curves", "success curves of {name}")
 _pairs = by_name(PairSet, "pairs", "attacks:pair_set", "pairs {name}")
 
@@ -54,6 +55,16 @@ def universal(context, *, classifier: str, **settings: Any) -> dict:
 
     found = run_universal(**_asked(context, classifier), **settings)
     return {"attack": found.name, "unseen": found.summary.get("unseen"), "published": found.summary.get("published")}
+
+
+@job("battery", title="Battery of attacks", unit="patches", links=_battery)
+def battery(context, *, classifier: str, others: list[str], **settings: Any) -> dict:
+    """``settings`` are those of ``attacks.battery_services.run_battery``."""
+    from attacks.battery_services import run_battery
+    from attacks.selectors import classifier_named
+
+    found = run_battery(**_asked(context, classifier), others=[classifier_named(other) for other in others], **settings)
+    return {"battery": found.name, "robust_accuracy": found.summary["worst"], "flags": len(found.summary["flags"])}
 
 
 @job("success_curves", title="Success curves", unit="patches", links=_curves)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from attacks import gallery_pages, pages, pair_pages
+from attacks import battery_pages, gallery_pages, pages, pair_pages
 
 app_name = "attacks"
 
@@ -16,6 +16,10 @@ urlpatterns = [
     path("attacks/<int:pk>/patches/", pages.perturbations, name="perturbations"),
     path("attacks/<int:pk>/perturbations.csv", pages.table_csv, name="table_csv"),
     path("attacks/<int:pk>/curve.svg", pages.curve_svg, name="curve"),
+    path("batteries/", battery_pages.batteries, name="batteries"),
+    path("batteries/new/", battery_pages.new_battery, name="battery_new"),
+    path("batteries/<int:pk>/", battery_pages.battery, name="battery"),
+    path("batteries/<int:pk>/standing.svg", battery_pages.battery_svg, name="battery_svg"),
     path("perturbed/<int:pk>.png", pages.perturbed_image, name="perturbed"),
     path("classifiers/<int:pk>/curves/", pages.curves_page, name="curves"),
     path("classifiers/<int:pk>/curves/new/", pages.request_curves, name="curves_new"),

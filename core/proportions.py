@@ -1,4 +1,4 @@
-"""Wilson's interval of a proportion, wherever one is shown."""
+"""Intervals of a proportion, wherever one is shown: Wilson's, and the exact one of Clopper and Pearson."""
 
 from math import isclose, sqrt
 
@@ -19,3 +19,9 @@ def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, floa
     centre, half = share + z2 / (2 * n), z * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     low, high = (centre - half) / (1 + z2 / n), (centre + half) / (1 + z2 / n)
     return (0.0 if successes == 0 else low), (1.0 if successes == n else high)
+
+
+def exact(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Clopper and Pearson's interval of ``successes`` in ``n`` > 0, as shares: at least so sure, whatever the share."""
+    interval = stats.binomtest(successes, n).proportion_ci(level, method="exact")
+    return float(interval.low), float(interval.high)

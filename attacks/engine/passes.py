@@ -68,6 +68,11 @@ class Passes:
         self.count: Counter[str] = Counter(gradient=0, forward=0)
 
     @property
+    def network(self) -> nn.Module:
+        """The network as it was given, in evaluation mode."""
+        return self._judge
+
+    @property
     def exact(self) -> bool:
         """True if a rough ``ascend`` differs from ``logits`` by rounding errors of float32 only."""
         return self.device.type != "cuda"

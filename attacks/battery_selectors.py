@@ -84,7 +84,7 @@ def plot_battery(battery: Battery) -> bytes:
     with look():
         figure = new(8.0, 0.42 * len(lines) + 1.1)
         axes = figure.subplots()
-        for place, (title, one) in enumerate(lines):
+        for place, (_, one) in enumerate(lines):
             colour = {0: GREY, len(lines) - 1: VERMILION}.get(place, BLUE)
             axes.barh(place, one["share"], color=colour, alpha=0.35, height=0.6)
             spread = [[one["share"] - one["low"]], [one["high"] - one["share"]]]

@@ -37,9 +37,11 @@ def test_the_command_tells_a_true_row_per_attack_and_the_worst_case(make_classif
     network = load_weights("resnet18", classifier.weights.path, sha256=classifier.weights_sha256)
     fallen = set()
     for row, attack in zip(report["rows"], battery.attacks.order_by("pk"), strict=True):
-        assert row["asked"] == report["patches"] - report["already_wrong"] == attack.perturbations.exclude(
-            already_wrong=True
-        ).count()
+        assert (
+            row["asked"]
+            == report["patches"] - report["already_wrong"]
+            == attack.perturbations.exclude(already_wrong=True).count()
+        )
         assert row["flipped"] == len(flipped_by(attack)) and row["first"] == len(flipped_by(attack) - fallen)
         fallen |= flipped_by(attack)
         assert row["stand"] == row["asked"] - len(fallen)
@@ -54,7 +56,7 @@ def test_the_command_tells_a_true_row_per_attack_and_the_worst_case(make_classif
             assert one.linf == np.abs(change).max() <= 6
     worst = report["worst"]
     assert worst["count"] == report["rows"][-1]["stand"] and worst["of"] == report["patches"] == 24
-    assert 0 < len(fallen) and worst["low"] < worst["share"] < worst["high"]
+    assert len(fallen) > 0 and worst["low"] < worst["share"] < worst["high"]
     assert report["weights_sha256"] == classifier.weights_sha256 and report["code_version"]
     assert battery.settings["dataset_sha256"] == classifier.dataset.sha256
 
@@ -107,7 +109,9 @@ def test_a_battery_that_was_killed_goes_on_and_gives_the_same_rows(make_classifi
     again = run_battery(classifier=classifier, name="cut", every=True, **SMALL)
     hashes = [
         list(
-            Perturbation.objects.filter(attack__battery=one).order_by("attack", "patch").values_list("sha256", "flipped")
+            Perturbation.objects.filter(attack__battery=one)
+            .order_by("attack", "patch")
+            .values_list("sha256", "flipped")
         )
         for one in (whole, again)
     ]

@@ -22,10 +22,7 @@ class Command(RequestCommand):
             "classifier": battery.classifier.name,
             "norm": battery.norm,
             "budget": battery.budget,
-            **{
-                key: told[key]
-                for key in ("patches", "already_wrong", "rows", "worst", "passes", "cpu_seconds", "flags")
-            },
+            **{key: told[key] for key in shown},
             "seed": battery.seed,
             "settings": battery.settings,
             "weights_sha256": battery.classifier.weights_sha256,

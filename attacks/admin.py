@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from attacks import deletion
-from attacks.models import Attack, Battery, PairSet
+from attacks.models import Attack, Battery, PairSet, Transfer
 from core.admin import WrittenByJobs
 
 
@@ -21,6 +21,14 @@ class BatteryAdmin(WrittenByJobs):
 
     def delete(self, row: Battery) -> None:
         deletion.delete_battery(battery=row)
+
+
+@admin.register(Transfer)
+class TransferAdmin(WrittenByJobs):
+    list_display = ["name", "norm", "budget", "created_at"]
+
+    def delete(self, row: Transfer) -> None:
+        row.delete()
 
 
 @admin.register(PairSet)

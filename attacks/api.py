@@ -8,8 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from attacks import requests
-from attacks.models import Attack, Battery, PairSet, Perturbation
-from attacks.requests import ATTACKS, BatteryRequest, CurvesRequest, PairsRequest
+from attacks.models import Attack, Battery, PairSet, Perturbation, Transfer
+from attacks.requests import ATTACKS, BatteryRequest, CurvesRequest, PairsRequest, TransferRequest
 from core.incoming import StorableJSON
 from jobs.api import REQUESTED, RequestedRows
 from model.models import Classifier
@@ -47,6 +47,16 @@ class BatterySerializer(serializers.ModelSerializer):
         fields = (
             "id", "name", "classifier", "norm", "budget", "settings", "seed", "summary", "code_version", "created_at",
             "completed_at",
+        )  # fmt: skip
+
+
+class TransferSerializer(serializers.ModelSerializer):
+    classifiers = serializers.SlugRelatedField(slug_field="name", many=True, read_only=True)
+
+    class Meta:
+        model = Transfer
+        fields = (
+            "id", "name", "classifiers", "norm", "budget", "settings", "seed", "summary", "code_version", "created_at",
         )  # fmt: skip
 
 
@@ -102,6 +112,19 @@ class Batteries(RequestedRows):
     def create(self, request: Request) -> Response:
         """Attack a classifier's test patches in every way."""
         return self.requested(requests.battery(by=request.user, **self.validated(BatteryRequest)))
+
+
+class Transfers(RequestedRows):
+    """What is made on one classifier, shown to others."""
+
+    queryset = Transfer.objects.prefetch_related("classifiers").order_by("pk")
+    serializer_class = TransferSerializer
+    filterset_fields = ["name", "norm"]
+
+    @extend_schema(request=TransferRequest, responses=REQUESTED)
+    def create(self, request: Request) -> Response:
+        """Make perturbations on each of several classifiers, and show them to each."""
+        return self.requested(requests.transfer(by=request.user, **self.validated(TransferRequest)))
 
 
 class Pairs(RequestedRows):

@@ -1,10 +1,11 @@
-"""Researchers' pages of batteries: what stands against several attacks, attack by attack and in the worst case."""
+"""Researchers' pages of what several attacks or several classifiers have in common: batteries, and transfer."""
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from attacks import battery_selectors, requests
+from attacks.models import Transfer
 from core.access import researcher_page
 from core.pages import form_methods, in_words, paged
 from jobs.requests import request_page
@@ -47,3 +48,33 @@ def battery_svg(request: HttpRequest, pk: int) -> HttpResponse:
     if not found.completed_at:
         raise Http404("Not finished yet.")
     return HttpResponse(battery_selectors.plot_battery(found), content_type="image/svg+xml")
+
+
+@require_safe
+@researcher_page
+def transfers(request: HttpRequest) -> HttpResponse:
+    page = paged(request, Transfer.objects.prefetch_related("classifiers"))
+    return render(request, "attacks/transfers.html", {"page": page})
+
+
+@form_methods
+@researcher_page
+def new_transfer(request: HttpRequest) -> HttpResponse:
+    return request_page(
+        request,
+        requests.TransferRequest,
+        requests.transfer,
+        title="Transfer between classifiers",
+        back="attacks:transfers",
+        lead="Perturbations are made on each classifier and shown to each. Who cannot see a network attacks it so.",
+        submit="Run",
+    )
+
+
+@require_safe
+@researcher_page
+def transfer(request: HttpRequest, pk: int) -> HttpResponse:
+    """A row per classifier that is attacked, a column per classifier that the perturbations were made on."""
+    found = get_object_or_404(Transfer, pk=pk)
+    columns, rows = battery_selectors.crossed(found.summary["rows"])
+    return render(request, "attacks/transfer.html", {"transfer": found, "columns": columns, "rows": rows})

@@ -6,15 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from attacks.models import Attack, Battery
-from core.proportions import exact
-
-
-def share_exactly(count: int, of: int) -> dict[str, Any]:
-    """A share with its exact 95 % interval: {"count", "of", "share", "low", "high"}; nulls where ``of`` is 0."""
-    if not of:
-        return {"count": 0, "of": 0, "share": None, "low": None, "high": None}
-    low, high = exact(count, of)
-    return {"count": count, "of": of, "share": count / of, "low": low, "high": high}
+from core.proportions import share_exactly
 
 
 def rows_of(attacks: Sequence[Attack]) -> list[dict[str, Any]]:
@@ -72,6 +64,14 @@ def asked_for(battery: Battery) -> dict[str, Any]:
     """The settings that a person chose, without the hashes and lists that only identify the run."""
     words = dict(battery.settings) | {"seed": battery.seed}
     return {name: value for name, value in words.items() if name not in ("patches", "weights_sha256", "dataset_sha256")}
+
+
+def crossed(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
+    """A transfer table's sources, and for each target its cells in their order, with ``own`` where the two are one."""
+    sources = list(dict.fromkeys(row["source"] for row in rows))
+    cells = {(row["target"], row["source"]): row | {"own": row["target"] == row["source"]} for row in rows}
+    targets = dict.fromkeys(row["target"] for row in rows)
+    return sources, [{"target": target, "cells": [cells[target, source] for source in sources]} for target in targets]
 
 
 def plot_battery(battery: Battery) -> bytes:

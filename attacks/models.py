@@ -3,6 +3,7 @@
 Attack         a recipe (norm, budget, steps, confidence, seed) run on one classifier
 Perturbation   its result on one patch: the displayed bytes, both verdicts, norms in 0-255 units
 Battery        several attacks on the same patches within one budget: what stands against all of them
+Transfer       perturbations made on each of several classifiers, shown to each of them
 PairSet, Pair  originals and altered images that another program made (``pair_models``)
 """
 
@@ -11,7 +12,7 @@ from django.db import models
 from core.records import Made
 from model.models import Classifier, Patch
 
-__all__ = ["Attack", "Battery", "Pair", "PairSet", "Perturbation"]
+__all__ = ["Attack", "Battery", "Pair", "PairSet", "Perturbation", "Transfer"]
 
 
 def perturbed_path(perturbation: "Perturbation", filename: str) -> str:
@@ -68,6 +69,22 @@ class Attack(Made):
         """Share of the attacked patches (those classified correctly) that were flipped on displayed bytes."""
         attacked = self.summary.get("attacked")
         return self.summary.get("flipped", 0) / attacked if attacked else None
+
+
+class Transfer(Made):
+    name = models.CharField(max_length=100, unique=True)
+    classifiers = models.ManyToManyField(Classifier, related_name="transfers")
+    norm = models.CharField(max_length=10, help_text="l0, l1, l2 or linf")
+    budget = models.FloatField(help_text="In 0-255 units (L0: share of pixels).")
+    settings = models.JSONField(default=dict)
+    seed = models.BigIntegerField()
+    summary = models.JSONField(default=dict)
+
+    class Meta(Made.Meta):
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Perturbation(models.Model):

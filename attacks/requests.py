@@ -7,7 +7,7 @@ from rest_framework import serializers
 from attacks.engine.curves import AXES
 from attacks.engine.norms import check_budget, check_reachable
 from attacks.engine.recipe import DEFAULT_STEPS, minimal_recipe
-from attacks.models import Attack, Battery, PairSet
+from attacks.models import Attack, Battery, PairSet, Transfer
 from attacks.selectors import CHUNK, chunk_for
 from core.errors import InvalidInput
 from core.requests import MORE, Named, Number, Request, as_json, device_field, seed_field
@@ -25,6 +25,7 @@ MEASURED = [
 ]
 NORMS = [*MEASURED, ("none", "no limit")]
 LOSSES = [("margin", "margin between the classes"), ("ce", "the paper's cross-entropy")]
+UNIVERSAL_LOSSES = [*LOSSES, ("features", "distance of the features from where they were, which needs no label")]
 STEP_RULES = [
     ("sign", "by the gradient's sign"),
     ("l2", "along the gradient"),
@@ -254,7 +255,7 @@ class UniversalAttackRequest(AttackSettings):
         style=FOLDED,
     )
     loss = serializers.ChoiceField(
-        choices=LOSSES,
+        choices=UNIVERSAL_LOSSES,
         allow_null=True,
         default=None,
         help_text="What is climbed; the margin (the paper's: ce) if left out.",
@@ -307,8 +308,10 @@ class BatteryRequest(AttackSettings):
     norm = norm_field(MEASURED, "What the budget limits.")
     budget = budget_field()
     patches = patches_field()
-    others = serializers.ManyRelatedField(
-        child_relation=Named(word="classifier", queryset=Classifier.objects.all()),
+    others = Named(
+        word="classifier",
+        queryset=Classifier.objects.all(),
+        many=True,
         default=list,
         label="Other classifiers",
         help_text="Perturbations made on these are tried on this one, too (transfer).",
@@ -332,6 +335,35 @@ class BatteryRequest(AttackSettings):
         help_text="Answers per patch that stands; 0 leaves the search out.",
         style=FOLDED,
     )
+
+
+class TransferRequest(Request):
+    """Perturbations made on each of several classifiers, shown to each of them."""
+
+    command_only = ("device",)
+    positional = ("classifiers",)
+
+    name = name_field(default="", allow_blank=True, help_text="Name of the table; made of its settings if left out.")
+    classifiers = Named(
+        word="classifier",
+        queryset=Classifier.objects.all(),
+        many=True,
+        help_text="Two or more: each is attacked with what was made on every other.",
+    )
+    norm = norm_field(MEASURED, "What the budget limits.")
+    budget = budget_field()
+    patches = patches_field()
+    seed = seed_field()
+    device = device_field()
+
+    def validate(self, settings: dict[str, Any]) -> dict[str, Any]:
+        try:
+            check_budget(settings["norm"], settings["budget"])
+        except InvalidInput as error:
+            raise serializers.ValidationError({"budget": [error.message]}) from None
+        if len({one.pk for one in settings["classifiers"]}) < 2:
+            raise serializers.ValidationError({"classifiers": ["Choose two or more."]})
+        return settings
 
 
 class CurvesRequest(Request):
@@ -393,6 +425,14 @@ def battery(*, classifier: Classifier, by: Any, name: str = "", **settings: Any)
     arguments = as_json(BatteryRequest, settings | {"name": name, "classifier": classifier})
     title = f"Battery of attacks on {classifier.name}"
     return submit(kind="battery", arguments=arguments, requested_by=by, title=title)
+
+
+def transfer(*, classifiers: list[Classifier], by: Any, name: str = "", **settings: Any) -> Job:
+    """Perturbations made on each of several classifiers, shown to each; ``settings`` as in ``TransferRequest``."""
+    name = free_name("transfer", Transfer, name, "transfer table") if name.strip() else ""
+    arguments = as_json(TransferRequest, settings | {"name": name, "classifiers": classifiers})
+    title = f"Transfer between {len(classifiers)} classifiers"
+    return submit(kind="transfer", arguments=arguments, requested_by=by, title=title)
 
 
 def success_curves(*, classifier: Classifier, by: Any, **settings: Any) -> Job:

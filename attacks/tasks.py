@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from attacks.models import Attack, Battery, PairSet
+from attacks.models import Attack, Battery, PairSet, Transfer
 from core import uploads
 from jobs.registry import Link, by_name, job
 from jobs.selectors import made_before
@@ -10,6 +10,7 @@ from model.models import Classifier
 
 _attack = by_name(Attack, "attack", "attacks:attack")
 _battery = by_name(Battery, "battery", "attacks:battery")
+_transfer = by_name(Transfer, "transfer", "attacks:transfer", "transfer table {name}")
 _curves = by_name(Classifier, "classifier", "attacks:curves", "success curves of {name}")
 _pairs = by_name(PairSet, "pairs", "attacks:pair_set", "pairs {name}")
 
@@ -65,6 +66,24 @@ def battery(context, *, classifier: str, others: list[str], **settings: Any) -> 
 
     found = run_battery(**_asked(context, classifier), others=[classifier_named(other) for other in others], **settings)
     return {"battery": found.name, "robust_accuracy": found.summary["worst"], "flags": len(found.summary["flags"])}
+
+
+@job("transfer", title="Transfer between classifiers", unit="cells", links=_transfer)
+def transfer(context, *, name: str, classifiers: list[str], **settings: Any) -> dict:
+    """``settings`` are those of ``attacks.transfer_services.run_transfer``."""
+    from attacks.selectors import classifier_named
+    from attacks.transfer_services import run_transfer
+
+    found = made_before(Transfer, name, context.job) if name else None
+    if found is None:
+        found = run_transfer(
+            name=name,
+            classifiers=[classifier_named(one) for one in classifiers],
+            created_by=context.job.requested_by,
+            progress=context.progress,
+            **settings,
+        )
+    return {"transfer": found.name}
 
 
 @job("success_curves", title="Success curves", unit="patches", links=_curves)

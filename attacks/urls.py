@@ -1,4 +1,4 @@
-"""Addresses of attacks with their tables and curves, of imported pairs, and of the galleries of figures."""
+"""Addresses of attacks with their tables and curves, batteries, transfer, imported pairs, and galleries of figures."""
 
 from django.urls import path
 
@@ -20,6 +20,9 @@ urlpatterns = [
     path("batteries/new/", battery_pages.new_battery, name="battery_new"),
     path("batteries/<int:pk>/", battery_pages.battery, name="battery"),
     path("batteries/<int:pk>/standing.svg", battery_pages.battery_svg, name="battery_svg"),
+    path("transfers/", battery_pages.transfers, name="transfers"),
+    path("transfers/new/", battery_pages.new_transfer, name="transfer_new"),
+    path("transfers/<int:pk>/", battery_pages.transfer, name="transfer"),
     path("perturbed/<int:pk>.png", pages.perturbed_image, name="perturbed"),
     path("classifiers/<int:pk>/curves/", pages.curves_page, name="curves"),
     path("classifiers/<int:pk>/curves/new/", pages.request_curves, name="curves_new"),

@@ -27,11 +27,11 @@ from torch import Tensor, nn
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from attacks.battery_selectors import share_exactly  # noqa: E402
 from attacks.engine.battery import battery_recipe, run  # noqa: E402
 from attacks.engine.passes import Passes, lost  # noqa: E402
 from benchmarks.lib.attack_material import material  # noqa: E402
 from benchmarks.peers import Counted, autoattack  # noqa: E402
+from core.proportions import share_exactly  # noqa: E402
 from tests.attacks.networks import hardened, patches, trained  # noqa: E402
 
 BUDGETS = {"standard": {"linf": 3.0, "l2": 2.5, "l1": 0.7}, "hardened": {"linf": 6.0, "l2": 3.5, "l1": 1.5}}

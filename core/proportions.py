@@ -1,6 +1,7 @@
 """Intervals of a proportion, wherever one is shown: Wilson's, and the exact one of Clopper and Pearson."""
 
 from math import isclose, sqrt
+from typing import Any
 
 from scipy import stats
 
@@ -25,3 +26,11 @@ def exact(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
     """Clopper and Pearson's interval of ``successes`` in ``n`` > 0, as shares: at least so sure, whatever the share."""
     interval = stats.binomtest(successes, n).proportion_ci(level, method="exact")
     return float(interval.low), float(interval.high)
+
+
+def share_exactly(count: int, of: int) -> dict[str, Any]:
+    """A share with its exact 95 % interval: {"count", "of", "share", "low", "high"}; nulls where ``of`` is 0."""
+    if not of:
+        return {"count": 0, "of": 0, "share": None, "low": None, "high": None}
+    low, high = exact(count, of)
+    return {"count": count, "of": of, "share": count / of, "low": low, "high": high}

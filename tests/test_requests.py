@@ -67,6 +67,8 @@ WHERE = {
     attacks.MinimalAttackRequest: Where(sheet("/attacks/new/?kind=minimal"), "attacks/", "minimal"),
     attacks.UniversalAttackRequest: Where(sheet("/attacks/new/?kind=universal"), "attacks/", "universal"),
     attacks.NaturalChangesRequest: Where(sheet("/attacks/new/?kind=natural"), "attacks/", "corruptions"),
+    attacks.BatteryRequest: Where(sheet("/batteries/new/"), "batteries/", "battery"),
+    attacks.TransferRequest: Where(sheet("/transfers/new/"), "transfers/", "transfer"),
     attacks.CurvesRequest: Where(
         sheet("/classifiers/{classifier}/curves/new/"), "classifiers/{id}/curves/", "success_curves", frozenset({"out"})
     ),

@@ -12,6 +12,8 @@ from core.errors import InvalidInput
 
 Loss = Literal["ce", "margin"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)
+UniversalLoss = Literal["ce", "margin", "features"]
+UNIVERSAL_LOSSES: tuple[UniversalLoss, ...] = get_args(UniversalLoss)
 Rounding = Literal["aware", "nearest", "truncate"]
 ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
 StepRule = Literal["raw", "sign", "l2", "sparse", "adaptive"]
@@ -191,6 +193,7 @@ class UniversalRecipe:
     batch       examples per step
     step_size   raw (paper): times the gradient; else RMS of the first step, annealed to a tenth
     momentum    share of the direction so far that is kept (0: none)
+    loss        ce, margin; features: the distance of the features from where they were, which needs no label
     lead        examples whose other class leads by this many logits are left out of the step (infinite: never)
     """
 
@@ -201,7 +204,7 @@ class UniversalRecipe:
     batch: int
     step_size: float
     momentum: float
-    loss: Loss
+    loss: UniversalLoss
     lead: float
     seed: int
 
@@ -234,7 +237,7 @@ def universal_recipe(
         batch=(1 if paper else 16) if batch is None else batch,
         step_size=step if step_size is None else step_size,
         momentum=(0.0 if paper else 0.9) if momentum is None else momentum,
-        loss=one_of("loss", ("ce" if paper else "margin") if loss is None else loss, LOSSES),
+        loss=one_of("loss", ("ce" if paper else "margin") if loss is None else loss, UNIVERSAL_LOSSES),
         lead=(math.inf if paper else 1.0) if lead is None else lead,
         seed=seed,
     )

@@ -6,17 +6,21 @@ not stop at its first flip: one that hardly flips the network that it was made o
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from attacks.engine.norms import Norm
-from attacks.engine.passes import Passes
+from attacks.engine.passes import Passes, lost
 from attacks.engine.pgd import pgd
 from attacks.engine.recipe import Recipe, recipe
 from attacks.engine.results import PerturbationSet
+from core.errors import Progress, no_progress
 
 STEPS = 50
+OTHERS = "all others"
+"""The source of perturbations that are made on every network but the target."""
 _SURE = 0.999999
 """A probability that ends no descent before its last step."""
 
@@ -90,3 +94,37 @@ def carried_over(
         target.count[kind] += len(others) * count
     chosen = transfer_recipe(norm=norm, budget=budget, seed=seed)
     return shown_to(target, images, displayed, labels, started=started, recipe=chosen)
+
+
+def table(
+    networks: dict[str, Passes],
+    asked: dict[str, tuple[Tensor, Tensor]],
+    *,
+    norm: Norm,
+    budget: float,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> list[dict[str, Any]]:
+    """How many of each network's images perturbations made on each network flip, and such made on all the others.
+
+    ``asked``: uint8 images and classes int64 for each target, by name. Rows {"source", "target", "flipped", "of"}:
+    counted are images that target and source get right (all the others together, for ``OTHERS``). Where source and
+    target are one, the attack sees what it attacks.
+    """
+    rows: list[dict[str, Any]] = []
+    together_too = len(networks) > 2
+    whole = len(networks) * (len(networks) + together_too)
+    for name, target in networks.items():
+        images, labels = asked[name]
+        right = target.judge(images).argmax(1) == labels
+        others = [one for other, one in networks.items() if other != name]
+        sources = networks | ({OTHERS: together(others, images)} if together_too else {})
+        for source_name, source in sources.items():
+            both = right & (source.judge(images).argmax(1) == labels)
+            flipped = 0
+            if both.any():
+                displayed = made_on(source, images[both], labels[both], norm=norm, budget=budget, seed=seed)
+                flipped = int(lost(target.judge(displayed), labels[both], target.margin).sum())
+            rows.append({"source": source_name, "target": name, "flipped": flipped, "of": int(both.sum())})
+            progress(len(rows), whole)
+    return rows

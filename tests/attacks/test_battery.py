@@ -62,7 +62,7 @@ def test_the_command_tells_a_true_row_per_attack_and_the_worst_case(make_classif
 
 
 def test_the_interval_is_the_exact_one():
-    from attacks.battery_selectors import share_exactly
+    from core.proportions import share_exactly
 
     known = share_exactly(4, 20)  # Clopper and Pearson 1934, by any table
     assert (known["low"], known["high"]) == (pytest.approx(0.0573, abs=1e-4), pytest.approx(0.4366, abs=1e-4))

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management import call_command
 from django.utils import timezone
 
-from attacks.models import Attack, Pair, PairSet, Perturbation
+from attacks.models import Attack, Battery, Pair, PairSet, Perturbation, Transfer
 from core.models import User
 from jobs.models import Job
 from model.models import Classifier, CrossValidation, Dataset, Patch
@@ -78,7 +78,7 @@ class World:
     def _known(self) -> dict[str, list[Any]]:
         """Values of an address's arguments that lead somewhere, the most telling one first."""
         keys = {table: list(table.objects.values_list("pk", flat=True)[:3]) for table in (
-            Job, Dataset, Classifier, CrossValidation, Attack, Perturbation, Patch, PairSet, Pair,
+            Job, Dataset, Classifier, CrossValidation, Attack, Perturbation, Patch, PairSet, Pair, Battery, Transfer,
         )}  # fmt: skip
         opened = Presentation.objects.filter(reading_set__assignment__study__slug="open")
         guide = GuideImage.objects.filter(study__slug="open").first()
@@ -115,6 +115,8 @@ class World:
             "/jobs/": job, "/api/v1/jobs/": job, "/datasets/": dataset, "/api/v1/datasets/": dataset,
             "/classifiers/": classifier, "/api/v1/classifiers/": classifier, "/figures/": classifier,
             "/attacks/": attack, "/api/v1/attacks/": attack, "/patches/": Patch.objects.first(),
+            "/batteries/": Battery.objects.first(), "/api/v1/batteries/": Battery.objects.first(),
+            "/transfers/": Transfer.objects.first(), "/api/v1/transfers/": Transfer.objects.first(),
             "/perturbed/": Perturbation.objects.first(), "/pairs/": PairSet.objects.get(),
             "/api/v1/pairs/": PairSet.objects.get(), "/pair-images/": Pair.objects.first(),
             "/api/v1/cross-validations/": CrossValidation.objects.get(),

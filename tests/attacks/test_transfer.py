@@ -1,4 +1,4 @@
-"""What is made on one classifier, shown to others: the table, the perturbations of several at once, no labels needed."""
+"""What is made on one classifier, shown to others: the table, several at once, and what needs no labels."""
 
 import json
 

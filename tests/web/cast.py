@@ -19,7 +19,7 @@ from study.results.exports.registry import exports
 from tests import factories
 from tests.attacks.pair_files import pair_folder
 from tests.model.judged import cross_validation, judged_classifier
-from tests.pool import attacked_pool
+from tests.pool import attacked_pool, told_battery, told_transfer
 
 ROLES = ("stranger", "reader", "other_reader", "researcher", "admin")
 STATES = ("draft", "frozen", "open", "closed", "unblinded")
@@ -44,7 +44,9 @@ class World:
         self._studies()
         classifier = judged_classifier()
         cross_validation(classifier)
-        attacked_pool(name="pool", positives=4, negatives=2)
+        pool = attacked_pool(name="pool", positives=4, negatives=2)
+        told_battery(pool)
+        told_transfer(pool)
         call_command("import_pairs", pair_folder(folder), name="pairs", json=True, stdout=open(os.devnull, "w"))  # noqa: PTH123, SIM115
         for state in ("done", "running", "failed"):
             Job.objects.create(

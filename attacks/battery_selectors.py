@@ -62,8 +62,8 @@ def batteries() -> QuerySet[Battery]:
 
 def asked_for(battery: Battery) -> dict[str, Any]:
     """The settings that a person chose, without the hashes and lists that only identify the run."""
-    words = dict(battery.settings) | {"seed": battery.seed}
-    return {name: value for name, value in words.items() if name not in ("patches", "weights_sha256", "dataset_sha256")}
+    words = dict(battery.settings) | {"patches": len(battery.settings.get("patches", [])), "seed": battery.seed}
+    return {name: value for name, value in words.items() if not name.endswith("_sha256")}
 
 
 def crossed(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:

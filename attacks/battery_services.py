@@ -18,7 +18,7 @@ from attacks.engine.soundness import PROBES
 from attacks.models import Attack, Battery
 from attacks.selectors import attacked_patches, drawn_patches
 from attacks.services import begin, fill, prepared, read
-from core.errors import InvalidInput, Progress, no_progress, stage
+from core.errors import InvalidInput, Progress, no_progress
 from core.version import code_version
 from model.learning.devices import usable_device
 from model.learning.groups import few_groups
@@ -67,7 +67,11 @@ def run_battery(
         asked = some if every else _standing(attacks, some)
         if not asked:
             break
-        attacks.append(_run_member(battery, member, asked, machine, created_by, stage(progress, place, len(chain))))
+
+        def tell(done: int, total: int, place: int = place) -> None:
+            progress(place * len(some) + len(some) * done // max(total, 1), len(chain) * len(some))
+
+        attacks.append(_run_member(battery, member, asked, machine, created_by, tell))
     _complete(battery, attacks, some, chain, passes, chosen)
     return battery
 
@@ -86,7 +90,7 @@ def _begin(
         "weights_sha256": classifier.weights_sha256,
         "dataset_sha256": classifier.dataset.sha256,
         "patches": [patch.index for patch in patches],
-        "others": [one.weights_sha256 for one in others],
+        "others_sha256": [one.weights_sha256 for one in others],
         "every": every,
     }
     digest = hashlib.sha256(json.dumps(determines, sort_keys=True).encode()).hexdigest()
@@ -221,6 +225,8 @@ def _flags_after(
         first[kinds[attack.settings["member"]].kind] |= new
     wrong = set(attacks[0].perturbations.filter(already_wrong=True).values_list("patch_id", flat=True))
     some = drawn_patches([patch for patch in patches if patch.pk not in wrong], SAMPLE, seed=chosen.seed)
+    if not some:
+        return []
     images, labels = read(passes, some)
     flipped = [patch.pk in first["white"] for patch in some]
     return within_attacks(

@@ -65,6 +65,15 @@ def budget_field() -> Number:
     )
 
 
+def limit_field() -> Number:
+    return Number(
+        min_value=0,
+        max_value=255,
+        help_text="In 0-255 units on displayed bytes; for L0 a share of pixels.",
+        style={"suggested": 8},
+    )
+
+
 def positives_only_field() -> serializers.BooleanField:
     return serializers.BooleanField(
         default=False, label="Positives only", help_text="Leave the patches without tumour alone."
@@ -306,7 +315,7 @@ class BatteryRequest(AttackSettings):
 
     name = name_field(default="", allow_blank=True, help_text="Name of the battery; made of its settings if left out.")
     norm = norm_field(MEASURED, "What the budget limits.")
-    budget = budget_field()
+    budget = limit_field()
     patches = patches_field()
     others = Named(
         word="classifier",
@@ -351,7 +360,7 @@ class TransferRequest(Request):
         help_text="Two or more: each is attacked with what was made on every other.",
     )
     norm = norm_field(MEASURED, "What the budget limits.")
-    budget = budget_field()
+    budget = limit_field()
     patches = patches_field()
     seed = seed_field()
     device = device_field()

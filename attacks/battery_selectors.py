@@ -75,12 +75,17 @@ def crossed(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[dict[str, A
 
 
 def plot_battery(battery: Battery) -> bytes:
-    """An SVG: what each attack was asked about and left standing, and the worst case, with exact 95 % intervals."""
+    """An SVG: the share of all patches that stands before, after each attack and in the worst case, with exact 95 %
+    intervals. Where every attack was run on every patch, what stands against each alone."""
     from core.plot_style import BLUE, GREY, VERMILION, look, new, render
 
-    rows, worst = battery.summary["rows"], battery.summary["worst"]
-    lines = [(row["title"], row["withstood"]) for row in rows if row["asked"]]
-    lines = [("Before any attack", worst["clean"]), *lines, ("Worst case over all", worst)]
+    worst, alone = battery.summary["worst"], battery.settings.get("every", False)
+    lines = [("Before any attack", worst["clean"])]
+    for row in battery.summary["rows"]:
+        stands = row["asked"] - row["flipped"] if alone else row["stand"]
+        if row["asked"]:
+            lines.append((row["title"], share_exactly(stands, worst["of"])))
+    lines.append(("Worst case over all", worst))
     with look():
         figure = new(8.0, 0.42 * len(lines) + 1.1)
         axes = figure.subplots()
@@ -92,6 +97,7 @@ def plot_battery(battery: Battery) -> bytes:
             axes.text(1.02, place, f"{one['count']} of {one['of']}", va="center", fontsize=9)
         axes.set_yticks(range(len(lines)), [title for title, _ in lines])
         axes.invert_yaxis()
-        axes.set(xlim=(0, 1), xlabel="share that stands (of the patches that it was asked about)")
+        what = "alone" if alone else "and those above it"
+        axes.set(xlim=(0, 1), xlabel=f"share of all patches that stands against this attack {what}")
         axes.grid(axis="x", alpha=0.3)
         return render(figure)

@@ -34,8 +34,11 @@ from benchmarks.peers import Counted, autoattack  # noqa: E402
 from core.proportions import share_exactly  # noqa: E402
 from tests.attacks.networks import hardened, patches, trained  # noqa: E402
 
-BUDGETS = {"standard": {"linf": 3.0, "l2": 2.5, "l1": 0.7}, "hardened": {"linf": 6.0, "l2": 3.5, "l1": 1.5}}
-BUDGETS["masked"] = {"linf": 6.0}
+BUDGETS = {
+    "hardened": {"linf": 6.0, "l2": 3.5, "l1": 1.5},
+    "standard": {"linf": 3.0, "l2": 2.5, "l1": 0.7},
+    "masked": {"linf": 6.0},
+}
 
 
 class Rounded(nn.Module):
@@ -77,7 +80,7 @@ def arguments() -> argparse.Namespace:
 
 def networks(options: argparse.Namespace) -> Any:
     """Name, network, uint8 patches (n, 3, h, w) and classes (n,) of each; nobody was trained on these patches."""
-    chosen = options.networks if options.networks is not None else ["standard", "hardened", "masked"]
+    chosen = options.networks if options.networks is not None else list(BUDGETS)
     images, labels = patches(options.patches, seed=77 + options.seed)
     small = {"standard": trained, "hardened": hardened, "masked": lambda: Rounded(trained()).eval()}
     for name in chosen:
@@ -105,8 +108,8 @@ def compared(
     }
     rows.append(common | {"of": "battery"} | whole)
     rows += [common | {"of": "AutoAttack"} | row for row in reference(network, images, labels, norm, budget, options)]
-    for row in rows[-5:]:
-        print({key: row[key] for key in ("network", "norm", "budget", "of", "attack", "stand")}, file=sys.stderr)
+    for row in rows:
+        print(json.dumps(row), file=sys.stderr, flush=True)
     return rows
 
 

@@ -40,6 +40,7 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
         # An uploaded file's name in the file store means nothing to people.
         "arguments": in_words({k: v for k, v in selectors.arguments_for(request.user, job).items() if k != "upload"}),
         "result": in_words(job.result or {}),
+        "again": _again(request, job),
         "can_retry": job.state in (Job.State.FAILED, Job.State.CANCELLED),
         "can_cancel": job.is_active and job.state != Job.State.CANCELLING,
     }
@@ -82,6 +83,16 @@ def _own_job(request: HttpRequest, pk: int) -> Job:
     if not selectors.may_change(request.user, job):
         raise PermissionDenied
     return job
+
+
+def _again(request: HttpRequest, job: Job) -> str:
+    """Of a job that failed or was cancelled: its form, filled in with what was asked for."""
+    form = kind_named(job.kind).form
+    mine = selectors.may_change(request.user, job) and job.parent_id is None
+    if form is None or not mine or job.state not in (Job.State.FAILED, Job.State.CANCELLED):
+        return ""
+    address = form(job.arguments)
+    return f"{address}{'&' if '?' in address else '?'}job={job.pk}"
 
 
 def links_to_results(job: Job) -> list[dict[str, str]]:

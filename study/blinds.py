@@ -84,8 +84,9 @@ def studies_with_progress(user: Any) -> Sequence[Study]:
 
 
 def progress_counts(study: Study) -> tuple[int, int]:
-    """Numbers of planned and of answered presentations, over all readers."""
-    planned = Presentation.objects.filter(reading_set__assignment__study=study)
+    """Numbers of planned and of answered presentations, over all readers who were not withdrawn."""
+    taking_part = {"reading_set__assignment__study": study, "reading_set__assignment__withdrawn_at": None}
+    planned = Presentation.objects.filter(**taking_part)
     return planned.count(), planned.filter(responses__revision=1).count()
 
 

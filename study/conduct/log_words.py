@@ -4,6 +4,9 @@ from study.models import AuditEvent
 
 WORDS = {
     "built": "Draft built",
+    "rebuilt": "Draft built again",
+    "deleted": "Draft deleted",
+    "team_changed": "Team changed",
     "frozen": "Protocol frozen",
     "open": "Opened to readers",
     "closed": "Reading closed",

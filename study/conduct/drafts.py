@@ -109,5 +109,3 @@ def cloned(study: Study) -> dict[str, Any]:
 def power(request: HttpRequest) -> JsonResponse:
     """The power of what is chosen in the builder, while it is being chosen."""
     return JsonResponse(power_shown(request.GET))
-
-

@@ -44,13 +44,7 @@ def _shown_next(request: HttpRequest, study: Study, key: str, invitations: list[
     """Mail them where a mail server is set, and go on to the page that shows the links."""
     mailed = 0
     for invitation, secret in readers.invited_with(study, key):
-        mailed += readers.send(
-            assignment=invitation.assignment,
-            subject=f"Invitation: {study.name}",
-            text=_text(request, invitation, secret),
-            actor=actor(request),
-            action="invitation_written",
-        )
+        mailed += readers.send_invitation(invitation=invitation, link=_link(request, secret), actor=actor(request))
     if mailed:
         messages.success(request, f"{mailed} of {len(invitations)} invitations went out by mail.")
     response = redirect("study:invited", slug=study.slug)
@@ -61,10 +55,8 @@ def _shown_next(request: HttpRequest, study: Study, key: str, invitations: list[
     return response
 
 
-def _text(request: HttpRequest, invitation: Invitation, secret: str) -> str:
-    days = round((invitation.expires_at - invitation.created_at).total_seconds() / 86_400)
-    link = readers.join_link(request.build_absolute_uri("/"), secret)
-    return readers.invitation_text(assignment=invitation.assignment, link=link, days=days)
+def _link(request: HttpRequest, secret: str) -> str:
+    return readers.join_link(request.build_absolute_uri("/"), secret)
 
 
 @require_safe
@@ -79,8 +71,8 @@ def invited(request: HttpRequest, slug: str) -> HttpResponse:
     rows = [
         {
             "assignment": invitation.assignment,
-            "link": readers.join_link(request.build_absolute_uri("/"), secret),
-            "text": _text(request, invitation, secret),
+            "link": _link(request, secret),
+            "text": readers.invitation_text(invitation=invitation, link=_link(request, secret)),
         }
         for invitation, secret in (readers.invited_with(study, key) if key else ())
     ]

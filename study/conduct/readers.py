@@ -61,7 +61,7 @@ def _invite(request: HttpRequest, study: Study) -> tuple[dict[str, Any], HttpRes
     one, many = form_class(InviteRequest), form_class(InviteTableRequest)
     if request.method != "POST":
         return {"form": one(), "table_form": many(auto_id="table_%s")}, None
-    by_table = request.POST.get("what") == "table"
+    by_table = request.GET.get("what") == "table"
     sent = many(request.POST, request.FILES, auto_id="table_%s") if by_table else one(request.POST)
     forms = {"form": one(), "table_form": sent} if by_table else {"form": sent, "table_form": many(auto_id="table_%s")}
     if sent.is_valid():

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -224,7 +225,8 @@ def _store_rows(
     team: Group | None,
     plan: _Plan,
 ) -> Study:
-    values = dict(
+    study = _saved(
+        study,
         name=name,
         task=settings.task,
         pair_display=settings.pair_display,
@@ -253,9 +255,6 @@ def _store_rows(
         code_version=code_version(),
         team=team,
     )
-    for column, value in values.items():
-        setattr(study, column, value)
-    study.save()
     for case, _ in plan.cases:
         case.study = study
     Case.objects.bulk_create([case for case, _ in plan.cases], batch_size=500)
@@ -270,6 +269,13 @@ def _store_rows(
         study.min_gap = study.source["settings"]["min_gap"] = usual_gap(Plan.of(study).largest_gap)
         study.save(update_fields=["min_gap", "source"])
     check_gap(study)
+    return study
+
+
+def _saved(study: Study, **columns: Any) -> Study:
+    for column, value in columns.items():
+        setattr(study, column, value)
+    study.save()
     return study
 
 

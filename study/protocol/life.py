@@ -217,9 +217,7 @@ def unfinished(study: Study) -> list[dict[str, Any]]:
     """
     gone = set(study.assignments.exclude(withdrawn_at=None).values_list("code", flat=True))
     rows = [row for row in selectors.progress_by_reader(study) if row["reader"] not in gone]
-    return [
-        {**row, "missing": row["planned"] - row["answered"]} for row in rows if row["answered"] < row["planned"]
-    ]
+    return [{**row, "missing": row["planned"] - row["answered"]} for row in rows if row["answered"] < row["planned"]]
 
 
 def _demand_finished(study: Study) -> None:

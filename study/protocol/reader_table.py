@@ -24,7 +24,8 @@ def invitations_in(data: bytes, *, called: str, days: int) -> list[dict[str, Any
         try:
             return _rows(Table(path, ("username",)), called, days)
         except InvalidInput as error:
-            raise InvalidInput(error.message.replace(str(path), called), field="table") from error
+            text = error.message.replace(str(path), called)
+            raise InvalidInput(f"Nobody was invited. {text}", field="table") from error
 
 
 def _rows(table: Table, called: str, days: int) -> list[dict[str, Any]]:
@@ -43,7 +44,7 @@ def _rows(table: Table, called: str, days: int) -> list[dict[str, Any]]:
             problems[line] = str(error)
     if problems:
         lines = [f"line {line}: {text}" for line, text in sorted(problems.items())]
-        raise InvalidInput(f"Nobody was invited. {called}, " + "\n".join(lines))
+        raise InvalidInput(f"{called}, " + "\n".join(lines))
     if not found:
         raise InvalidInput(f"{called} names no reader.")
     return found

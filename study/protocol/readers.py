@@ -56,8 +56,20 @@ def withdraw(*, assignment: Assignment, reason: str, actor: str) -> Assignment:
     return assignment
 
 
-def invitation_text(*, assignment: Assignment, link: str, days: int) -> str:
-    return INVITATION.format(study=assignment.study.name, link=link, days=days)
+def invitation_text(*, invitation: Invitation, link: str) -> str:
+    days = round((invitation.expires_at - invitation.created_at).total_seconds() / 86_400)
+    return INVITATION.format(study=invitation.assignment.study.name, link=link, days=days)
+
+
+def send_invitation(*, invitation: Invitation, link: str, actor: str) -> bool:
+    """As ``send``."""
+    return send(
+        assignment=invitation.assignment,
+        subject=f"Invitation: {invitation.assignment.study.name}",
+        text=invitation_text(invitation=invitation, link=link),
+        actor=actor,
+        action="invitation_written",
+    )
 
 
 def send(*, assignment: Assignment, subject: str, text: str, actor: str, action: str) -> bool:

@@ -210,6 +210,8 @@ class InviteRequest(Request):
 class InviteTableRequest(Request):
     """Several readers at once, from a table."""
 
+    not_in_command = ("table",)
+
     table = serializers.FileField(
         label="Table (CSV)",
         help_text="First line: username, and if wanted email, days. One reader per line. If a line is wrong, nobody "

@@ -6,8 +6,8 @@ from core.commands import JsonCommand
 from core.requests import add_options
 from study.blinds import get_study, progress_counts
 from study.models import Study
-from study.protocol.requests import CloseRequest
 from study.protocol.life import close_study, unblind_study
+from study.protocol.requests import CloseRequest
 
 
 class Command(JsonCommand):
@@ -22,7 +22,9 @@ class Command(JsonCommand):
         )
         parser.add_argument("--by", required=True, help="who does it, for the log")
 
-    def run(self, *, study: str, unblind: bool, unverified: bool, unfinished: bool, by: str, **options: Any) -> dict[str, Any]:
+    def run(
+        self, *, study: str, unblind: bool, unverified: bool, unfinished: bool, by: str, **options: Any
+    ) -> dict[str, Any]:
         closed = get_study(study)
         if not (unblind and closed.state == Study.State.CLOSED):
             closed = close_study(study=closed, actor=by, unfinished=unfinished)

@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from core.requests import Request, fields_of
+from core.requests import Request, fields_of, on_page
 
 
 def initial_of(request: type[Request], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,6 +28,4 @@ def _initial(field: serializers.Field, value: Any) -> Any:
             return "\n".join(map(str, value or ()))
         case serializers.ListField():
             return " ".join(map(str, value or ()))
-        case serializers.FloatField() if value is not None:
-            return f"{value:g}"
-    return value
+    return on_page(field, value)

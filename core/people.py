@@ -10,22 +10,34 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core.access import admin_page
 from core.errors import InvalidInput
+from core.lists import Column, Filter, listed
 from core.models import User
-from core.pages import form_methods, paged, show_error
+from core.pages import form_methods, show_error
 from core.passwords import demand_password, password_link
 from core.requests import SureRequest, form_class
 from core.second_factor import remove_second_factor, with_second_factor
 
 log = logging.getLogger(__name__)
+COLUMNS = [
+    Column("User name", "username", key="name"),
+    Column("Role", "role"),
+    Column("Teams"),
+    Column("Last signed in (UTC)", "last_login", key="seen"),
+    Column("Password"),
+    Column("Second factor"),
+]
 
 
 @require_safe
 @admin_page
 def people(request: HttpRequest) -> HttpResponse:
     """Everybody who has an account."""
-    rows = User.objects.prefetch_related("groups").order_by("role", "username")
-    page = paged(request, rows)
-    return render(request, "core/people.html", {"page": page, "second": with_second_factor(page)})
+    rows = User.objects.prefetch_related("groups").order_by("role", "username").distinct()
+    shown = listed(
+        request, rows, columns=COLUMNS, search=("username", "email", "groups__name"), searches="name, e-mail, team",
+        filters=[Filter("role", "Role", "role", User.Role.choices)],
+    )  # fmt: skip
+    return render(request, "core/people.html", {"list": shown, "second": with_second_factor(shown.page)})
 
 
 class RemoveSecondFactor(SureRequest):

@@ -89,6 +89,11 @@ def job(
     return register
 
 
+def kinds() -> list[Kind]:
+    """All kinds, by their titles."""
+    return sorted(_kinds.values(), key=lambda kind: kind.title)
+
+
 def kind_named(name: str) -> Kind:
     try:
         return _kinds[name]

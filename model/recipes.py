@@ -50,6 +50,7 @@ RECIPES = {
         Recipe("precision-recall", "Precision and recall", "answers"),
         Recipe("calibration", "Calibration", "answers"),
         Recipe("confusion", "Confusion matrix", "answers"),
+        Recipe("training", "Training, epoch by epoch", "classifier"),
         Recipe("folds", "Table 1a, fold by fold", "cross-validation"),
         Recipe(
             "landscape",
@@ -109,6 +110,7 @@ def content_of(subject: Classifier | CrossValidation) -> dict[str, Any]:
         "weights": subject.weights_sha256,
         "dataset": subject.dataset.sha256,
         "test": subject.split.get("test", []),
+        "history": subject.history,
         "trajectory": subject.settings.get("trajectory", {}).get("sha256", ""),
         "name": subject.name,
     }

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from attacks.models import Attack, PairSet
 from core.access import admin_page
 from core.errors import InvalidInput
+from core.filled import initial_of
 from core.pages import actor, form_methods, show_error
 from core.requests import Request, fields_of, form_class
 from jobs.requests import initial_of_job
@@ -56,6 +57,8 @@ def _builder(request: HttpRequest, initial: dict[str, Any], draft: Study | None 
         except InvalidInput as error:
             show_error(form, error)
     power = power_shown({name: form[name].value() for name in fields_of(PowerQuery)})
+    one, whole = power.get("one_reading") or {}, power.get("crossed") or {}
+    power |= {"lower": any(whole.get(claim, 1.0) < value for claim, value in one.items())}
     query = request.GET.copy()
     query["design"] = "paper"
     context = {"form": form, "power": power, "paper_address": f"?{query.urlencode()}", "draft": draft}
@@ -92,7 +95,7 @@ def cloned(study: Study) -> dict[str, Any]:
     source = study.source or {}
     chosen = source.get("settings") or {}
     attack, further = source.get("attack") or {}, source.get("further_attacks", [])
-    values = {name: chosen[name] for name in fields_of(SettingsRequest) if name in chosen}
+    values = initial_of(SettingsRequest, chosen)
     values |= {"team": study.team_id, "name": f"{study.name} copy"[:200]}  # no seed: it is drawn anew
     if attack.get("kind") == "pairs":
         pairs = PairSet.objects.filter(name=attack["name"]).first()

@@ -6,6 +6,7 @@ from django.views.decorators.http import require_safe
 
 from core.access import is_admin, researcher_page
 from core.errors import NotYet
+from core.lists import Column, Filter, listed
 from core.pages import actor, form_methods
 from study import blinds as selectors
 from study.conduct.life import freezing_job
@@ -16,11 +17,29 @@ from study.protocol import documents as protocols
 from study.protocol.deviations import doubtful_times
 from study.protocol.preregistration import as_markdown
 
+COLUMNS = [
+    Column("Study", "name"),
+    Column("State", "state"),
+    Column("Task", "task"),
+    Column("Cases", "case_count", number=True, key="cases"),
+    Column("Readers", "reader_count", number=True, key="readers"),
+    Column("Answers", css="bar"),
+    Column("Results"),
+    Column("Built (UTC)", "created_at", key="built"),
+]
+
 
 @require_safe
 @researcher_page
 def studies(request: HttpRequest) -> HttpResponse:
-    context = {"studies": selectors.studies_with_progress(request.user), "may_build": is_admin(request.user)}
+    shown = listed(
+        request,
+        selectors.counted_studies(request.user),
+        columns=COLUMNS,
+        search=("name", "slug"),
+        filters=[Filter("state", "State", "state", Study.State.choices)],
+    )
+    context = {"list": shown, "studies": selectors.with_progress(shown.page), "may_build": is_admin(request.user)}
     return render(request, "study/studies.html", context)
 
 

@@ -198,7 +198,7 @@ def test_a_name_in_use_or_on_order_is_refused(as_role, own_files):
 BUILDER = {
     "name": "Ordered", "positives": 4, "negatives": 2, "copies": 2, "arm_order": "paper", "min_gap": 2,
     "washout_hours": 0, "catch": 0, "task": "labelling", "pair_display": "side", "questions": ["confidence"],
-    "margin": 0.1, "alpha": 0.025, "scale": 2, "surroundings": "dark", "practice": 2, "examples": 2, "break_every": 0,
+    "margin": 10, "alpha": 0.025, "scale": 2, "surroundings": "dark", "practice": 2, "examples": 2, "break_every": 0,
     "criterion": "Tumour?", "consent_text": "Yes?", "seed": 3, "planned_readers": 2,
 }  # fmt: skip
 
@@ -235,7 +235,7 @@ def test_from_the_builder_to_an_open_study_with_two_readers(as_role, own_files):
 
 def test_a_builder_that_asks_for_too_much_is_told_where(as_role, own_files):
     client = as_role("admin")
-    answer = client.post("/new-study/", BUILDER | {"attack": "", "copies": 11, "margin": 7})
+    answer = client.post("/new-study/", BUILDER | {"attack": "", "copies": 11, "margin": 700})
     text = answer.content.decode()
     assert answer.status_code == 400 and 'id="id_copies_error"' in text and 'id="id_margin_error"' in text
     attack = attacked_pool()

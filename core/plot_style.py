@@ -7,6 +7,10 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from core.figure_store import DOUBLE, DPI, SINGLE
+
+__all__ = ["DOUBLE", "SINGLE", "SMALL", "look", "new", "picture", "render", "unit_square"]
+
 # From the palette of Okabe and Ito, which colour-blind people can tell apart.
 BLUE, ORANGE, GREEN, VERMILION, SKY, BLACK, GREY = (
     "#0072B2",
@@ -17,8 +21,6 @@ BLUE, ORANGE, GREEN, VERMILION, SKY, BLACK, GREY = (
     "#000000",
     "#7F7F7F",
 )
-SINGLE, DOUBLE = 90 / 25.4, 180 / 25.4
-"""The two widths of all figures, in inches: one and two columns of a paper, where 8.5 points stay 8.5 points."""
 SMALL = 8
 LOOK: Any = {
     "font.size": 8.5,
@@ -37,7 +39,7 @@ LOOK: Any = {
     "legend.fontsize": SMALL,
     "svg.hashsalt": "blindspot",
     "svg.fonttype": "path",  # the same letters wherever it is opened
-    "savefig.dpi": 300,
+    "savefig.dpi": DPI,
     "image.interpolation": "nearest",
     "text.parse_math": False,  # names come from anybody: "$\\frac{$" is a name, and no formula
 }

@@ -15,6 +15,7 @@ from django.db.models import Model
 
 from core import figure_store
 from core.errors import InvalidInput
+from core.figure_store import DPI, SINGLE
 from core.version import code_version
 from model.models import Classifier, CrossValidation
 
@@ -41,6 +42,13 @@ class StoredFigure:
     numbers: dict[str, Any]
     caption: str
     fresh: bool = False
+
+    @property
+    def wide(self) -> bool:
+        """Whether it takes both columns of a paper, by the width that its PNG's header states."""
+        with self.files["png"].open("rb") as file:
+            header = file.read(24)
+        return int.from_bytes(header[16:20], "big") > 1.4 * SINGLE * DPI
 
 
 RECIPES = {

@@ -118,7 +118,7 @@ def mass_figure(inside: NDArray[Any], inside_after: NDArray[Any], summary: dict[
             xlabel=f"change {100 * summary['change']:+.1f} points, {summary['n']} patches\n"
             f"(95 % interval {100 * summary['low']:+.1f} to {100 * summary['high']:+.1f})",
         )
-        axes.legend()
+        axes.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none")
     return figure
 
 

@@ -24,7 +24,7 @@ from study.design.quick_power import quick_power
 
 log = logging.getLogger(__name__)
 
-WAIT_S = 0.5
+WAIT_S = 0.2
 KEPT = 64
 WAITING = 8
 """Plans to be computed at once; who asks for more is told to ask again."""

@@ -11,7 +11,7 @@ let latest = 0;
 function show(power) {
   problem.hidden = !power.error;
   problem.textContent = power.error ?? "";
-  table.hidden = Boolean(power.error);
+  table.hidden = Boolean(power.error || power.calculating);
   waiting.hidden = !power.calculating;
   if (power.error || power.calculating) return;
   lower.hidden = !(power.crossed && Object.keys(power.one_reading).some((claim) => power.crossed[claim] < power.one_reading[claim]));

@@ -1,5 +1,6 @@
 """One cast for all tests; what a single wing needs lives beside its tests."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ from tests.emptying import emptied_between_tests  # noqa: F401  a fixture of the
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
-# A busy machine is no failure: properties are tested, not how long they take.
-hypothesis_settings.register_profile("blindspot", deadline=None)
+# A busy machine is no failure: properties are tested, not how long they take. `make test` tries the same examples every
+# time, so that it passes or fails for a change alone; `make fuzz` looks for new ones.
+hypothesis_settings.register_profile("blindspot", deadline=None, derandomize="FUZZ" not in os.environ)
 hypothesis_settings.load_profile("blindspot")
 
 

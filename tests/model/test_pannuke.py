@@ -155,6 +155,18 @@ def test_wrong_shapes_and_types_are_refused_before_reading(tmp_path, case):
         PanNuke([write_fold(tmp_path, images, masks, types)])
 
 
+@pytest.mark.parametrize("number", [0x110000, 0x1000073, 0xD800, 0], ids=["beyond", "damaged", "half a pair", "NUL"])
+@pytest.mark.parametrize("order", "<>")
+def test_a_tissue_name_with_a_number_that_is_no_character_is_refused_by_its_row(tmp_path, number, order):
+    small_fold(tmp_path)
+    path = next(tmp_path.rglob("types.npy"))
+    names = np.array(["Breast"] * len(np.load(path)), dtype=f"{order}U6")
+    names.view(f"{order}u4").reshape(-1, 6)[1, 3] = number
+    np.save(path, names)
+    with pytest.raises(InvalidInput, match=r"types\.npy: name 1 is not text"):
+        PanNuke([tmp_path])
+
+
 @pytest.mark.parametrize("missing", ["images.npy", "types.npy", "masks.npy"])
 @pytest.mark.parametrize("nested", ["", "Fold 1"])
 def test_a_missing_file_is_named(tmp_path, missing, nested):

@@ -222,7 +222,7 @@ def _checked_types(fold: Fold) -> NDArray:
 
 def _check_text(names: NDArray, path: Path) -> None:
     """Refuse names of numpy's kind U (n,) with numbers that are no characters: reading one is an error in Python."""
-    if not names.dtype.itemsize:
+    if not names.nbytes:
         return
     codes = np.ascontiguousarray(names).view(f"{names.dtype.str[0]}u4").reshape(len(names), -1)
     # Beyond Unicode, half of a surrogate pair, or a NUL amid the name, which no database keeps.

@@ -144,6 +144,7 @@ def _wrong_files():
         "masks of bool": (one, mask.astype(bool), None, r"masks\.npy: dtype bool"),
         "one mask too many": (one, np.repeat(mask, 2, 0), None, r"1 images, 2 masks .* 1 tissue names"),
         "tissues missing": (one, mask, ["Breast", "Breast"], r"1 images, 1 masks .* 2 tissue names"),
+        "no tissues": (one, mask, np.array([], "U6"), r"1 images, 1 masks .* 0 tissue names"),
         "tissues as numbers": (one, mask, [1], r"types\.npy: .*tissue names are needed"),
     }
 

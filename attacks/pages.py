@@ -63,7 +63,7 @@ PATCHES = [
 """Columns of the table of an attack's perturbations; the gallery is sorted by them, too."""
 PAIRS_PER_PAGE = 24
 TUMOUR = yes_no("truth", "Label", "patch__tumour", yes="tumour", no="no tumour")
-SEARCH = {"search": ("patch__name", "patch__group"), "searches": "patch, slide or patient"}
+SEARCH: dict[str, Any] = {"search": ("patch__name", "patch__group"), "searches": "patch, slide or patient"}
 
 
 @require_safe

@@ -9,9 +9,6 @@ from typing import Any
 
 from django.conf import settings
 
-SINGLE, DOUBLE, DPI = 90 / 25.4, 180 / 25.4, 300
-"""The two widths of all figures, in inches: one and two columns of a paper, where 8.5 points stay 8.5 points."""
-
 
 def folder() -> Path:
     """Where they lie; made when the first is written."""

@@ -118,7 +118,7 @@ def listed(
         rows = rows.order_by(f"{'-' * sort.startswith('-')}{fields[sort.removeprefix('-')]}", "pk")
     kept = QueryDict(mutable=True)
     kept.update({"search": text} if text else {})
-    kept.update({one["name"]: one["chosen"] for one in shown_filters if one["chosen"]})
+    kept.update({str(one["name"]): str(one["chosen"]) for one in shown_filters if one["chosen"]})
     unsorted = f"{kept.urlencode()}&" if kept else ""
     return Shown(
         page=Paginator(rows, per_page).get_page(asked.get("page")),

@@ -7,7 +7,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from core.figure_store import DOUBLE, DPI, SINGLE
+from core.figure_sizes import DOUBLE, DPI, SINGLE
 
 __all__ = ["DOUBLE", "SINGLE", "SMALL", "look", "new", "picture", "render", "unit_square"]
 

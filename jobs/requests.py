@@ -123,7 +123,7 @@ def _kept(request: HttpRequest) -> Kept | None:
 
 
 def _files(request: HttpRequest, kept: Kept | None) -> Any:
-    files = request.FILES.copy()
+    files: Any = request.FILES.copy()
     if kept and "upload" not in files:
         files["upload"] = uploads.StoredUpload(kept.stored, kept.called)
     return files
@@ -136,7 +136,7 @@ def _keep(request: HttpRequest, form: Any) -> Kept | None:
         return None
     _forget_abandoned()
     try:
-        return _token(request, uploads.keep(file), file.name[:200])
+        return _token(request, uploads.keep(file), (file.name or "")[:200])
     except InvalidInput as error:
         show_error(form, error)
         return None

@@ -15,7 +15,7 @@ from django.db.models import Model
 
 from core import figure_store
 from core.errors import InvalidInput
-from core.figure_store import DPI, SINGLE
+from core.figure_sizes import DPI, SINGLE
 from core.version import code_version
 from model.models import Classifier, CrossValidation
 

@@ -66,7 +66,7 @@ def freeze(request: HttpRequest, slug: str) -> HttpResponse:
         job = requests.freeze(study=found, by=request.user, actor=actor(request))
         return redirect("jobs:job", pk=job.pk)
 
-    context = {
+    context: dict[str, Any] = {
         "facts": protocols.facts(found),
         "notes": protocols.notes(found),
         "readers": found.assignments.count(),
@@ -105,7 +105,7 @@ def close(request: HttpRequest, slug: str) -> HttpResponse:
         messages.success(request, "The study is closed: no answer is taken any more.")
         return redirect("study:study", slug=slug)
 
-    context = {"unfinished": services.unfinished(found)}
+    context: dict[str, Any] = {"unfinished": services.unfinished(found)}
     return step_page(request, found, "study/close.html", CloseRequest, do, **context)
 
 

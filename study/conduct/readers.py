@@ -1,5 +1,6 @@
 """Readers of a study: invite, watch without arms, remind, withdraw, reopen a set."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from core.access import admin_page
 from core.errors import InvalidInput
+from core.lists import Filter, Shown, listed
 from core.pages import actor, form_methods, show_error
 from core.requests import form_class
 from study.conduct.invitations import invite_one, invite_table
@@ -20,11 +22,21 @@ from study.protocol.requests import InviteRequest, InviteTableRequest, ReopenReq
 from study.reading import progress as reading_selectors
 from study.reading import sets
 
+PART = [("yes", "taking part"), ("no", "withdrawn")]
 
-def _rows(study: Study) -> list[dict]:
+
+def _listed(request: HttpRequest, study: Study) -> Shown:
+    return listed(
+        request, study.assignments.select_related("reader", "study").order_by("code"),
+        search=("code", "reader__username", "reader__email"), searches="code, name, e-mail",
+        filters=[Filter("part", "Part", "withdrawn_at__isnull", PART, {"yes": True, "no": False})],
+    )  # fmt: skip
+
+
+def _rows(assignments: Iterable[Assignment]) -> list[dict]:
     """Every reader with where they stand: counts and times, no arm."""
     rows = []
-    for assignment in study.assignments.select_related("reader", "study").order_by("code"):
+    for assignment in assignments:
         progress = reading_selectors.progress_of(assignment, ahead=0)
         described = reading_selectors.describe_sets(reading_selectors.sets_of(assignment))
         rows.append(
@@ -51,7 +63,8 @@ def study_readers(request: HttpRequest, slug: str) -> HttpResponse:
     ended = study.state in (Study.State.CLOSED, Study.State.UNBLINDED)
     asked = {"withdraw_form": WithdrawRequest, "reopen_form": ReopenRequest, "washout_form": WashoutRequest}
     forms |= {name: form_class(request_class)(auto_id=False) for name, request_class in asked.items()}
-    context = {"study": study, "rows": _rows(study), "ended": ended, **forms}
+    shown = _listed(request, study)
+    context = {"study": study, "list": shown, "rows": _rows(shown.page), "ended": ended, **forms}
     wrong = forms["form"].errors or forms["table_form"].errors
     return render(request, "study/readers.html", context, status=400 if wrong else 200)
 

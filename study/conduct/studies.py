@@ -10,13 +10,14 @@ from core.lists import Column, Filter, listed
 from core.pages import actor, form_methods
 from study import blinds as selectors
 from study.conduct.life import freezing_job
-from study.conduct.log_words import in_words
+from study.conduct.log_words import in_words, words_of
 from study.models import Study
 from study.protocol import audit_log
 from study.protocol import documents as protocols
 from study.protocol.deviations import doubtful_times
 from study.protocol.preregistration import as_markdown
 
+EVENTS = 20
 COLUMNS = [
     Column("Study", "name"),
     Column("State", "state"),
@@ -48,6 +49,11 @@ def studies(request: HttpRequest) -> HttpResponse:
 def study(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(selectors.studies_for(request.user).defer("protocol"), slug=slug)
     planned, answered = selectors.progress_counts(found)
+    done = sorted(set(found.events.values_list("action", flat=True)))
+    events = listed(
+        request, found.events.order_by("-pk"), search=("actor", "detail__reader"), searches="who, or a reader’s code",
+        filters=[Filter("action", "What", "action", [(one, words_of(one)) for one in done])], per_page=EVENTS,
+    )  # fmt: skip
     context = {
         "study": found,
         "may_build": is_admin(request.user),
@@ -59,7 +65,8 @@ def study(request: HttpRequest, slug: str) -> HttpResponse:
         "withdrawn": found.assignments.exclude(withdrawn_at=None).count(),
         "results_open": selectors.arms_open(found),
         "doubtful_times": doubtful_times(found),
-        "events": [(event, in_words(event)) for event in found.events.order_by("-pk")[:20]],
+        "list": events,
+        "events": [(event, in_words(event)) for event in events.page],
         "freezing": freezing_job(found) if found.state == Study.State.DRAFT else None,
     }
     return render(request, "study/study.html", context)

@@ -86,7 +86,7 @@ def test_the_loss_landscape_of_a_recorded_training(classifier):
 
 def test_pairs_and_saliency_show_flipped_patches(attack):
     pairs = of_attacks.make("pairs", attack)
-    assert pairs.numbers["shown"] == 2 and not pairs.wide == of_attacks.make("roc", attack.classifier).wide
+    assert pairs.numbers["shown"] == 2 and pairs.wide != of_attacks.make("roc", attack.classifier).wide
     made = of_attacks.make("saliency", attack, count=2)
     assert made.numbers["gain"] == pairs.numbers["gain"] == gain_of(attack), "figures 1 and 3 can be compared"
     assert made.numbers["shown"] == 2 and "one colour scale" in made.caption

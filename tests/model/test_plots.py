@@ -7,7 +7,7 @@ from matplotlib.text import Text
 
 from attacks.comparison import plot_compared
 from attacks.engine.curves import AXES, panels_for, plot, success_curve
-from core.figure_store import DOUBLE, SINGLE
+from core.figure_sizes import DOUBLE, SINGLE
 from core.plot_style import look, render
 from model.learning.plots import evaluation, interpretation, spaces
 from study.results.exports import figures as results

@@ -26,6 +26,7 @@ def prepare() -> None:
     from attacks.models import Attack
     from attacks.selectors import summarise
     from jobs.models import Job
+    from study.protocol.life import close_study
     from study.protocol.readers import invite
     from tests import factories
     from tests.attacks.pair_files import pair_folder
@@ -56,6 +57,7 @@ def prepare() -> None:
             heartbeat_at=timezone.now(),
         )  # fmt: skip
     factories.open_study()
+    close_study(study=factories.open_study(slug="closed", readers=()), actor="test")
     answered = open_study_of(name="Answered")
     figures.make("pairs", Attack.objects.get(name="Answered"))
     answer_all(answered)
@@ -149,7 +151,7 @@ class Values:
             return next(self.pk[key] for key in keys if key in self.pk)
         if argument == "token":
             return [self.guide if route.endswith(":guide") else self.presentation]
-        studies = ["answered"] if route.startswith("results:") else ["small", "answered", "draft"]
+        studies = ["answered"] if route.startswith("results:") else ["small", "answered", "draft", "closed"]
         if route.startswith(("reading:", "preview:")):
             studies = ["small"]
         return {

@@ -6,6 +6,7 @@ import csv
 import io
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
@@ -68,17 +69,27 @@ def invited(request: HttpRequest, slug: str) -> HttpResponse:
         key = request.get_signed_cookie(COOKIE, max_age=SHOWN_WITHIN_S)
     except (KeyError, signing.BadSignature):
         key = ""
+    mailed = _mailed(study) if key else set()
     rows = [
         {
             "assignment": invitation.assignment,
             "link": _link(request, secret),
+            "mailed": invitation.assignment.code in mailed,
             "text": readers.invitation_text(invitation=invitation, link=_link(request, secret)),
         }
         for invitation, secret in (readers.invited_with(study, key) if key else ())
     ]
-    response = render(request, "study/invited.html", {"study": study, "rows": rows, "table": _table(rows)})
+    context = {"study": study, "rows": rows, "table": _table(rows), "mail_server": settings.EMAIL_CONFIGURED}
+    response = render(request, "study/invited.html", context)
     response.delete_cookie(COOKIE, path=request.path, samesite="Strict")
     return response
+
+
+def _mailed(study: Study) -> set[str]:
+    """The codes of those whose last invitation went out by mail, as the log has it."""
+    events = study.events.filter(action="invitation_written").order_by("pk")
+    last = {event.detail["reader"]: event.detail["mailed"] for event in events}
+    return {code for code, mailed in last.items() if mailed}
 
 
 def _table(rows: list[dict[str, Any]]) -> str:

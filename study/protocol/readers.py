@@ -15,6 +15,7 @@ from django.core.mail import send_mail
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from core.errors import InvalidInput
 from core.models import User
@@ -174,7 +175,7 @@ def accept_invitation(digest: str, *, password: str = "", again: str = "") -> Us
 
 def _set_password(reader: User, password: str, again: str) -> None:
     if password != again:
-        raise InvalidInput("The passwords do not match.", field="password")
+        raise InvalidInput(_("The passwords do not match."), field="password")
     try:
         validate_password(password, reader)
     except ValidationError as error:

@@ -80,16 +80,8 @@ def _length(visit: Visit) -> str:
     """How many sets and images there are and how long they take, in words."""
     counts = [row["count"] for row in visit.sets()]
     count = max(counts, default=0)
-    told = {"count": count, "minutes": texts.minutes(count * selectors.SECONDS[visit.study.task])}
-    if len(counts) < 2:
-        return texts.say("instructions.length_one", **told)
-    hours = visit.study.washout_hours
-    pause = (
-        texts.say("instructions.pause_hours", pause=texts.pause(hours))
-        if hours
-        else texts.say("instructions.pause_direct")
-    )
-    return texts.say("instructions.length", sets=len(counts), pause=pause, **told)
+    minutes = texts.minutes(count * selectors.SECONDS[visit.study.task])
+    return texts.length(len(counts), count, minutes, visit.study.washout_hours)
 
 
 def _measured(request: HttpRequest) -> dict:
@@ -117,7 +109,7 @@ def viewing(request: HttpRequest, visit: Visit) -> HttpResponse:
         if visit.progress().stage is Stage.PRACTICE:
             return go_to(request, visit, "practice", number=1)
         return go_to(request, visit, _into_the_set(visit))
-    return show(request, visit, "reading/viewing.html", page_texts=texts.section("viewing"))
+    return show(request, visit, "reading/viewing.html", page_texts=texts.now(texts.VIEWING))
 
 
 @page_methods

@@ -22,11 +22,12 @@ from core.models import User
 from core.requests import check
 from study.models import Assignment, Invitation, Study
 from study.protocol import audit_log
+from study.protocol.duration import length_for
 from study.protocol.life import assign_reader
 from study.protocol.locks import hold_assignment
 from study.protocol.requests import InviteRequest, WithdrawRequest
 
-INVITATION = """You are invited to read images for the study “{study}”.
+INVITATION = """You are invited to read images for the study “{study}”.{length}
 
 Open this link, choose a password and begin whenever it suits you. If you have an account here, sign in and join with
 one click. The link can be used once, within {days} days:
@@ -55,7 +56,9 @@ def withdraw(*, assignment: Assignment, reason: str, actor: str) -> Assignment:
 
 
 def invitation_text(*, assignment: Assignment, link: str, days: int) -> str:
-    return INVITATION.format(study=assignment.study.name, link=link, days=days)
+    length = length_for(assignment)
+    told = {"study": assignment.study.name, "length": f" {length}" if length else ""}
+    return INVITATION.format(link=link, days=days, **told)
 
 
 def send(*, assignment: Assignment, subject: str, text: str, actor: str, action: str) -> bool:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.access import admin_page
 from core.errors import InvalidInput
 from study.models import GuideImage, Study
+from study.protocol import duration
 from study.reading import progress as selectors
 from study.reading import texts
 from study.reading.access import go_to, reading_page, show
@@ -79,9 +80,7 @@ def instructions(request: HttpRequest, visit: Visit) -> HttpResponse:
 def _length(visit: Visit) -> str:
     """How many sets and images there are and how long they take, in words."""
     counts = [row["count"] for row in visit.sets()]
-    count = max(counts, default=0)
-    minutes = texts.minutes(count * selectors.SECONDS[visit.study.task])
-    return texts.length(len(counts), count, minutes, visit.study.washout_hours)
+    return duration.length(visit.study, sets=len(counts), count=max(counts, default=0))
 
 
 def _measured(request: HttpRequest) -> dict:

@@ -29,10 +29,7 @@ from study.models import (
     Stimulus,
     Study,
 )
-from study.reading import texts
-
-SECONDS: dict[str, int] = {Study.Task.LABELLING: 15, Study.Task.PAIR: 20}
-"""About how long a reader looks at one image or pair, for what the pages announce."""
+from study.protocol import duration
 
 
 class Stage(StrEnum):
@@ -67,7 +64,7 @@ class Progress:
     @property
     def minutes(self) -> str:
         """About how long the set takes."""
-        return texts.minutes(self.count * SECONDS[self.assignment.study.task])
+        return duration.minutes(self.assignment.study.task, self.count)
 
     @property
     def in_set(self) -> bool:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from study.protocol.duration import pause
 
 ROOM: dict[str, Any] = {
     "loading": gettext_lazy("Loading the image …"),
@@ -80,31 +82,6 @@ def now(texts: Mapping[str, Any]) -> dict[str, str]:
 def stale() -> str:
     """What a reader is told whose page had fallen behind."""
     return str(ROOM["moved_on"])
-
-
-def minutes(seconds: float) -> str:
-    """About how many minutes, as a text."""
-    number = max(1, round(seconds / 60))
-    return ngettext("%(number)d minute", "%(number)d minutes", number) % {"number": number}
-
-
-def pause(hours: float) -> str:
-    """A wash-out, as a text: days where it is whole days."""
-    if hours >= 48 and hours % 24 == 0:
-        days = int(hours // 24)
-        return ngettext("%(days)d day", "%(days)d days", days) % {"days": days}
-    return ngettext("%(hours)s hour", "%(hours)s hours", 1 if hours == 1 else 2) % {"hours": f"{hours:g}"}
-
-
-def length(sets: int, count: int, minutes: str, washout_hours: float) -> str:
-    """How many sets and images there are and how long they take."""
-    told = {"sets": sets, "count": count, "minutes": minutes, "pause": pause(washout_hours)}
-    if sets < 2:
-        return _("There is one set of %(count)d images, about %(minutes)s.") % told
-    lead = _("There are %(sets)d sets with %(count)d images each, about %(minutes)s per set.") % told
-    if washout_hours:
-        return f"{lead} {_('Between two sets lies a pause of %(pause)s.') % told}"
-    return f"{lead} {_('One set may follow the other directly.')}"
 
 
 def until_next_set(last: bool, washout_hours: float) -> str:

@@ -9,6 +9,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,12 @@ from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCALE = ROOT / "locale"
-CODES = {"de": "de", "fr": "fr", "es": "es", "zh_Hans": "zh_Hans"}
-"""Folders in locale/, and the names by which Babel knows their plurals."""
+CODES = ("de", "fr", "es", "zh_Hans")
+"""Folders in locale/: Django's names of the languages, as locales."""
+UNDATED = datetime(2026, 1, 1, tzinfo=UTC)
 PACKAGES = ("core", "study")
 CALL = re.compile(
-    r"""\b(n?p?gettext)\((u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?:, u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))*)"""
+    r"""\b(n?p?gettext|_)\((u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?:, u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))*)"""
 )
 FUNCTIONS = {"_": "gettext"} | {f"{n}{p}gettext{lazy}": f"{n}{p}gettext" for n in ("", "n") for p in ("", "p")
                                 for lazy in ("", "_lazy")}  # fmt: skip
@@ -42,7 +44,7 @@ def in_template(path: Path) -> Iterator[Found]:
     """The texts of ``translate`` and ``blocktranslate`` tags."""
     where = path.relative_to(ROOT).as_posix()
     for function, arguments in CALL.findall(templatize(path.read_text(encoding="utf-8"), origin=where)):
-        yield _message(function, list(ast.literal_eval(f"[{arguments}]")), where)
+        yield _message(FUNCTIONS[function], list(ast.literal_eval(f"[{arguments}]")), where)
 
 
 def in_module(path: Path) -> Iterator[Found]:
@@ -56,9 +58,18 @@ def in_module(path: Path) -> Iterator[Found]:
             yield _message(FUNCTIONS[node.func.id], given, where)
 
 
+def empty(code: str | None = None) -> Catalog:
+    """A catalogue without texts; it carries no date, so that it changes with its texts alone."""
+    return Catalog(
+        locale=code, project="Blindspot", version="0", charset="utf-8", fuzzy=False,
+        creation_date=UNDATED, revision_date=UNDATED, header_comment="# Readers' texts. Translate here, then run: make messages",
+        last_translator="Blindspot", language_team="Blindspot", msgid_bugs_address="Blindspot",
+    )  # fmt: skip
+
+
 def collected() -> Catalog:
     """Every text that readers may see, in English."""
-    catalog = Catalog(project="Blindspot", charset="utf-8", fuzzy=False)
+    catalog = empty()
     templates = sorted((ROOT / "templates").rglob("*.*"))
     modules = sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
     for files, search in ((templates, in_template), (modules, in_module)):
@@ -76,15 +87,15 @@ def translated(code: str) -> Catalog:
     """What is there of a language; an empty catalogue where there is none."""
     path = po_of(code)
     if not path.exists():
-        return Catalog(locale=CODES[code], project="Blindspot", charset="utf-8", fuzzy=False)
+        return empty(code)
     with path.open("rb") as file:
-        return read_po(file, locale=CODES[code])
+        return read_po(file, locale=code)
 
 
 def compiled(catalog: Catalog) -> bytes:
     """The bytes of the .mo file, the same for the same texts."""
     out = BytesIO()
-    bare = Catalog(locale=catalog.locale, charset="utf-8", fuzzy=False, creation_date="", revision_date="")
+    bare = empty(str(catalog.locale))
     for message in catalog:
         if message.id and message.string:
             bare.add(message.id, message.string, context=message.context)
@@ -94,7 +105,7 @@ def compiled(catalog: Catalog) -> bytes:
 
 def updated(code: str, english: Catalog) -> Catalog:
     """A language with exactly the texts of today, in their order; no guesses for new ones."""
-    old, new = translated(code), Catalog(locale=CODES[code], project="Blindspot", charset="utf-8", fuzzy=False)
+    old, new = translated(code), empty(code)
     for message in english:
         if message.id:
             known: Message | None = old.get(_key(message), context=message.context)

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_POST
+from django.views.i18n import set_language
 
 from core.access import is_researcher
 
@@ -22,6 +24,12 @@ def language_of(request: HttpRequest) -> str:
     if not request.path.startswith(ALWAYS) and is_researcher(request.user):
         return settings.LANGUAGE_CODE
     return translation.get_language_from_request(request)
+
+
+@require_POST
+def choose(request: HttpRequest) -> HttpResponse:
+    """The language that a reader chooses, kept in a cookie; back to the page that they were on."""
+    return set_language(request)
 
 
 class ReadersLanguage:

@@ -1,14 +1,13 @@
 """Addresses: signing in and out, one's account and password, people, the token, the health check."""
 
 from django.urls import path
-from django.views.i18n import set_language
 
-from core import accounts, health, passwords, people, second_factor
+from core import accounts, health, languages, passwords, people, second_factor
 
 urlpatterns = [
     path("sign-in/", accounts.SignIn.as_view(), name="sign_in"),
     path("sign-in/code/", second_factor.sign_in_code, name="sign_in_code"),
-    path("language/", set_language, name="set_language"),
+    path("language/", languages.choose, name="set_language"),
     path("sign-out/", accounts.SignOut.as_view(), name="sign_out"),
     path("healthz", health.healthz, name="healthz"),
     path("account/", accounts.account, name="account"),

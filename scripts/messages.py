@@ -25,9 +25,8 @@ CODES = ("de", "fr", "es", "zh_Hans")
 """Folders in locale/: Django's names of the languages, as locales."""
 UNDATED = datetime(2026, 1, 1, tzinfo=UTC)
 PACKAGES = ("core", "study")
-CALL = re.compile(
-    r"""\b(n?p?gettext|_)\((u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?:, u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))*)"""
-)
+LITERAL = r"""u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+CALL = re.compile(rf"\b(n?p?gettext|_)\(({LITERAL}(?:, {LITERAL})*)")
 FUNCTIONS = {"_": "gettext"} | {f"{n}{p}gettext{lazy}": f"{n}{p}gettext" for n in ("", "n") for p in ("", "p")
                                 for lazy in ("", "_lazy")}  # fmt: skip
 
@@ -62,8 +61,8 @@ def empty(code: str | None = None) -> Catalog:
     """A catalogue without texts; it carries no date, so that it changes with its texts alone."""
     return Catalog(
         locale=code, project="Blindspot", version="0", charset="utf-8", fuzzy=False,
-        creation_date=UNDATED, revision_date=UNDATED, header_comment="# Readers' texts. Translate here, then run: make messages",
-        last_translator="Blindspot", language_team="Blindspot", msgid_bugs_address="Blindspot",
+        creation_date=UNDATED, revision_date=UNDATED, last_translator="Blindspot", language_team="Blindspot",
+        msgid_bugs_address="Blindspot", header_comment="# Readers' texts. Translate here, then run: make messages",
     )  # fmt: skip
 
 

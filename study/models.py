@@ -267,6 +267,7 @@ class ReadingSession(models.Model):
     started_at = models.DateTimeField(auto_now_add=True)
     viewing = models.JSONField(default=dict, help_text="Window, screen, devicePixelRatio, colour depth, scale.")
     user_agent = models.CharField(max_length=300, blank=True)
+    language = models.CharField(max_length=10, blank=True, help_text="Of the pages, as Django names it: en-gb, de ...")
 
     class Meta:
         ordering = ["started_at"]

@@ -118,10 +118,12 @@ def consent(*, assignment: Assignment) -> None:
 
 
 @transaction.atomic
-def start_session(*, assignment: Assignment, viewing: dict[str, Any], user_agent: str = "") -> ReadingSession:
+def start_session(
+    *, assignment: Assignment, viewing: dict[str, Any], user_agent: str = "", language: str = ""
+) -> ReadingSession:
     """One session at one screen, with the result of its viewing check."""
     return ReadingSession.objects.create(
-        assignment=assignment, viewing=clean_viewing(viewing), user_agent=user_agent[:300]
+        assignment=assignment, viewing=clean_viewing(viewing), user_agent=user_agent[:300], language=language
     )
 
 

@@ -178,11 +178,15 @@ class Stimulus(models.Model):
 
 
 class GuideImage(models.Model):
-    """A patch that is not in the study, for the instructions (example) or for practice with feedback."""
+    """A patch that is not in the study, for the instructions (example) or for practice with feedback.
+
+    In a pair comparison each practice patch has an altered one of the same number.
+    """
 
     class Kind(models.TextChoices):
         EXAMPLE = "example", "example"
         PRACTICE = "practice", "practice"
+        ALTERED = "altered", "altered"
 
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="guide_images")
     kind = models.CharField(max_length=10, choices=Kind.choices)

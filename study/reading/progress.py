@@ -138,9 +138,11 @@ def _shut(assignment: Assignment) -> Stage | None:
 
 
 def _practice_due(assignment: Assignment) -> bool:
-    """Practice patches are single ones with a label, so they belong to the labelling task."""
+    """A pair comparison practises with pairs, which older studies do not have."""
     study = assignment.study
-    return assignment.practised_at is None and study.practice_count > 0 and study.task == Study.Task.LABELLING
+    if assignment.practised_at is not None or not study.practice_count:
+        return False
+    return study.task == Study.Task.LABELLING or study.guide_images.filter(kind=GuideImage.Kind.ALTERED).exists()
 
 
 @dataclass(frozen=True, slots=True)

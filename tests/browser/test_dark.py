@@ -4,7 +4,6 @@ import pytest
 
 from core.models import User
 from jobs.models import Job
-from study.protocol.life import close_study, unblind_study
 from tests import factories
 from tests.browser.conftest import no_fault, sign_in
 from tests.pool import attacked_pool

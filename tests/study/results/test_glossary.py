@@ -10,7 +10,20 @@ from study.statistics.glossary import GLOSSARY, explained
 from tests import factories
 from tests.study.answered import answer_all, open_study_of, unblinded
 
-STATISTICAL = {"VIF", "n_eff", "AC1", "GEE", "CR2", "kappa", "McNemar", "Bang", "Tango", "Newcombe", "Obuchowski", "alpha"}
+STATISTICAL = {
+    "VIF",
+    "n_eff",
+    "AC1",
+    "GEE",
+    "CR2",
+    "kappa",
+    "McNemar",
+    "Bang",
+    "Tango",
+    "Newcombe",
+    "Obuchowski",
+    "alpha",
+}
 """Words that a pathologist has not learned."""
 
 

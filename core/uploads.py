@@ -1,6 +1,7 @@
 """Uploaded zip files: stored until their job is done, then unpacked safely; and folders that pages may import."""
 
 import contextlib
+import io
 import os
 import re
 import shutil
@@ -25,6 +26,8 @@ MAX_FILE_BYTES = 200_000_000
 """Of one file in an archive: far more than any patch has."""
 MAX_RATIO, SMALL_ARCHIVE = 100, 50_000_000
 """Unpacked by packed bytes, of an archive that unpacks to more than this: images hardly shrink, zeros do."""
+MAX_DIRECTORY_BYTES = 100 * MAX_FILES
+"""Of an archive's table of contents, which zipfile reads as a whole, with an object for each 46 bytes of it."""
 _IGNORED = ("__MACOSX", "Thumbs.db", "desktop.ini", "Icon", "$RECYCLE.BIN", "System Volume Information")
 
 
@@ -69,7 +72,7 @@ def unpacked(name: str, *, marker: str, called: str) -> Iterator[Path]:
     """
     with scratch_folder("upload-") as folder:
         try:
-            with default_storage.open(name) as file, zipfile.ZipFile(file) as archive:
+            with default_storage.open(name) as file, zipfile.ZipFile(_Bounded(file, called)) as archive:
                 _unpack(archive, folder, called)
         except FileNotFoundError:
             raise InvalidInput(f"{called}: the upload is no longer there; upload it again.") from None
@@ -82,6 +85,24 @@ def unpacked(name: str, *, marker: str, called: str) -> Iterator[Path]:
             yield top
         except InvalidInput as error:
             raise InvalidInput(str(error).replace(f"{top}{os.sep}", f"{called}: ").replace(str(top), called)) from error
+
+
+class _Bounded(io.RawIOBase):
+    """An open file for zipfile; refuses to be read in pieces larger than a table of contents may be."""
+
+    def __init__(self, file: Any, called: str):
+        self._file, self._called = file, called
+        self.tell, self.seek = file.tell, file.seek  # type: ignore[method-assign]
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > MAX_DIRECTORY_BYTES:
+            raise InvalidInput(
+                f"{self._called} has a table of contents of {_mb(size)}; up to {_mb(MAX_DIRECTORY_BYTES)} are taken."
+            )
+        return self._file.read(-1 if size is None else size)
 
 
 def _why(error: Exception) -> str:

@@ -39,6 +39,7 @@ from study.protocol.requests import (
 from study.reading import sets
 from study.results.analysis import analysis_of
 from study.results.exports.registry import Source, find
+from study.results.verified import verification_of
 
 ANY = OpenApiTypes.OBJECT
 
@@ -197,6 +198,16 @@ class Studies(RequestedRows):
         if not selectors.arms_open(study):
             audit_log.record(study=study, actor=actor(request), action="protocol_taken_out")
         return Response({"protocol_sha256": study.protocol_sha256, "protocol": study.protocol})
+
+    @extend_schema(responses=ANY)
+    @action(detail=True, methods=["get"])
+    def verification(self, request: Request, slug: str) -> Response:
+        """Whether the study is what was fixed, answered and logged, and where its log stands.
+
+        Until unblinding a problem's row is named, and not what is wrong with it: that may name an arm.
+        """
+        study = self._whole(slug)
+        return Response(verification_of(study).to_json(blinded=not selectors.arms_open(study)))
 
     def _whole(self, slug: str) -> Study:
         return get_object_or_404(selectors.studies_for(self.request.user), slug=slug)

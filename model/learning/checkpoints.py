@@ -42,6 +42,8 @@ def read_state(path: str | Path) -> tuple[dict[str, Tensor], str]:
         ) from error
     state = {str(key): value for key, value in _tensors(found, str(path)).items()}
     for name, value in state.items():
+        if value.is_meta:
+            raise InvalidInput(f"{path}: {name} has a shape and no values (PyTorch's meta device). Save real weights.")
         if value.layout != torch.strided or value.is_quantized:
             raise InvalidInput(f"{path}: {name} is sparse or quantised. Save the network with plain (dense) tensors.")
         if value.is_floating_point() and not torch.isfinite(value).all():

@@ -22,7 +22,7 @@ def instant(value: Any, to: str = "minutes") -> Any:
     utc, seconds = value.astimezone(UTC), to == "seconds"
     return format_html(
         '<time datetime="{}"{}>{} UTC</time>',
-        utc.isoformat(timespec="seconds"), mark_safe(" data-seconds") if seconds else "",
+        utc.isoformat(timespec=to), mark_safe(" data-seconds") if seconds else "",
         f"{utc:%Y-%m-%d %H:%M:%S}" if seconds else f"{utc:%Y-%m-%d %H:%M}",
     )  # fmt: skip
 

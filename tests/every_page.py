@@ -102,7 +102,7 @@ class Values:
             "attacks:perturbed": [Perturbation.objects.first().pk], "attacks:pair_set": [PairSet.objects.get().pk],
             "attacks:pair_image": [Pair.objects.first().pk], "attacks:curve": [attack.pk],
             "attacks:curves": classifiers, "attacks:curves_new": classifiers,
-            "attacks:curves_svg": [attack.classifier_id], "attacks:curves_csv": [attack.classifier_id],
+            "attacks:curves_picture": [attack.classifier_id, "svg"], "attacks:curves_csv": [attack.classifier_id],
             "attacks:attack": attacks, "attacks:perturbations": attacks, "attacks:table_csv": attacks,
             "people_link": [User.objects.filter(is_active=True).order_by("pk").first().pk],
             "jobs": jobs, "api:jobs": jobs, "api:datasets": datasets,
@@ -113,7 +113,7 @@ class Values:
         first = Presentation.objects.filter(reading_set__assignment__study__slug="small").order_by("pk").first()
         self.query = {
             "attacks:compare": f"?classifier={attack.classifier_id}",
-            "study:power": "?positives=20&copies=2&margin=0.1&alpha=0.05&planned_readers=2",
+            "study:power": "?positives=20&copies=2&margin=10&alpha=0.05&planned_readers=2",
         }
         self.query |= {f"attacks:compare_{suffix}": self.query["attacks:compare"] for suffix in ("svg", "csv")}
         self.presentation, self.guide = first.token, GuideImage.objects.filter(study__slug="small").first().token

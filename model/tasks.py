@@ -113,9 +113,9 @@ def train(context, *, name: str, dataset: str, **settings: Any) -> dict[str, Any
 @job("cross_validate", title="Cross-validate", unit="batches", divisible=True, links=_cross_validation)
 def cross_validate(context, *, dataset: str, part: tuple[int, int] | None = None, **settings: Any) -> dict[str, Any]:
     """Table 1a of a data set; a fold is a chunk."""
-    from model import training_services
+    from model import crossval_services
 
-    validation = training_services.cross_validate(
+    validation = crossval_services.cross_validate(
         dataset=dataset_named(dataset), part=part, say=context.log, progress=context.progress, **settings
     )
     means = {name: value["mean"] for name, value in accuracy_and_auc(validation).items()}

@@ -14,12 +14,12 @@ from torch import nn
 from torchvision import models
 
 from core.errors import InvalidInput
+from model.import_services import _doubts
 from model.learning.devices import usable_device
 from model.learning.network import build_network, load_weights
 from model.learning.pannuke import PanNuke
 from model.learning.prediction import predict
 from model.models import Classifier
-from model.training_services import _doubts
 from tests.model.datasets import small_dataset
 
 ARCH = "shufflenet_v2_x0_5"

@@ -4,10 +4,10 @@ from typing import Any
 
 from core.commands import JsonCommand
 from core.errors import InvalidInput
+from model.import_services import import_classifier
 from model.management.commands.train import classifier_report
 from model.models import Dataset
 from model.selectors import dataset_named
-from model.training_services import import_classifier
 
 
 class Command(JsonCommand):

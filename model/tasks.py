@@ -6,7 +6,7 @@ from core import uploads
 from jobs.registry import Link, by_name, job
 from jobs.selectors import made_before
 from model.models import Classifier, CrossValidation, Dataset
-from model.selectors import accuracy_and_auc, dataset_named
+from model.selectors import accuracy_and_auc, classifier_named, dataset_named
 
 TOLD = ("left_out", "why_left_out", "colours_converted", "profiles_ignored")
 """Facts of an import that are told where there are any."""
@@ -90,13 +90,14 @@ def import_pannuke(context, *, name: str, folds: list[str], tissue: str, size: i
 
 
 @job("train", title="Train a classifier", unit="batches", links=_classifier)
-def train(context, *, name: str, dataset: str, **settings: Any) -> dict[str, Any]:
+def train(context, *, name: str, dataset: str, base: str | None = None, **settings: Any) -> dict[str, Any]:
     """``settings`` are those of ``model.training_services.train_classifier``; the whole training is one chunk."""
     from model.training_services import train_classifier
 
     classifier = made_before(Classifier, name, context.job) or train_classifier(
         name=name,
         dataset=dataset_named(dataset),
+        base=classifier_named(base) if base else None,
         created_by=context.job.requested_by,
         say=context.log,
         progress=context.progress,

@@ -2,15 +2,18 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from django.conf import settings as project
 
-from core.errors import Progress, no_progress
+from core.errors import InvalidInput, Progress, no_progress
 from core.version import code_version
 from model.classifier_rows import Say, by_id, check_classifier_name, check_seed, machine, store_classifier, told
+from model.defended_training import chosen_defence, kept_apart, split_of, start_of, watching
 from model.learning import baseline, evaluation, landscape, splits
 from model.learning.crossval import derived_seed
 from model.learning.devices import usable_device
@@ -21,6 +24,7 @@ from model.learning.training import TrainSettings, train
 from model.learning.training import preset as preset_settings
 from model.models import Classifier, Dataset
 from model.selectors import NO_GROUPS, dataset_arrays, name_of_classifier, patch_table
+from model.stored_network import stored_network
 
 LARGEST_TRAJECTORY = 2_000_000_000
 """Bytes of weights that a training may hold back for the loss landscape."""
@@ -37,6 +41,11 @@ def train_classifier(
     seed: int = 0,
     test_share: float = 0.3,
     trajectory: bool = False,
+    base: Classifier | None = None,
+    defend: str | None = None,
+    defend_budget: float | None = None,
+    defend_steps: int | None = None,
+    defend_weight: float | None = None,
     device: str | None = None,
     created_by: Any = None,
     say: Say = lambda message: None,
@@ -46,32 +55,51 @@ def train_classifier(
     """Split the data set (by group where groups exist), train on one side, evaluate on the other, and store it all.
 
     ``changes`` replace fields of the preset (epochs, batch_size, learning_rate, ...); None leaves them. ``trajectory``
-    keeps the plane of the weights' path for the loss landscape, where memory allows it. Warnings (a random start where
-    ImageNet was hoped for, patches without groups) go to ``say`` and are recorded in the classifier's settings.
+    keeps the plane of the weights' path for the loss landscape, where memory allows it. ``base``: go on from this
+    classifier's weights, on its own split. ``defend``: see ``model.learning.defence``; how well it withstands is
+    watched on training patches that are kept apart. Warnings (a random start where ImageNet was hoped for, patches
+    without groups) go to ``say`` and are recorded in the classifier's settings.
 
     Raises InvalidInput, before anything is written, for settings that cannot be used and a name that is taken.
     """
-    name = name or name_of_classifier(dataset, arch, preset, seed)
+    if base is not None and weights:
+        raise InvalidInput("A training goes on from a classifier or from a file, not from both.", field="weights")
+    against = chosen_defence(defend, defend_budget, defend_steps, defend_weight)
+    name = name or name_of_classifier(dataset, base.arch if base else arch, preset, seed, defend=defend, base=base)
     check_classifier_name(name)
     check_seed(seed)
     device = device and usable_device(device)
-    settings = preset_settings(preset, **changes)
+    if against and against.kind == "free" and changes.get("epochs") is None:
+        changes["epochs"] = -(-preset_settings(preset).epochs // against.steps)  # each uses a batch that often
+    settings = preset_settings(preset, **changes, defence=against)
     table = patch_table(dataset)
     labels, groups = table["tumour"].to_numpy().astype(int), table["group"].to_numpy()
-    kept, held_out = splits.split(labels, groups, test_share=test_share, seed=seed)
-    grouped = splits.grouped(groups)
-    (network, start), notes = told(
-        lambda: build_network(
-            arch,
-            init=init,
-            weights=weights,
-            seed=derived_seed(seed, 1),
-            image_size=dataset.size,
-            shrink=settings.shrink,
+    if base is not None:
+        settings = replace(settings, shrink=base.settings.get("shrink", 1))
+        arch = base.arch
+        kept, held_out = split_of(
+            base, dataset, table.index.to_numpy(), labels, groups, test_share=test_share, seed=seed
         )
-    )
+        network, start, notes = stored_network(base), start_of(base, seed), []
+    else:
+        kept, held_out = splits.split(labels, groups, test_share=test_share, seed=seed)
+        (network, start), notes = told(
+            lambda: build_network(
+                arch,
+                init=init,
+                weights=weights,
+                seed=derived_seed(seed, 1),
+                image_size=dataset.size,
+                shrink=settings.shrink,
+            )
+        )
+    grouped = splits.grouped(groups)
     if not grouped:
         notes.append(NO_GROUPS)
+    images = dataset_arrays(dataset)
+    watched = np.empty(0, dtype=int)
+    if against:
+        kept, watched = kept_apart(kept, labels, groups, seed=seed)
     sides = {
         side: splits.groups_per_class(labels[rows], groups[rows])
         for side, rows in (("train", kept), ("test", held_out))
@@ -82,7 +110,6 @@ def train_classifier(
         say(note)
     steps = settings.epochs + 1
     keep = trajectory and steps * landscape.flat_size(network.body) * 4 <= LARGEST_TRAJECTORY
-    images = dataset_arrays(dataset)
     kept_state = _checkpoint(dataset, settings, start, arch, seed, test_share, keep, device)
     if kept_state.path.exists():
         say("This training was begun before: it goes on after the last epoch that was finished.")
@@ -95,6 +122,7 @@ def train_classifier(
         device=device,
         keep_weights=keep,
         checkpoint=kept_state,
+        watch=watching(images, labels, kept, watched, settings, seed=seed, say=say) if against else None,
         progress=progress,
     )
     probabilities = predict(trained.network, images[held_out])
@@ -119,7 +147,8 @@ def train_classifier(
             "groups": sides,
             "machine": machine(),
         },
-        split={"train": ids[kept].tolist(), "test": ids[held_out].tolist(), "grouped": grouped},
+        split={"train": ids[kept].tolist(), "test": ids[held_out].tolist(), "grouped": grouped}
+        | ({"watched": ids[watched].tolist()} if against else {}),
         metrics=evaluation.metrics(labels[held_out], probabilities)
         | {"colour_only": {key: colour[key] for key in ("accuracy", "auc")}},
         test_probabilities=by_id(ids[held_out], probabilities),

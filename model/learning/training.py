@@ -122,7 +122,8 @@ def train(
     batch is too small to normalise. ``keep_weights`` copies the state dict before the first and after each epoch (for
     the loss landscape). With a ``checkpoint`` the state is kept after each epoch, and a training that was killed goes
     on from there to the same weights; ``seconds`` are then those of the last run. ``watch`` is asked after each epoch,
-    and its answer joins the epoch's row; it may measure BatchNorm anew. ``progress`` counts batches. Raises InvalidInput for unusable images or labels and for a loss that is no longer finite.
+    and its answer joins the epoch's row; it may measure BatchNorm anew. ``progress`` counts batches. Raises
+    InvalidInput for unusable images or labels and for a loss that is no longer finite.
     """
     check_patches(images, labels)
     place = torch.device(device) if device else best_device()
@@ -152,7 +153,8 @@ def train(
             for batch, rows in enumerate(torch.randperm(len(images), generator=draw).tensor_split(batches)):
                 seen = window(pixels, rows, draw, crop=crop, augment=settings.augment, device=place)
                 answers = truth[rows.to(place)]
-                strength.fill_(min(1.0, (epoch * batches + batch + 1) / max(1, RAMP * total)))
+                if settings.defence:
+                    strength.fill_(min(1.0, (epoch * batches + batch + 1) / max(1, RAMP * total)))
                 loss, logits = step(seen, answers)
                 schedule()
                 loss_sum += loss * len(rows)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from attacks import gallery_pages, pages, pair_pages
+from attacks import comparison_pages, gallery_pages, pages, pair_pages
 
 app_name = "attacks"
 
@@ -21,6 +21,11 @@ urlpatterns = [
     path("classifiers/<int:pk>/curves/new/", pages.request_curves, name="curves_new"),
     path("classifiers/<int:pk>/curves.svg", pages.curves_svg, name="curves_svg"),
     path("classifiers/<int:pk>/curves.csv", pages.curves_csv, name="curves_csv"),
+    path("comparisons/", comparison_pages.comparisons, name="comparisons"),
+    path("comparisons/new/", comparison_pages.new_comparison, name="comparison_new"),
+    path("comparisons/<int:pk>/", comparison_pages.comparison, name="comparison"),
+    path("comparisons/<int:pk>.svg", comparison_pages.comparison_svg, name="comparison_svg"),
+    path("comparisons/<int:pk>.csv", comparison_pages.comparison_csv, name="comparison_csv"),
     path("pairs/", pair_pages.pair_sets, name="pairs"),
     path("pairs/new/", pair_pages.new_pairs, name="pairs_new"),
     path("pairs/<int:pk>/", pair_pages.pair_set, name="pair_set"),

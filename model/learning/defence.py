@@ -12,6 +12,7 @@ optical density. The budget grows from nothing over the first quarter of a train
 """
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -148,8 +149,13 @@ def _limits(images: Tensor, chosen: Defence) -> Tensor:
     """The largest change of every number that may change: pixels (b, 3, h, w), or gains and shifts (b, 6)."""
     if not chosen.in_stain:
         return torch.full_like(images, chosen.budget / 255)
-    one = torch.tensor([1.0] * 3 + [SHIFT] * 3, device=images.device) * chosen.budget
-    return one.repeat(len(images), 1)
+    return _stain_limits(images.device).repeat(len(images), 1) * chosen.budget
+
+
+@functools.cache
+def _stain_limits(device: torch.device) -> Tensor:
+    """Gains and shifts as shares of the budget, (6,); kept, since a CUDA graph records no copy to the device."""
+    return torch.tensor([1.0] * 3 + [SHIFT] * 3, device=device)
 
 
 def _changed(images: Tensor, change: Tensor, chosen: Defence) -> Tensor:

@@ -1,5 +1,7 @@
 """Stains as optical densities: gains and shifts of haematoxylin, eosin and the rest, differentiable in both."""
 
+import functools
+
 import torch
 from torch import Tensor
 
@@ -7,10 +9,15 @@ STAINS = torch.tensor([[0.650, 0.704, 0.286], [0.072, 0.990, 0.105]])
 """Optical densities of haematoxylin and eosin in red, green and blue (Ruifrok and Johnston 2001)."""
 
 
-def basis() -> Tensor:
-    """Unit densities of haematoxylin, eosin and a rest at right angles to both, (3 stains, 3 channels)."""
+@functools.cache
+def basis(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Unit densities of haematoxylin, eosin and a rest at right angles to both, (3 stains, 3 channels); its inverse.
+
+    Kept on the device: nothing can be copied there while a CUDA graph is recorded.
+    """
     rows = torch.cat([STAINS, torch.linalg.cross(STAINS[:1], STAINS[1:])])
-    return rows / rows.norm(dim=1, keepdim=True)
+    rows = rows / rows.norm(dim=1, keepdim=True)
+    return rows.to(device), torch.linalg.inv(rows).to(device)
 
 
 def density(images: Tensor) -> Tensor:
@@ -20,7 +27,7 @@ def density(images: Tensor) -> Tensor:
 
 def amounts(images: Tensor) -> Tensor:
     """How much of each stain there is, (n, 3 stains, h, w), of images in 0-255 units."""
-    return torch.einsum("nchw,cs->nshw", density(images), torch.linalg.inv(basis()).to(images.device))
+    return torch.einsum("nchw,cs->nshw", density(images), basis(images.device)[1])
 
 
 def stained(images: Tensor, gains: Tensor, shifts: Tensor | None = None) -> Tensor:
@@ -28,5 +35,5 @@ def stained(images: Tensor, gains: Tensor, shifts: Tensor | None = None) -> Tens
     changed = amounts(images) * gains[:, :, None, None]
     if shifts is not None:
         changed = changed + shifts[:, :, None, None]
-    dense = torch.einsum("nshw,sc->nchw", changed, basis().to(images.device))
+    dense = torch.einsum("nshw,sc->nchw", changed, basis(images.device)[0])
     return (256 * 10**-dense - 1).clamp(0, 255)

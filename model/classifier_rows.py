@@ -49,11 +49,17 @@ def machine() -> dict[str, Any]:
     }
 
 
-def store_classifier(network: Network, *, extra: bytes | None, name: str, settings: dict, **fields: Any) -> Classifier:
-    """Write the weights (and the trajectory's plane) and the row that names them, or nothing."""
+def store_classifier(
+    network: Network, *, extra: bytes | None, name: str, settings: dict, data: bytes | None = None, **fields: Any
+) -> Classifier:
+    """Write the weights (or ``data``, the file of a network of another form, and the trajectory's plane) and the row
+    that names them, or nothing."""
     stem = f"weights/{slugify(name) or 'classifier'}"
     files: list[str] = []
-    data, sha256 = weights_bytes(network)
+    if data is None:
+        data, sha256 = weights_bytes(network)
+    else:
+        sha256 = hashlib.sha256(data).hexdigest()
     try:
         files.append(default_storage.save(f"{stem}.pt", ContentFile(data)))
         if extra is not None:

@@ -62,6 +62,8 @@ def train_classifier(
 
     Raises InvalidInput, before anything is written, for settings that cannot be used and a name that is taken.
     """
+    if base is not None and base.settings.get("form"):
+        raise InvalidInput(f"{base} was imported as it is: only state dicts of torchvision are trained.", field="base")
     if base is not None and weights:
         raise InvalidInput("A training goes on from a classifier or from a file, not from both.", field="weights")
     against = chosen_defence(defend, defend_budget, defend_steps, defend_weight)

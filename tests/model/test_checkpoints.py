@@ -14,7 +14,7 @@ from torch import nn
 from torchvision import models
 
 from core.errors import InvalidInput
-from model.import_services import _doubts
+from model.import_services import doubts
 from model.learning.devices import usable_device
 from model.learning.network import build_network, load_weights
 from model.learning.pannuke import PanNuke
@@ -173,7 +173,7 @@ def test_auto_falls_back_where_the_cached_file_does_not_fit(old_densenet):
     ],
 )
 def test_answers_that_look_wrong_are_noted(auc, confusion, message):
-    notes = _doubts({"auc": auc, "confusion": confusion, "n": 100}, tumour_output=1)
+    notes = doubts({"auc": auc, "confusion": confusion, "n": 100}, tumour_output=1)
     assert bool(notes) == bool(message) and all(re.search(message, note) for note in notes)
 
 

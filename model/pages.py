@@ -148,6 +148,7 @@ def classifier(request: HttpRequest, pk: int) -> HttpResponse:
         "tab": "overview",
         "confusion": confusion,
         "settings": in_words(found.settings),
+        "watched": [row for row in found.history if "held_out_robust_accuracy" in row],
         "rows": selectors.table_1a_rows(found.dataset),
         "paper": published.TABLE_1A,
     }

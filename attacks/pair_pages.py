@@ -17,7 +17,7 @@ PAIR_SETS = [
     Column("Size", "width", number=True, key="size"),
     Column("Kinds of change"),
     Column("Classifier", "classifier__name", key="classifier"),
-    Column("Imported (UTC)", "created_at", key="imported"),
+    Column("Imported", "created_at", key="imported"),
 ]
 PAIRS = [
     Column("Patch", "name", key="patch"),

@@ -71,7 +71,11 @@ def positives_only_field() -> serializers.BooleanField:
 
 def chunk_field() -> serializers.IntegerField:
     return serializers.IntegerField(
-        min_value=1, max_value=100_000, default=CHUNK, help_text="Patches that are attacked and stored together."
+        min_value=1,
+        max_value=100_000,
+        allow_null=True,
+        default=None,
+        help_text=f"Patches attacked and stored together; {CHUNK}, and eight times that on a GPU, if left out.",
     )
 
 
@@ -128,7 +132,7 @@ def kind_field(kind: str) -> serializers.ChoiceField:
 class GradientAttackRequest(AttackSettings):
     """Projected gradient descent within a budget (section 2.2, equation 1)."""
 
-    command_only = ("device", "chunk")
+    command_only = ("device", "chunk", "amp")
     not_in_command = ("kind", "parts")
 
     kind = kind_field("pgd")
@@ -174,6 +178,9 @@ class GradientAttackRequest(AttackSettings):
     )
     random_start = serializers.BooleanField(
         default=False, help_text="Noise within the budget before the first step.", style=FOLDED
+    )
+    amp = serializers.BooleanField(
+        default=False, help_text="Gradients in bfloat16, on a GPU only; verdicts stay float32.", style=FOLDED
     )
     chunk = chunk_field()
     parts = parts_field()

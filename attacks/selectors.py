@@ -16,6 +16,7 @@ from core.errors import InvalidInput
 from core.images import read_pixels
 from model.learning.groups import groups_per_class
 from model.models import Classifier, Patch
+from model.selectors import classifier_named as classifier_named  # of the floor below; asked for here, too
 
 CHUNK = 256
 """Patches that are attacked and stored together, unless an attack says otherwise."""
@@ -26,15 +27,6 @@ def chunk_for(classifier: Classifier, *, workers: int, positives_only: bool = Fa
     patches = Patch.objects.filter(dataset=classifier.dataset, pk__in=classifier.split.get("test", []))
     count = (patches.filter(tumour=True) if positives_only else patches).count()
     return max(1, min(CHUNK, -(-count // workers)))
-
-
-def classifier_named(name: str) -> Classifier:
-    """The classifier of that name, or InvalidInput naming those that exist."""
-    try:
-        return Classifier.objects.select_related("dataset").get(name=name)
-    except Classifier.DoesNotExist:
-        names = ", ".join(Classifier.objects.values_list("name", flat=True)) or "none yet; train one first"
-        raise InvalidInput(f"No classifier called {name!r}. There are: {names}.") from None
 
 
 def attack_named(name: str) -> Attack:

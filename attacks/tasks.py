@@ -5,7 +5,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from attacks.models import Attack, PairSet
+from attacks.models import Attack, Comparison, PairSet
 from core import uploads
 from jobs.registry import Link, by_name, job
 from jobs.selectors import made_before
@@ -13,6 +13,7 @@ from model.models import Classifier
 
 _attack = by_name(Attack, "attack", "attacks:attack")
 _curves = by_name(Classifier, "classifier", "attacks:curves", "success curves of {name}")
+_comparison = by_name(Comparison, "comparison", "attacks:comparison")
 _pairs = by_name(PairSet, "pairs", "attacks:pair_set", "pairs {name}")
 
 
@@ -83,6 +84,22 @@ def corruptions(context, *, classifier: str, **settings: Any) -> dict:
     from attacks.sweeps import run_corruptions
 
     return {"attack": run_corruptions(**_asked(context, classifier), **settings).name}
+
+
+@job("compare", title="Compare two classifiers", unit="patches", links=_comparison)
+def compare(context, *, first: str, second: str, **settings: Any) -> dict:
+    """Accuracy, robust accuracy by budget, smallest flips and calibration of two classifiers on the same patches."""
+    from attacks.comparing import run_comparison
+    from attacks.selectors import classifier_named
+
+    found = run_comparison(
+        first=classifier_named(first),
+        second=classifier_named(second),
+        created_by=context.job.requested_by,
+        progress=context.progress,
+        **settings,
+    )
+    return {"comparison": found.name, "patches": found.result["patches"]}
 
 
 @job(

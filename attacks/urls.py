@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from attacks import gallery_pages, pages, pair_pages, viewer
+from attacks import comparison_pages, gallery_pages, pages, pair_pages, viewer
 
 app_name = "attacks"
 
@@ -23,6 +23,11 @@ urlpatterns = [
     path("classifiers/<int:pk>/curves/new/", pages.request_curves, name="curves_new"),
     path("classifiers/<int:pk>/curves.csv", pages.curves_csv, name="curves_csv"),
     path("classifiers/<int:pk>/curves.<str:suffix>", pages.curves_picture, name="curves_picture"),
+    path("comparisons/", comparison_pages.comparisons, name="comparisons"),
+    path("comparisons/new/", comparison_pages.new_comparison, name="comparison_new"),
+    path("comparisons/<int:pk>/", comparison_pages.comparison, name="comparison"),
+    path("comparisons/<int:pk>.svg", comparison_pages.comparison_svg, name="comparison_svg"),
+    path("comparisons/<int:pk>.csv", comparison_pages.comparison_csv, name="comparison_csv"),
     path("pairs/", pair_pages.pair_sets, name="pairs"),
     path("pairs/new/", pair_pages.new_pairs, name="pairs_new"),
     path("pairs/<int:pk>/", pair_pages.pair_set, name="pair_set"),

@@ -22,7 +22,7 @@ COLUMNS = [
     Column("User name", "username", key="name"),
     Column("Role", "role"),
     Column("Teams"),
-    Column("Last signed in (UTC)", "last_login", key="seen"),
+    Column("Last signed in", "last_login", key="seen"),
     Column("Password"),
     Column("Second factor"),
 ]

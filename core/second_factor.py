@@ -11,6 +11,7 @@ from django.contrib.auth import login
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django_otp import match_token
@@ -30,8 +31,9 @@ RECOVERY_CODES = 10
 
 class CodeForm(forms.Form):
     code = forms.CharField(
+        label=gettext_lazy("Code"),
         max_length=20,
-        help_text="Six digits from your phone, or one of your recovery codes.",
+        help_text=gettext_lazy("Six digits from your phone, or one of your recovery codes."),
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autofocus": True}),
     )
 

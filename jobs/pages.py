@@ -21,7 +21,7 @@ COLUMNS = [
     Column("State", "state"),
     Column("Progress", css="bar"),
     Column("Requested by", "requester", key="by"),
-    Column("Requested (UTC)", "created_at", key="requested"),
+    Column("Requested", "created_at", key="requested"),
 ]
 
 

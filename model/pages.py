@@ -31,7 +31,7 @@ DATASETS = [
     Column("Negatives", "negatives", number=True),
     Column("Excluded", "excluded", number=True),
     Column("Classifiers", "classifier_count", number=True, key="classifiers"),
-    Column("Imported (UTC)", "created_at", key="imported"),
+    Column("Imported", "created_at", key="imported"),
 ]
 CLASSIFIERS = [
     Column("Name", "name"),
@@ -42,7 +42,7 @@ CLASSIFIERS = [
     Column("Accuracy", "metrics__accuracy", number=True, key="accuracy"),
     Column("AUC", "metrics__auc", number=True, key="auc"),
     Column("Attacks", "attack_count", number=True, key="attacks"),
-    Column("Made (UTC)", "created_at", key="made"),
+    Column("Made", "created_at", key="made"),
 ]
 
 
@@ -148,6 +148,7 @@ def classifier(request: HttpRequest, pk: int) -> HttpResponse:
         "tab": "overview",
         "confusion": confusion,
         "settings": in_words(found.settings),
+        "watched": [row for row in found.history if "held_out_robust_accuracy" in row],
         "rows": selectors.table_1a_rows(found.dataset),
         "paper": published.TABLE_1A,
     }

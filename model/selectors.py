@@ -26,9 +26,21 @@ def dataset_named(name: str) -> Dataset:
         raise InvalidInput(f"No data set called {name!r}. There are: {names}.") from None
 
 
-def name_of_classifier(dataset: Dataset, arch: str, preset: str, seed: int) -> str:
+def classifier_named(name: str) -> Classifier:
+    """The classifier of that name, or InvalidInput naming those that exist."""
+    try:
+        return Classifier.objects.select_related("dataset").get(name=name)
+    except Classifier.DoesNotExist:
+        names = ", ".join(Classifier.objects.values_list("name", flat=True)) or "none yet; train one first"
+        raise InvalidInput(f"No classifier called {name!r}. There are: {names}.") from None
+
+
+def name_of_classifier(
+    dataset: Dataset, arch: str, preset: str, seed: int, *, defend: str | None = None, base: Classifier | None = None
+) -> str:
     """The name of a trained classifier that was given none."""
-    return f"{dataset.name}-{arch}-{preset}-{seed}"[:100]
+    start = f"{base.name[:50]}-on" if base else f"{dataset.name}-{arch}"
+    return f"{start[:80]}-{preset}{f'-{defend}' if defend else ''}-{seed}"[:100]
 
 
 def patch_table(dataset: Dataset) -> pd.DataFrame:

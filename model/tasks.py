@@ -8,7 +8,7 @@ from core import uploads
 from jobs.registry import Link, by_name, job
 from jobs.selectors import made_before
 from model.models import Classifier, CrossValidation, Dataset
-from model.selectors import accuracy_and_auc, dataset_named
+from model.selectors import accuracy_and_auc, classifier_named, dataset_named
 
 TOLD = ("left_out", "why_left_out", "colours_converted", "profiles_ignored")
 """Facts of an import that are told where there are any."""
@@ -105,13 +105,14 @@ def import_pannuke(context, *, name: str, folds: list[str], tissue: str, size: i
     links=_classifier,
     form=lambda arguments: reverse("model:classifier_new"),
 )
-def train(context, *, name: str, dataset: str, **settings: Any) -> dict[str, Any]:
+def train(context, *, name: str, dataset: str, base: str | None = None, **settings: Any) -> dict[str, Any]:
     """``settings`` are those of ``model.training_services.train_classifier``; the whole training is one chunk."""
     from model.training_services import train_classifier
 
     classifier = made_before(Classifier, name, context.job) or train_classifier(
         name=name,
         dataset=dataset_named(dataset),
+        base=classifier_named(base) if base else None,
         created_by=context.job.requested_by,
         say=context.log,
         progress=context.progress,
@@ -135,9 +136,9 @@ def train(context, *, name: str, dataset: str, **settings: Any) -> dict[str, Any
 )
 def cross_validate(context, *, dataset: str, part: tuple[int, int] | None = None, **settings: Any) -> dict[str, Any]:
     """Table 1a of a data set; a fold is a chunk."""
-    from model import training_services
+    from model import crossval_services
 
-    validation = training_services.cross_validate(
+    validation = crossval_services.cross_validate(
         dataset=dataset_named(dataset), part=part, say=context.log, progress=context.progress, **settings
     )
     means = {name: value["mean"] for name, value in accuracy_and_auc(validation).items()}

@@ -188,11 +188,15 @@ class Stimulus(models.Model):
 
 
 class GuideImage(models.Model):
-    """A patch that is not in the study, for the instructions (example) or for practice with feedback."""
+    """A patch that is not in the study, for the instructions (example) or for practice with feedback.
+
+    In a pair comparison each practice patch has an altered one of the same number.
+    """
 
     class Kind(models.TextChoices):
         EXAMPLE = "example", "example"
         PRACTICE = "practice", "practice"
+        ALTERED = "altered", "altered"
 
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="guide_images")
     kind = models.CharField(max_length=10, choices=Kind.choices)
@@ -277,6 +281,7 @@ class ReadingSession(models.Model):
     started_at = models.DateTimeField(auto_now_add=True)
     viewing = models.JSONField(default=dict, help_text="Window, screen, devicePixelRatio, colour depth, scale.")
     user_agent = models.CharField(max_length=300, blank=True)
+    language = models.CharField(max_length=10, blank=True, help_text="Of the pages, as Django names it: en-gb, de ...")
 
     class Meta:
         ordering = ["started_at"]

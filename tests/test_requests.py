@@ -18,6 +18,7 @@ from PIL import Image
 from rest_framework import serializers
 
 from attacks import requests as attacks
+from attacks.comparison_requests import ComparisonRequest
 from attacks.engine import natural, norms, recipe
 from attacks.models import Attack
 from attacks.sweeps import SEARCHES
@@ -70,6 +71,7 @@ WHERE = {
     attacks.CurvesRequest: Where(
         sheet("/classifiers/{classifier}/curves/new/"), "classifiers/{id}/curves/", "success_curves", frozenset({"out"})
     ),
+    ComparisonRequest: Where(sheet("/comparisons/new/"), "comparisons/", "compare", frozenset({"out"})),
     attacks.PairsRequest: Where(sheet("/pairs/new/"), "pairs/", "import_pairs"),
     study.StudyRequest: Where(sheet("/new-study/"), "studies/", "build_study", frozenset({"draft", "note", "by"})),
     study.InviteRequest: Where(

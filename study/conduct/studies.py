@@ -26,7 +26,7 @@ COLUMNS = [
     Column("Readers", "reader_count", number=True, key="readers"),
     Column("Answers", css="bar"),
     Column("Results"),
-    Column("Built (UTC)", "created_at", key="built"),
+    Column("Built", "created_at", key="built"),
 ]
 
 

@@ -12,6 +12,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from attacks.engine.controls import visible_catch
 from attacks.models import Attack, PairSet
 from core.errors import InvalidInput, Progress, no_progress
 from core.images import encode_png, sha256_of
@@ -304,16 +305,25 @@ def _guides(
             patch = outside.take(bool(truth))
             if patch is None:
                 continue
-            name, digest = _store(f"guides/{folder}", source.pixels_outside(patch.key), written)
-            guides.append(
-                GuideImage(
-                    kind=kind,
-                    number=number,
-                    patch_id=patch.patch_id,
-                    token=new_token(),
-                    image=name,
-                    sha256=digest,
-                    truth=patch.truth,
-                )
-            )
+            pixels = source.pixels_outside(patch.key)
+            guides.append(_guide(kind, number, patch, pixels, folder, written))
+            if kind == GuideImage.Kind.PRACTICE and settings.task == Study.Task.PAIR:
+                # Plain to see: a practice shows how the task goes, and must not train eyes on the study's own changes.
+                altered = visible_catch(pixels, seed=derived_seed(seed, 1_000_011, number))
+                guides.append(_guide(GuideImage.Kind.ALTERED, number, patch, altered, folder, written))
     return guides
+
+
+def _guide(
+    kind: GuideImage.Kind, number: int, patch: Outside, pixels: np.ndarray, folder: str, written: list[str]
+) -> GuideImage:
+    name, digest = _store(f"guides/{folder}", pixels, written)
+    return GuideImage(
+        kind=kind,
+        number=number,
+        patch_id=patch.patch_id,
+        token=new_token(),
+        image=name,
+        sha256=digest,
+        truth=patch.truth,
+    )

@@ -18,17 +18,19 @@ from django.core.mail import send_mail
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from core.errors import InvalidInput
 from core.models import User, plain_name
 from core.requests import check
 from study.models import Assignment, Invitation, Study
 from study.protocol import audit_log
+from study.protocol.duration import length_for
 from study.protocol.life import assign_reader
 from study.protocol.locks import hold_assignment
 from study.protocol.requests import InviteRequest, WithdrawRequest
 
-INVITATION = """You are invited to read images for the study “{study}”.
+INVITATION = """You are invited to read images for the study “{study}”.{length}
 
 Open this link, choose a password and begin whenever it suits you. If you have an account here, sign in and join with
 one click. The link can be used once, within {days} days:
@@ -58,7 +60,9 @@ def withdraw(*, assignment: Assignment, reason: str, actor: str) -> Assignment:
 
 def invitation_text(*, invitation: Invitation, link: str) -> str:
     days = round((invitation.expires_at - invitation.created_at).total_seconds() / 86_400)
-    return INVITATION.format(study=invitation.assignment.study.name, link=link, days=days)
+    length = length_for(invitation.assignment)
+    told = {"study": invitation.assignment.study.name, "length": f" {length}" if length else ""}
+    return INVITATION.format(link=link, days=days, **told)
 
 
 def send_invitation(*, invitation: Invitation, link: str, actor: str) -> bool:
@@ -240,7 +244,7 @@ def accept_invitation(digest: str, *, password: str = "", again: str = "") -> Us
 
 def _set_password(reader: User, password: str, again: str) -> None:
     if password != again:
-        raise InvalidInput("The passwords do not match.", field="password")
+        raise InvalidInput(_("The passwords do not match."), field="password")
     try:
         validate_password(password, reader)
     except ValidationError as error:

@@ -17,8 +17,9 @@ from core import figure_store
 from core.errors import InvalidInput
 from core.images import read_pixels
 from model import figures as of_models
+from model.crossval_services import cross_validate
 from model.models import Classifier
-from model.training_services import cross_validate, train_classifier
+from model.training_services import train_classifier
 from tests.model.datasets import small_dataset
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_files")]

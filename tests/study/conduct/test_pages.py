@@ -37,7 +37,7 @@ ADMINS = {
 }  # fmt: skip
 ARGUMENTS = {"slug": "small", "code": "R01", "number": 1, "pk": 1, "source": "folder", "name": "open",
              "which": "original", "token": "x" * 22, "kind": "classifier",
-             "suffix": "svg", "filename": "study.csv"}  # fmt: skip
+             "suffix": "svg", "row": 1, "filename": "study.csv"}  # fmt: skip
 
 
 def addresses(patterns: list[URLPattern], prefix: str) -> list[tuple[str, str]]:

@@ -34,7 +34,7 @@ def study():
 
 
 def ended(study: Study) -> None:
-    call_command("close_study", study.slug, "--unblind", "--by", "test", stdout=io.StringIO())
+    call_command("close_study", study.slug, "--unblind", "--unfinished", "--by", "test", stdout=io.StringIO())
 
 
 def retention(*options: str) -> dict:

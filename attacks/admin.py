@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from attacks import deletion
-from attacks.models import Attack, Battery, PairSet, Transfer
+from attacks.models import Attack, Battery, Comparison, PairSet, Transfer
 from core.admin import WrittenByJobs
 
 
@@ -29,6 +29,14 @@ class TransferAdmin(WrittenByJobs):
 
     def delete(self, row: Transfer) -> None:
         row.delete()
+
+
+@admin.register(Comparison)
+class ComparisonAdmin(WrittenByJobs):
+    list_display = ["name", "first", "second", "created_at", "completed_at"]
+
+    def delete(self, row: Comparison) -> None:
+        deletion.delete_comparison(comparison=row)
 
 
 @admin.register(PairSet)

@@ -7,14 +7,38 @@ from django.views.decorators.http import require_safe
 from attacks import battery_selectors, requests
 from attacks.models import Transfer
 from core.access import researcher_page
-from core.pages import form_methods, in_words, paged
+from core.lists import Column, listed, yes_no
+from core.pages import form_methods, in_words
 from jobs.requests import request_page
+
+BATTERIES = [
+    Column("Name", "name"),
+    Column("Classifier", "classifier__name", key="classifier"),
+    Column("Norm", "norm"),
+    Column("Budget", "budget", number=True),
+    Column("Accuracy", number=True),
+    Column("Robust accuracy", number=True),
+    Column("95 % interval", number=True),
+    Column("Flags", number=True),
+    Column("State", "completed_at", key="state"),
+]
+TRANSFERS = [
+    Column("Name", "name"),
+    Column("Classifiers"),
+    Column("Norm", "norm"),
+    Column("Budget", "budget", number=True),
+    Column("Made", "created_at", key="made"),
+]
 
 
 @require_safe
 @researcher_page
 def batteries(request: HttpRequest) -> HttpResponse:
-    return render(request, "attacks/batteries.html", {"page": paged(request, battery_selectors.batteries())})
+    shown = listed(
+        request, battery_selectors.batteries(), columns=BATTERIES, search=("name", "classifier__name"),
+        searches="name, classifier", filters=[yes_no("unfinished", "Unfinished", "completed_at__isnull")],
+    )  # fmt: skip
+    return render(request, "attacks/batteries.html", {"list": shown})
 
 
 @form_methods
@@ -53,8 +77,9 @@ def battery_svg(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @researcher_page
 def transfers(request: HttpRequest) -> HttpResponse:
-    page = paged(request, Transfer.objects.prefetch_related("classifiers"))
-    return render(request, "attacks/transfers.html", {"page": page})
+    rows = Transfer.objects.prefetch_related("classifiers")
+    shown = listed(request, rows, columns=TRANSFERS, search=("name", "classifiers__name"), searches="name, classifier")
+    return render(request, "attacks/transfers.html", {"list": shown})
 
 
 @form_methods

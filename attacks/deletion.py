@@ -5,7 +5,7 @@ Studies built from them keep their own copies of the images.
 
 from django.db import transaction
 
-from attacks.models import Attack, Battery, PairSet
+from attacks.models import Attack, Battery, Comparison, PairSet
 from core.files import delete_with_files, folder_of_files
 from model.recipes import folder_of
 
@@ -23,6 +23,11 @@ def delete_battery(*, battery: Battery) -> None:
         for attack in battery.attacks.all():
             delete_attack(attack=attack)
         delete_with_files(battery, [])
+
+
+def delete_comparison(*, comparison: Comparison) -> None:
+    """A comparison; its picture is drawn anew each time."""
+    delete_with_files(comparison, [])
 
 
 def delete_pairs(*, pair_set: PairSet) -> None:

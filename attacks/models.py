@@ -5,6 +5,7 @@ Perturbation   its result on one patch: the displayed bytes, both verdicts, norm
 Battery        several attacks on the same patches within one budget: what stands against all of them
 Transfer       perturbations made on each of several classifiers, shown to each of them
 PairSet, Pair  originals and altered images that another program made (``pair_models``)
+Comparison     two classifiers on the same patches
 """
 
 from django.db import models
@@ -12,7 +13,7 @@ from django.db import models
 from core.records import Made
 from model.models import Classifier, Patch
 
-__all__ = ["Attack", "Battery", "Pair", "PairSet", "Perturbation", "Transfer"]
+__all__ = ["Attack", "Battery", "Comparison", "Pair", "PairSet", "Perturbation", "Transfer"]
 
 
 def perturbed_path(perturbation: "Perturbation", filename: str) -> str:
@@ -45,6 +46,7 @@ class Attack(Made):
         UNIVERSAL = "universal", "universal perturbation (eq. 2)"
         NATURAL = "natural", "natural change"
         BATTERY = "battery", "one attack of a battery"
+        WORST = "worst", "natural changes at their worst"
 
     name = models.CharField(max_length=100, unique=True)
     classifier = models.ForeignKey(Classifier, on_delete=models.PROTECT, related_name="attacks")
@@ -156,3 +158,20 @@ class Pair(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pair_set_id}/{self.name}"
+
+
+class Comparison(Made):
+    name = models.CharField(max_length=100, unique=True)
+    first = models.ForeignKey(Classifier, on_delete=models.PROTECT, related_name="+")
+    second = models.ForeignKey(Classifier, on_delete=models.PROTECT, related_name="+")
+    settings = models.JSONField(default=dict)
+    settings_sha256 = models.CharField(max_length=64, help_text="Of everything that determines the numbers.")
+    answers = models.JSONField(default=dict, help_text="What was found so far: per classifier, patch by patch.")
+    result = models.JSONField(default=dict, help_text="The table of measures with their differences.")
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(Made.Meta):
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name

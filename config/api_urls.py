@@ -16,6 +16,7 @@ router.register("cross-validations", model.CrossValidations, basename="cross-val
 router.register("attacks", attacks.Attacks, basename="attacks")
 router.register("batteries", attacks.Batteries, basename="batteries")
 router.register("transfers", attacks.Transfers, basename="transfers")
+router.register("comparisons", attacks.Comparisons, basename="comparisons")
 router.register("pairs", attacks.Pairs, basename="pairs")
 router.register("jobs", jobs.Jobs, basename="jobs")
 router.register("studies", study.Studies, basename="studies")

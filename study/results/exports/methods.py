@@ -222,7 +222,7 @@ def checklist(protocol: dict[str, Any] | None, analysis: dict[str, Any]) -> list
         ("MRMC", "Reference standard", "; ".join(sorted({str(c["truth_source"]) for c in p.get("cases", [])})) or None),
         ("MRMC", "Endpoint and primary estimand fixed beforehand", p.get("primary_estimand")),
         ("MRMC", "Margin and alpha fixed beforehand",
-         f"margin {p['margin']}, one-sided alpha {p['alpha_one_sided']}" if p and p.get("margin") else None),
+         f"margin {100 * p['margin']:g} points, one-sided alpha {p['alpha_one_sided']}" if p.get("margin") else None),
         ("MRMC", "Readers and cases random or fixed",
          crossed["method"] if crossed else "One reader: the result speaks of this reader alone"),
         ("MRMC", "Effect with interval", effect),

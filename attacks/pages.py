@@ -16,6 +16,7 @@ from attacks.engine.curves import AXES, plot, success_curve
 from attacks.engine.norms import MEASURED
 from attacks.models import Attack, Perturbation
 from attacks.selectors import curves_of, flip_norms, latest_minimal, perturbation_table
+from attacks.worst_plots import plot_worst
 from core.access import researcher_page
 from core.pages import form_methods, image_response, in_words, paged
 from core.spreadsheet import csv_of
@@ -28,12 +29,14 @@ TABS = {
     "minimal": "Smallest that flips",
     "universal": "One for all patches",
     "natural": "Natural changes",
+    "worst": "Natural changes at their worst",
 }
 LEADS = {
     "pgd": "Its test patches are changed within a budget until the answer to the displayed 8-bit image is wrong.",
     "minimal": "The smallest change of each test patch is searched that makes the answer to the displayed image wrong.",
     "universal": "One change is learned on the training positives and judged on the positives of the test.",
     "natural": "What blur, JPEG and stain do to the answers, measured like an attack. It gives a table and no images.",
+    "worst": "Stain, tone, focus, place and the like within the bounds by which slides differ: at worst and at random.",
 }
 
 COLUMNS = {
@@ -100,6 +103,16 @@ def curve_svg(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404("This attack has no curve.")
     search = attack.settings.get("search", attack.norm)
     return _svg(plot(success_curve(flip_norms(attack), search=search), pd.DataFrame()))
+
+
+@require_safe
+@researcher_page
+def worst_svg(request: HttpRequest, pk: int) -> HttpResponse:
+    """What each natural change flips, at its worst and at random."""
+    attack = get_object_or_404(Attack, pk=pk, kind=Attack.Kind.WORST)
+    if "worst" not in attack.summary:
+        raise Http404("This attack is not finished, or was drawn at random.")
+    return _svg(plot_worst(attack.summary["worst"], attack.classifier.name))
 
 
 @require_safe

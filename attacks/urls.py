@@ -16,6 +16,7 @@ urlpatterns = [
     path("attacks/<int:pk>/patches/", pages.perturbations, name="perturbations"),
     path("attacks/<int:pk>/perturbations.csv", pages.table_csv, name="table_csv"),
     path("attacks/<int:pk>/curve.svg", pages.curve_svg, name="curve"),
+    path("attacks/<int:pk>/worst.svg", pages.worst_svg, name="worst_svg"),
     path("perturbed/<int:pk>.png", pages.perturbed_image, name="perturbed"),
     path("classifiers/<int:pk>/curves/", pages.curves_page, name="curves"),
     path("classifiers/<int:pk>/curves/new/", pages.request_curves, name="curves_new"),

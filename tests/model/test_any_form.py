@@ -169,7 +169,7 @@ def test_timm_names_are_networks_with_a_normalisation_and_an_input_size_of_their
 
 @pytest.mark.django_db
 def test_more_than_two_outputs_ask_which_stand_for_tumour_and_say_which_fits_best(tmp_path):
-    with pytest.raises(InvalidInput, match="has 3 outputs.*output [012] alone fits best") as refused:
+    with pytest.raises(InvalidInput, match=r"has 3 outputs.*output [012] alone fits best") as refused:
         import_classifier(dataset=small_dataset(n=24, size=SIDE), **torchscript(learned(3), tmp_path))
     assert refused.value.field == "positive" and not Classifier.objects.exists()
 

@@ -271,8 +271,9 @@ class PairSource:
 
 
 def _arm_names(attacks: list[Attack]) -> Iterator[str]:
-    """``perturbed`` for the first; ``universal``, ``natural-worst``, ``perturbed-l2-4`` ... for others; numbered where two
-    agree."""
+    """``perturbed`` for the first; ``universal``, ``natural-worst``, ``perturbed-l2-4`` for others; numbered where two
+    agree.
+    """
     taken: set[str] = set()
     for position, attack in enumerate(attacks):
         name = "perturbed"

@@ -1,4 +1,4 @@
-"""Natural changes at their worst: within their bounds, never less than a random draw, as images that a study can show."""
+"""Natural changes at their worst: within bounds, never less than a random draw, as images that a study can show."""
 
 import io
 import json

@@ -8,6 +8,7 @@ allows it (``PYTHON_NETWORKS``), for whoever writes it can do anything.
 import importlib
 import io
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -123,7 +124,10 @@ def body_of(form: Form, data: bytes, source: str, *, image_size: int, code_allow
 
 def _torchscript(data: bytes, source: str) -> nn.Module:
     try:
-        return torch.jit.load(io.BytesIO(data), map_location="cpu").eval()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that torch.export is to replace it: files of labs are what they are
+            loaded = torch.jit.load(io.BytesIO(data), map_location="cpu").eval()
+        return loaded.requires_grad_(False)  # a copy of weights with gradients would be no weights
     except Exception as error:  # torch raises many kinds for a file that is not its own
         raise InvalidInput(f"{source} is not TorchScript that can be read: {_first(error)}") from error
 

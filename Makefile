@@ -11,7 +11,7 @@ PY := $(VENV)/bin/python
 SERVE ?= 1
 PORT ?= 8000
 
-.PHONY: help check install install-dev demo serve test trust fuzz test-fast test-services test-r lint bench docs requirements clean
+.PHONY: help check install install-dev demo serve test trust fuzz test-fast test-services test-r lint bench docs messages requirements clean
 
 help:
 	@sed -n '1,3p' Makefile | cut -c3-
@@ -94,6 +94,10 @@ bench-%: install-dev
 
 docs: install
 	$(PY) scripts/reference.py
+
+# Readers' texts: collects them for the translators and compiles the translations.
+messages: install-dev
+	$(PY) scripts/messages.py
 
 requirements: install-dev
 	$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.in -o requirements.txt

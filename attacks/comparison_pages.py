@@ -12,9 +12,19 @@ from attacks.comparison_requests import ComparisonRequest, compare
 from attacks.comparison_table import table_of
 from attacks.models import Comparison
 from core.access import researcher_page
-from core.pages import form_methods, paged
+from core.lists import Column, listed, yes_no
+from core.pages import form_methods
 from core.spreadsheet import csv_of
 from jobs.requests import request_page
+
+COMPARISONS = [
+    Column("Name", "name"),
+    Column("First", "first__name", key="first"),
+    Column("Second", "second__name", key="second"),
+    Column("Data set", "first__dataset__name", key="dataset"),
+    Column("Patches", number=True),
+    Column("State", "completed_at", key="state"),
+]
 
 
 def _rows() -> Any:
@@ -24,7 +34,11 @@ def _rows() -> Any:
 @require_safe
 @researcher_page
 def comparisons(request: HttpRequest) -> HttpResponse:
-    return render(request, "attacks/comparisons.html", {"page": paged(request, _rows())})
+    shown = listed(
+        request, _rows(), columns=COMPARISONS, search=("name", "first__name", "second__name"),
+        searches="name, classifier", filters=[yes_no("unfinished", "Unfinished", "completed_at__isnull")],
+    )  # fmt: skip
+    return render(request, "attacks/comparisons.html", {"list": shown})
 
 
 @form_methods

@@ -13,7 +13,7 @@ from core.errors import InvalidInput
 from core.requests import MORE, Named, Number, Request, as_json, device_field, seed_field
 from jobs.models import Job
 from jobs.requests import free_name, import_source
-from jobs.services import submit
+from jobs.services import submit, submit_once
 from model.models import Classifier
 from model.requests import folder_fields, name_field, skip_bad_field
 
@@ -395,14 +395,14 @@ def attack(*, classifier: Classifier, by: Any, kind: str = "pgd", name: str = ""
         positives_only = settings.get("positives_only", False)
         settings["chunk"] = chunk_for(classifier, workers=parts, positives_only=positives_only)
     title = f"Attack {classifier.name}: {name or Attack.Kind(kind).label}"
-    return submit(kind=work, arguments=settings, requested_by=by, title=title, parts=parts)
+    return submit_once(kind=work, arguments=settings, requested_by=by, title=title, parts=parts)
 
 
 def success_curves(*, classifier: Classifier, by: Any, **settings: Any) -> Job:
     """Fig. 4 of a classifier; ``settings`` are those of ``CurvesRequest``."""
     arguments = as_json(CurvesRequest, {"classifier": classifier} | settings)
     title = f"Success curves of {classifier.name}"
-    return submit(kind="success_curves", arguments=arguments, requested_by=by, title=title)
+    return submit_once(kind="success_curves", arguments=arguments, requested_by=by, title=title)
 
 
 def import_pairs(

@@ -8,7 +8,7 @@ from core import uploads
 from core.requests import MORE, Named, Number, Request, as_json, device_field, seed_field
 from jobs.models import Job
 from jobs.requests import free_name, import_source
-from jobs.services import submit
+from jobs.services import submit, submit_once
 from model.models import Classifier, Dataset
 from model.selectors import name_of_classifier
 
@@ -268,4 +268,4 @@ def cross_validate(*, dataset: Dataset, by: Any, parts: int, **settings: Any) ->
     """Table 1a of a data set; ``settings`` are those of ``CrossValidationRequest``."""
     arguments = as_json(CrossValidationRequest, {"dataset": dataset} | settings)
     title = f"Cross-validate {dataset.name} ({settings['runs']} x {settings['folds']})"
-    return submit(kind="cross_validate", arguments=arguments, requested_by=by, title=title, parts=parts)
+    return submit_once(kind="cross_validate", arguments=arguments, requested_by=by, title=title, parts=parts)

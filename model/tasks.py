@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.urls import reverse
+
 from core import uploads
 from jobs.registry import Link, by_name, job
 from jobs.selectors import made_before
@@ -37,6 +39,7 @@ def _cross_validation(arguments: dict[str, Any], result: dict[str, Any]) -> list
     title="Import patches",
     unit="patches",
     links=_dataset,
+    form=lambda arguments: reverse("model:dataset_new", args=["folder"]),
     cleanup=lambda **arguments: uploads.forget(arguments.get("upload", "")),
 )
 def import_patches(
@@ -73,7 +76,13 @@ def import_patches(
     return _report(dataset)
 
 
-@job("import_pannuke", title="Import PanNuke", unit="patches", links=_dataset)
+@job(
+    "import_pannuke",
+    title="Import PanNuke",
+    unit="patches",
+    links=_dataset,
+    form=lambda arguments: reverse("model:dataset_new", args=["pannuke"]),
+)
 def import_pannuke(context, *, name: str, folds: list[str], tissue: str, size: int) -> dict[str, Any]:
     """PanNuke's own folders on the server."""
     from model import services
@@ -89,7 +98,13 @@ def import_pannuke(context, *, name: str, folds: list[str], tissue: str, size: i
     return _report(dataset)
 
 
-@job("train", title="Train a classifier", unit="batches", links=_classifier)
+@job(
+    "train",
+    title="Train a classifier",
+    unit="batches",
+    links=_classifier,
+    form=lambda arguments: reverse("model:classifier_new"),
+)
 def train(context, *, name: str, dataset: str, base: str | None = None, **settings: Any) -> dict[str, Any]:
     """``settings`` are those of ``model.training_services.train_classifier``; the whole training is one chunk."""
     from model.training_services import train_classifier
@@ -111,7 +126,14 @@ def train(context, *, name: str, dataset: str, base: str | None = None, **settin
     }
 
 
-@job("cross_validate", title="Cross-validate", unit="batches", divisible=True, links=_cross_validation)
+@job(
+    "cross_validate",
+    title="Cross-validate",
+    unit="batches",
+    divisible=True,
+    links=_cross_validation,
+    form=lambda arguments: reverse("model:cross_validation_new"),
+)
 def cross_validate(context, *, dataset: str, part: tuple[int, int] | None = None, **settings: Any) -> dict[str, Any]:
     """Table 1a of a data set; a fold is a chunk."""
     from model import crossval_services

@@ -76,11 +76,24 @@ WHERE = {
     attacks.PairsRequest: Where(sheet("/pairs/new/"), "pairs/", "import_pairs"),
     study.StudyRequest: Where(sheet("/new-study/"), "studies/", "build_study", frozenset({"draft", "note", "by"})),
     study.InviteRequest: Where(
-        sheet("/studies/small/readers/"),
+        ("/studies/small/readers/", "//form[contains(@class, 'sheet')][not(@enctype)]"),
         "studies/{study_slug}/readers/",
         "invite_reader",
         frozenset({"study", "address", "by"}),
     ),
+    study.InviteTableRequest: Where(
+        ("/studies/small/readers/", "//form[contains(@class, 'sheet')][@enctype]"),
+        "studies/{study_slug}/readers/table/",
+        "invite_readers",
+        frozenset({"study", "file", "address", "by"}),
+    ),
+    study.CloseRequest: Where(
+        sheet("/studies/small/close/"),
+        "studies/{slug}/close/",
+        "close_study",
+        frozenset({"study", "unblind", "unverified", "by"}),
+    ),
+    study.TeamRequest: Where(sheet("/studies/draft/team/"), "studies/{slug}/team/"),
     study.WithdrawRequest: Where(
         ("/studies/small/readers/", "//details/form[contains(@action, 'withdraw')]"),
         "studies/{study_slug}/readers/{code}/withdraw/",
@@ -93,8 +106,8 @@ WHERE = {
         ("/studies/small/readers/", "//details/form[contains(@action, 'washout')]"),
         "studies/{study_slug}/readers/{code}/sets/{number}/washout/",
     ),
-    study.FreezeRequest: Where(sheet("/studies/draft/"), "studies/{slug}/freeze/"),
-    study.UnblindRequest: Where(sheet("/studies/closed/"), "studies/{slug}/unblind/"),
+    study.FreezeRequest: Where(sheet("/studies/draft/freeze/"), "studies/{slug}/freeze/"),
+    study.UnblindRequest: Where(sheet("/studies/closed/unblind/"), "studies/{slug}/unblind/"),
 }
 each_request = pytest.mark.parametrize("declared", WHERE, ids=lambda declared: declared.__name__)
 with_command = pytest.mark.parametrize(

@@ -66,6 +66,8 @@ def _checked(found: Mapping[Any, Tensor], path: str) -> dict[str, Tensor]:
     """By name; InvalidInput for tensors of odd kinds and values that are not finite."""
     state = {str(key): value for key, value in found.items()}
     for name, value in state.items():
+        if value.is_meta:
+            raise InvalidInput(f"{path}: {name} has a shape and no values (PyTorch's meta device). Save real weights.")
         if value.layout != torch.strided or value.is_quantized:
             raise InvalidInput(f"{path}: {name} is sparse or quantised. Save the network with plain (dense) tensors.")
         if value.is_floating_point() and not torch.isfinite(value).all():

@@ -22,7 +22,7 @@ def made_comparison(
         norms_found = {norm: [round(strength * draw.exponential(), 3) for _ in patches] for norm in norms}
         answers[side] = {"p_tumour": given, "norms": norms_found}
     return Comparison.objects.create(
-        name=name,
+        name="twins",
         first=classifier,
         second=twin,
         settings={
@@ -42,8 +42,8 @@ def made_worst_case(classifier: Classifier, *, name: str = "worst") -> Attack:
     rows = [
         {
             "change": change, "of": 40, "worst": worst, "worst_low_high": [worst - 0.1, worst + 0.12], "random": drawn,
-            "random_low_high": [max(0.0, drawn - 0.05), drawn + 0.1], "difference": worst - drawn, "low": worst - drawn - 0.1,
-            "high": worst - drawn + 0.1, "l2": 9.5, "l2_random": 4.5,
+            "random_low_high": [max(0.0, drawn - 0.05), drawn + 0.1], "difference": worst - drawn,
+            "low": worst - drawn - 0.1, "high": worst - drawn + 0.1, "l2": 9.5, "l2_random": 4.5,
         }
         for change, worst, drawn in (("stain", 0.55, 0.1), ("blur", 0.2, 0.1), ("any of them", 0.6, 0.15))
     ]  # fmt: skip

@@ -118,6 +118,8 @@ def test_outputs_in_the_other_order_are_exchanged_on_request(tmp_path, state):
             {"layer1.weight": torch.ones(2), "layer1.bias": torch.ones(2)},
             r"missing \(.*2 not known there \(layer1.weight, layer1.bias\)",
         ),
+        ({"fc.weight": torch.ones(2, 1024, device="meta")}, "fc.weight has a shape and no values"),
+        ({"fc.weight": torch.eye(2).to_sparse()}, "fc.weight is sparse or quantised"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_names_that_were_found(tmp_path, value, message):

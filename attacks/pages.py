@@ -109,12 +109,14 @@ def curve_picture(request: HttpRequest, pk: int, suffix: str) -> HttpResponse:
 
 @require_safe
 @researcher_page
-def worst_svg(request: HttpRequest, pk: int) -> HttpResponse:
+def worst_picture(request: HttpRequest, pk: int, suffix: str) -> HttpResponse:
     """What each natural change flips, at its worst and at random."""
     attack = get_object_or_404(Attack, pk=pk, kind=Attack.Kind.WORST)
     if "worst" not in attack.summary:
         raise Http404("This attack is not finished, or was drawn at random.")
-    return _svg(plot_worst(attack.summary["worst"], attack.classifier.name))
+    return _picture(
+        suffix, f"worst-{attack.pk}", partial(plot_worst, title=attack.classifier.name), attack.summary["worst"]
+    )
 
 
 @require_safe
@@ -218,7 +220,7 @@ def _csv(table: pd.DataFrame, name: str) -> HttpResponse:
 PICTURES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
 
 
-def _picture(suffix: str, name: str, draw: Callable[..., bytes], *data: pd.DataFrame) -> HttpResponse:
+def _picture(suffix: str, name: str, draw: Callable[..., bytes], *data: Any) -> HttpResponse:
     """Drawn in the format that the address ends in; a PDF is handed out as a file."""
     if suffix not in PICTURES:
         raise Http404

@@ -115,8 +115,8 @@ class Values:
             "people_link": [User.objects.filter(is_active=True).order_by("pk").first().pk],
             "jobs": jobs, "api:jobs": jobs, "api:datasets": datasets,
             "api:classifiers": classifiers, "api:cross-validations": [CrossValidation.objects.get().pk],
-            "attacks:worst_svg": [Attack.objects.get(name="worst").pk],
-            **{f"attacks:comparison{part}": [Comparison.objects.get().pk] for part in ("", "_svg", "_csv")},
+            "attacks:worst_picture": [Attack.objects.get(name="worst").pk],
+            **{f"attacks:comparison{part}": [Comparison.objects.get().pk] for part in ("", "_picture", "_csv")},
             "api:attacks": attacks, "api:comparisons": [Comparison.objects.get().pk],
             "api:pairs": [PairSet.objects.get().pk],
         }  # fmt: skip

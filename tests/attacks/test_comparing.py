@@ -56,12 +56,15 @@ def row_of(comparison, measure):
 
 
 def test_a_defended_twin_withstands_more_and_the_interval_says_so(pair):
-    found = run_comparison(first=pair[0], second=pair[1], norms=["linf"])
+    found = run_comparison(first=pair[0], second=pair[1], norms=["linf"], natural=True)
     budgets = [row_of(found, f"robust accuracy, linf {budget}") for budget in (1, 2, 4, 8)]
     for side in ("first", "second"):
         assert sorted((row[side] for row in budgets), reverse=True) == [row[side] for row in budgets]
     four = budgets[2]
     assert four["second"] >= four["first"] + 0.3 and 0 < four["low"] < four["difference"] < four["high"]
+    for change in ("stain", "tone"):
+        row = row_of(found, f"robust accuracy, worst {change}")
+        assert row["first"] <= row_of(found, "accuracy")["first"] and row["low"] <= row["difference"] <= row["high"]
     norms = row_of(found, "median smallest flip, linf")
     assert norms["second"] > norms["first"]
     ids = found.settings["patches"]

@@ -56,12 +56,13 @@ def run_worst_case(
     if steps < 1:
         raise InvalidInput(f"{steps} is too few; at least 1.", field="steps")
     measured = measured_bounds(classifier.dataset, quantile, seed)
-    limits = measured | given_bounds(list(bounds))
+    given = given_bounds(list(bounds))
+    limits = measured | given
     own = drawn_patches(attacked_patches(classifier), patches, seed=seed)
     recipe: dict[str, Any] = {
         "kinds": [change.name for change in chosen],
         "bounds": {name: limits.get(name, pair) for change in chosen for name, pair in change.bounds.items()},
-        "measured": [name for name in MEASURED if name in measured],
+        "measured": [name for name in MEASURED if name in measured and name not in given],
         "steps": steps,
         "drawn": patches,
         "seed": seed,

@@ -82,7 +82,7 @@ def run_worst_case(
     worst = begin(name=title, recipe=recipe, **common)
     beside = begin(name=f"{worst.name[:90]}-at random", recipe=recipe | {"at_random": True}, **common)
     fill(attack=beside, work=_random_work(chosen, limits, seed), patches=own)
-    if worst.completed_at is None:
+    if "worst" not in worst.summary:
         fill(attack=worst, work=_worst_work(worst, chosen, limits, steps, seed), patches=own, progress=progress)
         worst.refresh_from_db()
         worst.summary |= {"worst": table(worst, own), "random": beside.name, "warnings": worst.summary["warnings"]}

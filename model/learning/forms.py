@@ -127,7 +127,9 @@ def _torchscript(data: bytes, source: str) -> nn.Module:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that torch.export is to replace it: files of labs are what they are
             loaded = torch.jit.load(io.BytesIO(data), map_location="cpu").eval()
-        return loaded.requires_grad_(False)  # a copy of weights with gradients would be no weights
+        for value in loaded.parameters():
+            value.requires_grad_(False)  # a copy of weights with gradients would be no weights
+        return loaded
     except Exception as error:  # torch raises many kinds for a file that is not its own
         raise InvalidInput(f"{source} is not TorchScript that can be read: {_first(error)}") from error
 

@@ -34,7 +34,7 @@ def plans_are_waited_for(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def nothing_is_kept_from_other_tests():
-    """Rows that are taken back leave their keys free: what was kept of one test's study would be taken for another's."""
+    """Rows that are taken back leave their keys free: what was kept of one test would be taken for another's."""
     cache.clear()
 
 

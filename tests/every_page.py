@@ -29,6 +29,7 @@ def prepare() -> None:
     from study.protocol.life import close_study
     from study.protocol.readers import invite
     from tests import factories
+    from tests.attacks.compared import made_comparison, made_worst_case
     from tests.attacks.pair_files import pair_folder
     from tests.model.judged import cross_validation, finish_folds, judged_classifier
     from tests.pool import attacked_pool
@@ -44,6 +45,8 @@ def prepare() -> None:
     searched.save()
     for name, subject in (("roc", classifier), ("folds", validation), ("pairs", searched)):
         figures.make(name, subject)
+    made_comparison(classifier)
+    made_worst_case(classifier)
     with tempfile.TemporaryDirectory() as folder:
         call_command("import_pairs", pair_folder(Path(folder)), name="pairs", json=True, stdout=open(os.devnull, "w"))  # noqa: PTH123, SIM115
     for state, kind, arguments, result in (
@@ -82,7 +85,7 @@ class Values:
     """Arguments for each address that show something."""
 
     def __init__(self) -> None:
-        from attacks.models import Attack, Pair, PairSet, Perturbation
+        from attacks.models import Attack, Comparison, Pair, PairSet, Perturbation
         from core.models import User
         from jobs.models import Job
         from model.models import Classifier, CrossValidation, Dataset, Patch
@@ -112,7 +115,9 @@ class Values:
             "people_link": [User.objects.filter(is_active=True).order_by("pk").first().pk],
             "jobs": jobs, "api:jobs": jobs, "api:datasets": datasets,
             "api:classifiers": classifiers, "api:cross-validations": [CrossValidation.objects.get().pk],
-            "api:attacks": attacks,
+            "attacks:worst_picture": [Attack.objects.get(name="worst").pk],
+            **{f"attacks:comparison{part}": [Comparison.objects.get().pk] for part in ("", "_picture", "_csv")},
+            "api:attacks": attacks, "api:comparisons": [Comparison.objects.get().pk],
             "api:pairs": [PairSet.objects.get().pk],
         }  # fmt: skip
         first = Presentation.objects.filter(reading_set__assignment__study__slug="small").order_by("pk").first()

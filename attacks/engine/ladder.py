@@ -9,7 +9,6 @@ below it.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from attacks.engine.controls import Pixels
 from attacks.engine.pairs import norms_of
@@ -17,7 +16,7 @@ from core.errors import InvalidInput
 
 MOST_LEVELS = 20
 _STRONGEST_SCALE = 1e6
-_HALVINGS = 60
+_HALVINGS = 24
 
 
 def targets(lowest: float, highest: float, levels: int, *, whole: bool = False) -> list[float]:
@@ -54,13 +53,13 @@ class Direction:
     """The change from ``original`` to ``displayed``, both uint8 (h, w, 3), to be shown at other sizes."""
 
     def __init__(self, original: Pixels, displayed: Pixels, *, seed: int) -> None:
-        self.original = original.astype(np.int64)
-        self.change = displayed.astype(np.int64) - self.original
-        self.thresholds = np.random.default_rng(seed).random(original.shape)
+        self.original = original
+        self.change = displayed.astype(np.float32) - original
+        self.thresholds = np.random.default_rng(seed).random(original.shape, dtype=np.float32)
 
     def scaled(self, factor: float) -> Pixels:
         """The original with ``factor`` times the change, in whole grey levels and within 0 to 255."""
-        steps = np.floor(np.abs(self.change) * factor + self.thresholds).astype(np.int64)
+        steps = np.floor(np.abs(self.change) * np.float32(factor) + self.thresholds)
         return np.clip(self.original + np.sign(self.change) * steps, 0, 255).astype(np.uint8)
 
     def at(self, size: float, norm: str) -> Pixels:
@@ -82,16 +81,11 @@ class Direction:
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
             low, high = (middle, high) if self._size(middle, norm) < size else (low, middle)
-        below, above = self.scaled(low), self.scaled(high)
-        gaps = [abs(norms_of(self._bytes, shown)[norm] - size) for shown in (below, above)]
-        return below if gaps[0] < gaps[1] else above
-
-    @property
-    def _bytes(self) -> Pixels:
-        return self.original.astype(np.uint8)
+        nearest = min((low, high), key=lambda factor: abs(self._size(factor, norm) - size))
+        return self.scaled(nearest)
 
     def _size(self, factor: float, norm: str) -> float:
-        return norms_of(self._bytes, self.scaled(factor))[norm]
+        return norms_of(self.original, self.scaled(factor))[norm]
 
 
 def ladder(original: Pixels, displayed: Pixels, sizes: Sequence[float], *, norm: str, seed: int) -> list[Pixels]:

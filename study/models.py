@@ -140,6 +140,11 @@ class Study(Made):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def adaptive(self) -> bool:
+        """Whether levels are chosen while readers answer, so that presentations are made one by one."""
+        return self.task == self.Task.PAIR and self.ladder == self.Ladder.ADAPTIVE
+
 
 class Case(models.Model):
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="cases")

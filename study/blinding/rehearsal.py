@@ -23,7 +23,7 @@ from study.design.simulate import ORIGINAL, SimulatedAnswer, SimulatedReader, an
 from study.models import Assignment, Presentation, Response, Stimulus, Study
 from study.protocol import audit_log
 from study.protocol.life import assign_reader
-from study.reading.progress import opening_time
+from study.reading.progress import opening_time, sets_of
 
 Answerer = Callable[[Presentation], SimulatedAnswer]
 """What a simulated reader answers to a presentation. It may know the arm; the pages must not tell it."""
@@ -281,7 +281,7 @@ def rehearse(
         check_arms(study, skill)
         codes = [assignment.code for assignment in assignments if assignment.study == study]
         audit_log.record(study=study, actor=actor, action="rehearsed", seed=seed, readers=codes, planted=asdict(skill))
-    todo = Presentation.objects.filter(reading_set__assignment__in=assignments, responses=None).count()
+    todo = sum(one.count - one.answered for assignment in assignments for one in sets_of(assignment))
     done = 0
 
     def one_more() -> None:

@@ -28,10 +28,6 @@ class Shown(NamedTuple):
     altered_first: bool
 
 
-def is_adaptive(study: Study) -> bool:
-    return study.ladder == Study.Ladder.ADAPTIVE
-
-
 def course_of(ladders: Ladders) -> Course:
     """A reader before the first answer, with the priors of the study's ``ladders``."""
     return Course(priors_of(ladders))

@@ -17,7 +17,7 @@ from core.errors import InvalidInput
 from core.version import code_version
 from study.models import Assignment, Presentation, ReadingSession, ReadingSet, Response, Study
 from study.protocol import answer_chain, audit_log
-from study.protocol.adaptive import go_on, is_adaptive
+from study.protocol.adaptive import go_on
 from study.protocol.locks import hold_assignment
 from study.reading.progress import Progress, Stage, progress_of
 
@@ -211,9 +211,7 @@ def record_answer(
     answer_chain.append(cast(ReadingSet, progress.reading_set), presentation, response)
     if revision:
         return Saved(response, progress)
-    chosen = None
-    if is_adaptive(assignment.study):
-        chosen = go_on(presentation, assignment, sent.answer)
+    chosen = go_on(presentation, assignment, sent.answer) if assignment.study.adaptive else None
     return Saved(response, progress.after_answer(chosen))
 
 

@@ -30,7 +30,6 @@ from study.models import (
     Stimulus,
     Study,
 )
-from study.protocol.adaptive import is_adaptive
 from study.reading import texts
 
 SECONDS: dict[str, int] = {Study.Task.LABELLING: 15, Study.Task.PAIR: 20}
@@ -170,7 +169,7 @@ def sets_of(assignment: Assignment) -> list[CountedSet]:
         count=Count("presentations"), answered=Count(Subquery(answer.values("revision")[:1]))
     )
     places: dict[int, int] = {}
-    if is_adaptive(assignment.study):  # its presentations are made one by one
+    if assignment.study.adaptive:  # its presentations are made one by one
         slots = assignment.sets.annotate(places=Count("slots")).values_list("pk", "places")
         places = dict(slots)
     return [CountedSet(row, places.get(row.pk, row.count), row.answered) for row in counted.order_by("number")]

@@ -24,11 +24,9 @@ def right_answer(presentation: Presentation) -> str:
 
 
 def answer(assignment, key: str, choose=right_answer, **more):
-    progress = progress_of(assignment)
-    return record_answer(
-        assignment=assignment, token=progress.current.token, key=f"answer-{key}", sent=SentAnswer(choose(progress.current)),
-        **more,
-    )  # fmt: skip
+    current = progress_of(assignment).current
+    sent = SentAnswer(choose(current))
+    return record_answer(assignment=assignment, token=current.token, key=f"answer-{key}", sent=sent, **more)
 
 
 def read(study: Study, choose=right_answer, count: int = 10_000) -> None:
@@ -186,20 +184,21 @@ def test_changed_rows_of_the_ladder_are_found():
 
 def test_the_work_for_an_answer_is_the_same_for_both_outcomes(monkeypatch):
     """Every rule is asked as often after a right answer as after a wrong one, and after an identical pair."""
-    counts = {}
+    asked: list[str] = []
+    for method in ("tell", "choose", "expected_entropy"):
+        true = getattr(Rule, method)
+        counted = lambda self, *args, true=true, method=method: asked.append(method) or true(self, *args)  # noqa: E731
+        monkeypatch.setattr(Rule, method, counted)
+    work = {}
     for name, choose in (("right", right_answer), ("wrong", wrong_answer)):
-        study = ladders.opened(slug=name, seed=7)
-        asked: list[str] = []
-        for method in ("tell", "choose", "expected_entropy"):
-            true = getattr(Rule, method)
-            monkeypatch.setattr(
-                f"study.design.adaptive.Rule.{method}",
-                lambda self, *args, true=true, method=method: asked.append(method) or true(self, *args),
-            )
-        read(study, choose)
-        counts[name] = len(asked)
-        monkeypatch.undo()
-    assert counts["right"] == counts["wrong"]
+        assignment = factories.assignment_of(ladders.opened(slug=name, readers=(name,)), name)
+        work[name] = []
+        for number in range(22):
+            asked.clear()
+            answer(assignment, f"{number:06d}", choose)
+            work[name].append(len(asked))
+    assert work["right"] == work["wrong"]
+    assert {after - before for before, after in zip(work["right"], work["right"][1:])} == {1}  # one more to be told
 
 
 def test_a_fixed_ladder_shows_every_level_once_and_identical_pairs():

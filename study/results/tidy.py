@@ -135,7 +135,7 @@ def _presentation(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_ladder(row: dict[str, Any], side: str) -> dict[str, Any]:
-    """Where a pair stands on its ladder, and where the model errs there. An identical pair is level 0 of all ladders."""
+    """Where a pair stands on its ladder, and where the model errs. An identical pair is level 0 of all ladders."""
     ladder = ladder_of(row[f"{side}.arm"])
     if not ladder:
         return {"level": 0.0 if row["second"] == row["first"] else None}

@@ -44,6 +44,7 @@ class Study(Made):
     class Task(models.TextChoices):
         LABELLING = "labelling", "labelling: tumour or no tumour"
         PAIR = "pair", "pair comparison: which one was altered?"
+        BIAS = "bias", "bias: which of two altered ones looks more like tumour?"
 
     class PairDisplay(models.TextChoices):
         SIDE = "side", "side by side"
@@ -67,6 +68,9 @@ class Study(Made):
     state = models.CharField(max_length=20, choices=State.choices, default=State.DRAFT)
     task = models.CharField(max_length=20, choices=Task.choices, default=Task.LABELLING)
     pair_display = models.CharField(max_length=12, choices=PairDisplay.choices, default=PairDisplay.SIDE)
+    exposure_ms = models.PositiveSmallIntegerField(
+        default=0, help_text="Pairs: how long they are shown before a mask covers them; 0: without limit."
+    )
     ladder = models.CharField(
         max_length=10, choices=Ladder.choices, default=Ladder.NONE, help_text="Pair comparison: which levels are shown."
     )
@@ -139,6 +143,11 @@ class Study(Made):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def paired(self) -> bool:
+        """Whether two images are shown at once, of which one is chosen."""
+        return self.task in (self.Task.PAIR, self.Task.BIAS)
 
     @property
     def adaptive(self) -> bool:

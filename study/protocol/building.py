@@ -135,6 +135,8 @@ def _write_images(
         arms = source.arms(int(row["key"]))
         if ladders:
             arms, flips = ladders.of(number, arms, bool(row["truth"]), row["patch_id"])
+        elif settings.task == Study.Task.BIAS:
+            arms, flips = controls.twins(arms, row["patch_id"]), {}
         else:
             arms, flips = [*arms, *controls.of(number, arms)], {}
         cells = row["tumour_cells"]
@@ -248,6 +250,7 @@ def _store_rows(
         name=name,
         task=settings.task,
         pair_display=settings.pair_display,
+        exposure_ms=settings.exposure_ms,
         ladder=settings.ladder,
         trials=settings.trials,
         identical=plan.identical,

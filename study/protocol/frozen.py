@@ -10,6 +10,7 @@ SETTINGS = {
     "name": "name",
     "task": "task",
     "pair_display": "pair_display",
+    "exposure_ms": "exposure_ms",
     "ladder": "ladder",
     "trials": "trials",
     "identical": "identical",

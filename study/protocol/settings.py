@@ -131,6 +131,14 @@ class SettingsRequest(Request):
         help_text="In the pair comparison.",
         style=READING,
     )
+    exposure_ms = serializers.IntegerField(
+        min_value=0,
+        max_value=10_000,
+        default=0,
+        label="Exposure (ms)",
+        help_text="Pairs side by side: a mask covers them after so long; the frames painted are stored. 0: no limit.",
+        style=READING,
+    )
     ladder = serializers.ChoiceField(
         choices=Study.Ladder.choices,
         default=Study.Ladder.NONE.value,
@@ -309,7 +317,17 @@ class SettingsRequest(Request):
     def validate(self, settings: dict[str, Any]) -> dict[str, Any]:
         if settings["positives"] + (settings["negatives"] or 0) < 1:
             raise serializers.ValidationError({"positives": ["A study needs at least one case."]})
-        if settings["task"] == Study.Task.PAIR and settings["arm_order"] == Study.ArmOrder.TWIN_SPLIT:
+        paired = settings["task"] != Study.Task.LABELLING
+        if settings["exposure_ms"] and not (paired and settings["pair_display"] == Study.PairDisplay.SIDE):
+            text = "Only pairs that stand side by side are shown for a limited time; choose that, or 0."
+            raise serializers.ValidationError({"exposure_ms": [text]})
+        if settings["task"] == Study.Task.BIAS and settings["pair_display"] != Study.PairDisplay.SIDE:
+            raise serializers.ValidationError({"pair_display": ["Bias pairs stand side by side; choose that."]})
+        for control in ("noise", "catch"):
+            if settings["task"] == Study.Task.BIAS and settings[control]:
+                text = "A bias pair is two images of equal energy, and needs no control; leave this out."
+                raise serializers.ValidationError({control: [text]})
+        if paired and settings["arm_order"] == Study.ArmOrder.TWIN_SPLIT:
             text = "A pair comparison shows both images at once; leave this out, or choose the paper’s order."
             raise serializers.ValidationError({"arm_order": [text]})
         if settings["ladder"] != Study.Ladder.NONE:
@@ -355,6 +373,7 @@ class StudySettings:
     washout_hours: float
     task: str
     pair_display: str
+    exposure_ms: int
     ladder: str
     levels: int
     lowest: float | None

@@ -96,6 +96,9 @@ class Study(Made):
     consent_text = models.TextField(blank=True)
     surroundings = models.CharField(max_length=10, choices=Surroundings.choices, default=Surroundings.DARK)
     scale = models.PositiveSmallIntegerField(default=2, help_text="Device pixels per patch pixel that are asked for.")
+    microns_per_pixel = models.FloatField(
+        null=True, blank=True, help_text="Of the data set's patches; a scale bar is shown where it is known."
+    )
     break_every = models.PositiveIntegerField(default=40, help_text="Presentations between break reminders; 0: none.")
     practice_count = models.PositiveSmallIntegerField(default=0)
     margin = models.FloatField(null=True, blank=True, help_text="For equivalence and non-inferiority, as a fraction.")

@@ -84,6 +84,11 @@ def facts(study: Study) -> list[dict[str, Any]]:
                     "Screen",
                     f"{study.scale} screen pixels per image pixel, {study.get_surroundings_display()} surroundings",
                 ),
+                *(
+                    [("Scale bar", f"{study.microns_per_pixel:g} µm per image pixel")]
+                    if study.microns_per_pixel
+                    else []
+                ),
                 ("Practice", f"{study.practice_count} images from outside the study"),
                 ("Readers told", _told(study)),
                 ("Contact", study.contact or "none given"),

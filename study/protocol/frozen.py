@@ -28,6 +28,7 @@ SETTINGS = {
     "floor_d_prime": "floor_d_prime",
     "stopping_rule": "stopping_rule",
     "scale": "scale",
+    "microns_per_pixel": "microns_per_pixel",
     "surroundings": "surroundings",
     "practice_count": "practice_count",
     "break_every": "break_every",

@@ -253,6 +253,15 @@ class SettingsRequest(Request):
     scale = serializers.IntegerField(
         min_value=1, max_value=8, default=2, help_text="Screen pixels per image pixel.", style=ROOM
     )
+    microns_per_pixel = Number(
+        min_value=0.01,
+        max_value=100,
+        allow_null=True,
+        default=None,
+        label="Microns per pixel",
+        help_text="Of the data set, such as 0.25 for PanNuke: readers are shown a scale bar. None if left out.",
+        style=ROOM,
+    )
     surroundings = serializers.ChoiceField(
         choices=Study.Surroundings.choices,
         default=Study.Surroundings.DARK.value,
@@ -388,6 +397,7 @@ class StudySettings:
     floor_d_prime: float | None
     stopping_rule: str
     scale: int
+    microns_per_pixel: float | None
     surroundings: str
     practice: int
     examples: int

@@ -84,11 +84,7 @@ def facts(study: Study) -> list[dict[str, Any]]:
                     "Screen",
                     f"{study.scale} screen pixels per image pixel, {study.get_surroundings_display()} surroundings",
                 ),
-                *(
-                    [("Scale bar", f"{study.microns_per_pixel:g} µm per image pixel")]
-                    if study.microns_per_pixel
-                    else []
-                ),
+                *scale_bar_in_words(study),
                 ("Practice", f"{study.practice_count} images from outside the study"),
                 ("Readers told", _told(study)),
                 ("Contact", study.contact or "none given"),
@@ -137,6 +133,10 @@ def order_in_words(study: Study) -> str:
     if splits(study):
         return "twins in different sets: a patch is met in one arm per set, crossed over in the following sets"
     return "the paper’s: all arms of a patch in every set"
+
+
+def scale_bar_in_words(study: Study) -> list[tuple[str, str]]:
+    return [("Scale bar", f"{study.microns_per_pixel:g} µm per image pixel")] if study.microns_per_pixel else []
 
 
 def levels_in_words(study: Study) -> list[tuple[str, str]]:

@@ -100,6 +100,7 @@ document.getElementById("measured").hidden = false;
 document.getElementById("pattern-question").hidden = false;
 if (card) {
   document.getElementById("physical").hidden = false;
+  document.getElementById("card-width").max = Math.min(900, document.documentElement.clientWidth - 40);
   document.getElementById("card-width").addEventListener("input", () => {
     document.getElementById("card-fits").checked = false; // what was moved must be compared again
     drawCard();

@@ -11,7 +11,7 @@ PY := $(VENV)/bin/python
 SERVE ?= 1
 PORT ?= 8000
 
-.PHONY: help check install install-dev demo serve test trust fuzz test-fast test-services test-r lint bench docs requirements clean
+.PHONY: help check install install-dev demo serve test trust fuzz test-fast test-services test-r lint bench docs messages requirements clean
 
 help:
 	@sed -n '1,3p' Makefile | cut -c3-
@@ -83,13 +83,21 @@ bench-attacks: install-dev
 	@scripts/bench-peers.sh $(PY) >&2
 	@.venv-bench/bin/python benchmarks/attacks.py $(BENCH_ARGS)
 
-bench: $(patsubst benchmarks/%.py,bench-%,$(wildcard benchmarks/*.py))
+bench: $(filter-out bench-gpu,$(patsubst benchmarks/%.py,bench-%,$(wildcard benchmarks/*.py)))
+
+# All figures of a GPU in at most ten minutes, into benchmarks/results/. Needs a GPU, PyTorch, torchvision and NumPy.
+bench-gpu:
+	@$(if $(wildcard $(PY)),$(PY),$(PYTHON)) benchmarks/gpu.py $(BENCH_ARGS)
 
 bench-%: install-dev
 	@$(PY) benchmarks/$*.py $(BENCH_ARGS)
 
 docs: install
 	$(PY) scripts/reference.py
+
+# Readers' texts: collects them for the translators and compiles the translations.
+messages: install-dev
+	$(PY) scripts/messages.py
 
 requirements: install-dev
 	$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.in -o requirements.txt

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from study.reading import api, images, join, pages, room, stored
+from study.reading import about, api, images, join, pages, room, stored
 
 app_name = "reading"
 
@@ -27,6 +27,8 @@ shared = [
 
 urlpatterns = [
     path("", pages.home, name="home"),
+    path("help/", about.help_page, name="help"),
+    path("about/", about.about, name="about"),
     path("stored/", stored.stored, name="stored"),
     path("join/", join.join, name="join"),
     *shared,

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special
 
-from study.statistics.paired import Interval, wilson
+from core.proportions import wilson
+from study.statistics.paired import Interval
 from study.statistics.two_way import Overall, PerReader, over_readers
 from study.statistics.visibility.model import Fit, derivative
 

@@ -99,20 +99,22 @@ class Rule:
         weight = np.broadcast_to(slope * lapse, (prior.thresholds, len(prior.slopes), len(prior.lapses)))
         return weight / weight.sum()
 
+    def copy(self) -> "Rule":
+        other = Rule(self.prior, self.trials)
+        other._weight = self._weight
+        return other
+
     def _right(self, level: float) -> np.ndarray:
         """P(right) of every combination at one level, (T, S, L)."""
         place, slope, lapse = self._grids
         guess = self.prior.guess
-        if level <= 0:
-            return np.full(self._start.shape, guess)
-        seen = 1 / (1 + np.exp(-np.clip(slope * (log(level) - place), -60, 60)))
+        distance = log(level) - place if level > 0 else np.full(place.shape, -np.inf)
+        seen = 1 / (1 + np.exp(-np.clip(slope * distance, -60, 60)))
         return guess + (1 - guess - lapse) * seen
 
     def tell(self, level: float, right: bool) -> None:
-        """An answer at ``level``. An identical pair (level 0) has no right answer and teaches nothing."""
+        """An answer at ``level``. One to an identical pair (level 0) teaches nothing."""
         self.trials += 1
-        if level <= 0:
-            return
         p = self._right(level)
         weight = self._weight * (p if right else 1 - p)
         self._weight = weight / weight.sum()
@@ -131,7 +133,7 @@ class Rule:
 
     def choose(self, levels: Sequence[float]) -> int:
         """Index of the level to show; of equally good ones the weakest."""
-        if not len(levels):
+        if not levels:
             raise ValueError("no level to choose from")
         order = sorted(range(len(levels)), key=lambda index: (levels[index], index))
         return min(order, key=lambda index: round(self.expected_entropy(levels[index]), DECIMALS))
@@ -150,20 +152,37 @@ class Rule:
         )
 
 
-def told(prior: Prior, answers: Iterable[tuple[float, bool]]) -> Rule:
-    """The rule after these answers (level, right), in their order."""
-    rule = Rule(prior)
-    for level, right in answers:
-        rule.tell(level, right)
-    return rule
+@dataclass
+class Course:
+    """One reader's way through all ladders: a rule for each. A ladder's name is "" for identical pairs.
 
-
-def choices(
-    prior: Prior, answers: Iterable[tuple[float, bool]], level: float, levels: Sequence[float]
-) -> dict[bool, int]:
-    """What to show after an answer at ``level``, for a right and for a wrong one.
-
-    Both are always computed. What is done for an answer, and how long it takes, does not depend on whether it is right.
+    Every step does the same work, whichever ladder and level it is: identical pairs are worked through a rule that
+    nobody asks. So the time that a step takes says how many trials there were, and nothing else.
     """
-    answers = list(answers)
-    return {right: told(prior, [*answers, (level, right)]).choose(levels) for right in (True, False)}
+
+    priors: Mapping[str, Prior]
+    rules: dict[str, Rule] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rules = {name: Rule(prior) for name, prior in self.priors.items()}
+        self.rules[""] = Rule(next(iter(self.priors.values())))
+
+    def tell(self, ladder: str, level: float, right: bool) -> None:
+        self.rules[ladder].tell(level, right)
+
+    def choose(self, ladder: str, levels: Sequence[float]) -> int:
+        return self.rules[ladder].choose(levels)
+
+    def choices(self, told: tuple[str, float], asked: tuple[str, Sequence[float]]) -> dict[bool, int]:
+        """What to show in ``asked`` (ladder, levels) after an answer to ``told`` (ladder, level), right and wrong.
+
+        Both are always computed. What is done for an answer does not depend on whether it is right.
+        """
+        found = {}
+        for right in (True, False):
+            rules = dict(self.rules)
+            ladder, level = told
+            rules[ladder] = rules[ladder].copy()
+            rules[ladder].tell(level, right)
+            found[right] = rules[asked[0]].choose(asked[1])
+        return found

@@ -43,9 +43,10 @@ class Controls:
         return self._shown("catch", original, visible_catch(original, seed=derived_seed(self.seed, 1_000_004, number)))
 
     def _shown(self, arm: str, original: np.ndarray, pixels: np.ndarray) -> Shown:
-        return Shown(arm, pixels, self._answer(pixels), norms_of(original, pixels))
+        return Shown(arm, pixels, self.answer(pixels), norms_of(original, pixels))
 
-    def _answer(self, pixels: np.ndarray) -> float | None:
+    def answer(self, pixels: np.ndarray) -> float | None:
+        """The classifier's P(tumour) of displayed pixels; None where there is no classifier."""
         from model.learning.prediction import predict
 
         return None if self._network is None else float(predict(self._network, np.array(pixels[None]))[0])

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from rest_framework import serializers
 
+from attacks.engine.ladder import MOST_LEVELS
 from core.requests import Number, Request, check, fields_of
 from study.design.sampling import Stratify
 from study.models import Study
@@ -34,6 +35,7 @@ STRATA = [
 ]
 CASES = {"section": "Cases and controls"}
 READING = {"section": "Reading"}
+LADDER = {"section": "Levels of a pair comparison"}
 ANALYSIS = {"section": "Analysis"}
 ROOM = {"section": "Room and texts"}
 Settings = TypeVar("Settings")
@@ -128,6 +130,59 @@ class SettingsRequest(Request):
         label="Pairs are shown",
         help_text="In the pair comparison.",
         style=READING,
+    )
+    ladder = serializers.ChoiceField(
+        choices=Study.Ladder.choices,
+        default=Study.Ladder.NONE.value,
+        label="Levels",
+        help_text="Whether each pair shows its change at several sizes, to find the smallest that a reader sees. With "
+        "the noise control, equal-energy noise is a ladder of its own.",
+        style=LADDER,
+    )
+    levels = serializers.IntegerField(
+        min_value=3,
+        max_value=MOST_LEVELS,
+        default=8,
+        label="Levels of a ladder",
+        help_text="The same change at so many sizes in equal ratios, in whole grey levels.",
+        style=LADDER,
+    )
+    lowest = Number(
+        min_value=0.001,
+        max_value=255,
+        allow_null=True,
+        default=None,
+        label="Weakest level",
+        help_text="In the norm of the attack; if left out, half of the median change that flips the model.",
+        style=LADDER,
+    )
+    highest = Number(
+        min_value=0.001,
+        max_value=255,
+        allow_null=True,
+        default=None,
+        label="Strongest level",
+        help_text="Plain for anybody to see; if left out, 12 in L1, 16 in L2, 32 in L∞.",
+        style=LADDER,
+    )
+    trials = serializers.IntegerField(
+        min_value=10,
+        max_value=2000,
+        default=60,
+        label="Pairs of each ladder",
+        help_text="Adaptive only: in each set. Their number is fixed, as a stop that depends on the answers would tell "
+        "readers how they fare.",
+        style=LADDER,
+    )
+    identical = serializers.IntegerField(
+        min_value=0,
+        max_value=2000,
+        allow_null=True,
+        default=None,
+        label="Identical pairs",
+        help_text="Pairs of one image beside itself, in each set: they show guessing. If left out, one for every ten "
+        "other pairs, at most one per case where levels are fixed.",
+        style=LADDER,
     )
     questions = serializers.ListField(
         child=serializers.ChoiceField(choices=QUESTIONS),
@@ -257,7 +312,19 @@ class SettingsRequest(Request):
         if settings["task"] == Study.Task.PAIR and settings["arm_order"] == Study.ArmOrder.TWIN_SPLIT:
             text = "A pair comparison shows both images at once; leave this out, or choose the paper’s order."
             raise serializers.ValidationError({"arm_order": [text]})
+        if settings["ladder"] != Study.Ladder.NONE:
+            self._check_ladder(settings)
         return settings
+
+    @staticmethod
+    def _check_ladder(settings: dict[str, Any]) -> None:
+        if settings["task"] != Study.Task.PAIR:
+            raise serializers.ValidationError({"ladder": ["Levels are compared in pairs; choose that task."]})
+        if settings["catch"]:
+            text = "The strongest level of a ladder is there for anybody to see; leave catch images out."
+            raise serializers.ValidationError({"catch": [text]})
+        if settings["lowest"] and settings["highest"] and settings["lowest"] >= settings["highest"]:
+            raise serializers.ValidationError({"highest": ["The strongest level must be above the weakest one."]})
 
 
 def with_declared_defaults(settings: type[Settings]) -> type[Settings]:
@@ -288,6 +355,12 @@ class StudySettings:
     washout_hours: float
     task: str
     pair_display: str
+    ladder: str
+    levels: int
+    lowest: float | None
+    highest: float | None
+    trials: int
+    identical: int | None
     questions: tuple[str, ...]
     margin: float | None
     margin_rationale: str

@@ -17,6 +17,7 @@ from core.errors import InvalidInput
 from core.version import code_version
 from study.models import Assignment, Presentation, ReadingSession, ReadingSet, Response, Study
 from study.protocol import answer_chain, audit_log
+from study.protocol.adaptive import go_on
 from study.protocol.locks import hold_assignment
 from study.reading.progress import Progress, Stage, progress_of
 
@@ -208,7 +209,10 @@ def record_answer(
     check_answer(assignment.study, sent)
     response = response_to(presentation, sent, revision=revision + 1, key=key, session_id=session)
     answer_chain.append(cast(ReadingSet, progress.reading_set), presentation, response)
-    return Saved(response, progress if revision else progress.after_answer())
+    if revision:
+        return Saved(response, progress)
+    chosen = go_on(presentation, assignment, sent.answer) if assignment.study.adaptive else None
+    return Saved(response, progress.after_answer(chosen))
 
 
 def response_to(presentation: Presentation, sent: SentAnswer, **fields: Any) -> Response:

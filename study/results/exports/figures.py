@@ -7,6 +7,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from study.results.exports import visibility
 from study.results.exports.tables import present
 
 INK, MUTED, ACCENT, SECOND, BAND = "#22262e", "#6b7280", "#5b3f8f", "#b3541e", "#efeaf7"
@@ -151,4 +152,4 @@ def psychometric(analysis: dict[str, Any]) -> bytes | None:
         return _svg(figure)
 
 
-FIGURES = {"forest": forest, "flow": flow, "psychometric": psychometric}
+FIGURES = {"forest": forest, "flow": flow, "psychometric": psychometric, "visibility": visibility.figure}

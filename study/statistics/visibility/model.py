@@ -104,7 +104,9 @@ class Model:
         self.prior_mean = np.r_[np.full(r, self.middle), np.zeros(2 * r), SLOPE[0], LAPSE[0], TAU[0], 0.0]
         own = np.array([READER_SD, SLOPE_SD, LAPSE_SD]).repeat(r)
         self.precision = np.diag(np.r_[own, SLOPE[1], LAPSE[1], TAU[1], BETA_SD] ** -2.0)
-        self.precision[:r, :r] -= READER_SD**-4.0 / (MEAN_SD**-2.0 + r * READER_SD**-2.0)  # the common one integrated out
+        self.precision[:r, :r] -= READER_SD**-4.0 / (
+            MEAN_SD**-2.0 + r * READER_SD**-2.0
+        )  # the common one integrated out
 
     def parts(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, float]:
         """Mean, log slope and lapse per reader; log tau, beta."""

@@ -124,8 +124,8 @@ def _visibility(data: str) -> str:
         "(guessing rate 1/2) with threshold, slope and lapse rate of each reader and a normally distributed effect of "
         "the patch on the logarithm of the threshold, by penalised marginal likelihood. The blind-spot index is the "
         "share of reader-patch combinations whose threshold lies above the smallest change that made the model err; "
-        "the safety factor is the median of threshold over that change. Intervals take readers and patches as random. Patches "
-        f"on which no such change was found count as never flipping. {data}"
+        "the safety factor is the median of threshold over that change. Intervals take readers and patches as random. "
+        f"Patches on which no such change was found count as never flipping. {data}"
     )
 
 

@@ -7,9 +7,9 @@ Nobody measures the threshold of one reader on one patch exactly. So the share i
 all answers, that the threshold lies above the flip (:mod:`study.statistics.visibility.model`). A patch without a flip
 up to the largest change that was tried counts as one that does not flip: the index is then the smallest that fits.
 
-The interval speaks of other readers and other patches like these: half width by :mod:`study.statistics.two_way`, and
-on the probit scale, since shares near 0 and 1 are lopsided. The safety factor's interval holds the factors m for which the share of threshold / flip
-above m may be one half (Woodruff 1952).
+The interval speaks of other readers and other patches like these: by :mod:`study.statistics.two_way`, on the probit
+scale, since shares near 0 and 1 are lopsided. The safety factor's interval holds the factors m for which the share of
+threshold / flip above m may be one half (Woodruff 1952).
 """
 
 from collections.abc import Callable
@@ -130,7 +130,7 @@ def _probit(share: np.ndarray) -> np.ndarray:
 
 
 def _interval(share: float, found: Overall, units: int) -> Interval | None:
-    """As wide about the share as ``found`` is about the mean probit; never narrower than Wilson's for that many units."""
+    """As wide about the share as ``found`` about the mean probit; never narrower than Wilson's for so many units."""
     if found.ci95 is None:
         return None
     half, middle = (found.ci95[1] - found.ci95[0]) / 2, float(_probit(np.array(share)))

@@ -44,6 +44,7 @@ class Study(Made):
     class Task(models.TextChoices):
         LABELLING = "labelling", "labelling: tumour or no tumour"
         PAIR = "pair", "pair comparison: which one was altered?"
+        BIAS = "bias", "bias: which of two altered ones looks more like tumour?"
 
     class PairDisplay(models.TextChoices):
         SIDE = "side", "side by side"
@@ -67,6 +68,9 @@ class Study(Made):
     state = models.CharField(max_length=20, choices=State.choices, default=State.DRAFT)
     task = models.CharField(max_length=20, choices=Task.choices, default=Task.LABELLING)
     pair_display = models.CharField(max_length=12, choices=PairDisplay.choices, default=PairDisplay.SIDE)
+    exposure_ms = models.PositiveSmallIntegerField(
+        default=0, help_text="Pairs: how long they are shown before a mask covers them; 0: without limit."
+    )
     ladder = models.CharField(
         max_length=10, choices=Ladder.choices, default=Ladder.NONE, help_text="Pair comparison: which levels are shown."
     )
@@ -92,6 +96,9 @@ class Study(Made):
     consent_text = models.TextField(blank=True)
     surroundings = models.CharField(max_length=10, choices=Surroundings.choices, default=Surroundings.DARK)
     scale = models.PositiveSmallIntegerField(default=2, help_text="Device pixels per patch pixel that are asked for.")
+    microns_per_pixel = models.FloatField(
+        null=True, blank=True, help_text="Of the data set's patches; a scale bar is shown where it is known."
+    )
     break_every = models.PositiveIntegerField(default=40, help_text="Presentations between break reminders; 0: none.")
     practice_count = models.PositiveSmallIntegerField(default=0)
     margin = models.FloatField(null=True, blank=True, help_text="For equivalence and non-inferiority, as a fraction.")
@@ -139,6 +146,11 @@ class Study(Made):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def paired(self) -> bool:
+        """Whether two images are shown at once, of which one is chosen."""
+        return self.task in (self.Task.PAIR, self.Task.BIAS)
 
     @property
     def adaptive(self) -> bool:

@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from attacks.engine.controls import shuffled_noise
+from attacks.engine.controls import mirrored, shuffled_noise
 from attacks.engine.ladder import ladder
 from attacks.engine.pairs import norms_of
 from core.images import read_pixels
@@ -35,6 +35,19 @@ def draft(*, noise: bool = True, ladder_: str = Study.Ladder.ADAPTIVE, **fields)
     return study
 
 
+def bias(**fields) -> Study:
+    """A draft in which two twins of equal energy are compared; ``toward`` is the one that the model calls tumour."""
+    study = factories.draft_study(
+        **({"cases": 4, "size": 24, "copies": 1, "guides": 0, "min_gap": 1, "task": "bias"} | fields)
+    )
+    for case in study.cases.all():
+        original, altered = (read_pixels(s.image.name, sha256=s.sha256) for s in case.stimuli.order_by("arm"))
+        case.stimuli.filter(arm="perturbed").delete()
+        for arm, pixels in zip(("toward", "away"), mirrored(original, altered)):
+            _store(case, arm, original, pixels)
+    return study
+
+
 def _store(case, arm, original, pixels) -> None:
     stimulus = Stimulus(case=case, arm=arm, norm="l2", attack="test", model_prob=0.1, **norms_of(original, pixels))
     stimulus.model_label = False
@@ -44,7 +57,7 @@ def _store(case, arm, original, pixels) -> None:
 
 def opened(*, readers: tuple[str, ...] = ("reader",), **fields) -> Study:
     """Frozen and opened; its readers have consented."""
-    study = draft(**fields)
+    study = bias(**fields) if fields.get("task") == "bias" else draft(**fields)
     for name in readers:
         life.assign_reader(
             study=study, reader=User.objects.filter(username=name).first() or factories.user(name), actor="test"

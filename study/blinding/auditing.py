@@ -20,7 +20,7 @@ from study.blinding.scratch import Copy, scratch
 from study.blinding.seen import Seen
 from study.blinding.walk import Reader, walk
 from study.design.draws import derived_seed
-from study.design.ladders import IDENTICAL, slot_key
+from study.design.ladders import BESIDE, IDENTICAL, slot_key
 from study.design.schedule import Schedule, StimulusKey
 from study.models import Assignment, AuditEvent, Presentation, Slot, Stimulus, Study
 from study.protocol import audit_log
@@ -42,7 +42,7 @@ def _labelled(row: Presentation | Slot) -> tuple[StimulusKey, bool]:
     """
     if isinstance(row, Slot):
         return slot_key(str(row.case.number), row.ladder, row.turn), row.altered_first
-    if row.second is None or row.stimulus.arm != ORIGINAL:
+    if row.second is None or row.stimulus.arm not in BESIDE:
         return _key(row.stimulus), True
     if row.second.arm == ORIGINAL:
         return StimulusKey(str(row.second.case.number), IDENTICAL), random.Random(row.pk).random() < 0.5
@@ -113,7 +113,7 @@ def _numbers(study: Study) -> dict[str, int]:
 def _label(shown: Shown, pair: bool) -> tuple[str, str]:
     """Arm and patch as ``redraw`` names them."""
     first, _ = shown
-    arm = ("altered second" if first.arm == ORIGINAL else "altered first") if pair else first.arm
+    arm = ("altered second" if first.arm in BESIDE else "altered first") if pair else first.arm
     return arm, str(first.case_id)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from study.design.ladders import ORIGINAL, arm_of
+from study.design.ladders import BESIDE, ORIGINAL, arm_of
 from study.models import Presentation, Response, Slot, Stimulus, Study
 from study.protocol.schedules import Plan, slot_of, stimuli_of, stimulus_of
 
@@ -47,15 +47,15 @@ def _after_right(row: Presentation) -> bool:
     """Whether the pair before this one got a right answer."""
     before = Presentation.objects.filter(reading_set=row.reading_set_id, position=row.position - 1)
     return any(
-        (answer == Response.Answer.FIRST) == (arm != ORIGINAL)
+        (answer == Response.Answer.FIRST) == (arm not in BESIDE)
         for arm, answer in before.values_list("stimulus__arm", "responses__answer")
     )
 
 
 def cannot_be_planted(plant: str, study: Study) -> str:
     """Why a leak is none in a study of this kind; "" where it can be planted."""
-    if plant == "quicker" and study.task != Study.Task.PAIR:
-        return "'quicker' is about right answers, which only a pair comparison has; choose another."
+    if plant == "quicker" and not study.paired:
+        return "'quicker' is about right answers, which only pairs have; choose another."
     if plant == "id" and study.adaptive:
         return "'id' changes stored names, and an adaptive study makes its names while it is read; choose another."
     return ""

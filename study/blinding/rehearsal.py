@@ -19,7 +19,7 @@ from django.urls import resolve, reverse
 from core.errors import InvalidInput, Progress, no_progress
 from core.models import User
 from study.blinding.browser import Browser, Form, Page, SignInFailed
-from study.design.ladders import ladder_of
+from study.design.ladders import BESIDE, ladder_of
 from study.design.simulate import ORIGINAL, SimulatedAnswer, SimulatedReader, answer
 from study.models import Assignment, Presentation, Response, Stimulus, Study
 from study.protocol import audit_log
@@ -132,7 +132,7 @@ def _chosen(form: Form, presentation: Presentation, simulated: SimulatedAnswer) 
     if presentation.second_id is None:
         chosen = {"answer": Response.Answer.TUMOUR if simulated.tumour else Response.Answer.NO_TUMOUR}
     else:
-        altered_first = presentation.stimulus.arm != ORIGINAL
+        altered_first = presentation.stimulus.arm not in BESIDE
         first = simulated.chose_altered == altered_first
         chosen = {"answer": Response.Answer.FIRST if first else Response.Answer.SECOND}
     further = {
@@ -218,7 +218,7 @@ def _answerer(skill: SimulatedReader, seed: int, code: str) -> Answerer:
 
     def answer_to(presentation: Presentation) -> SimulatedAnswer:
         case, shown, second = presentation.stimulus.case, presentation.stimulus, presentation.second
-        altered = second if second is not None and shown.arm == ORIGINAL else shown
+        altered = second if second is not None and shown.arm in BESIDE else shown
         ladder = ladder_of(altered.arm)
         twin, before = _earlier_labels(presentation) if skill.recognised or skill.remembered else (None, None)
         return answer(

@@ -9,6 +9,10 @@ from study.design.draws import Draws, Seed
 from study.design.schedule import StimulusKey
 
 ORIGINAL = "original"
+TOWARD, AWAY = "toward", "away"
+"""The twins of a bias pair: of equal energy, one pushed toward "tumour" and one away from it."""
+BESIDE = (ORIGINAL, AWAY)
+"""What stands beside the image that a pair is about: the altered one, or the one pushed toward "tumour"."""
 IDENTICAL = "identical"
 """In a schedule: the original beside itself. It is no arm of its own: both images are the original's bytes."""
 RULE = "least expected entropy of threshold, slope and lapse (after QUEST+)"

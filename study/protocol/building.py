@@ -135,6 +135,8 @@ def _write_images(
         arms = source.arms(int(row["key"]))
         if ladders:
             arms, flips = ladders.of(number, arms, bool(row["truth"]), row["patch_id"])
+        elif settings.task == Study.Task.BIAS:
+            arms, flips = controls.twins(arms, row["patch_id"]), {}
         else:
             arms, flips = [*arms, *controls.of(number, arms)], {}
         cells = row["tumour_cells"]
@@ -248,6 +250,7 @@ def _store_rows(
         name=name,
         task=settings.task,
         pair_display=settings.pair_display,
+        exposure_ms=settings.exposure_ms,
         ladder=settings.ladder,
         trials=settings.trials,
         identical=plan.identical,
@@ -264,6 +267,7 @@ def _store_rows(
         consent_text=settings.consent_text,
         surroundings=settings.surroundings,
         scale=settings.scale,
+        microns_per_pixel=settings.microns_per_pixel,
         break_every=settings.break_every,
         practice_count=sum(guide.kind == GuideImage.Kind.PRACTICE for guide in plan.guides),
         margin=settings.margin,

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, Self
 
 from study.design.draws import Draws, Seed, derived_seed
-from study.design.ladders import IDENTICAL, identical_keys, is_identical, ladder_of, read_slot, slot_keys
+from study.design.ladders import AWAY, BESIDE, IDENTICAL, identical_keys, is_identical, ladder_of, read_slot, slot_keys
 from study.design.schedule import Schedule, StimulusKey, build_schedule, largest_gap
 from study.design.twin_split import build_twin_split, largest_split_gap, readers_per_round
 from study.models import Assignment, Presentation, ReadingSet, Slot, Stimulus, Study
@@ -98,13 +98,13 @@ class Plan:
 
     @cached_property
     def keys(self) -> list[StimulusKey]:
-        """What a schedule arranges: every stimulus; in a pair comparison every altered one, and identical pairs; in an
-        adaptive set the places at which a level will be chosen."""
+        """What a schedule arranges: every stimulus; of pairs every one that is not only there to be beside another, and
+        identical pairs; in an adaptive set the places at which a level will be chosen."""
         cases = list(dict.fromkeys(key.case_id for key in self.hashes))
         if self.adaptive:
             asked = {"trials": self.trials, "identical": self.identical, "seed": derived_seed(self.seed, PAIRS)}
             return slot_keys(cases, sorted(self.ladders), **asked)
-        keys = [key for key in self.hashes if not self.pair or key.arm != ORIGINAL]
+        keys = [key for key in self.hashes if not self.pair or key.arm not in BESIDE]
         if self.pair and self.identical:
             keys += identical_keys(cases, self.identical, derived_seed(self.seed, PAIRS))
         return keys
@@ -134,7 +134,7 @@ class Plan:
 
     @property
     def pair(self) -> bool:
-        return self.task == Study.Task.PAIR
+        return self.task in (Study.Task.PAIR, Study.Task.BIAS)
 
     @property
     def split(self) -> bool:
@@ -174,7 +174,8 @@ class Plan:
         if not self.pair:
             return [(key, None) for key in keys]
         altered_first = sides.shuffled(place % 2 == 0 for place in range(len(order)))
-        pairs = [(key, StimulusKey(key.case_id, ORIGINAL)) for key in keys]
+        beside = AWAY if self.task == Study.Task.BIAS else ORIGINAL
+        pairs = [(key, StimulusKey(key.case_id, beside)) for key in keys]
         return [pair if first else pair[::-1] for pair, first in zip(pairs, altered_first, strict=True)]
 
     def sets_of(self, secret: str, *, seed: int, number: int) -> list[list[Shown]]:

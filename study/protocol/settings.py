@@ -131,6 +131,14 @@ class SettingsRequest(Request):
         help_text="In the pair comparison.",
         style=READING,
     )
+    exposure_ms = serializers.IntegerField(
+        min_value=0,
+        max_value=10_000,
+        default=0,
+        label="Exposure (ms)",
+        help_text="Pairs side by side: a mask covers them after so long; the frames painted are stored. 0: no limit.",
+        style=READING,
+    )
     ladder = serializers.ChoiceField(
         choices=Study.Ladder.choices,
         default=Study.Ladder.NONE.value,
@@ -245,6 +253,15 @@ class SettingsRequest(Request):
     scale = serializers.IntegerField(
         min_value=1, max_value=8, default=2, help_text="Screen pixels per image pixel.", style=ROOM
     )
+    microns_per_pixel = Number(
+        min_value=0.01,
+        max_value=100,
+        allow_null=True,
+        default=None,
+        label="Microns per pixel",
+        help_text="Of the data set, such as 0.25 for PanNuke: readers are shown a scale bar. None if left out.",
+        style=ROOM,
+    )
     surroundings = serializers.ChoiceField(
         choices=Study.Surroundings.choices,
         default=Study.Surroundings.DARK.value,
@@ -309,7 +326,17 @@ class SettingsRequest(Request):
     def validate(self, settings: dict[str, Any]) -> dict[str, Any]:
         if settings["positives"] + (settings["negatives"] or 0) < 1:
             raise serializers.ValidationError({"positives": ["A study needs at least one case."]})
-        if settings["task"] == Study.Task.PAIR and settings["arm_order"] == Study.ArmOrder.TWIN_SPLIT:
+        paired = settings["task"] != Study.Task.LABELLING
+        if settings["exposure_ms"] and not (paired and settings["pair_display"] == Study.PairDisplay.SIDE):
+            text = "Only pairs that stand side by side are shown for a limited time; choose that, or 0."
+            raise serializers.ValidationError({"exposure_ms": [text]})
+        if settings["task"] == Study.Task.BIAS and settings["pair_display"] != Study.PairDisplay.SIDE:
+            raise serializers.ValidationError({"pair_display": ["Bias pairs stand side by side; choose that."]})
+        for control in ("noise", "catch"):
+            if settings["task"] == Study.Task.BIAS and settings[control]:
+                text = "A bias pair is two images of equal energy, and needs no control; leave this out."
+                raise serializers.ValidationError({control: [text]})
+        if paired and settings["arm_order"] == Study.ArmOrder.TWIN_SPLIT:
             text = "A pair comparison shows both images at once; leave this out, or choose the paper’s order."
             raise serializers.ValidationError({"arm_order": [text]})
         if settings["ladder"] != Study.Ladder.NONE:
@@ -355,6 +382,7 @@ class StudySettings:
     washout_hours: float
     task: str
     pair_display: str
+    exposure_ms: int
     ladder: str
     levels: int
     lowest: float | None
@@ -369,6 +397,7 @@ class StudySettings:
     floor_d_prime: float | None
     stopping_rule: str
     scale: int
+    microns_per_pixel: float | None
     surroundings: str
     practice: int
     examples: int

@@ -24,11 +24,13 @@ from study.reading.progress import Progress, Stage, progress_of
 ANSWERS: dict[str, tuple[str, str]] = {
     Study.Task.LABELLING: (Response.Answer.TUMOUR, Response.Answer.NO_TUMOUR),
     Study.Task.PAIR: (Response.Answer.FIRST, Response.Answer.SECOND),
+    Study.Task.BIAS: (Response.Answer.FIRST, Response.Answer.SECOND),
 }
 VIEWING_FIELDS = (
     "inner_width", "inner_height", "screen_width", "screen_height", "device_pixel_ratio", "colour_depth", "zoom",
     "scale", "scale_wanted", "javascript", "magnifier_steps", "magnifier_max", "alternations", "touch",
-    "pattern_seen",
+    "pattern_seen", "exposure_frames", "exposure_ms", "pixels_per_mm", "distance_cm", "gamut_p3", "gamut_rec2020",
+    "high_dynamic_range",
 )  # fmt: skip
 MAX_NOTE = 2000
 MAX_CELLS = 10_000

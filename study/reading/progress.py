@@ -32,7 +32,7 @@ from study.models import (
 )
 from study.reading import texts
 
-SECONDS: dict[str, int] = {Study.Task.LABELLING: 15, Study.Task.PAIR: 20}
+SECONDS: dict[str, int] = {Study.Task.LABELLING: 15, Study.Task.PAIR: 20, Study.Task.BIAS: 15}
 """About how long a reader looks at one image or pair, for what the pages announce."""
 
 

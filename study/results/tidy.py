@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from study import blinds as selectors
-from study.design.ladders import ladder_of
+from study.design.ladders import BESIDE, TOWARD, ladder_of
 from study.models import Response, Study
 from study.protocol.audit_log import canonical_json, hashed_text
 from study.statistics.schema import COLUMNS
@@ -102,12 +102,12 @@ def _presentation(row: dict[str, Any]) -> dict[str, Any]:
     side, truth = "stimulus", int(row["stimulus.truth"])
     arm = row["stimulus.arm"]
     if row["second"] is not None:
-        # Pair comparison: which of the two was altered? The columns describe the altered one.
-        truth = int(arm == "original")
+        # Which of the two was altered, or pushed toward tumour? The columns describe that one.
+        truth = int(arm in BESIDE)
         side = "second" if truth else "stimulus"
         altered = row[f"{side}.arm"]
         kind = ladder_of(altered) or altered
-        arm = "pair" if kind == "perturbed" else f"pair-{kind}"
+        arm = {"perturbed": "pair", TOWARD: "bias"}.get(kind, f"pair-{kind}")
     excluded, reason = row[f"{side}.excluded"], row[f"{side}.exclusion_reason"]
     if row["withdrawn_at"] is not None:
         excluded = True

@@ -11,6 +11,7 @@ from study.models import Slot, Study
 from study.protocol.building import StudySettings, build_study
 from study.protocol.documents import facts
 from study.protocol.ladders import smallest_flip
+from study.protocol.preregistration import as_markdown
 from study.protocol.schedules import Plan
 from study.results.tidy import presentation_rows
 from tests.pool import attacked_pool
@@ -91,6 +92,9 @@ def test_an_adaptive_study_is_frozen_with_its_ladders_and_said_in_its_protocol()
     assert rows["Levels"].startswith("adaptive")
     assert "12 pairs of each ladder" in rows["Next level"]
     assert study.protocol["cases"][0]["flips"]
+    said = as_markdown(study)
+    assert "next level by least expected entropy" in said and "stop after 12 pairs" in said
+    assert "lapse weights 0.4, 0.3, 0.15, 0.1, 0.05" in said
 
 
 def test_the_tidy_table_says_ladder_level_and_flip():

@@ -38,7 +38,8 @@ def on_a_ladder(
 
     found = read(np.random.default_rng(seed), world or World(), readers, patches, trials)
     table = pd.DataFrame({
-        "reader_id": [f"R{reader + 1}" for reader in found.reader], "patch_id": [f"p{patch:03d}" for patch in found.patch],
+        "reader_id": [f"R{reader + 1}" for reader in found.reader],
+        "patch_id": [f"p{patch:03d}" for patch in found.patch],
         "arm": "pair", "set": 1, "truth": 1, "label": found.right.astype(int), "ladder": ladder, "norm": "l2",
         "level": found.level, "l2": found.level, "linf": 4 * found.level,
     })  # fmt: skip

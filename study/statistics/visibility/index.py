@@ -131,8 +131,10 @@ def _probit(share: np.ndarray) -> np.ndarray:
 
 def _interval(share: float, found: Overall, units: int) -> Interval | None:
     """As wide about the share as ``found`` about the mean probit; never narrower than Wilson's for so many units."""
-    if found.ci95 is None:
+    if units < 2:
         return None
+    if found.ci95 is None:  # all alike: what so many patches cannot rule out
+        return wilson(share * units, units)
     half, middle = (found.ci95[1] - found.ci95[0]) / 2, float(_probit(np.array(share)))
     least = wilson(share * units, units)
     low, high = float(special.ndtr(middle - half)), float(special.ndtr(middle + half))

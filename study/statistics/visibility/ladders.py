@@ -16,6 +16,8 @@ from study.statistics.visibility.model import Fit, Trials, fit
 
 GUESS = 0.5
 FEWEST_PATCHES, FEWEST_ANSWERS, FEWEST_LEVELS = 10, 30, 3
+MOST_LAPSES = 0.25
+"""Beyond it a threshold cannot be told from slips."""
 WIDEST = 100.0
 """An interval of a threshold or a factor whose ends lie further apart than this tells nothing and is not given."""
 MEASURES = ("l0", "l1", "l2", "linf", "ciede2000", "ms_ssim_loss")
@@ -173,6 +175,13 @@ def _flips_known(patches: pd.DataFrame) -> str:
 
 def _thresholds(seen: Seen, compared: Comparison, rows: pd.DataFrame) -> None:
     fitted = compared.fit
+    if fitted.lapse.mean() > MOST_LAPSES:
+        why = (
+            f"the readers were right in about {1 - fitted.lapse.mean():.0%} even where the change was largest: where they "
+            "begin to see it cannot be told from slips. Stronger changes are needed"
+        )
+        seen.reasons |= dict.fromkeys(("threshold", "index", "factor"), why)
+        return
     found = compared.over_readers(_means(fitted))
     lowest, highest = np.log(rows["level"].min()), np.log(rows["level"].max())
     if not lowest - np.log(2) < found.mean < highest + np.log(2):

@@ -79,7 +79,14 @@ def test_thresholds_that_nobody_was_shown_are_not_given():
     rng = np.random.default_rng(0)
     found = seen(table.assign(label=rng.integers(0, 2, len(table))))  # nobody sees anything
     assert found.threshold is None and found.index is None
-    assert "above the strongest" in found.reasons["threshold"]
+    assert "even where the change was largest" in found.reasons["threshold"]
+
+
+def test_a_threshold_beyond_what_was_shown_is_not_given():
+    table = on_a_ladder(readers=3, patches=15)
+    found = seen(table.query("level > 12"))
+    assert found.threshold is None
+    assert "below the weakest change" in found.reasons["threshold"]
 
 
 def test_attacks_noise_and_models_each_have_their_row():

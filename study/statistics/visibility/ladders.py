@@ -177,8 +177,8 @@ def _thresholds(seen: Seen, compared: Comparison, rows: pd.DataFrame) -> None:
     fitted = compared.fit
     if fitted.lapse.mean() > MOST_LAPSES:
         why = (
-            f"the readers were right in about {1 - fitted.lapse.mean():.0%} even where the change was largest: where they "
-            "begin to see it cannot be told from slips. Stronger changes are needed"
+            f"the readers were right in about {1 - fitted.lapse.mean():.0%} even where the change was largest: where "
+            "they begin to see it cannot be told from slips. Stronger changes are needed"
         )
         seen.reasons |= dict.fromkeys(("threshold", "index", "factor"), why)
         return

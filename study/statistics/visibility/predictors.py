@@ -2,7 +2,7 @@
 
 For each measure a psychometric function (readers' thresholds, one slope, one lapse rate) is fitted to the answers on
 four fifths of the patches and foretells those on the other fifth. The gain is in bits per answer over guessing. Two
-measures are compared patch by patch, so that the interval of their difference takes patches (or slides) as what was drawn.
+measures are compared patch by patch, so that the interval of their difference takes patches (or slides) as drawn.
 """
 
 from dataclasses import dataclass

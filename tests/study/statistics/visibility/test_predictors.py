@@ -9,7 +9,7 @@ MEASURES = ("other0", "seen", "other1", "rank")
 
 
 def test_the_planted_measure_is_first_and_the_others_lie_behind():
-    found = ranked(planted(np.random.default_rng(3), 4, 40, None), MEASURES)
+    found = ranked(planted(np.random.default_rng(3), 4, 40, None, noise=0.9), MEASURES)
     assert found[0].measure == "seen" and found[0].behind == 0 and found[0].behind_ci95 is None
     assert found[0].bits > 0.1
     assert all(row.behind > 0 and row.behind_ci95[0] > 0 for row in found[1:])

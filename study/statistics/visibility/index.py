@@ -46,6 +46,9 @@ class Share:
 
     value: float
     ci95: Interval | None
+    """Other readers and other patches like these."""
+    these_ci95: Interval | None
+    """These readers, other patches."""
     per_reader: tuple[float, ...]
 
 
@@ -100,9 +103,17 @@ class Comparison:
         value = chance.mean(axis=1)
         own = np.stack([np.bincount(self.flips.unit, weights=row) for row in chance])
         without = (chance.sum(axis=1, keepdims=True) - own) / np.maximum(chance.shape[1] - self.units, 1)
+        units = len(self.units)
         moved = self._follows(lambda at: _probit(self.blind(at, log_factor).mean(axis=1)))
-        found = over_readers(PerReader(_probit(value), _probit(without) + moved, self.units))
-        return Share(float(value.mean()), _interval(float(value.mean()), found, len(self.units)), tuple(value.tolist()))
+        values, left = _probit(value), _probit(without) + moved
+        these = over_readers(PerReader(values.mean(keepdims=True), left.mean(axis=0, keepdims=True), self.units))
+        mean = float(value.mean())
+        return Share(
+            mean,
+            _interval(mean, over_readers(PerReader(values, left, self.units)), units),
+            _interval(mean, these, units),
+            tuple(value.tolist()),
+        )
 
     def factor(self) -> tuple[float | None, Interval | None]:
         """The safety factor and its interval; None where half of the flips or more were not found."""
@@ -133,9 +144,9 @@ def _interval(share: float, found: Overall, units: int) -> Interval | None:
     """As wide about the share as ``found`` about the mean probit; never narrower than Wilson's for so many units."""
     if units < 2:
         return None
-    if found.ci95 is None:  # all alike: what so many patches cannot rule out
-        return wilson(share * units, units)
-    half, middle = (found.ci95[1] - found.ci95[0]) / 2, float(_probit(np.array(share)))
     least = wilson(share * units, units)
-    low, high = float(special.ndtr(middle - half)), float(special.ndtr(middle + half))
+    if found.ci95 is None:  # all alike: what so many units cannot rule out
+        return least
+    half, middle = (found.ci95[1] - found.ci95[0]) / 2, float(_probit(np.array(share)))
+    low, high = (float(special.ndtr(middle + side * half)) for side in (-1, 1))
     return min(low, least[0]), max(high, least[1])

@@ -63,6 +63,8 @@ class Seen:
     threshold_ci95: Interval | None = None
     index: float | None = None
     index_ci95: Interval | None = None
+    index_these_ci95: Interval | None = None
+    """These readers, other patches."""
     factor: float | None = None
     factor_ci95: Interval | None = None
     patch_sd: float | None = None
@@ -223,7 +225,8 @@ def _blind_spot(seen: Seen, compared: Comparison, unknown: str) -> None:
         return
     few = _few_units(compared)
     share = compared.share()
-    seen.index, seen.index_ci95 = share.value, None if few else share.ci95
+    seen.index = share.value
+    seen.index_ci95, seen.index_these_ci95 = (None, None) if few else (share.ci95, share.these_ci95)
     if few:
         seen.reasons["index_ci95"] = few
     if 2 * seen.flips <= seen.patches:

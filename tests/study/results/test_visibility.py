@@ -30,15 +30,14 @@ def researcher(client):
 def study() -> Study:
     """Three readers who see changes from 3 grey levels on; the model flips at 1."""
     made = ladders.opened(ladder_=Study.Ladder.FIXED, noise=False, cases=12, identical=4, readers=("ann", "bob", "eve"))
-    shown = Presentation.objects.filter(reading_set__assignment__study=made).select_related(
-        "stimulus__case", "second", "reading_set__assignment__study"
-    )
-    by_level: dict[float, list[Presentation]] = {}
-    for one in shown.order_by("pk"):
-        by_level.setdefault(max(one.stimulus.l2 or 0, one.second.l2 or 0), []).append(one)
+    shown = Presentation.objects.filter(reading_set__assignment__study=made).order_by("pk")
+    by_level: dict[float, list[int]] = {}
+    for one in shown.select_related("stimulus", "second"):
+        by_level.setdefault(max(one.stimulus.l2 or 0, one.second.l2 or 0), []).append(one.pk)
     for number, (level, some) in enumerate(sorted(by_level.items())):
         right = 0.5 + 0.48 / (1 + (level / 3) ** -4) if level else 0.5
-        _answer(some, right=(right, right), seed=number)
+        answered = shown.filter(pk__in=some).select_related("stimulus", "second", "reading_set__assignment__study")
+        _answer(answered, right=(right, right), seed=number)
     return unblinded(made)
 
 

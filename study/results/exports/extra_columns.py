@@ -76,6 +76,8 @@ _OWN |= {
                 derivation="patches without a flip count as never flipping"),
         _number("index_low", "Lower end of the index's interval.", "", _ENDS),
         _number("index_high", "Upper end of the index's interval.", "", _ENDS),
+        _number("index_these_low", "The same for these readers alone, lower end.", "", "95 % interval; other patches"),
+        _number("index_these_high", "The same for these readers alone, upper end.", "", "95 % interval; other patches"),
         _number("safety_factor", "Median over (reader, patch) of threshold / smallest flip."),
         _number("factor_low", "Lower end of the factor's interval.", "", _ENDS),
         _number("factor_high", "Upper end of the factor's interval.", "", _ENDS),

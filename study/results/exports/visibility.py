@@ -12,8 +12,9 @@ NORMS = {"l0": "L0", "l1": "L1", "l2": "L2", "linf": "Linf", "ciede2000": "CIEDE
 UNITS = {"l0": "share of pixels", "l1": "grey levels", "l2": "grey levels", "linf": "grey levels",
          "ciede2000": "colour difference", "ms_ssim_loss": "lost similarity"}  # fmt: skip
 COLUMNS = ("ladder", "norm", "attack", "classifier_id", "readers", "patches", "answers", "flips_found", "threshold",
-           "threshold_low", "threshold_high", "blind_spot_index", "index_low", "index_high", "safety_factor",
-           "factor_low", "factor_high", "median_flip", "patch_sd", "reasons")  # fmt: skip
+           "threshold_low", "threshold_high", "blind_spot_index", "index_low", "index_high", "index_these_low",
+           "index_these_high", "safety_factor", "factor_low", "factor_high", "median_flip", "patch_sd",
+           "reasons")  # fmt: skip
 READER_COLUMNS = ("ladder", "norm", "classifier_id", "reader_id", "answers", "threshold", "threshold_low",
                   "threshold_high", "slope", "lapse", "blind_spot_index")  # fmt: skip
 
@@ -26,8 +27,8 @@ def rows(analysis: dict[str, Any]) -> list[dict[str, Any]]:
             "readers": one["readers"], "patches": one["patches"], "answers": one["answers"],
             "flips_found": one["flips"], "threshold": one["threshold"], **_ends("threshold", one["threshold_ci95"]),
             "blind_spot_index": one["index"], **_ends("index", one["index_ci95"]),
-            "safety_factor": one["factor"], **_ends("factor", one["factor_ci95"]),
-            "median_flip": _median_flip(one), "patch_sd": one["patch_sd"],
+            **_ends("index_these", one["index_these_ci95"]), "safety_factor": one["factor"],
+            **_ends("factor", one["factor_ci95"]), "median_flip": _median_flip(one), "patch_sd": one["patch_sd"],
             "reasons": "; ".join(f"{name}: {why}" for name, why in one["reasons"].items()),
         }
         for one in analysis["visibility"]

@@ -79,9 +79,9 @@ test-r: install-dev
 	@scripts/install-r.sh $(if $(R_PACKAGES),packages) >&2
 	$(PY) -m pytest tests/study/results/test_in_r.py $(PYTEST_ARGS)
 
-bench-attacks: install-dev
+bench-attacks bench-battery: bench-%: install-dev
 	@scripts/bench-peers.sh $(PY) >&2
-	@.venv-bench/bin/python benchmarks/attacks.py $(BENCH_ARGS)
+	@.venv-bench/bin/python benchmarks/$*.py $(BENCH_ARGS)
 
 bench: $(filter-out bench-gpu,$(patsubst benchmarks/%.py,bench-%,$(wildcard benchmarks/*.py)))
 

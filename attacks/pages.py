@@ -231,8 +231,9 @@ def _picture(suffix: str, name: str, draw: Callable[..., bytes], *data: Any) -> 
 @require_safe
 @researcher_page
 def attacks(request: HttpRequest) -> HttpResponse:
+    rows = selectors.attacks().filter(battery=None)  # those of a battery stand on its page
     shown = listed(
-        request, selectors.attacks(), columns=ATTACKS, search=("name", "classifier__name"), searches="name, classifier",
+        request, rows, columns=ATTACKS, search=("name", "classifier__name"), searches="name, classifier",
         filters=[
             Filter("kind", "Kind", "kind", Attack.Kind.choices),
             Filter("norm", "Norm", "norm", [(norm, norm) for norm in ("none", *MEASURED)]),

@@ -83,7 +83,11 @@ bench-attacks: install-dev
 	@scripts/bench-peers.sh $(PY) >&2
 	@.venv-bench/bin/python benchmarks/attacks.py $(BENCH_ARGS)
 
-bench: $(patsubst benchmarks/%.py,bench-%,$(wildcard benchmarks/*.py))
+bench: $(filter-out bench-gpu,$(patsubst benchmarks/%.py,bench-%,$(wildcard benchmarks/*.py)))
+
+# All figures of a GPU in at most ten minutes, into benchmarks/results/. Needs a GPU, PyTorch, torchvision and NumPy.
+bench-gpu:
+	@$(if $(wildcard $(PY)),$(PY),$(PYTHON)) benchmarks/gpu.py $(BENCH_ARGS)
 
 bench-%: install-dev
 	@$(PY) benchmarks/$*.py $(BENCH_ARGS)

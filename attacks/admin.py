@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from attacks import deletion
-from attacks.models import Attack, PairSet
+from attacks.models import Attack, Comparison, PairSet
 from core.admin import WrittenByJobs
 
 
@@ -12,6 +12,14 @@ class AttackAdmin(WrittenByJobs):
 
     def delete(self, row: Attack) -> None:
         deletion.delete_attack(attack=row)
+
+
+@admin.register(Comparison)
+class ComparisonAdmin(WrittenByJobs):
+    list_display = ["name", "first", "second", "created_at", "completed_at"]
+
+    def delete(self, row: Comparison) -> None:
+        deletion.delete_comparison(comparison=row)
 
 
 @admin.register(PairSet)

@@ -1,5 +1,7 @@
 """Attacks and imported pairs for programs."""
 
+from typing import Any
+
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -8,7 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from attacks import requests
-from attacks.models import Attack, PairSet, Perturbation
+from attacks.comparison_requests import ComparisonRequest, compare
+from attacks.comparison_table import table_of
+from attacks.models import Attack, Comparison, PairSet, Perturbation
 from attacks.requests import ATTACKS, CurvesRequest, PairsRequest
 from core.incoming import StorableJSON
 from jobs.api import REQUESTED, RequestedRows
@@ -46,6 +50,19 @@ class PairSetSerializer(serializers.ModelSerializer):
     class Meta:
         model = PairSet
         fields = ("id", "name", "classifier", "width", "height", "variants", "count", "sha256", "created_at")
+
+
+class ComparisonSerializer(serializers.ModelSerializer):
+    first = serializers.SlugRelatedField(slug_field="name", read_only=True)
+    second = serializers.SlugRelatedField(slug_field="name", read_only=True)
+    table = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Comparison
+        fields = ("id", "name", "first", "second", "settings", "table", "code_version", "created_at", "completed_at")
+
+    def get_table(self, row: Comparison) -> list[dict[str, Any]]:
+        return table_of(row)
 
 
 ANY_ATTACK = PolymorphicProxySerializer(
@@ -92,6 +109,19 @@ class Pairs(RequestedRows):
     def create(self, request: Request) -> Response:
         """Import a folder with pairs.csv: uploaded as a zip file, or on the server."""
         return self.requested(requests.import_pairs(by=request.user, **self.validated(PairsRequest)))
+
+
+class Comparisons(RequestedRows):
+    """Two classifiers on the same test patches."""
+
+    queryset = Comparison.objects.select_related("first", "second").defer("answers").order_by("pk")
+    serializer_class = ComparisonSerializer
+    filterset_fields = ["name"]
+
+    @extend_schema(request=ComparisonRequest, responses=REQUESTED)
+    def create(self, request: Request) -> Response:
+        """Compare two classifiers."""
+        return self.requested(compare(by=request.user, **self.validated(ComparisonRequest)))
 
 
 class Curves(RequestedRows):

@@ -3,7 +3,7 @@
 Studies built from them keep their own copies of the images.
 """
 
-from attacks.models import Attack, PairSet
+from attacks.models import Attack, Comparison, PairSet
 from core.files import delete_with_files, folder_of_files
 from model.recipes import folder_of
 
@@ -13,6 +13,11 @@ def delete_attack(*, attack: Attack) -> None:
     files = list(attack.perturbations.exclude(image="").values_list("image", flat=True))
     universal = attack.summary.get("delta", "")
     delete_with_files(attack, [*files, universal], folder=f"perturbed/{attack.pk}", figures=folder_of(attack))
+
+
+def delete_comparison(*, comparison: Comparison) -> None:
+    """A comparison; its picture is drawn anew each time."""
+    delete_with_files(comparison, [])
 
 
 def delete_pairs(*, pair_set: PairSet) -> None:

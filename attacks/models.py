@@ -3,6 +3,7 @@
 Attack         a recipe (norm, budget, steps, confidence, seed) run on one classifier
 Perturbation   its result on one patch: the displayed bytes, both verdicts, norms in 0-255 units
 PairSet, Pair  originals and altered images that another program made (``pair_models``)
+Comparison     two classifiers on the same patches
 """
 
 from django.db import models
@@ -10,7 +11,7 @@ from django.db import models
 from core.records import Made
 from model.models import Classifier, Patch
 
-__all__ = ["Attack", "Pair", "PairSet", "Perturbation"]
+__all__ = ["Attack", "Comparison", "Pair", "PairSet", "Perturbation"]
 
 
 def perturbed_path(perturbation: "Perturbation", filename: str) -> str:
@@ -23,6 +24,7 @@ class Attack(Made):
         MINIMAL = "minimal", "minimal displayed perturbation"
         UNIVERSAL = "universal", "universal perturbation (eq. 2)"
         NATURAL = "natural", "natural change"
+        WORST = "worst", "natural changes at their worst"
 
     name = models.CharField(max_length=100, unique=True)
     classifier = models.ForeignKey(Classifier, on_delete=models.PROTECT, related_name="attacks")
@@ -117,3 +119,20 @@ class Pair(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pair_set_id}/{self.name}"
+
+
+class Comparison(Made):
+    name = models.CharField(max_length=100, unique=True)
+    first = models.ForeignKey(Classifier, on_delete=models.PROTECT, related_name="+")
+    second = models.ForeignKey(Classifier, on_delete=models.PROTECT, related_name="+")
+    settings = models.JSONField(default=dict)
+    settings_sha256 = models.CharField(max_length=64, help_text="Of everything that determines the numbers.")
+    answers = models.JSONField(default=dict, help_text="What was found so far: per classifier, patch by patch.")
+    result = models.JSONField(default=dict, help_text="The table of measures with their differences.")
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(Made.Meta):
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name

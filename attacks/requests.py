@@ -13,7 +13,7 @@ from core.errors import InvalidInput
 from core.requests import MORE, Named, Number, Request, as_json, device_field, seed_field
 from jobs.models import Job
 from jobs.requests import free_name, import_source
-from jobs.services import submit
+from jobs.services import submit, submit_once
 from model.models import Classifier
 from model.requests import folder_fields, name_field, skip_bad_field
 
@@ -71,7 +71,11 @@ def positives_only_field() -> serializers.BooleanField:
 
 def chunk_field() -> serializers.IntegerField:
     return serializers.IntegerField(
-        min_value=1, max_value=100_000, default=CHUNK, help_text="Patches that are attacked and stored together."
+        min_value=1,
+        max_value=100_000,
+        allow_null=True,
+        default=None,
+        help_text=f"Patches attacked and stored together; {CHUNK}, and eight times that on a GPU, if left out.",
     )
 
 
@@ -128,7 +132,7 @@ def kind_field(kind: str) -> serializers.ChoiceField:
 class GradientAttackRequest(AttackSettings):
     """Projected gradient descent within a budget (section 2.2, equation 1)."""
 
-    command_only = ("device", "chunk")
+    command_only = ("device", "chunk", "amp")
     not_in_command = ("kind", "parts")
 
     kind = kind_field("pgd")
@@ -174,6 +178,9 @@ class GradientAttackRequest(AttackSettings):
     )
     random_start = serializers.BooleanField(
         default=False, help_text="Noise within the budget before the first step.", style=FOLDED
+    )
+    amp = serializers.BooleanField(
+        default=False, help_text="Gradients in bfloat16, on a GPU only; verdicts stay float32.", style=FOLDED
     )
     chunk = chunk_field()
     parts = parts_field()
@@ -347,14 +354,14 @@ def attack(*, classifier: Classifier, by: Any, kind: str = "pgd", name: str = ""
         positives_only = settings.get("positives_only", False)
         settings["chunk"] = chunk_for(classifier, workers=parts, positives_only=positives_only)
     title = f"Attack {classifier.name}: {name or Attack.Kind(kind).label}"
-    return submit(kind=work, arguments=settings, requested_by=by, title=title, parts=parts)
+    return submit_once(kind=work, arguments=settings, requested_by=by, title=title, parts=parts)
 
 
 def success_curves(*, classifier: Classifier, by: Any, **settings: Any) -> Job:
     """Fig. 4 of a classifier; ``settings`` are those of ``CurvesRequest``."""
     arguments = as_json(CurvesRequest, {"classifier": classifier} | settings)
     title = f"Success curves of {classifier.name}"
-    return submit(kind="success_curves", arguments=arguments, requested_by=by, title=title)
+    return submit_once(kind="success_curves", arguments=arguments, requested_by=by, title=title)
 
 
 def import_pairs(

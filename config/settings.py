@@ -45,6 +45,8 @@ def _secret_key() -> str:
 
 SECRET_KEY = _secret_key()
 DEBUG = env.bool("DEBUG", default=False)
+PYTHON_NETWORKS = env.bool("PYTHON_NETWORKS", default=False)
+"""Whether networks may be made by Python code that is named at their import: that code can do anything."""
 ALLOWED_HOSTS = stripped(env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"]))
 CSRF_TRUSTED_ORIGINS = stripped(env.list("CSRF_TRUSTED_ORIGINS", default=[]))
 

@@ -11,16 +11,20 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
+from django.core.files.base import File
 from django.core.files.storage import default_storage
+from django.utils import timezone
 
 from core.errors import InvalidInput
 from core.scratch import scratch_folder
 
+FOLDER = "uploads"
 MAX_FILES = 500_000
 MAX_FILE_BYTES = 200_000_000
 """Of one file in an archive: far more than any patch has."""
@@ -45,8 +49,29 @@ def keep(file: Any) -> str:
         )
     if not _is_zip(file):
         raise InvalidInput(f"{file.name} is not a zip file.", field="upload")
+    if isinstance(file, StoredUpload):
+        return file.stored
     file.seek(0)
-    return default_storage.save(f"uploads/{uuid4().hex}.zip", file)
+    return default_storage.save(f"{FOLDER}/{uuid4().hex}.zip", file)
+
+
+class StoredUpload(File):
+    """An upload that was stored earlier, in place of one that is sent now."""
+
+    def __init__(self, stored: str, called: str) -> None:
+        super().__init__(default_storage.open(stored), name=called)
+        self.stored = stored
+
+
+def forget_old(seconds: float, *, but: set[str]) -> None:
+    """Delete stored uploads that are older, but for those named."""
+    if not default_storage.exists(FOLDER):
+        return
+    for name in default_storage.listdir(FOLDER)[1]:
+        stored = f"{FOLDER}/{name}"
+        old = timezone.now() - default_storage.get_modified_time(stored) > timedelta(seconds=seconds)
+        if old and stored not in but:
+            default_storage.delete(stored)
 
 
 def _is_zip(file: Any) -> bool:

@@ -18,5 +18,6 @@ urlpatterns = [
     path("password/new/", passwords.new, name="password_new"),
     path("people/", people.people, name="people"),
     path("people/<int:pk>/link/", people.link, name="people_link"),
+    path("people/<int:pk>/second-factor/", people.second_factor, name="people_second_factor"),
     path("token/", accounts.token, name="token"),
 ]

@@ -32,6 +32,13 @@ def guide_path(image: "GuideImage", filename: str) -> str:
     return f"guides/{image.study_id}/{filename}"
 
 
+class PresentStudies(models.Manager["Study"]):
+    """All but drafts that were deleted: their rows stay, because the log's events name them."""
+
+    def get_queryset(self) -> models.QuerySet["Study"]:
+        return super().get_queryset().filter(deleted_at=None)
+
+
 class Study(Made):
     class State(models.TextChoices):
         DRAFT = "draft", "draft"
@@ -109,6 +116,9 @@ class Study(Made):
     closed_at = models.DateTimeField(null=True, blank=True)
     unblinded_at = models.DateTimeField(null=True, blank=True)
     unblinded_by = models.CharField(max_length=150, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Of a draft.")
+
+    objects = PresentStudies()
 
     class Meta(Made.Meta):
         ordering = ["-created_at"]

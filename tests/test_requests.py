@@ -18,6 +18,7 @@ from PIL import Image
 from rest_framework import serializers
 
 from attacks import requests as attacks
+from attacks.comparison_requests import ComparisonRequest
 from attacks.engine import natural, norms, recipe
 from attacks.models import Attack
 from attacks.sweeps import SEARCHES
@@ -70,14 +71,28 @@ WHERE = {
     attacks.CurvesRequest: Where(
         sheet("/classifiers/{classifier}/curves/new/"), "classifiers/{id}/curves/", "success_curves", frozenset({"out"})
     ),
+    ComparisonRequest: Where(sheet("/comparisons/new/"), "comparisons/", "compare", frozenset({"out"})),
     attacks.PairsRequest: Where(sheet("/pairs/new/"), "pairs/", "import_pairs"),
     study.StudyRequest: Where(sheet("/new-study/"), "studies/", "build_study", frozenset({"draft", "note", "by"})),
     study.InviteRequest: Where(
-        sheet("/studies/small/readers/"),
+        ("/studies/small/readers/", "//form[contains(@class, 'sheet')][not(@enctype)]"),
         "studies/{study_slug}/readers/",
         "invite_reader",
         frozenset({"study", "address", "by"}),
     ),
+    study.InviteTableRequest: Where(
+        ("/studies/small/readers/", "//form[contains(@class, 'sheet')][@enctype]"),
+        "studies/{study_slug}/readers/table/",
+        "invite_readers",
+        frozenset({"study", "file", "address", "by"}),
+    ),
+    study.CloseRequest: Where(
+        sheet("/studies/small/close/"),
+        "studies/{slug}/close/",
+        "close_study",
+        frozenset({"study", "unblind", "unverified", "by"}),
+    ),
+    study.TeamRequest: Where(sheet("/studies/draft/team/"), "studies/{slug}/team/"),
     study.WithdrawRequest: Where(
         ("/studies/small/readers/", "//details/form[contains(@action, 'withdraw')]"),
         "studies/{study_slug}/readers/{code}/withdraw/",
@@ -90,8 +105,8 @@ WHERE = {
         ("/studies/small/readers/", "//details/form[contains(@action, 'washout')]"),
         "studies/{study_slug}/readers/{code}/sets/{number}/washout/",
     ),
-    study.FreezeRequest: Where(sheet("/studies/draft/"), "studies/{slug}/freeze/"),
-    study.UnblindRequest: Where(sheet("/studies/closed/"), "studies/{slug}/unblind/"),
+    study.FreezeRequest: Where(sheet("/studies/draft/freeze/"), "studies/{slug}/freeze/"),
+    study.UnblindRequest: Where(sheet("/studies/closed/unblind/"), "studies/{slug}/unblind/"),
 }
 each_request = pytest.mark.parametrize("declared", WHERE, ids=lambda declared: declared.__name__)
 with_command = pytest.mark.parametrize(

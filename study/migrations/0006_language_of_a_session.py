@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("study", "0005_teams"),
+        ("study", "0006_deleted_drafts"),
     ]
 
     operations = [

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from study.protocol import audit_log
 from study.protocol.case_sources import CaseSource, Outside, Shown, source_of
 from study.protocol.controls import Controls
 from study.protocol.decided import catch_positives, decided, group_counts, group_notes, usual_gap
+from study.protocol.drafts import emptied, reseed_readers
 from study.protocol.life import Judge, assign_reader, free_slug, freeze_study, open_study
 from study.protocol.schedules import Plan, check_gap
 from study.protocol.settings import StudySettings
@@ -50,6 +52,7 @@ def build_study(
     slug: str = "",
     notes: Sequence[str] = (),
     secret: str | None = None,
+    draft: Study | None = None,
     progress: Progress = no_progress,
 ) -> Study:
     """Draw cases by ``seed``, write their stimuli, assign readers, freeze and open.
@@ -60,12 +63,13 @@ def build_study(
 
     Args:
         notes: sentences to be shown wherever the study is.
+        draft: build this draft again, in place of what it was built with; its readers and its address stay.
 
     Raises:
         InvalidInput: a setting out of range, a taken name, too few patches, an infeasible minimum gap.
     """
     settings.check()
-    slug = free_slug(slug or name)
+    slug = draft.slug if draft else free_slug(slug or name)
     source = source_of(attack=attack, further_attacks=further_attacks, pairs=pairs, variants=variants)
     pool = source.pool()
     settings, said = decided(settings, source=source, pool=pool)
@@ -74,16 +78,19 @@ def build_study(
         plan = _write_images(source, pool, seed, settings, progress, written)
         plan.notes = [*notes, *said]
         with transaction.atomic():
-            study = _store_rows(name, slug, source, seed, settings, created_by, team, plan)
+            row = emptied(draft) if draft else Study(slug=slug, created_by=created_by)
+            study = _store_rows(row, name, source, seed, settings, team, plan)
             audit_log.record(
                 study=study,
                 actor=actor,
-                action="built",
+                action="rebuilt" if draft else "built",
                 cases=len(plan.cases),
                 attack=study.source["attack"]["name"],
                 pool=len(plan.pool),
             )
-            for reader in readers:
+            reseed_readers(study)
+            there = set(study.assignments.values_list("reader", flat=True))
+            for reader in (one for one in readers if one.pk not in there):
                 assign_reader(study=study, reader=reader, actor=actor)
             if freeze:
                 study = freeze_study(study=study, actor=actor, judge=judge, secret=secret)
@@ -211,17 +218,16 @@ def _stimulus(shown: Shown, folder: str, written: list[str]) -> Stimulus:
 
 
 def _store_rows(
+    study: Study,
     name: str,
-    slug: str,
     source: CaseSource,
     seed: int,
     settings: StudySettings,
-    created_by: User | None,
     team: Group | None,
     plan: _Plan,
 ) -> Study:
-    study = Study.objects.create(
-        slug=slug,
+    study = _saved(
+        study,
         name=name,
         task=settings.task,
         pair_display=settings.pair_display,
@@ -248,7 +254,6 @@ def _store_rows(
         source=source.snapshot(plan.pool)
         | {"settings": settings.as_dict(), "groups": plan.groups, "notes": plan.notes + group_notes(plan.groups)},
         code_version=code_version(),
-        created_by=created_by,
         team=team,
     )
     for case, _ in plan.cases:
@@ -265,6 +270,13 @@ def _store_rows(
         study.min_gap = study.source["settings"]["min_gap"] = usual_gap(Plan.of(study).largest_gap)
         study.save(update_fields=["min_gap", "source"])
     check_gap(study)
+    return study
+
+
+def _saved(study: Study, **columns: Any) -> Study:
+    for column, value in columns.items():
+        setattr(study, column, value)
+    study.save()
     return study
 
 

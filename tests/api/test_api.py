@@ -57,7 +57,7 @@ def test_researchers_look_at_studies_and_admins_act(as_role):
     for path in ("studies/", "studies/small/close/", "studies/small/readers/", "studies/small/readers/R01/remind/"):
         assert rita(path, {}).status_code == 403, path
     ada = as_role("admin")
-    assert ada("studies/small/close/", {}).json()["state"] == "closed"
+    assert ada("studies/small/close/", {"unfinished": True}).json()["state"] == "closed"
     assert AuditEvent.objects.last().actor == "the-admin"
 
 
@@ -145,7 +145,7 @@ def test_nothing_names_an_arm_before_unblinding(as_role):
 def test_unblinding_is_confirmed_and_opens_the_exports(as_role):
     factories.open_study()
     ada = as_role("admin")
-    ada("studies/small/close/", {})
+    ada("studies/small/close/", {"unfinished": True})
     assert ada("studies/small/unblind/", {"confirm": "other"} | SURE).status_code == 409
     wrong = ada("studies/small/unblind/", {"confirm": "small", "password": "not mine"})
     assert wrong.status_code == 400 and "password" in wrong.json()

@@ -14,12 +14,12 @@ from torch import nn
 from torchvision import models
 
 from core.errors import InvalidInput
+from model.import_services import doubts
 from model.learning.devices import usable_device
 from model.learning.network import build_network, load_weights
 from model.learning.pannuke import PanNuke
 from model.learning.prediction import predict
 from model.models import Classifier
-from model.training_services import _doubts
 from tests.model.datasets import small_dataset
 
 ARCH = "shufflenet_v2_x0_5"
@@ -175,7 +175,7 @@ def test_auto_falls_back_where_the_cached_file_does_not_fit(old_densenet):
     ],
 )
 def test_answers_that_look_wrong_are_noted(auc, confusion, message):
-    notes = _doubts({"auc": auc, "confusion": confusion, "n": 100}, tumour_output=1)
+    notes = doubts({"auc": auc, "confusion": confusion, "n": 100}, tumour_output=1)
     assert bool(notes) == bool(message) and all(re.search(message, note) for note in notes)
 
 

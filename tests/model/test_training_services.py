@@ -10,15 +10,17 @@ from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
 from core.errors import InvalidInput
-from model import training_services
+from model import crossval_services
+from model.crossval_services import cross_validate
 from model.evaluation_selectors import table_1a
 from model.figures import plane_of_classifier
+from model.import_services import import_classifier
 from model.learning import evaluation
 from model.learning.prediction import predict
 from model.models import Classifier, CrossValidation, FoldResult
 from model.selectors import dataset_arrays
 from model.stored_network import stored_network
-from model.training_services import cross_validate, import_classifier, train_classifier
+from model.training_services import train_classifier
 from tests.model.datasets import small_dataset
 
 pytestmark = pytest.mark.django_db
@@ -142,7 +144,7 @@ def test_a_killed_cross_validation_goes_on_and_gives_the_same_numbers(monkeypatc
     whole = folds_of(cross_validate(dataset=dataset, **settings))
     CrossValidation.objects.all().delete()
 
-    calls, real = [], training_services.run_fold
+    calls, real = [], crossval_services.run_fold
 
     def killed_at_the_third(*args, **options):
         calls.append((options["run"], options["fold"]))
@@ -150,7 +152,7 @@ def test_a_killed_cross_validation_goes_on_and_gives_the_same_numbers(monkeypatc
             raise KeyboardInterrupt
         return real(*args, **options)
 
-    monkeypatch.setattr(training_services, "run_fold", killed_at_the_third)
+    monkeypatch.setattr(crossval_services, "run_fold", killed_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         cross_validate(dataset=dataset, **settings)
     begun = CrossValidation.objects.get()

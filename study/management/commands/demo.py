@@ -94,7 +94,7 @@ class Command(JsonCommand):
             made, "build_study", "build_study", name="Demo", reader=["reader1", "reader2"], **common
         )
         made["rehearsal"] = self._stage(made, "rehearse", "rehearse", "demo", reader=["reader1"], seed=seed)
-        call_command("close_study", "demo", unblind=True, by="demo", json=True, stdout=io.StringIO())
+        call_command("close_study", "demo", unfinished=True, unblind=True, by="demo", json=True, stdout=io.StringIO())
         self._stage(made, "build_live", "build_study", name="Demo live", reader=["reader2"], **common)
 
     def _stage(

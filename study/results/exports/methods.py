@@ -38,9 +38,9 @@ def _design(p: dict[str, Any], analysis: dict[str, Any], pair: bool) -> str:
         text = f"{readers} compared {n['patches']} patches with their altered twins in {sets}, in random order and side"
     else:
         text = (
-            f"{readers} read {n['patches']} patches ({n['positives']} with and {n['negatives']} without tumour by the "
-            f"reference) as original and as {analysis['perturbed_arm']} stimulus, {_shown(analysis, sets)}, blinded to "
-            "the arm, in random order"
+            f"{readers} read {n['patches']} patches ({n['positives']} with and {n['negatives']} without tumour "
+            f"according to the reference diagnosis) as original and as {analysis['perturbed_arm']} stimulus, "
+            f"{_shown(analysis, sets)}, blinded to the arm, in random order"
         )
     if p:
         text += (

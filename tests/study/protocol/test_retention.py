@@ -4,6 +4,7 @@ import io
 import json
 
 import pytest
+from axes.models import AccessAttempt
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
@@ -33,7 +34,7 @@ def study():
 
 
 def ended(study: Study) -> None:
-    call_command("close_study", study.slug, "--unblind", "--by", "test", stdout=io.StringIO())
+    call_command("close_study", study.slug, "--unblind", "--unfinished", "--by", "test", stdout=io.StringIO())
 
 
 def retention(*options: str) -> dict:
@@ -71,6 +72,8 @@ def test_erasing_leaves_no_trace_of_the_names_and_every_answer(study):
     client.post("/sign-in/", {"username": "ann-smith", "password": "wrong"})
     client.post("/sign-in/", {"username": "ann-smith", "password": factories.PASSWORD})
     assert client.get("/reading/").status_code == 200
+    Client().post("/sign-in/", {"username": "ann-smith", "password": "wrong again"})  # kept: no success follows it
+    assert AccessAttempt.objects.filter(username="ann-smith").exists()
     ended(study)
 
     answers = list(Response.objects.order_by("pk").values())

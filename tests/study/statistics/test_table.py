@@ -130,3 +130,9 @@ def test_the_dictionary_names_every_column_once_and_the_rule_for_formula_cells()
     assert [row["name"] for row in rows[:-1]] == list(COLUMNS)
     assert "apostrophe" in rows[-1]["description"]
     assert all(row["description"] and row["type"] for row in rows)
+
+
+def test_a_readers_seed_of_64_bits_is_carried_along(tmp_path):
+    table = simulate(readers=1, patches=2)
+    table["seed"] = 5712964121383671236
+    assert len(read_csv(written(tmp_path, table))) == len(table)

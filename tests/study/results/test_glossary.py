@@ -35,7 +35,9 @@ def test_every_statistical_word_of_the_results_is_explained_on_their_page(client
     answer_all(made)
     study = unblinded(made)
     client.force_login(factories.user("ada", User.Role.RESEARCHER))
-    page = client.get(f"/studies/{study.slug}/results/").text
+    answer = client.get(f"/studies/{study.slug}/results/")
+    assert answer.status_code == 200, answer.text
+    page = answer.text
     used = {word for word in STATISTICAL if re.search(rf"\b{word}\b", strip_tags(page))}
     told = " ".join(re.findall(r'<p class="explained">.*?</p>', page, re.S))
     assert used >= {"AC1", "McNemar", "kappa"}

@@ -281,7 +281,8 @@ def test_unequal_sizes_are_refused_at_freezing():
 
 
 def test_a_pair_comparison_gets_pairs_to_practise_with_whose_change_is_plain_to_see():
-    study = built(task="pair", practice=2, examples=1)
+    settings = StudySettings(**PAPER, task="pair", min_gap=3, washout_hours=0, practice=2, examples=1)
+    study = built(settings=settings)
     kinds = list(study.guide_images.order_by("kind", "number").values_list("kind", "number"))
     assert kinds == [("altered", 1), ("altered", 2), ("example", 1), ("practice", 1), ("practice", 2)]
     for number in (1, 2):

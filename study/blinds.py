@@ -105,15 +105,14 @@ def progress_by_reader(study: Study) -> list[Mapping[str, Any]]:
         Presentation.objects.filter(reading_set__assignment__study=study)
         .values(**by_set)
         .annotate(planned=Count("pk", distinct=True), answered=Count("responses__presentation", distinct=True))
-        .order_by("reader", "set")
+        .order_by(*by_set.values())
     )
     if not study.adaptive:
         return rows
     answered = {(row["reader"], row["set"]): row["answered"] for row in rows}
-    slots = Slot.objects.filter(reading_set__assignment__study=study).values(**by_set).annotate(planned=Count("pk"))
-    return [
-        {**row, "answered": answered.get((row["reader"], row["set"]), 0)} for row in slots.order_by("reader", "set")
-    ]
+    slots: Any = Slot.objects.filter(reading_set__assignment__study=study).values(**by_set)
+    planned = slots.annotate(planned=Count("pk")).order_by(*by_set.values())
+    return [{**row, "answered": answered.get((row["reader"], row["set"]), 0)} for row in planned]
 
 
 def assignments_of(study: Study) -> QuerySet[Assignment]:

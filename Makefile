@@ -54,8 +54,8 @@ lint: install-dev
 	$(VENV)/bin/vulture
 	$(PY) manage.py makemigrations --check --dry-run
 
-# Damaged and odd images, archives, tables, arrays and checkpoints, FUZZ times as many as in `make test`: about half an hour.
-FUZZ ?= 40
+# Damaged and odd images, archives, tables, arrays and checkpoints, FUZZ times as many as in `make test`: 20 to 40 minutes, 6 GB of memory.
+FUZZ ?= 190
 fuzz: install-dev
 	FUZZ=$(FUZZ) $(PY) -m pytest -m fuzz $(PYTEST_ARGS)
 
@@ -101,6 +101,7 @@ messages: install-dev
 
 requirements: install-dev
 	$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.in -o requirements.txt
+	$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements-formats.in -o requirements-formats.txt
 	$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements-dev.in -o requirements-dev.txt
 	$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-deps requirements-bench.in -o requirements-bench.txt
 

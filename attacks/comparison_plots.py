@@ -39,7 +39,7 @@ def _curves(axes: Axes, answers: dict[str, Any], norm: str, budgets: list[float]
         axes.step(steps, held / len(values), where="post", color=colour, linestyle=dashes)
         axes.fill_between(steps, limits[:, 0], limits[:, 1], step="post", color=colour, alpha=0.13, linewidth=0)
     axes.set(xlim=(0, end), ylim=(0, 1.02), xlabel=f"budget: {AXES[norm]}", title="Right under attack")
-    axes.xaxis.label.set_size(9)
+    axes.xaxis.label.set_fontsize(9)
 
 
 def _calibration(axes: Axes, curves: dict[str, Any]) -> None:

@@ -46,6 +46,16 @@ CHANGES = [
     ("haematoxylin", "haematoxylin stain"),
     ("eosin", "eosin stain"),
 ]
+WORST = [
+    ("stain", "stain: gains and shifts of haematoxylin, eosin and the rest"),
+    ("tone", "brightness, contrast and gamma"),
+    ("blur", "out of focus"),
+    ("place", "shift and rotation"),
+    ("jpeg", "JPEG compression"),
+    ("resample", "scaled down and up again"),
+    ("flip", "flips and quarter turns"),
+    ("noise", "noise"),
+]
 PAIRS_CSV = "pairs.csv (original,perturbed,label[,group,attack,budget])"
 FOLDED = {"section": MORE}
 
@@ -306,11 +316,42 @@ class NaturalChangesRequest(AttackSettings):
     )
 
 
+class WorstCaseRequest(AttackSettings):
+    """Natural changes at their worst within bounds, beside random draws within the same bounds."""
+
+    kind = kind_field("worst")
+    kinds = serializers.ListField(
+        child=serializers.ChoiceField(choices=WORST),
+        default=list,
+        label="Changes",
+        help_text="Which changes; all of them if none is chosen.",
+    )
+    patches = patches_field()
+    bounds = serializers.ListField(
+        child=serializers.CharField(max_length=60),
+        max_length=20,
+        default=list,
+        help_text="Such as blur=0.1..0.8 or eosin gain=0.9..1.1, instead of those measured between slides or fixed.",
+        style=FOLDED,
+    )
+    quantile = Number(
+        min_value=0.001,
+        max_value=0.499,
+        default=0.05,
+        help_text="Of the slides' own spread: bounds lie at this quantile and at 1 less it.",
+        style=FOLDED,
+    )
+    steps = serializers.IntegerField(
+        min_value=1, max_value=1000, default=10, label="Gradient steps", help_text="Of each climb.", style=FOLDED
+    )
+
+
 ATTACKS: dict[str, tuple[str, type[Request]]] = {
     "pgd": ("attack", GradientAttackRequest),
     "minimal": ("minimal", MinimalAttackRequest),
     "universal": ("universal", UniversalAttackRequest),
     "natural": ("corruptions", NaturalChangesRequest),
+    "worst": ("worst_case", WorstCaseRequest),
 }
 """The kind of job of each kind of attack, and what it is asked for."""
 

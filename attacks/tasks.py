@@ -142,6 +142,15 @@ def compare(context, *, first: str, second: str, **settings: Any) -> dict:
     return {"comparison": found.name, "patches": found.result["patches"]}
 
 
+@job("worst_case", title="Natural changes at their worst", unit="patches", links=_attack)
+def worst_case(context, *, classifier: str, **settings: Any) -> dict:
+    """Stain, tone, focus, place and the like at their worst within bounds, beside random draws within them."""
+    from attacks.worst_services import run_worst_case
+
+    found = run_worst_case(**_asked(context, classifier), **settings)
+    return {"attack": found.name, "beside": found.summary["random"], "any": found.summary["worst"][-1]}
+
+
 @job(
     "import_pairs",
     title="Import pairs",

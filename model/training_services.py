@@ -76,13 +76,14 @@ def train_classifier(
     settings = preset_settings(preset, **changes, defence=against)
     table = patch_table(dataset)
     labels, groups = table["tumour"].to_numpy().astype(int), table["group"].to_numpy()
+    notes: list[str] = []
     if base is not None:
         settings = replace(settings, shrink=base.settings.get("shrink", 1))
         arch = base.arch
         kept, held_out = split_of(
             base, dataset, table.index.to_numpy(), labels, groups, test_share=test_share, seed=seed
         )
-        network, start, notes = stored_network(base), start_of(base, seed), []
+        network, start = stored_network(base), start_of(base, seed)
     else:
         kept, held_out = splits.split(labels, groups, test_share=test_share, seed=seed)
         (network, start), notes = told(

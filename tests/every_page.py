@@ -29,6 +29,7 @@ def prepare() -> None:
     from study.protocol.life import close_study
     from study.protocol.readers import invite
     from tests import factories
+    from tests.attacks.compared import made_comparison, made_worst_case
     from tests.attacks.pair_files import pair_folder
     from tests.model.judged import cross_validation, finish_folds, judged_classifier
     from tests.pool import attacked_pool, told_battery, told_transfer
@@ -46,6 +47,8 @@ def prepare() -> None:
     told_transfer(searched)
     for name, subject in (("roc", classifier), ("folds", validation), ("pairs", searched)):
         figures.make(name, subject)
+    made_comparison(classifier)
+    made_worst_case(classifier)
     with tempfile.TemporaryDirectory() as folder:
         call_command("import_pairs", pair_folder(Path(folder)), name="pairs", json=True, stdout=open(os.devnull, "w"))  # noqa: PTH123, SIM115
     for state, kind, arguments, result in (
@@ -84,7 +87,7 @@ class Values:
     """Arguments for each address that show something."""
 
     def __init__(self) -> None:
-        from attacks.models import Attack, Battery, Pair, PairSet, Perturbation, Transfer
+        from attacks.models import Attack, Battery, Comparison, Pair, PairSet, Perturbation, Transfer
         from core.models import User
         from jobs.models import Job
         from model.models import Classifier, CrossValidation, Dataset, Patch
@@ -114,6 +117,9 @@ class Values:
             "people_link": [User.objects.filter(is_active=True).order_by("pk").first().pk],
             "jobs": jobs, "api:jobs": jobs, "api:datasets": datasets,
             "api:classifiers": classifiers, "api:cross-validations": [CrossValidation.objects.get().pk],
+            "attacks:worst_picture": [Attack.objects.get(name="worst").pk],
+            **{f"attacks:comparison{part}": [Comparison.objects.get().pk] for part in ("", "_picture", "_csv")},
+            "api:comparisons": [Comparison.objects.get().pk],
             "api:attacks": attacks,
             "attacks:battery": [Battery.objects.get().pk], "attacks:battery_svg": [Battery.objects.get().pk],
             "api:batteries": [Battery.objects.get().pk],

@@ -68,6 +68,7 @@ WHERE = {
     attacks.MinimalAttackRequest: Where(sheet("/attacks/new/?kind=minimal"), "attacks/", "minimal"),
     attacks.UniversalAttackRequest: Where(sheet("/attacks/new/?kind=universal"), "attacks/", "universal"),
     attacks.NaturalChangesRequest: Where(sheet("/attacks/new/?kind=natural"), "attacks/", "corruptions"),
+    attacks.WorstCaseRequest: Where(sheet("/attacks/new/?kind=worst"), "attacks/", "worst_case"),
     attacks.BatteryRequest: Where(sheet("/batteries/new/"), "batteries/", "battery"),
     attacks.TransferRequest: Where(sheet("/transfers/new/"), "transfers/", "transfer"),
     attacks.CurvesRequest: Where(
@@ -255,7 +256,8 @@ def test_what_is_wrong_is_named_alike_on_the_page_in_the_api_and_by_the_command(
     with pytest.raises(CommandError, match=told):
         run("build_study", *itertools.chain.from_iterable(words))
     client.force_login(ada)
-    page = client.post("/new-study/", settings | {"attack": Attack.objects.get().pk})
+    points = {name: 100 * settings[name] for name in ("margin",) if name in settings}  # pages have points
+    page = client.post("/new-study/", settings | points | {"attack": Attack.objects.get().pk})
     wrong = html.fromstring(page.content.decode()).xpath("//*[@class='field wrong']/@id")
     assert page.status_code == 400 and wrong == [f"field-{field}"]
     assert not Study.objects.exists() and not Job.objects.exists()

@@ -47,7 +47,7 @@ class Reading:
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> "Reading":
-        tuples = {name: tuple(stored[name]) for name in ("mean", "std", "positive") if name in stored}
+        tuples: dict[str, Any] = {name: tuple(stored[name]) for name in ("mean", "std", "positive") if name in stored}
         return cls(**(stored | tuples))
 
     def two_logits(self, outputs: Tensor) -> Tensor:

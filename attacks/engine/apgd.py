@@ -82,7 +82,7 @@ def checkpoints(steps: int) -> set[int]:
     """After 22 % of the steps, then after 19 % more, 16 %, and so on down to 6 %."""
     share, period, found = 0.22, 0.22, set()
     while share < 1:
-        found.add(math.ceil(share * steps))
+        found.add(math.ceil(share * steps - 1e-9))
         period = max(period - 0.03, 0.06)
         share += period
     return found - {0}

@@ -1,4 +1,4 @@
-"""Attacks and imported pairs for programs."""
+"""Attacks, batteries of them and imported pairs for programs."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from rest_framework.response import Response
 from attacks import requests
 from attacks.comparison_requests import ComparisonRequest, compare
 from attacks.comparison_table import table_of
-from attacks.models import Attack, Comparison, PairSet, Perturbation
-from attacks.requests import ATTACKS, CurvesRequest, PairsRequest
+from attacks.models import Attack, Battery, Comparison, PairSet, Perturbation, Transfer
+from attacks.requests import ATTACKS, BatteryRequest, CurvesRequest, PairsRequest, TransferRequest
 from core.incoming import StorableJSON
 from jobs.api import REQUESTED, RequestedRows
 from model.models import Classifier
@@ -40,6 +40,27 @@ class PerturbationSerializer(serializers.ModelSerializer):
         fields = (
             "id", "patch", "tumour", "group", "already_wrong", "flipped_float", "flipped", "prob_before", "prob_after",
             "steps", "l0", "l1", "l2", "linf", "sha256",
+        )  # fmt: skip
+
+
+class BatterySerializer(serializers.ModelSerializer):
+    classifier = serializers.SlugRelatedField(slug_field="name", read_only=True)
+
+    class Meta:
+        model = Battery
+        fields = (
+            "id", "name", "classifier", "norm", "budget", "settings", "seed", "summary", "code_version", "created_at",
+            "completed_at",
+        )  # fmt: skip
+
+
+class TransferSerializer(serializers.ModelSerializer):
+    classifiers = serializers.SlugRelatedField(slug_field="name", many=True, read_only=True)
+
+    class Meta:
+        model = Transfer
+        fields = (
+            "id", "name", "classifiers", "norm", "budget", "settings", "seed", "summary", "code_version", "created_at",
         )  # fmt: skip
 
 
@@ -95,6 +116,32 @@ class Attacks(RequestedRows):
         found = self.get_object().perturbations.select_related("patch").order_by("patch__index")
         page = self.paginate_queryset(found)
         return self.get_paginated_response(PerturbationSerializer(page, many=True).data)
+
+
+class Batteries(RequestedRows):
+    """Several attacks within one budget, and what stands against all of them."""
+
+    queryset = Battery.objects.select_related("classifier").order_by("pk")
+    serializer_class = BatterySerializer
+    filterset_fields = ["name", "classifier__name", "norm"]
+
+    @extend_schema(request=BatteryRequest, responses=REQUESTED)
+    def create(self, request: Request) -> Response:
+        """Attack a classifier's test patches in every way."""
+        return self.requested(requests.battery(by=request.user, **self.validated(BatteryRequest)))
+
+
+class Transfers(RequestedRows):
+    """What is made on one classifier, shown to others."""
+
+    queryset = Transfer.objects.prefetch_related("classifiers").order_by("pk")
+    serializer_class = TransferSerializer
+    filterset_fields = ["name", "norm"]
+
+    @extend_schema(request=TransferRequest, responses=REQUESTED)
+    def create(self, request: Request) -> Response:
+        """Make perturbations on each of several classifiers, and show them to each."""
+        return self.requested(requests.transfer(by=request.user, **self.validated(TransferRequest)))
 
 
 class Pairs(RequestedRows):

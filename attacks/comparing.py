@@ -14,13 +14,15 @@ from torch import Tensor
 
 from attacks.engine import pairing
 from attacks.engine.minimal import search
-from attacks.engine.passes import Passes
+from attacks.engine.passes import Passes, lost
 from attacks.engine.pgd import pgd
 from attacks.engine.recipe import minimal_recipe, recipe
 from attacks.engine.soundness import PROBES
+from attacks.engine.worst import at_worst, chosen_changes
 from attacks.models import Comparison
 from attacks.selectors import drawn_patches
 from attacks.services import prepared, read
+from attacks.worst_services import measured_bounds
 from core.errors import InvalidInput, Progress, no_progress, stage
 from core.version import code_version
 from model.learning import evaluation
@@ -44,6 +46,7 @@ def run_comparison(
     second: Classifier,
     name: str = "",
     norms: Sequence[str] = (),
+    natural: bool = False,
     patches: int | None = None,
     seed: int = 0,
     device: str | None = None,
@@ -54,7 +57,8 @@ def run_comparison(
 
     On the test patches of both that neither was trained on; ``patches``: so many of them, drawn by the seed. For each
     of ``norms`` (Linf and L2 if none is named) every patch that is right is searched for its smallest perturbation,
-    and attacked within each of ``BUDGETS`` where none that small was found. A comparison that was cut off goes on when
+    and attacked within each of ``BUDGETS`` where none that small was found. ``natural``: stain and tone at their worst,
+    too, within the bounds by which the data set's slides differ. A comparison that was cut off goes on when
     it is called again with the same arguments.
 
     Raises InvalidInput for a classifier beside itself, other data sets, and splits without common patches.
@@ -65,7 +69,8 @@ def run_comparison(
         raise InvalidInput(f"{unknown[0]!r} is not one of {', '.join(BUDGETS)}.", field="norms")
     common = drawn_patches(common_patches(first, second), patches, seed=seed)
     place = usable_device(device)
-    row = _begin(first, second, name, chosen, common, seed=seed, device=place, created_by=created_by)
+    settings = {"norms": list(chosen), "natural": natural, "seed": seed}
+    row = _begin(first, second, name, settings, common, device=place, created_by=created_by)
     if row.completed_at is not None:
         return row
     stages = [(side, norm) for side in SIDES for norm in chosen]
@@ -77,6 +82,10 @@ def run_comparison(
         answers = row.answers.setdefault(side, {"norms": {}})
         answers["p_tumour"], answers["norms"][norm] = found
         row.save(update_fields=["answers"])
+    for side, classifier in zip(SIDES, (first, second)) if natural else ():
+        if "natural" not in row.answers[side]:
+            row.answers[side]["natural"] = _withstands_natural(classifier, common, seed, place)
+            row.save(update_fields=["answers"])
     row.result = summarise(row.answers, common, chosen, seed=seed)
     row.completed_at = timezone.now()
     row.save(update_fields=["result", "completed_at"])
@@ -109,15 +118,14 @@ def _begin(
     first: Classifier,
     second: Classifier,
     name: str,
-    norms: Sequence[str],
+    settings: dict[str, Any],
     patches: Sequence[Patch],
     *,
-    seed: int,
     device: str,
     created_by: Any,
 ) -> Comparison:
     """The comparison's row: a new one, or the one of the same settings that goes on."""
-    settings = {"norms": list(norms), "patches": [patch.pk for patch in patches], "seed": seed}
+    settings = settings | {"patches": [patch.pk for patch in patches]}
     determines = settings | {"weights": [first.weights_sha256, second.weights_sha256], "code": code_version()}
     digest = hashlib.sha256(json.dumps(determines, sort_keys=True).encode()).hexdigest()
     name = name or f"{first.name[:42]} and {second.name[:42]} {digest[:8]}"
@@ -131,7 +139,7 @@ def _begin(
             name=name,
             first=first,
             second=second,
-            settings=settings | {"device": device, "budgets": {norm: BUDGETS[norm] for norm in norms}},
+            settings=settings | {"device": device, "budgets": {norm: BUDGETS[norm] for norm in settings["norms"]}},
             settings_sha256=digest,
             code_version=code_version(),
             created_by=created_by,
@@ -175,6 +183,27 @@ def _attack(
     smallest[rows[fell]] = within.norms[norm][fell]
 
 
+def _withstands_natural(
+    classifier: Classifier, patches: Sequence[Patch], seed: int, device: str
+) -> dict[str, list[bool]]:
+    """Whether each patch is right and stays right under stain and tone at their worst."""
+    passes = prepared(classifier, device)
+    images, labels = read(passes, patches)
+    limits = measured_bounds(classifier.dataset, 0.05, seed)
+    right = passes.judge(images).argmax(1) == labels
+    held = {}
+    for change in chosen_changes(["stain", "tone"]):
+        shown = [
+            at_worst(
+                passes, change, passes.floats(images[rows]), labels[rows].to(passes.device), limits, seed
+            ).displayed
+            for rows in torch.arange(len(images)).split(passes.batch)
+        ]
+        fell = lost(passes.judge(torch.cat([one.displayed for one in shown])), labels, passes.margin)
+        held[change.name] = (right & ~fell).tolist()
+    return held
+
+
 # --- The table --------------------------------------------------------------------------------------------------------
 
 
@@ -202,6 +231,9 @@ def summarise(
         for budget in BUDGETS[norm]:
             held = [values > budget * (1 + 1e-9) for values in smallest[norm]]
             rows.append({"measure": f"robust accuracy, {norm} {budget:g}"} | pairing.shares(*held, groups))
+    for change in answers["first"].get("natural", {}):
+        held = [np.array(answers[side]["natural"][change], dtype=bool) for side in SIDES]
+        rows.append({"measure": f"robust accuracy, worst {change}"} | pairing.shares(*held, groups))
     for norm in norms:
         both = np.flatnonzero(right[0] & right[1])
         if len(both):

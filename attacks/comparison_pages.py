@@ -3,7 +3,7 @@
 from typing import Any
 
 import pandas as pd
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
@@ -11,6 +11,7 @@ from attacks.comparison_plots import plot_comparison
 from attacks.comparison_requests import ComparisonRequest, compare
 from attacks.comparison_table import table_of
 from attacks.models import Comparison
+from attacks.pages import PICTURES
 from core.access import researcher_page
 from core.lists import Column, listed, yes_no
 from core.pages import form_methods
@@ -64,10 +65,13 @@ def comparison(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 @researcher_page
-def comparison_svg(request: HttpRequest, pk: int) -> HttpResponse:
-    """The picture on the page above."""
+def comparison_picture(request: HttpRequest, pk: int, suffix: str) -> HttpResponse:
+    """The picture on the page above, in the format that the address ends in; a PDF is handed out as a file."""
+    if suffix not in PICTURES:
+        raise Http404
     found = get_object_or_404(Comparison, pk=pk, completed_at__isnull=False)
-    return HttpResponse(plot_comparison(found), content_type="image/svg+xml")
+    headers = {"Content-Disposition": f'attachment; filename="comparison-{pk}.pdf"'} if suffix == "pdf" else None
+    return HttpResponse(plot_comparison(found, suffix), content_type=PICTURES[suffix], headers=headers)
 
 
 @require_safe

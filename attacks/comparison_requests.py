@@ -28,6 +28,11 @@ class ComparisonRequest(Request):
         default=list,
         help_text="What budgets limit; L∞ and L2 if none is chosen.",
     )
+    natural = serializers.BooleanField(
+        default=False,
+        label="Natural changes, too",
+        help_text="Stain and tone at their worst, within the bounds by which the data set's slides differ.",
+    )
     patches = serializers.IntegerField(
         min_value=10,
         max_value=1_000_000,

@@ -24,7 +24,7 @@ def _in_words(measure: str) -> str:
     if not of:
         return what[:1].upper() + what[1:]
     norm, _, budget = of.partition(" ")
-    return f"{what[:1].upper()}{what[1:]}, {NORMS[norm]}{f' {budget}' if budget else ''}"
+    return f"{what[:1].upper()}{what[1:]}, {NORMS.get(norm, norm)}{f' {budget}' if budget else ''}"
 
 
 def report(comparison: Comparison) -> dict[str, Any]:

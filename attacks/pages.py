@@ -16,6 +16,7 @@ from attacks.engine.curves import AXES, plot, success_curve
 from attacks.engine.norms import MEASURED
 from attacks.models import Attack, Perturbation
 from attacks.selectors import curves_of, flip_norms, latest_minimal, perturbation_table
+from attacks.worst_plots import plot_worst
 from core.access import researcher_page
 from core.lists import Column, Filter, listed, yes_no
 from core.pages import form_methods, image_response, in_words
@@ -29,12 +30,14 @@ TABS = {
     "minimal": "Smallest that flips",
     "universal": "One for all patches",
     "natural": "Natural changes",
+    "worst": "Natural changes at their worst",
 }
 LEADS = {
     "pgd": "Its test patches are changed within a budget until the answer to the displayed 8-bit image is wrong.",
     "minimal": "The smallest change of each test patch is searched that makes the answer to the displayed image wrong.",
     "universal": "One change is learned on the training positives and judged on the positives of the test.",
     "natural": "What blur, JPEG and stain do to the answers, measured like an attack. It gives a table and no images.",
+    "worst": "Stain, tone, focus, place and the like within the bounds by which slides differ: at worst and at random.",
 }
 
 STATES = [("finished", "finished"), ("unfinished", "not finished")]
@@ -101,6 +104,18 @@ def curve_picture(request: HttpRequest, pk: int, suffix: str) -> HttpResponse:
     search = attack.settings.get("search", attack.norm)
     return _picture(
         suffix, f"curve-{attack.pk}", plot, success_curve(flip_norms(attack), search=search), pd.DataFrame()
+    )
+
+
+@require_safe
+@researcher_page
+def worst_picture(request: HttpRequest, pk: int, suffix: str) -> HttpResponse:
+    """What each natural change flips, at its worst and at random."""
+    attack = get_object_or_404(Attack, pk=pk, kind=Attack.Kind.WORST)
+    if "worst" not in attack.summary:
+        raise Http404("This attack is not finished, or was drawn at random.")
+    return _picture(
+        suffix, f"worst-{attack.pk}", partial(plot_worst, title=attack.classifier.name), attack.summary["worst"]
     )
 
 
@@ -205,7 +220,7 @@ def _csv(table: pd.DataFrame, name: str) -> HttpResponse:
 PICTURES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
 
 
-def _picture(suffix: str, name: str, draw: Callable[..., bytes], *data: pd.DataFrame) -> HttpResponse:
+def _picture(suffix: str, name: str, draw: Callable[..., bytes], *data: Any) -> HttpResponse:
     """Drawn in the format that the address ends in; a PDF is handed out as a file."""
     if suffix not in PICTURES:
         raise Http404
@@ -216,8 +231,9 @@ def _picture(suffix: str, name: str, draw: Callable[..., bytes], *data: pd.DataF
 @require_safe
 @researcher_page
 def attacks(request: HttpRequest) -> HttpResponse:
+    rows = selectors.attacks().filter(battery=None)  # those of a battery stand on its page
     shown = listed(
-        request, selectors.attacks(), columns=ATTACKS, search=("name", "classifier__name"), searches="name, classifier",
+        request, rows, columns=ATTACKS, search=("name", "classifier__name"), searches="name, classifier",
         filters=[
             Filter("kind", "Kind", "kind", Attack.Kind.choices),
             Filter("norm", "Norm", "norm", [(norm, norm) for norm in ("none", *MEASURED)]),

@@ -150,7 +150,8 @@ def gain_of(attack: Attack) -> int:
 def displayed_pixels(perturbation: Perturbation) -> NDArray[np.uint8]:
     """The displayed bytes, uint8 (h, w, 3), checked against their SHA-256; InvalidInput if nothing was stored."""
     if not perturbation.image:
-        raise InvalidInput(f"Patch {perturbation.patch} was not attacked: the classifier errs on it already.")
+        why = "was not attacked: the classifier errs on it already" if perturbation.already_wrong else "was not flipped"
+        raise InvalidInput(f"Patch {perturbation.patch} {why}, and no image of it was kept.")
     return read_pixels(perturbation.image.name, sha256=perturbation.sha256)
 
 

@@ -5,13 +5,15 @@ from typing import Any
 
 from django.urls import reverse
 
-from attacks.models import Attack, Comparison, PairSet
+from attacks.models import Attack, Battery, Comparison, PairSet, Transfer
 from core import uploads
 from jobs.registry import Link, by_name, job
 from jobs.selectors import made_before
 from model.models import Classifier
 
 _attack = by_name(Attack, "attack", "attacks:attack")
+_battery = by_name(Battery, "battery", "attacks:battery")
+_transfer = by_name(Transfer, "transfer", "attacks:transfer", "transfer table {name}")
 _curves = by_name(Classifier, "classifier", "attacks:curves", "success curves of {name}")
 _comparison = by_name(Comparison, "comparison", "attacks:comparison")
 _pairs = by_name(PairSet, "pairs", "attacks:pair_set", "pairs {name}")
@@ -19,6 +21,10 @@ _pairs = by_name(PairSet, "pairs", "attacks:pair_set", "pairs {name}")
 
 def _form(kind: str) -> Callable[[dict[str, Any]], str]:
     return lambda arguments: f"{reverse('attacks:attack_new')}?kind={kind}"
+
+
+def _address(name: str) -> Callable[[dict[str, Any]], str]:
+    return lambda arguments: reverse(name)
 
 
 def _curves_form(arguments: dict[str, Any]) -> str:
@@ -69,6 +75,40 @@ def universal(context, *, classifier: str, **settings: Any) -> dict:
     return {"attack": found.name, "unseen": found.summary.get("unseen"), "published": found.summary.get("published")}
 
 
+@job("battery", title="Battery of attacks", unit="patches", links=_battery, form=_address("attacks:battery_new"))
+def battery(context, *, classifier: str, others: list[str], **settings: Any) -> dict:
+    """``settings`` are those of ``attacks.battery_services.run_battery``."""
+    from attacks.battery_services import run_battery
+    from attacks.selectors import classifier_named
+
+    found = run_battery(**_asked(context, classifier), others=[classifier_named(other) for other in others], **settings)
+    return {"battery": found.name, "robust_accuracy": found.summary["worst"], "flags": len(found.summary["flags"])}
+
+
+@job(
+    "transfer",
+    title="Transfer between classifiers",
+    unit="cells",
+    links=_transfer,
+    form=_address("attacks:transfer_new"),
+)
+def transfer(context, *, name: str, classifiers: list[str], **settings: Any) -> dict:
+    """``settings`` are those of ``attacks.transfer_services.run_transfer``."""
+    from attacks.selectors import classifier_named
+    from attacks.transfer_services import run_transfer
+
+    found = made_before(Transfer, name, context.job) if name else None
+    if found is None:
+        found = run_transfer(
+            name=name,
+            classifiers=[classifier_named(one) for one in classifiers],
+            created_by=context.job.requested_by,
+            progress=context.progress,
+            **settings,
+        )
+    return {"transfer": found.name}
+
+
 @job("success_curves", title="Success curves", unit="patches", links=_curves, form=_curves_form)
 def success_curves(context, *, classifier: str, **settings: Any) -> dict:
     """Fig. 4: a minimal search per norm; those that are there already are used again."""
@@ -100,6 +140,15 @@ def compare(context, *, first: str, second: str, **settings: Any) -> dict:
         **settings,
     )
     return {"comparison": found.name, "patches": found.result["patches"]}
+
+
+@job("worst_case", title="Natural changes at their worst", unit="patches", links=_attack)
+def worst_case(context, *, classifier: str, **settings: Any) -> dict:
+    """Stain, tone, focus, place and the like at their worst within bounds, beside random draws within them."""
+    from attacks.worst_services import run_worst_case
+
+    found = run_worst_case(**_asked(context, classifier), **settings)
+    return {"attack": found.name, "beside": found.summary["random"], "any": found.summary["worst"][-1]}
 
 
 @job(

@@ -1,8 +1,8 @@
-"""Addresses of attacks with their tables and curves, of imported pairs, and of the galleries of figures."""
+"""Addresses of attacks with their tables and curves, batteries, transfer, imported pairs, and galleries of figures."""
 
 from django.urls import path
 
-from attacks import comparison_pages, gallery_pages, pages, pair_pages, viewer
+from attacks import battery_pages, comparison_pages, gallery_pages, pages, pair_pages, viewer
 
 app_name = "attacks"
 
@@ -15,6 +15,14 @@ urlpatterns = [
     path("attacks/<int:pk>/", pages.overview, name="attack"),
     path("attacks/<int:pk>/patches/", pages.perturbations, name="perturbations"),
     path("attacks/<int:pk>/perturbations.csv", pages.table_csv, name="table_csv"),
+    path("attacks/<int:pk>/worst.<str:suffix>", pages.worst_picture, name="worst_picture"),
+    path("batteries/", battery_pages.batteries, name="batteries"),
+    path("batteries/new/", battery_pages.new_battery, name="battery_new"),
+    path("batteries/<int:pk>/", battery_pages.battery, name="battery"),
+    path("batteries/<int:pk>/standing.svg", battery_pages.battery_svg, name="battery_svg"),
+    path("transfers/", battery_pages.transfers, name="transfers"),
+    path("transfers/new/", battery_pages.new_transfer, name="transfer_new"),
+    path("transfers/<int:pk>/", battery_pages.transfer, name="transfer"),
     path("attacks/<int:pk>/curve.<str:suffix>", pages.curve_picture, name="curve"),
     path("attacks/<int:pk>/patches/<int:row>/", viewer.pair_viewer, name="pair_viewer"),
     path("perturbed/<int:pk>/difference.png", viewer.difference, name="difference"),
@@ -26,8 +34,8 @@ urlpatterns = [
     path("comparisons/", comparison_pages.comparisons, name="comparisons"),
     path("comparisons/new/", comparison_pages.new_comparison, name="comparison_new"),
     path("comparisons/<int:pk>/", comparison_pages.comparison, name="comparison"),
-    path("comparisons/<int:pk>.svg", comparison_pages.comparison_svg, name="comparison_svg"),
     path("comparisons/<int:pk>.csv", comparison_pages.comparison_csv, name="comparison_csv"),
+    path("comparisons/<int:pk>.<str:suffix>", comparison_pages.comparison_picture, name="comparison_picture"),
     path("pairs/", pair_pages.pair_sets, name="pairs"),
     path("pairs/new/", pair_pages.new_pairs, name="pairs_new"),
     path("pairs/<int:pk>/", pair_pages.pair_set, name="pair_set"),

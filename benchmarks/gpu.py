@@ -62,8 +62,8 @@ class Material:
 
     def __init__(self, device: str, tiny: bool):
         self.device, self.tiny = torch.device(device), tiny
-        self.edge = 48 if tiny else 224
-        self.images, self.labels = self.patches(96 if tiny else 2048, seed=1)
+        self.edge = 32 if tiny else 224
+        self.images, self.labels = self.patches(48 if tiny else 2048, seed=1)
         self.network = self.learned()
 
     def patches(self, count: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -89,7 +89,7 @@ class Material:
     def learned(self) -> Network:
         network, _ = build_network("resnet18", init="random", seed=0, image_size=self.edge)
         settings = preset("quick", epochs=3, shrink=1, batch_size=32)
-        pixels, labels = self.arrays(64 if self.tiny else 1024)
+        pixels, labels = self.arrays(48 if self.tiny else 1024)
         return train(network, pixels, labels, settings, seed=0, device=self.device).network.cpu()
 
     def judged_right(self, count: int) -> tuple[Tensor, Tensor]:
@@ -105,7 +105,7 @@ class Material:
 
 def correctness(material: Material) -> dict[str, Any]:
     """Each attack twice on the device; its displayed bytes judged by the CPU's float32 passes."""
-    images, labels = material.judged_right(16 if material.tiny else 64)
+    images, labels = material.judged_right(4 if material.tiny else 64)
     cpu = Passes(material.network, device="cpu")
     cpu.check(images)
     rows: dict[str, Any] = {}
@@ -162,7 +162,7 @@ def checked(once: Callable[[], Any], images: Tensor, labels: Tensor, cpu: Passes
 
 def attacks(material: Material) -> dict[str, Any]:
     """Linf 8 in steps of 2, at most 10: this engine, its bare passes, and a loop that stops early."""
-    images, labels = material.judged_right(32 if material.tiny else 2048)
+    images, labels = material.judged_right(8 if material.tiny else 2048)
     chosen = recipe(norm="linf", budget=8, steps=10, step_size=2)
     judge = Passes(material.network, device=material.device)
     result: dict[str, Any] = {"patches": len(images), "batch": judge.batch}
@@ -229,7 +229,7 @@ def waits(material: Material, images: Tensor, labels: Tensor) -> dict[str, Any]:
 def training(material: Material) -> dict[str, Any]:
     """Our loop with augmentation, optimiser and bookkeeping, beside bare passes, in turns."""
     settings = preset("paper", epochs=1)
-    batches = 2 if material.tiny else 200
+    batches = 1 if material.tiny else 200
     pixels, labels = material.arrays(batches * settings.batch_size)
     bare = bare_loop("resnet18", material.edge, settings.batch_size, material.device)
     ours, theirs = [], []
@@ -253,7 +253,7 @@ def training(material: Material) -> dict[str, Any]:
 
 def defended(material: Material) -> dict[str, Any]:
     """Each defence for one epoch, beside the plain training of the same patches."""
-    pixels, labels = material.arrays(64 if material.tiny else 2048)
+    pixels, labels = material.arrays(32 if material.tiny else 2048)
     rows: dict[str, Any] = {}
     for kind in ("plain", "pgd", "free", "trades", "stain"):
         settings = preset("paper", epochs=1, defence=None if kind == "plain" else defence(kind))
@@ -269,7 +269,7 @@ def defended(material: Material) -> dict[str, Any]:
 
 def same_weights(material: Material, settings: Any) -> bool:
     """Two trainings from one seed give the same bytes."""
-    pixels, labels = material.arrays(64 if material.tiny else 256)
+    pixels, labels = material.arrays(32 if material.tiny else 256)
     hashes = []
     for _ in range(2):
         network, _ = build_network("resnet18", init="random", seed=0, image_size=material.edge)
@@ -280,7 +280,7 @@ def same_weights(material: Material, settings: Any) -> bool:
 
 def table(material: Material) -> dict[str, Any]:
     """15 trainings of two thirds of the paper's patches, each followed by answers for the third left out."""
-    runs, epochs, size = (1, 1, 60) if material.tiny else (15, 25, POSITIVES + NEGATIVES)
+    runs, epochs, size = (1, 1, 48) if material.tiny else (15, 25, POSITIVES + NEGATIVES)
     pixels, labels = material.arrays(size)
     kept = size * 2 // 3
     begun, speeds = gpu_clock(), []

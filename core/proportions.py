@@ -1,6 +1,7 @@
-"""Intervals of a proportion (Wilson) and of the difference of two paired ones (Tango), wherever one is shown."""
+"""Intervals of a proportion (Wilson; exact) and of the difference of two paired ones (Tango), wherever one is shown."""
 
 from math import copysign, inf, isclose, sqrt
+from typing import Any
 
 from scipy import optimize, stats
 
@@ -21,6 +22,20 @@ def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, floa
     centre, half = share + z2 / (2 * n), z * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     low, high = (centre - half) / (1 + z2 / n), (centre + half) / (1 + z2 / n)
     return (0.0 if successes == 0 else low), (1.0 if successes == n else high)
+
+
+def exact(successes: int, n: int, level: float = 0.95) -> Interval:
+    """Clopper and Pearson's interval of ``successes`` in ``n`` > 0, as shares: at least so sure, whatever the share."""
+    interval = stats.binomtest(successes, n).proportion_ci(level, method="exact")
+    return float(interval.low), float(interval.high)
+
+
+def share_exactly(count: int, of: int) -> dict[str, Any]:
+    """A share with its exact 95 % interval: {"count", "of", "share", "low", "high"}; nulls where ``of`` is 0."""
+    if not of:
+        return {"count": 0, "of": 0, "share": None, "low": None, "high": None}
+    low, high = exact(count, of)
+    return {"count": count, "of": of, "share": count / of, "low": low, "high": high}
 
 
 def tango(b: float, c: float, n: float, level: float = 0.95) -> Interval:

@@ -215,6 +215,18 @@ class TrainRequest(TrainingSettings):
         style={"section": MORE},
     )
 
+    def validate(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Settings of a defence are for one; the service has the last word on their limits."""
+        kind = settings.get("defend")
+        for name in ("defend_budget", "defend_steps", "defend_weight"):
+            if settings.get(name) is not None and not kind:
+                raise serializers.ValidationError(
+                    {name: ["It is for a defended training. Choose what it is to defend."]}
+                )
+        if settings.get("defend_weight") is not None and kind != "trades":
+            raise serializers.ValidationError({"defend_weight": ["Only TRADES weighs two losses. Leave it out."]})
+        return settings
+
     def get_fields(self) -> dict[str, serializers.Field]:
         fields = super().get_fields()
         return {"name": fields["name"]} | fields  # first on the page

@@ -29,9 +29,10 @@ def prepare() -> None:
     from study.protocol.life import close_study
     from study.protocol.readers import invite
     from tests import factories
+    from tests.attacks.compared import made_comparison, made_worst_case
     from tests.attacks.pair_files import pair_folder
     from tests.model.judged import cross_validation, finish_folds, judged_classifier
-    from tests.pool import attacked_pool
+    from tests.pool import attacked_pool, told_battery, told_transfer
     from tests.study.answered import answer_all, open_study_of, unblinded
 
     call_command("migrate", verbosity=0)
@@ -42,8 +43,12 @@ def prepare() -> None:
     searched = attacked_pool(name="searched")
     searched.kind, searched.settings, searched.summary = Attack.Kind.MINIMAL, {"search": "linf"}, summarise(searched)
     searched.save()
+    told_battery(searched)
+    told_transfer(searched)
     for name, subject in (("roc", classifier), ("folds", validation), ("pairs", searched)):
         figures.make(name, subject)
+    made_comparison(classifier)
+    made_worst_case(classifier)
     with tempfile.TemporaryDirectory() as folder:
         call_command("import_pairs", pair_folder(Path(folder)), name="pairs", json=True, stdout=open(os.devnull, "w"))  # noqa: PTH123, SIM115
     for state, kind, arguments, result in (
@@ -82,7 +87,7 @@ class Values:
     """Arguments for each address that show something."""
 
     def __init__(self) -> None:
-        from attacks.models import Attack, Pair, PairSet, Perturbation
+        from attacks.models import Attack, Battery, Comparison, Pair, PairSet, Perturbation, Transfer
         from core.models import User
         from jobs.models import Job
         from model.models import Classifier, CrossValidation, Dataset, Patch
@@ -112,7 +117,13 @@ class Values:
             "people_link": [User.objects.filter(is_active=True).order_by("pk").first().pk],
             "jobs": jobs, "api:jobs": jobs, "api:datasets": datasets,
             "api:classifiers": classifiers, "api:cross-validations": [CrossValidation.objects.get().pk],
+            "attacks:worst_picture": [Attack.objects.get(name="worst").pk],
+            **{f"attacks:comparison{part}": [Comparison.objects.get().pk] for part in ("", "_picture", "_csv")},
+            "api:comparisons": [Comparison.objects.get().pk],
             "api:attacks": attacks,
+            "attacks:battery": [Battery.objects.get().pk], "attacks:battery_svg": [Battery.objects.get().pk],
+            "api:batteries": [Battery.objects.get().pk],
+            "attacks:transfer": [Transfer.objects.get().pk], "api:transfers": [Transfer.objects.get().pk],
             "api:pairs": [PairSet.objects.get().pk],
         }  # fmt: skip
         first = Presentation.objects.filter(reading_set__assignment__study__slug="small").order_by("pk").first()

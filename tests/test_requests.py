@@ -68,6 +68,9 @@ WHERE = {
     attacks.MinimalAttackRequest: Where(sheet("/attacks/new/?kind=minimal"), "attacks/", "minimal"),
     attacks.UniversalAttackRequest: Where(sheet("/attacks/new/?kind=universal"), "attacks/", "universal"),
     attacks.NaturalChangesRequest: Where(sheet("/attacks/new/?kind=natural"), "attacks/", "corruptions"),
+    attacks.WorstCaseRequest: Where(sheet("/attacks/new/?kind=worst"), "attacks/", "worst_case"),
+    attacks.BatteryRequest: Where(sheet("/batteries/new/"), "batteries/", "battery"),
+    attacks.TransferRequest: Where(sheet("/transfers/new/"), "transfers/", "transfer"),
     attacks.CurvesRequest: Where(
         sheet("/classifiers/{classifier}/curves/new/"), "classifiers/{id}/curves/", "success_curves", frozenset({"out"})
     ),

@@ -8,6 +8,7 @@ allows it (``PYTHON_NETWORKS``), for whoever writes it can do anything.
 import importlib
 import io
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -123,7 +124,12 @@ def body_of(form: Form, data: bytes, source: str, *, image_size: int, code_allow
 
 def _torchscript(data: bytes, source: str) -> nn.Module:
     try:
-        return torch.jit.load(io.BytesIO(data), map_location="cpu").eval()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that torch.export is to replace it: files of labs are what they are
+            loaded = torch.jit.load(io.BytesIO(data), map_location="cpu").eval()
+        for value in loaded.parameters():
+            value.requires_grad_(False)  # a copy of weights with gradients would be no weights
+        return loaded
     except Exception as error:  # torch raises many kinds for a file that is not its own
         raise InvalidInput(f"{source} is not TorchScript that can be read: {_first(error)}") from error
 
@@ -250,10 +256,28 @@ def encoder_body(arch: str, data: bytes, source: str, *, image_size: int) -> nn.
 
 
 def head_body(data: bytes, activation: str, source: str) -> nn.Sequential:
-    """Linear layers in the order of the file, an activation between them; LayerNorm where a layer has one dimension."""
+    """Linear layers, an activation between them; LayerNorm where a layer has one dimension.
+
+    In the order of the file, or where that makes no chain (safetensors sorts by size) of their numbered names.
+    """
     if activation not in ACTIVATIONS:
         raise InvalidInput(f"{activation!r} is not one of {', '.join(ACTIVATIONS)}.", field="activation")
     state = state_of(data, source)
+    for keys in (list(state), sorted(state, key=_numbered)):
+        layers = _layers({key: state[key] for key in keys}, activation)
+        widths = [layer for layer in layers if isinstance(layer, nn.Linear)]
+        if widths and all(one.out_features == two.in_features for one, two in pairwise(widths)):
+            return nn.Sequential(*layers).eval()
+    shapes = ", ".join(f"{key} {tuple(value.shape)}" for key, value in list(state.items())[:6])
+    raise InvalidInput(f"{source} holds no chain of linear layers; it holds {shapes}.")
+
+
+def _numbered(name: str) -> list[tuple[int, str]]:
+    """By the numbers in a name: layer 10 comes after layer 2."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def _layers(state: Mapping[str, Tensor], activation: str) -> list[nn.Module]:
     layers: list[nn.Module] = []
     linear = 0
     for key, weight in state.items():
@@ -270,11 +294,7 @@ def head_body(data: bytes, activation: str, source: str) -> nn.Sequential:
             linear += 1
         layer.load_state_dict({"weight": weight} | ({} if bias is None else {"bias": bias}))
         layers.append(layer)
-    widths = [layer for layer in layers if isinstance(layer, nn.Linear)]
-    if not widths or any(one.out_features != two.in_features for one, two in pairwise(widths)):
-        shapes = ", ".join(f"{key} {tuple(value.shape)}" for key, value in list(state.items())[:6])
-        raise InvalidInput(f"{source} holds no chain of linear layers; it holds {shapes}.")
-    return nn.Sequential(*layers).eval()
+    return layers
 
 
 # --- Gradients --------------------------------------------------------------------------------------------------------

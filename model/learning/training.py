@@ -336,7 +336,11 @@ def recorded(passes: BothWays, network: nn.Module) -> BothWays:
 
 
 def _record(passes: BothWays, network: nn.Module, images: Tensor, labels: Tensor) -> BothWays:
-    """A graph of ``passes`` on batches of this shape; recording leaves the network's weights and buffers alone."""
+    """A graph of ``passes`` on batches of this shape.
+
+    Recording leaves weights, buffers and the random state alone, so that a training that goes on draws as a whole one.
+    """
+    random = torch.cuda.get_rng_state(images.device)
     images, labels = images.clone(), labels.clone()  # where the graph reads
     buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
     side = torch.cuda.Stream()
@@ -352,6 +356,7 @@ def _record(passes: BothWays, network: nn.Module, images: Tensor, labels: Tensor
     gradients = [(weight, weight.grad) for weight in network.parameters()]
     for buffer, value in buffers:
         buffer.copy_(value)
+    torch.cuda.set_rng_state(random, images.device)
 
     def replay(seen: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
         images.copy_(seen)

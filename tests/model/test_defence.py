@@ -190,6 +190,17 @@ def test_a_job_goes_on_from_the_classifier_that_it_names():
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [({"defend_budget": 2.0}, "defend_budget"), ({"defend": "pgd", "defend_weight": 3.0}, "defend_weight")],
+)
+def test_a_page_refuses_settings_of_a_defence_that_is_not_asked_for(given, field):
+    with pytest.raises(InvalidInput) as refused:
+        check(TrainRequest, {"dataset": small_dataset(n=8).name} | given)
+    assert refused.value.field == field
+
+
+@pytest.mark.django_db
 def test_settings_of_a_defence_without_one_are_refused():
     with pytest.raises(InvalidInput, match="--defend") as refused:
         train_classifier(dataset=small_dataset(), defend_budget=2.0, **SMALL)

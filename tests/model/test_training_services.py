@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import time
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from model.figures import plane_of_classifier
 from model.import_services import import_classifier
 from model.learning import evaluation
 from model.learning.prediction import predict
+from model.learning.resume import STALE
 from model.models import Classifier, CrossValidation, FoldResult
 from model.selectors import dataset_arrays
 from model.stored_network import stored_network
@@ -249,3 +252,15 @@ def test_a_killed_training_goes_on_after_its_last_epoch_and_gives_the_same_weigh
     assert min(seen) == 2 * batches + 1 and any("goes on" in line for line in said)
     assert again.weights_sha256 == whole.weights_sha256 != other.weights_sha256
     assert again.history == whole.history and not list(tmp_path.glob("training/*"))
+
+
+def test_the_state_of_a_training_that_nobody_went_on_with_is_removed_by_the_next_one(settings, tmp_path):
+    settings.HOME = tmp_path
+    (tmp_path / "training").mkdir()
+    old, half, fresh = (tmp_path / "training" / name for name in ("old.pt", "old.77", "fresh.pt"))
+    for file in (old, half, fresh):
+        file.write_bytes(b"a state")
+    for file in (old, half):
+        os.utime(file, (time.time() - STALE - 60,) * 2)
+    train_classifier(dataset=small_dataset(), name="next", **SMALL | {"epochs": 1, "preset": "quick"})
+    assert list(tmp_path.glob("training/*")) == [fresh]

@@ -199,7 +199,7 @@ def _withstands_natural(
             ).displayed
             for rows in torch.arange(len(images)).split(passes.batch)
         ]
-        fell = lost(passes.judge(torch.cat([one.displayed for one in shown])), labels, passes.margin)
+        fell = lost(passes.judge(torch.cat(shown)), labels, passes.margin)
         held[change.name] = (right & ~fell).tolist()
     return held
 

@@ -100,8 +100,8 @@ def progress_counts(study: Study) -> tuple[int, int]:
 
 def progress_by_reader(study: Study) -> list[Mapping[str, Any]]:
     """Per reader and set: planned and answered presentations."""
-    by_set = {"reader": F("reading_set__assignment__code"), "set": F("reading_set__number")}
-    rows = list(
+    by_set: dict[str, Any] = {"reader": F("reading_set__assignment__code"), "set": F("reading_set__number")}
+    rows: list[Any] = list(
         Presentation.objects.filter(reading_set__assignment__study=study)
         .values(**by_set)
         .annotate(planned=Count("pk", distinct=True), answered=Count("responses__presentation", distinct=True))

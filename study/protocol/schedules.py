@@ -219,7 +219,7 @@ def demand_gap(settings: StudySettings, *, arms: int) -> None:
         settings: decided ones, with nothing left open but the gap.
         arms: of a case: the original, and those that an attack or pairs give.
     """
-    if settings.min_gap is None:
+    if settings.min_gap is None or settings.ladder != Study.Ladder.NONE:  # whose levels are only known once built
         return
     names = [ORIGINAL, *(f"arm {number}" for number in range(1, arms)), *(["noise"] if settings.noise else [])]
     cases = range(1, settings.positives + (settings.negatives or 0) + 1)
@@ -235,6 +235,7 @@ def demand_gap(settings: StudySettings, *, arms: int) -> None:
         min_gap=settings.min_gap,
         washout_hours=settings.washout_hours,
         seed=0,
+        norms={},
     )
     largest = plan.largest_gap
     if largest is not None and settings.min_gap > largest:

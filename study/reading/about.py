@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -11,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from core.version import VERSION
 from study.models import Study
+from study.reading.access import own_page
 from study.reading.progress import assignments_of
 
 
@@ -27,7 +27,7 @@ def _contacts(user: Any) -> list[Study]:
 
 @require_safe
 @never_cache
-@login_required
+@own_page
 def help_page(request: HttpRequest) -> HttpResponse:
     """How a reading goes, what to do when something goes wrong, and whom to ask."""
     return render(request, "reading/help.html", {"contacts": _contacts(request.user)})
@@ -35,7 +35,7 @@ def help_page(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @never_cache
-@login_required
+@own_page
 def about(request: HttpRequest) -> HttpResponse:
     """Version, licence, and the contact of each of the reader's studies."""
     shown = {"version": VERSION, "licence": licence(), "contacts": _contacts(request.user)}

@@ -138,5 +138,5 @@ def questionnaire(request: HttpRequest, visit: Visit) -> HttpResponse:
             visit.save_questionnaire(**require_valid(form))
             return go_to(request, visit, "study")
         except InvalidInput as error:
-            messages.error(request, str(error))
+            messages.error(request, error.message)
     return show(request, visit, "reading/questionnaire.html", status=400 if form.errors else 200, form=form)

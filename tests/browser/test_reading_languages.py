@@ -100,7 +100,7 @@ def test_a_reader_goes_the_whole_way_in_their_language(window, language, size):
     page.click("label:has(input[name=perturbed_response][value=false])")
     follow(page, "#save")
     look("feedback")
-    follow(page, "button.quiet")
+    follow(page, ".skip-practice")
     follow(page, "a[role=button]")
     wait_ready(page)
     look("room")

@@ -19,7 +19,7 @@ CORE = ("sign_in", "sign_in_code", "password_change", "password_code", "password
 TEMPLATES = [
     *sorted((ROOT / "templates/reading").glob("*.html")),
     *(ROOT / f"templates/core/{name}.html" for name in CORE),
-    *(ROOT / f"templates/{name}.html" for name in ("base", "403", "404")),
+    *(ROOT / f"templates/{name}.html" for name in ("base", "400", "403", "403_csrf", "404", "500")),
 ]
 SCRIPTS = sorted((ROOT / "study/static/study/reading").glob("*.js"))
 KEYS = {"P", "T", "N", "Y", "X", "UTC", "Blindspot"}
@@ -29,7 +29,7 @@ TRANSLATIONS = {code: messages.translated(code) for code in messages.CODES}
 
 def bare(source: str) -> str:
     """What of a template reaches readers as it stands: neither tags nor texts marked for translation."""
-    source = re.sub(r"{% block body_class %}.*?{% endblock(?: body_class)? %}|{#.*?#}", "", source)
+    source = re.sub(r"{% block (?:body_class|theme) %}.*?{% endblock(?: body_class)? %}|{#.*?#}", "", source)
     source = re.sub(r"{% blocktranslate.*?{% endblocktranslate %}", " ", source, flags=re.S)
     told = re.findall(r"""(?:aria-label|alt|title|placeholder)="([^"]*)\"""", source)
     return re.sub(r"\{%.*?%\}|\{\{.*?\}\}|<[^>]*>|&\w+;", " ", " ".join([source, *told]), flags=re.S)

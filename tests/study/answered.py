@@ -26,7 +26,8 @@ def open_study_of(readers: int = 2, positives: int = 6, name: str = "Answered", 
 
 
 def answer_all(study: Study, *, right=(0.9, 0.8), seed: int = 0, skip: int = 0, amend: int = 0, silent=()) -> None:
-    """Answers by chance: P(correct) for original and altered stimuli, or of each presentation; ``skip`` are left open, ``amend`` revised."""
+    """Answers by chance: P(correct) for original and altered stimuli, or a function of the presentation; ``skip`` are
+    left open, ``amend`` revised."""
     shown = (
         Presentation.objects.filter(reading_set__assignment__study=study)
         .exclude(reading_set__assignment__code__in=silent)

@@ -11,7 +11,7 @@ PY := $(VENV)/bin/python
 SERVE ?= 1
 PORT ?= 8000
 
-.PHONY: help check install install-dev demo serve test trust fuzz test-fast test-services test-r lint bench docs requirements clean
+.PHONY: help check install install-dev demo serve test trust fuzz test-fast test-services test-r lint bench docs messages requirements clean
 
 help:
 	@sed -n '1,3p' Makefile | cut -c3-
@@ -54,8 +54,8 @@ lint: install-dev
 	$(VENV)/bin/vulture
 	$(PY) manage.py makemigrations --check --dry-run
 
-# Damaged and odd images, archives, tables, arrays and checkpoints, FUZZ times as many as in `make test`: about half an hour.
-FUZZ ?= 40
+# Damaged and odd images, archives, tables, arrays and checkpoints, FUZZ times as many as in `make test`: 20 to 40 minutes, 6 GB of memory.
+FUZZ ?= 190
 fuzz: install-dev
 	FUZZ=$(FUZZ) $(PY) -m pytest -m fuzz $(PYTEST_ARGS)
 
@@ -79,11 +79,15 @@ test-r: install-dev
 	@scripts/install-r.sh $(if $(R_PACKAGES),packages) >&2
 	$(PY) -m pytest tests/study/results/test_in_r.py $(PYTEST_ARGS)
 
-bench-attacks: install-dev
+bench-attacks bench-battery: bench-%: install-dev
 	@scripts/bench-peers.sh $(PY) >&2
-	@.venv-bench/bin/python benchmarks/attacks.py $(BENCH_ARGS)
+	@.venv-bench/bin/python benchmarks/$*.py $(BENCH_ARGS)
 
-bench: $(patsubst benchmarks/%.py,bench-%,$(wildcard benchmarks/*.py))
+bench: $(filter-out bench-gpu,$(patsubst benchmarks/%.py,bench-%,$(wildcard benchmarks/*.py)))
+
+# All figures of a GPU in at most ten minutes, into benchmarks/results/. Needs a GPU, PyTorch, torchvision and NumPy.
+bench-gpu:
+	@$(if $(wildcard $(PY)),$(PY),$(PYTHON)) benchmarks/gpu.py $(BENCH_ARGS)
 
 bench-%: install-dev
 	@$(PY) benchmarks/$*.py $(BENCH_ARGS)
@@ -91,8 +95,13 @@ bench-%: install-dev
 docs: install
 	$(PY) scripts/reference.py
 
+# Readers' texts: collects them for the translators and compiles the translations.
+messages: install-dev
+	$(PY) scripts/messages.py
+
 requirements: install-dev
 	$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.in -o requirements.txt
+	$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements-formats.in -o requirements-formats.txt
 	$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements-dev.in -o requirements-dev.txt
 	$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-deps requirements-bench.in -o requirements-bench.txt
 

@@ -1,4 +1,6 @@
-"""Attacks and imported pairs for programs."""
+"""Attacks, batteries of them and imported pairs for programs."""
+
+from typing import Any
 
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
@@ -8,8 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from attacks import requests
-from attacks.models import Attack, PairSet, Perturbation
-from attacks.requests import ATTACKS, CurvesRequest, PairsRequest
+from attacks.comparison_requests import ComparisonRequest, compare
+from attacks.comparison_table import table_of
+from attacks.models import Attack, Battery, Comparison, PairSet, Perturbation, Transfer
+from attacks.requests import ATTACKS, BatteryRequest, CurvesRequest, PairsRequest, TransferRequest
 from core.incoming import StorableJSON
 from jobs.api import REQUESTED, RequestedRows
 from model.models import Classifier
@@ -39,6 +43,27 @@ class PerturbationSerializer(serializers.ModelSerializer):
         )  # fmt: skip
 
 
+class BatterySerializer(serializers.ModelSerializer):
+    classifier = serializers.SlugRelatedField(slug_field="name", read_only=True)
+
+    class Meta:
+        model = Battery
+        fields = (
+            "id", "name", "classifier", "norm", "budget", "settings", "seed", "summary", "code_version", "created_at",
+            "completed_at",
+        )  # fmt: skip
+
+
+class TransferSerializer(serializers.ModelSerializer):
+    classifiers = serializers.SlugRelatedField(slug_field="name", many=True, read_only=True)
+
+    class Meta:
+        model = Transfer
+        fields = (
+            "id", "name", "classifiers", "norm", "budget", "settings", "seed", "summary", "code_version", "created_at",
+        )  # fmt: skip
+
+
 class PairSetSerializer(serializers.ModelSerializer):
     classifier = serializers.SlugRelatedField(slug_field="name", read_only=True)
     count = serializers.IntegerField(source="pairs.count", read_only=True)
@@ -46,6 +71,19 @@ class PairSetSerializer(serializers.ModelSerializer):
     class Meta:
         model = PairSet
         fields = ("id", "name", "classifier", "width", "height", "variants", "count", "sha256", "created_at")
+
+
+class ComparisonSerializer(serializers.ModelSerializer):
+    first = serializers.SlugRelatedField(slug_field="name", read_only=True)
+    second = serializers.SlugRelatedField(slug_field="name", read_only=True)
+    table = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Comparison
+        fields = ("id", "name", "first", "second", "settings", "table", "code_version", "created_at", "completed_at")
+
+    def get_table(self, row: Comparison) -> list[dict[str, Any]]:
+        return table_of(row)
 
 
 ANY_ATTACK = PolymorphicProxySerializer(
@@ -80,6 +118,32 @@ class Attacks(RequestedRows):
         return self.get_paginated_response(PerturbationSerializer(page, many=True).data)
 
 
+class Batteries(RequestedRows):
+    """Several attacks within one budget, and what stands against all of them."""
+
+    queryset = Battery.objects.select_related("classifier").order_by("pk")
+    serializer_class = BatterySerializer
+    filterset_fields = ["name", "classifier__name", "norm"]
+
+    @extend_schema(request=BatteryRequest, responses=REQUESTED)
+    def create(self, request: Request) -> Response:
+        """Attack a classifier's test patches in every way."""
+        return self.requested(requests.battery(by=request.user, **self.validated(BatteryRequest)))
+
+
+class Transfers(RequestedRows):
+    """What is made on one classifier, shown to others."""
+
+    queryset = Transfer.objects.prefetch_related("classifiers").order_by("pk")
+    serializer_class = TransferSerializer
+    filterset_fields = ["name", "norm"]
+
+    @extend_schema(request=TransferRequest, responses=REQUESTED)
+    def create(self, request: Request) -> Response:
+        """Make perturbations on each of several classifiers, and show them to each."""
+        return self.requested(requests.transfer(by=request.user, **self.validated(TransferRequest)))
+
+
 class Pairs(RequestedRows):
     """Originals and altered images that another program made."""
 
@@ -92,6 +156,19 @@ class Pairs(RequestedRows):
     def create(self, request: Request) -> Response:
         """Import a folder with pairs.csv: uploaded as a zip file, or on the server."""
         return self.requested(requests.import_pairs(by=request.user, **self.validated(PairsRequest)))
+
+
+class Comparisons(RequestedRows):
+    """Two classifiers on the same test patches."""
+
+    queryset = Comparison.objects.select_related("first", "second").defer("answers").order_by("pk")
+    serializer_class = ComparisonSerializer
+    filterset_fields = ["name"]
+
+    @extend_schema(request=ComparisonRequest, responses=REQUESTED)
+    def create(self, request: Request) -> Response:
+        """Compare two classifiers."""
+        return self.requested(compare(by=request.user, **self.validated(ComparisonRequest)))
 
 
 class Curves(RequestedRows):

@@ -1,16 +1,16 @@
 """Success curves of several classifiers on one plot: a panel per norm, a line per classifier."""
 
-import io
 from collections.abc import Sequence
 
 import pandas as pd
 
-from attacks.engine.curves import AXES
+from attacks.engine.curves import AXES, axis_label, panels_for
 from attacks.models import Attack
 from attacks.selectors import curves_of
+from core import plot_style as style
 from model.models import Classifier
 
-COLOURS = ("#2b6cb0", "#c05621", "#2f855a", "#805ad5", "#b83280", "#4a5568")
+COLOURS = (style.BLUE, style.VERMILION, style.GREEN, style.ORANGE, style.SKY, style.BLACK)
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
 MOST = len(COLOURS)
 
@@ -36,37 +36,27 @@ def compared(classifiers: Sequence[Classifier]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def plot_compared(curves: pd.DataFrame) -> bytes:
-    """An SVG of what ``compared`` gives; equal curves give equal bytes. Lines differ in colour and in dashes."""
-    from matplotlib import rc_context
-
-    with rc_context({"svg.hashsalt": "comparison", "text.parse_math": False}):  # classifiers' names come from anybody
-        return _drawn(curves)
-
-
-def _drawn(curves: pd.DataFrame) -> bytes:
-    from matplotlib.figure import Figure
-
+def plot_compared(curves: pd.DataFrame, *, kind: str = "svg") -> bytes:
+    """A picture of what ``compared`` gives; equal curves give equal bytes. Lines differ in colour and in dashes."""
     searches = [search for search in AXES if search in set(curves["search"])]
     names = list(dict.fromkeys(curves["classifier"]))
-    figure = Figure(figsize=(max(3.2 * len(searches), 4.5), 3.4 + 0.2 * len(names)), layout="constrained")
     drawn = {}
-    for axes, search in zip(figure.subplots(1, len(searches), squeeze=False, sharey=True)[0], searches):
-        panel = curves[curves["search"] == search]
-        end = float(panel["budget"].max()) * 1.08 or 1.0
-        for name, colour, dashes in zip(names, COLOURS, DASHES):
-            curve = panel[panel["classifier"] == name]
-            if not len(curve):
-                continue
-            last = curve.iloc[[-1]].assign(budget=end)  # each goes on level to the edge of the panel
-            curve = pd.concat([curve, last], ignore_index=True)
-            band = {"step": "post", "color": colour, "alpha": 0.13, "linewidth": 0}
-            axes.fill_between(curve["budget"], curve["low"], curve["high"], **band)
-            (drawn[name],) = axes.step(curve["budget"], curve["share"], where="post", color=colour, linestyle=dashes)
-        axes.set(xlim=(0, end), ylim=(0, 1.02), xlabel=AXES[search])
-        axes.grid(alpha=0.3)
-    figure.axes[0].set_ylabel("share flipped (displayed)")
-    figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=min(3, len(drawn)), frameon=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
+    with style.look():
+        figure, panels = panels_for(searches)
+        for search, axes in panels.items():
+            panel = curves[curves["search"] == search]
+            end = float(panel["budget"].max()) * 1.08 or 1.0
+            for name, colour, dashes in zip(names, COLOURS, DASHES):
+                curve = panel[panel["classifier"] == name]
+                if not len(curve):
+                    continue
+                last = curve.iloc[[-1]].assign(budget=end)  # each goes on level to the edge of the panel
+                curve = pd.concat([curve, last], ignore_index=True)
+                band = {"step": "post", "color": colour, "alpha": 0.13, "linewidth": 0}
+                axes.fill_between(curve["budget"], curve["low"], curve["high"], **band)
+                (drawn[name],) = axes.step(curve["budget"], curve["share"], where="post", color=colour, ls=dashes)
+            axes.set(xlim=(0, end), ylim=(0, 1.02), xlabel=axis_label(search))
+            axes.grid(alpha=0.3)
+        figure.set_figheight(figure.get_figheight() + 0.2 * (1 + len(names) // 3))
+        figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=min(3, len(drawn)))
+    return style.render(figure, kind)

@@ -1,9 +1,11 @@
-"""Deleting attacks and imported pairs with their files. Needs no learning libraries: for the admin.
+"""Deleting attacks, batteries and imported pairs with their files. Needs no learning libraries: for the admin.
 
 Studies built from them keep their own copies of the images.
 """
 
-from attacks.models import Attack, PairSet
+from django.db import transaction
+
+from attacks.models import Attack, Battery, Comparison, PairSet
 from core.files import delete_with_files, folder_of_files
 from model.recipes import folder_of
 
@@ -13,6 +15,19 @@ def delete_attack(*, attack: Attack) -> None:
     files = list(attack.perturbations.exclude(image="").values_list("image", flat=True))
     universal = attack.summary.get("delta", "")
     delete_with_files(attack, [*files, universal], folder=f"perturbed/{attack.pk}", figures=folder_of(attack))
+
+
+def delete_battery(*, battery: Battery) -> None:
+    """A battery with its attacks and their pictures."""
+    with transaction.atomic():
+        for attack in battery.attacks.all():
+            delete_attack(attack=attack)
+        delete_with_files(battery, [])
+
+
+def delete_comparison(*, comparison: Comparison) -> None:
+    """A comparison; its picture is drawn anew each time."""
+    delete_with_files(comparison, [])
 
 
 def delete_pairs(*, pair_set: PairSet) -> None:

@@ -13,7 +13,7 @@ from attacks import gallery
 from attacks.engine import attack as run_attack
 from attacks.engine.display import chw, hwc
 from attacks.models import Attack, Perturbation
-from attacks.selectors import attacked_patches, displayed_pixels, flipped_rows
+from attacks.selectors import attacked_patches, displayed_pixels, flipped_rows, gain_of
 from core.errors import InvalidInput, Progress, no_progress
 from model import figures as of_models
 from model.figures import Draw, Drawn
@@ -70,6 +70,10 @@ def _what(attack: Attack) -> str:
     return f"{attack.name} ({attack.norm}{budget}) on {attack.classifier.name}"
 
 
+def _about_gain(gain: int) -> str:
+    return f"Differences are times {gain} around mid-grey, as in every figure of this attack."
+
+
 # --- Figure 1 ---
 
 
@@ -79,9 +83,11 @@ def _pairs(attack: Attack, options: Mapping[str, Any], progress: Progress) -> Dr
     some = min(options["count"] // 2, len(negative))
     rows = drawn_lots(positive, options["count"] - some, options["seed"]) + drawn_lots(negative, some, options["seed"])
     title = _what(attack)
-    figure = plots.pairs_figure(pairs_of(attack, rows), title)
-    caption = f"{title}: patches drawn by seed {options['seed']} from {len(positive) + len(negative)} flipped ones."
-    return Drawn(figure, _row_table(rows), {"shown": len(rows)}, caption)
+    gain = gain_of(attack)
+    figure = plots.pairs_figure(pairs_of(attack, rows), title, gain=gain)
+    caption = f"{title}: patches drawn by seed {options['seed']} from {len(positive) + len(negative)} flipped ones. "
+    caption += _about_gain(gain)
+    return Drawn(figure, _row_table(rows), {"shown": len(rows), "gain": gain}, caption)
 
 
 # --- Figure 3 ---
@@ -92,9 +98,10 @@ def _saliency(attack: Attack, options: Mapping[str, Any], progress: Progress) ->
     pairs = pairs_of(attack, rows)
     before, after = _maps(attack, pairs, options, progress)
     title = f"{_what(attack)}"
-    figure = plots.saliency_figure(pairs, before, after, METHODS[options["method"]], "the tumour score", title)
-    caption = f"{title}: saliency of the tumour score before and after, one colour scale."
-    return Drawn(figure, _row_table(rows), {"shown": len(rows)}, caption)
+    gain, method = gain_of(attack), METHODS[options["method"]]
+    figure = plots.saliency_figure(pairs, before, after, method, "the tumour score", title, gain=gain)
+    caption = f"{title}: saliency of the tumour score before and after, one colour scale. {_about_gain(gain)}"
+    return Drawn(figure, _row_table(rows), {"shown": len(rows), "gain": gain}, caption)
 
 
 METHODS = {

@@ -92,6 +92,8 @@ def _sensible(recipe: Recipe, subject: Any) -> bool:
     """Leaves out what this very subject can never give."""
     if recipe.name == "universal":
         return subject.kind == Attack.Kind.UNIVERSAL
+    if recipe.name == "training":
+        return bool(subject.history)
     if recipe.name == "landscape":
         return "trajectory" in subject.settings
     if recipe.name == "saliency-mass":

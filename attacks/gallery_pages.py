@@ -27,7 +27,10 @@ def _figure(kind: str, subject: Model, row: dict[str, Any]) -> dict[str, Any]:
     if row["stored"] is not None:
         name = row["recipe"].name
         return row | {
-            "files": {suffix: reverse("attacks:figure_file", args=[kind, subject.pk, name, suffix]) for suffix in TYPES}
+            "wide": row["stored"].wide,
+            "files": {
+                suffix: reverse("attacks:figure_file", args=[kind, subject.pk, name, suffix]) for suffix in TYPES
+            },
         }
     if job is not None and job.is_active:
         return row | {"active": {"job": job} | progress_of(job)}

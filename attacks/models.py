@@ -2,7 +2,10 @@
 
 Attack         a recipe (norm, budget, steps, confidence, seed) run on one classifier
 Perturbation   its result on one patch: the displayed bytes, both verdicts, norms in 0-255 units
+Battery        several attacks on the same patches within one budget: what stands against all of them
+Transfer       perturbations made on each of several classifiers, shown to each of them
 PairSet, Pair  originals and altered images that another program made (``pair_models``)
+Comparison     two classifiers on the same patches
 """
 
 from django.db import models
@@ -10,11 +13,30 @@ from django.db import models
 from core.records import Made
 from model.models import Classifier, Patch
 
-__all__ = ["Attack", "Pair", "PairSet", "Perturbation"]
+__all__ = ["Attack", "Battery", "Comparison", "Pair", "PairSet", "Perturbation", "Transfer"]
 
 
 def perturbed_path(perturbation: "Perturbation", filename: str) -> str:
     return f"perturbed/{perturbation.attack_id}/{filename}"
+
+
+class Battery(Made):
+    name = models.CharField(max_length=80, unique=True)
+    classifier = models.ForeignKey(Classifier, on_delete=models.PROTECT, related_name="batteries")
+    norm = models.CharField(max_length=10, help_text="l0, l1, l2 or linf")
+    budget = models.FloatField(help_text="In 0-255 units (L0: share of pixels).")
+    settings = models.JSONField(default=dict)
+    settings_sha256 = models.CharField(max_length=64, help_text="Of everything that determines the verdicts.")
+    seed = models.BigIntegerField()
+    summary = models.JSONField(default=dict)
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(Made.Meta):
+        ordering = ["-created_at"]
+        verbose_name_plural = "batteries"
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Attack(Made):
@@ -23,6 +45,8 @@ class Attack(Made):
         MINIMAL = "minimal", "minimal displayed perturbation"
         UNIVERSAL = "universal", "universal perturbation (eq. 2)"
         NATURAL = "natural", "natural change"
+        BATTERY = "battery", "one attack of a battery"
+        WORST = "worst", "natural changes at their worst"
 
     name = models.CharField(max_length=100, unique=True)
     classifier = models.ForeignKey(Classifier, on_delete=models.PROTECT, related_name="attacks")
@@ -34,6 +58,7 @@ class Attack(Made):
     seed = models.BigIntegerField()
     summary = models.JSONField(default=dict)
     completed_at = models.DateTimeField(null=True, blank=True)
+    battery = models.ForeignKey(Battery, null=True, blank=True, on_delete=models.PROTECT, related_name="attacks")
 
     class Meta(Made.Meta):
         ordering = ["-created_at"]
@@ -46,6 +71,22 @@ class Attack(Made):
         """Share of the attacked patches (those classified correctly) that were flipped on displayed bytes."""
         attacked = self.summary.get("attacked")
         return self.summary.get("flipped", 0) / attacked if attacked else None
+
+
+class Transfer(Made):
+    name = models.CharField(max_length=100, unique=True)
+    classifiers = models.ManyToManyField(Classifier, related_name="transfers")
+    norm = models.CharField(max_length=10, help_text="l0, l1, l2 or linf")
+    budget = models.FloatField(help_text="In 0-255 units (L0: share of pixels).")
+    settings = models.JSONField(default=dict)
+    seed = models.BigIntegerField()
+    summary = models.JSONField(default=dict)
+
+    class Meta(Made.Meta):
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Perturbation(models.Model):
@@ -117,3 +158,20 @@ class Pair(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pair_set_id}/{self.name}"
+
+
+class Comparison(Made):
+    name = models.CharField(max_length=100, unique=True)
+    first = models.ForeignKey(Classifier, on_delete=models.PROTECT, related_name="+")
+    second = models.ForeignKey(Classifier, on_delete=models.PROTECT, related_name="+")
+    settings = models.JSONField(default=dict)
+    settings_sha256 = models.CharField(max_length=64, help_text="Of everything that determines the numbers.")
+    answers = models.JSONField(default=dict, help_text="What was found so far: per classifier, patch by patch.")
+    result = models.JSONField(default=dict, help_text="The table of measures with their differences.")
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(Made.Meta):
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name

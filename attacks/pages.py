@@ -1,11 +1,11 @@
 """Researchers' pages: attacks with their flipped patches, their tables and curves, and success against budget."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 import pandas as pd
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
@@ -16,52 +16,57 @@ from attacks.engine.curves import AXES, plot, success_curve
 from attacks.engine.norms import MEASURED
 from attacks.models import Attack, Perturbation
 from attacks.selectors import curves_of, flip_norms, latest_minimal, perturbation_table
+from attacks.worst_plots import plot_worst
 from core.access import researcher_page
-from core.pages import form_methods, image_response, in_words, paged
+from core.lists import Column, Filter, listed, yes_no
+from core.pages import form_methods, image_response, in_words
 from core.spreadsheet import csv_of
+from jobs.models import Job
 from jobs.requests import request_page
 from model.models import Classifier
 
-ROWS = 50
 TABS = {
     "pgd": "Within a budget",
     "minimal": "Smallest that flips",
     "universal": "One for all patches",
     "natural": "Natural changes",
+    "worst": "Natural changes at their worst",
 }
 LEADS = {
     "pgd": "Its test patches are changed within a budget until the answer to the displayed 8-bit image is wrong.",
     "minimal": "The smallest change of each test patch is searched that makes the answer to the displayed image wrong.",
     "universal": "One change is learned on the training positives and judged on the positives of the test.",
     "natural": "What blur, JPEG and stain do to the answers, measured like an attack. It gives a table and no images.",
+    "worst": "Stain, tone, focus, place and the like within the bounds by which slides differ: at worst and at random.",
 }
 
-COLUMNS = {
-    "patch": "Patch",
-    "tumour": "Tumour",
-    "flipped": "Flipped",
-    "prob_before": "P before",
-    "prob_after": "P after",
-    "steps": "Steps",
-    "l0": "L0",
-    "l1": "L1",
-    "l2": "L2",
-    "linf": "Linf",
-}
-"""Columns of the table of an attack's perturbations, with their headings; numbers from the fourth on."""
-
-
-def _headings(sort: str) -> list[dict[str, Any]]:
-    """Title, whether numbers stand under it, ``?sort=`` of its link, and ``aria-sort`` of each column."""
-    return [
-        {
-            "title": title,
-            "number": place >= 3,
-            "link": f"-{name}" if sort == name else name,
-            "order": {name: "ascending", f"-{name}": "descending"}.get(sort, ""),
-        }
-        for place, (name, title) in enumerate(COLUMNS.items())
-    ]
+STATES = [("finished", "finished"), ("unfinished", "not finished")]
+ATTACKS = [
+    Column("Name", "name"),
+    Column("Classifier", "classifier__name", key="classifier"),
+    Column("Kind", "kind"),
+    Column("Norm", "norm"),
+    Column("Budget", "budget", number=True),
+    Column("Attacked", "summary__attacked", number=True, key="attacked"),
+    Column("Flipped", "summary__flipped", number=True, key="flipped"),
+    Column("State", "completed_at", key="state"),
+]
+PATCHES = [
+    Column("Patch", "patch__name", key="patch"),
+    Column("Tumour", "patch__tumour", key="tumour"),
+    Column("Flipped", "flipped"),
+    Column("P before", "prob_before", number=True),
+    Column("P after", "prob_after", number=True),
+    Column("Steps", "steps", number=True),
+    Column("L0", "l0", number=True),
+    Column("L1", "l1", number=True),
+    Column("L2", "l2", number=True),
+    Column("Linf", "linf", number=True),
+]
+"""Columns of the table of an attack's perturbations; the gallery is sorted by them, too."""
+PAIRS_PER_PAGE = 24
+TUMOUR = yes_no("truth", "Label", "patch__tumour", yes="tumour", no="no tumour")
+SEARCH: dict[str, Any] = {"search": ("patch__name", "patch__group"), "searches": "patch, slide or patient"}
 
 
 @require_safe
@@ -69,16 +74,14 @@ def _headings(sort: str) -> list[dict[str, Any]]:
 def perturbations(request: HttpRequest, pk: int) -> HttpResponse:
     """Counts, the curve of success against the norm reached, and the table, sorted by any column."""
     attack = get_object_or_404(Attack.objects.select_related("classifier"), pk=pk)
-    sort = request.GET.get("sort", "")
-    table = perturbation_table(attack, sort=sort)
+    rows = attack.perturbations.select_related("patch").order_by("patch__index")
+    verdict = yes_no("verdict", "Flipped", "flipped")
     context = {
         "attack": attack,
         "tab": "patches",
         "summary": attack.summary,
-        "columns": _headings(sort),
-        "sort": sort,
-        "page": Paginator(table.to_dict("records"), ROWS).get_page(request.GET.get("page")),
-        "has_curve": bool(len(table)) and attack.norm in MEASURED,
+        "list": listed(request, rows, columns=PATCHES, filters=[verdict, TUMOUR], **SEARCH),
+        "has_curve": rows.exists() and attack.norm in MEASURED,
     }
     return render(request, "attacks/perturbations.html", context)
 
@@ -93,13 +96,27 @@ def table_csv(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 @researcher_page
-def curve_svg(request: HttpRequest, pk: int) -> HttpResponse:
+def curve_picture(request: HttpRequest, pk: int, suffix: str) -> HttpResponse:
     """Share flipped by at most so much: a minimal attack's success curve, or what another attack made do with."""
     attack = get_object_or_404(Attack, pk=pk)
     if attack.norm not in MEASURED or not attack.perturbations.exists():
         raise Http404("This attack has no curve.")
     search = attack.settings.get("search", attack.norm)
-    return _svg(plot(success_curve(flip_norms(attack), search=search), pd.DataFrame()))
+    return _picture(
+        suffix, f"curve-{attack.pk}", plot, success_curve(flip_norms(attack), search=search), pd.DataFrame()
+    )
+
+
+@require_safe
+@researcher_page
+def worst_picture(request: HttpRequest, pk: int, suffix: str) -> HttpResponse:
+    """What each natural change flips, at its worst and at random."""
+    attack = get_object_or_404(Attack, pk=pk, kind=Attack.Kind.WORST)
+    if "worst" not in attack.summary:
+        raise Http404("This attack is not finished, or was drawn at random.")
+    return _picture(
+        suffix, f"worst-{attack.pk}", partial(plot_worst, title=attack.classifier.name), attack.summary["worst"]
+    )
 
 
 @require_safe
@@ -110,7 +127,8 @@ def curves_page(request: HttpRequest, pk: int) -> HttpResponse:
     rows = _searches(classifier)
     searched = {row["search"] for row in rows}
     missing = [name for name in AXES if name not in searched]
-    context = {"classifier": classifier, "tab": "curves", "rows": rows, "missing": missing}
+    active = Job.objects.filter(kind="success_curves", state__in=Job.ACTIVE, arguments__classifier=classifier.name)
+    context = {"classifier": classifier, "tab": "curves", "rows": rows, "missing": missing, "job": active.first()}
     return render(request, "attacks/curves.html", context)
 
 
@@ -133,13 +151,13 @@ def _searches(classifier: Classifier) -> list[dict[str, Any]]:
 
 @require_safe
 @researcher_page
-def curves_svg(request: HttpRequest, pk: int) -> HttpResponse:
+def curves_picture(request: HttpRequest, pk: int, suffix: str) -> HttpResponse:
     """The picture on the page above."""
     classifier = get_object_or_404(Classifier, pk=pk)
     curves = curves_of(classifier)
     if not len(curves):
         raise Http404("No curve yet.")
-    return _svg(plot(curves, pd.DataFrame()))
+    return _picture(suffix, f"curves-{classifier.pk}", plot, curves, pd.DataFrame())
 
 
 @require_safe
@@ -181,9 +199,9 @@ def _compared(request: HttpRequest) -> pd.DataFrame:
 
 @require_safe
 @researcher_page
-def compare_svg(request: HttpRequest) -> HttpResponse:
+def compare_picture(request: HttpRequest, suffix: str) -> HttpResponse:
     """The picture on the page above."""
-    return _svg(plot_compared(_compared(request)))
+    return _picture(suffix, "curves", plot_compared, _compared(request))
 
 
 @require_safe
@@ -199,15 +217,30 @@ def _csv(table: pd.DataFrame, name: str) -> HttpResponse:
     return response
 
 
-def _svg(data: bytes) -> HttpResponse:
-    return HttpResponse(data, content_type="image/svg+xml")
+PICTURES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
+
+
+def _picture(suffix: str, name: str, draw: Callable[..., bytes], *data: Any) -> HttpResponse:
+    """Drawn in the format that the address ends in; a PDF is handed out as a file."""
+    if suffix not in PICTURES:
+        raise Http404
+    headers = {"Content-Disposition": f'attachment; filename="{name}.pdf"'} if suffix == "pdf" else None
+    return HttpResponse(draw(*data, kind=suffix), content_type=PICTURES[suffix], headers=headers)
 
 
 @require_safe
 @researcher_page
 def attacks(request: HttpRequest) -> HttpResponse:
-    page = paged(request, selectors.attacks())
-    return render(request, "attacks/attacks.html", {"page": page})
+    rows = selectors.attacks().filter(battery=None)  # those of a battery stand on its page
+    shown = listed(
+        request, rows, columns=ATTACKS, search=("name", "classifier__name"), searches="name, classifier",
+        filters=[
+            Filter("kind", "Kind", "kind", Attack.Kind.choices),
+            Filter("norm", "Norm", "norm", [(norm, norm) for norm in ("none", *MEASURED)]),
+            Filter("state", "State", "completed_at__isnull", STATES, {"finished": False, "unfinished": True}),
+        ],
+    )  # fmt: skip
+    return render(request, "attacks/attacks.html", {"list": shown})
 
 
 @form_methods
@@ -259,11 +292,11 @@ def request_curves(request: HttpRequest, pk: int) -> HttpResponse:
 def overview(request: HttpRequest, pk: int) -> HttpResponse:
     """What came of an attack, and a gallery of the flipped patches with their norms."""
     attack = get_object_or_404(selectors.attacks(), pk=pk)
-    flipped = attack.perturbations.filter(flipped=True).select_related("patch").order_by("l2")
+    flipped = attack.perturbations.filter(flipped=True).select_related("patch").order_by("l2", "pk")
     context = {
         "attack": attack,
         "tab": "overview",
-        "page": paged(request, flipped),
+        "list": listed(request, flipped, columns=PATCHES, filters=[TUMOUR], per_page=PAIRS_PER_PAGE, **SEARCH),
         "settings": in_words(attack.settings),
     }
     return render(request, "attacks/attack.html", context)

@@ -7,14 +7,34 @@ from django.views.decorators.http import require_safe
 from attacks import requests
 from attacks.models import Pair, PairSet
 from core.access import researcher_page
-from core.pages import form_methods, image_response, paged
+from core.lists import Column, Filter, listed, yes_no
+from core.pages import form_methods, image_response
 from jobs.requests import request_page
+
+PAIRS_PER_PAGE = 24
+PAIR_SETS = [
+    Column("Name", "name"),
+    Column("Size", "width", number=True, key="size"),
+    Column("Kinds of change"),
+    Column("Classifier", "classifier__name", key="classifier"),
+    Column("Imported", "created_at", key="imported"),
+]
+PAIRS = [
+    Column("Patch", "name", key="patch"),
+    Column("P before", "prob_before"),
+    Column("P after", "prob_after"),
+    *(Column(norm.capitalize(), norm) for norm in ("l0", "l1", "l2", "linf")),
+]
 
 
 @require_safe
 @researcher_page
 def pair_sets(request: HttpRequest) -> HttpResponse:
-    return render(request, "attacks/pair_sets.html", {"pair_sets": PairSet.objects.select_related("classifier")})
+    shown = listed(
+        request, PairSet.objects.select_related("classifier"), columns=PAIR_SETS, search=("name", "classifier__name"),
+        searches="name, classifier",
+    )  # fmt: skip
+    return render(request, "attacks/pair_sets.html", {"list": shown})
 
 
 @form_methods
@@ -37,7 +57,18 @@ def pair_set(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(PairSet.objects.select_related("classifier"), pk=pk)
     context = {
         "pair_set": found,
-        "page": paged(request, found.pairs.all()),
+        "list": listed(
+            request,
+            found.pairs.all(),
+            columns=PAIRS,
+            search=("name", "group"),
+            searches="patch, slide or patient",
+            filters=[
+                Filter("variant", "Change", "variant", [(name, name) for name in found.variants if name]),
+                yes_no("truth", "Label", "label", yes="tumour", no="no tumour"),
+            ],
+            per_page=PAIRS_PER_PAGE,
+        ),
         "variants": [variant or "unnamed" for variant in found.variants],
     }
     return render(request, "attacks/pair_set.html", context)

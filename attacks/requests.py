@@ -7,13 +7,13 @@ from rest_framework import serializers
 from attacks.engine.curves import AXES
 from attacks.engine.norms import check_budget, check_reachable
 from attacks.engine.recipe import DEFAULT_STEPS, minimal_recipe
-from attacks.models import Attack, PairSet
+from attacks.models import Attack, Battery, PairSet, Transfer
 from attacks.selectors import CHUNK, chunk_for
 from core.errors import InvalidInput
 from core.requests import MORE, Named, Number, Request, as_json, device_field, seed_field
 from jobs.models import Job
 from jobs.requests import free_name, import_source
-from jobs.services import submit
+from jobs.services import submit, submit_once
 from model.models import Classifier
 from model.requests import folder_fields, name_field, skip_bad_field
 
@@ -25,10 +25,12 @@ MEASURED = [
 ]
 NORMS = [*MEASURED, ("none", "no limit")]
 LOSSES = [("margin", "margin between the classes"), ("ce", "the paper's cross-entropy")]
+UNIVERSAL_LOSSES = [*LOSSES, ("features", "distance of the features from where they were, which needs no label")]
 STEP_RULES = [
     ("sign", "by the gradient's sign"),
     ("l2", "along the gradient"),
     ("sparse", "few components, the strongest for L0 and L1"),
+    ("adaptive", "of adaptive length (APGD), the strongest for L2 and L∞"),
     ("raw", "a multiple of the gradient, as in the paper"),
 ]
 ROUNDINGS = [
@@ -43,6 +45,16 @@ CHANGES = [
     ("brightness", "brightness"),
     ("haematoxylin", "haematoxylin stain"),
     ("eosin", "eosin stain"),
+]
+WORST = [
+    ("stain", "stain: gains and shifts of haematoxylin, eosin and the rest"),
+    ("tone", "brightness, contrast and gamma"),
+    ("blur", "out of focus"),
+    ("place", "shift and rotation"),
+    ("jpeg", "JPEG compression"),
+    ("resample", "scaled down and up again"),
+    ("flip", "flips and quarter turns"),
+    ("noise", "noise"),
 ]
 PAIRS_CSV = "pairs.csv (original,perturbed,label[,group,attack,budget])"
 FOLDED = {"section": MORE}
@@ -63,6 +75,15 @@ def budget_field() -> Number:
     )
 
 
+def limit_field() -> Number:
+    return Number(
+        min_value=0,
+        max_value=255,
+        help_text="In 0-255 units on displayed bytes; for L0 a share of pixels.",
+        style={"suggested": 8},
+    )
+
+
 def positives_only_field() -> serializers.BooleanField:
     return serializers.BooleanField(
         default=False, label="Positives only", help_text="Leave the patches without tumour alone."
@@ -71,7 +92,11 @@ def positives_only_field() -> serializers.BooleanField:
 
 def chunk_field() -> serializers.IntegerField:
     return serializers.IntegerField(
-        min_value=1, max_value=100_000, default=CHUNK, help_text="Patches that are attacked and stored together."
+        min_value=1,
+        max_value=100_000,
+        allow_null=True,
+        default=None,
+        help_text=f"Patches attacked and stored together; {CHUNK}, and eight times that on a GPU, if left out.",
     )
 
 
@@ -128,7 +153,7 @@ def kind_field(kind: str) -> serializers.ChoiceField:
 class GradientAttackRequest(AttackSettings):
     """Projected gradient descent within a budget (section 2.2, equation 1)."""
 
-    command_only = ("device", "chunk")
+    command_only = ("device", "chunk", "amp")
     not_in_command = ("kind", "parts")
 
     kind = kind_field("pgd")
@@ -174,6 +199,9 @@ class GradientAttackRequest(AttackSettings):
     )
     random_start = serializers.BooleanField(
         default=False, help_text="Noise within the budget before the first step.", style=FOLDED
+    )
+    amp = serializers.BooleanField(
+        default=False, help_text="Gradients in bfloat16, on a GPU only; verdicts stay float32.", style=FOLDED
     )
     chunk = chunk_field()
     parts = parts_field()
@@ -253,7 +281,7 @@ class UniversalAttackRequest(AttackSettings):
         style=FOLDED,
     )
     loss = serializers.ChoiceField(
-        choices=LOSSES,
+        choices=UNIVERSAL_LOSSES,
         allow_null=True,
         default=None,
         help_text="What is climbed; the margin (the paper's: ce) if left out.",
@@ -288,13 +316,111 @@ class NaturalChangesRequest(AttackSettings):
     )
 
 
+class WorstCaseRequest(AttackSettings):
+    """Natural changes at their worst within bounds, beside random draws within the same bounds."""
+
+    kind = kind_field("worst")
+    kinds = serializers.ListField(
+        child=serializers.ChoiceField(choices=WORST),
+        default=list,
+        label="Changes",
+        help_text="Which changes; all of them if none is chosen.",
+    )
+    patches = patches_field()
+    bounds = serializers.ListField(
+        child=serializers.CharField(max_length=60),
+        max_length=20,
+        default=list,
+        help_text="Such as blur=0.1..0.8 or eosin gain=0.9..1.1, instead of those measured between slides or fixed.",
+        style=FOLDED,
+    )
+    quantile = Number(
+        min_value=0.001,
+        max_value=0.499,
+        default=0.05,
+        help_text="Of the slides' own spread: bounds lie at this quantile and at 1 less it.",
+        style=FOLDED,
+    )
+    steps = serializers.IntegerField(
+        min_value=1, max_value=1000, default=10, label="Gradient steps", help_text="Of each climb.", style=FOLDED
+    )
+
+
 ATTACKS: dict[str, tuple[str, type[Request]]] = {
     "pgd": ("attack", GradientAttackRequest),
     "minimal": ("minimal", MinimalAttackRequest),
     "universal": ("universal", UniversalAttackRequest),
     "natural": ("corruptions", NaturalChangesRequest),
+    "worst": ("worst_case", WorstCaseRequest),
 }
 """The kind of job of each kind of attack, and what it is asked for."""
+
+
+class BatteryRequest(AttackSettings):
+    """Several attacks of different kinds within one budget: what stands against all of them is the robust accuracy."""
+
+    not_in_command = ()
+
+    name = name_field(default="", allow_blank=True, help_text="Name of the battery; made of its settings if left out.")
+    norm = norm_field(MEASURED, "What the budget limits.")
+    budget = limit_field()
+    patches = patches_field()
+    others = Named(
+        word="classifier",
+        queryset=Classifier.objects.all(),
+        many=True,
+        default=list,
+        label="Other classifiers",
+        help_text="Perturbations made on these are tried on this one, too (transfer).",
+    )
+    every = serializers.BooleanField(
+        default=False,
+        label="Every attack on every patch",
+        help_text="Else an attack is asked only about patches that stood against those before it.",
+    )
+    restarts = serializers.IntegerField(
+        min_value=0, max_value=100, default=1, help_text="Random starts of the descent.", style=FOLDED
+    )
+    steps = serializers.IntegerField(
+        min_value=2, max_value=10_000, default=100, label="Gradient steps", help_text="Of each walk.", style=FOLDED
+    )
+    queries = serializers.IntegerField(
+        min_value=0,
+        max_value=1_000_000,
+        default=1000,
+        label="Queries of the black-box search",
+        help_text="Answers per patch that stands; 0 leaves the search out.",
+        style=FOLDED,
+    )
+
+
+class TransferRequest(Request):
+    """Perturbations made on each of several classifiers, shown to each of them."""
+
+    command_only = ("device",)
+    positional = ("classifiers",)
+
+    name = name_field(default="", allow_blank=True, help_text="Name of the table; made of its settings if left out.")
+    classifiers = Named(
+        word="classifier",
+        queryset=Classifier.objects.all(),
+        many=True,
+        help_text="Two or more: each is attacked with what was made on every other.",
+    )
+    norm = norm_field(MEASURED, "What the budget limits.")
+    budget = limit_field()
+    patches = patches_field()
+    seed = seed_field()
+    device = device_field()
+
+    def validate(self, settings: dict[str, Any]) -> dict[str, Any]:
+        try:
+            check_budget(settings["norm"], settings["budget"])
+        except InvalidInput as error:
+            raise serializers.ValidationError({"budget": [error.message]}) from None
+        if len({one.pk for one in settings["classifiers"]}) < 2:
+            raise serializers.ValidationError({"classifiers": ["Choose two or more."]})
+        return settings
 
 
 class CurvesRequest(Request):
@@ -347,14 +473,30 @@ def attack(*, classifier: Classifier, by: Any, kind: str = "pgd", name: str = ""
         positives_only = settings.get("positives_only", False)
         settings["chunk"] = chunk_for(classifier, workers=parts, positives_only=positives_only)
     title = f"Attack {classifier.name}: {name or Attack.Kind(kind).label}"
-    return submit(kind=work, arguments=settings, requested_by=by, title=title, parts=parts)
+    return submit_once(kind=work, arguments=settings, requested_by=by, title=title, parts=parts)
+
+
+def battery(*, classifier: Classifier, by: Any, name: str = "", **settings: Any) -> Job:
+    """Several attacks on a classifier's test patches; ``settings`` are those of ``BatteryRequest``."""
+    name = free_name("battery", Battery, name, "battery") if name.strip() else ""
+    arguments = as_json(BatteryRequest, settings | {"name": name, "classifier": classifier})
+    title = f"Battery of attacks on {classifier.name}"
+    return submit(kind="battery", arguments=arguments, requested_by=by, title=title)
+
+
+def transfer(*, classifiers: list[Classifier], by: Any, name: str = "", **settings: Any) -> Job:
+    """Perturbations made on each of several classifiers, shown to each; ``settings`` as in ``TransferRequest``."""
+    name = free_name("transfer", Transfer, name, "transfer table") if name.strip() else ""
+    arguments = as_json(TransferRequest, settings | {"name": name, "classifiers": classifiers})
+    title = f"Transfer between {len(classifiers)} classifiers"
+    return submit(kind="transfer", arguments=arguments, requested_by=by, title=title)
 
 
 def success_curves(*, classifier: Classifier, by: Any, **settings: Any) -> Job:
     """Fig. 4 of a classifier; ``settings`` are those of ``CurvesRequest``."""
     arguments = as_json(CurvesRequest, {"classifier": classifier} | settings)
     title = f"Success curves of {classifier.name}"
-    return submit(kind="success_curves", arguments=arguments, requested_by=by, title=title)
+    return submit_once(kind="success_curves", arguments=arguments, requested_by=by, title=title)
 
 
 def import_pairs(

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from attacks.engine.curves import success_curve
 from attacks.engine.norms import MEASURED
 from attacks.models import Attack, Perturbation
+from core.differences import gain_for
 from core.errors import InvalidInput
 from core.images import read_pixels
 from model.learning.groups import groups_per_class
 from model.models import Classifier, Patch
+from model.selectors import classifier_named as classifier_named  # of the floor below; asked for here, too
 
 CHUNK = 256
 """Patches that are attacked and stored together, unless an attack says otherwise."""
@@ -25,15 +27,6 @@ def chunk_for(classifier: Classifier, *, workers: int, positives_only: bool = Fa
     patches = Patch.objects.filter(dataset=classifier.dataset, pk__in=classifier.split.get("test", []))
     count = (patches.filter(tumour=True) if positives_only else patches).count()
     return max(1, min(CHUNK, -(-count // workers)))
-
-
-def classifier_named(name: str) -> Classifier:
-    """The classifier of that name, or InvalidInput naming those that exist."""
-    try:
-        return Classifier.objects.select_related("dataset").get(name=name)
-    except Classifier.DoesNotExist:
-        names = ", ".join(Classifier.objects.values_list("name", flat=True)) or "none yet; train one first"
-        raise InvalidInput(f"No classifier called {name!r}. There are: {names}.") from None
 
 
 def attack_named(name: str) -> Attack:
@@ -133,11 +126,8 @@ def curves_of(classifier: Classifier) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def perturbation_table(attack: Attack, *, sort: str = "") -> pd.DataFrame:
-    """One row per patch: verdicts, P(tumour) before and after, steps, norms.
-
-    By the column that ``sort`` names, falling after a minus; in the order of reading where it names none.
-    """
+def perturbation_table(attack: Attack) -> pd.DataFrame:
+    """One row per patch, in the order of reading: verdicts, P(tumour) before and after, steps, norms."""
     columns = {
         "patch__index": "index",
         "patch__name": "patch",
@@ -148,14 +138,20 @@ def perturbation_table(attack: Attack, *, sort: str = "") -> pd.DataFrame:
         for name in ("already_wrong", "flipped_float", "flipped", "prob_before", "prob_after", "steps", *MEASURED)
     }
     rows = attack.perturbations.order_by("patch__index").values_list(*columns)
-    table, by = pd.DataFrame.from_records(rows, columns=list(columns.values())), sort.removeprefix("-")
-    return table.sort_values(by, ascending=by == sort, kind="stable") if by in table else table
+    return pd.DataFrame.from_records(rows, columns=list(columns.values()))
+
+
+def gain_of(attack: Attack) -> int:
+    """The one factor by which figures and pages enlarge this attack's perturbations, so that they can be compared."""
+    largest = attack.perturbations.filter(flipped=True).aggregate(largest=Max("linf"))["largest"]
+    return gain_for(largest or 0)
 
 
 def displayed_pixels(perturbation: Perturbation) -> NDArray[np.uint8]:
     """The displayed bytes, uint8 (h, w, 3), checked against their SHA-256; InvalidInput if nothing was stored."""
     if not perturbation.image:
-        raise InvalidInput(f"Patch {perturbation.patch} was not attacked: the classifier errs on it already.")
+        why = "was not attacked: the classifier errs on it already" if perturbation.already_wrong else "was not flipped"
+        raise InvalidInput(f"Patch {perturbation.patch} {why}, and no image of it was kept.")
     return read_pixels(perturbation.image.name, sha256=perturbation.sha256)
 
 

@@ -27,7 +27,7 @@ from attacks.engine.passes import Passes, batch_for
 from attacks.engine.pgd import pgd
 from attacks.engine.recipe import Recipe, recipe
 from attacks.engine.soundness import PROBES
-from attacks.models import Attack, Perturbation
+from attacks.models import Attack, Battery, Perturbation
 from attacks.selectors import CHUNK, attacked_patches, summarise
 from core.errors import InvalidInput, Progress, no_progress
 from core.images import encode_png, sha256_of
@@ -50,6 +50,7 @@ def run_attack(
     name: str = "",
     positives_only: bool = False,
     seed: int = 0,
+    amp: bool = False,
     chunk: int | None = None,
     device: str | None = None,
     created_by: Any = None,
@@ -61,8 +62,9 @@ def run_attack(
 
     A run that was cut off goes on when it is called again with the same arguments, and gives the same bytes; one that
     is complete is returned as it is. ``part`` = (i, n) does every n-th chunk only, from the i-th; the call without it
-    then finds them made and completes the attack. A ``chunk`` of patches (256) is attacked and stored together:
-    small ones share few patches among many workers, and lose less when one is killed.
+    then finds them made and completes the attack. A ``chunk`` of patches (256; 2,048 on a GPU,
+    whose batches it has to fill) is attacked and stored together: small ones share few patches among many workers, and
+    lose less when one is killed. ``amp``: gradients in bfloat16 on a GPU.
 
     Raises InvalidInput, before anything is written, for settings out of range, a name used by another attack, a
     classifier whose weights or patches are not what was recorded.
@@ -77,7 +79,7 @@ def run_attack(
         budget=budget,
         seed=seed,
         name=name,
-        recipe=chosen.as_dict() | {"positives_only": positives_only},
+        recipe=chosen.as_dict() | {"positives_only": positives_only} | ({"amp": True} if amp else {}),
         patches=patches,
         chunk=chunk,
         device=device,
@@ -145,13 +147,14 @@ def begin(
     device: str | None,
     created_by: Any,
     chunk: int | None = None,
+    battery: Battery | None = None,
 ) -> Attack:
     """The attack's row: a new one, or the one of the same name and settings that goes on.
 
     ``name`` may be empty (one is made of the settings), or end in "-": then the settings' hash follows.
     """
     device = usable_device(device)
-    chunk = CHUNK if chunk is None else chunk
+    chunk = chunk_on(device) if chunk is None else chunk
     if chunk < 1:
         raise InvalidInput(f"{chunk} is too small; at least 1 patch.", field="chunk")
     determines = {
@@ -184,6 +187,7 @@ def begin(
                     "code_version": code_version(),
                     "summary": {"seconds": 0.0, "passes": {}},
                     "created_by": created_by,
+                    "battery": battery,
                 },
             )
     except IntegrityError as error:
@@ -220,10 +224,10 @@ def run_chunks(
                 progress(first + len(chunk), len(patches))
                 continue
             if passes is None:
-                passes = prepared(attack.classifier, device)
+                passes = prepared(attack.classifier, device, amp=attack.settings.get("amp", False))
                 passes.batch = attack.settings.get("batch", passes.batch)
                 read(passes, patches[:PROBES])  # what is learned of the network is the same whatever the first chunk
-            before = dict(passes.count)
+            before, began = dict(passes.count), time.process_time()
             images, labels = read(passes, chunk)
 
             def report(done: int, total: int, first: int = first) -> None:
@@ -231,12 +235,18 @@ def run_chunks(
 
             found = work(passes, images, labels, first, report)
             used = {key: value - before[key] for key, value in passes.count.items()}
-            store_chunk(attack=attack, patches=chunk, found=found, passes=used)
+            spent = time.process_time() - began
+            store_chunk(attack=attack, patches=chunk, found=found, passes=used, cpu_seconds=spent)
 
 
-def prepared(classifier: Classifier, device: str | None = None) -> Passes:
+def prepared(classifier: Classifier, device: str | None = None, *, amp: bool = False) -> Passes:
     """The classifier's network, ready for attacks."""
-    return Passes(network_of(classifier), device=usable_device(device))
+    return Passes(network_of(classifier), device=usable_device(device), amp=amp)
+
+
+def chunk_on(device: str) -> int:
+    """Patches per chunk: on a GPU several batches, so that those that flip early leave no batch half empty."""
+    return max(CHUNK, 4 * batch_for(device))
 
 
 def network_of(classifier: Classifier) -> nn.Module:
@@ -263,18 +273,29 @@ def machine_of(attack: Attack) -> Iterator[str]:
         torch.set_num_threads(threads)
 
 
-def store_chunk(*, attack: Attack, patches: Sequence[Patch], found: PerturbationSet, passes: dict[str, int]) -> None:
-    """PNG files and rows of one chunk, in one transaction; files of a run that was cut off are written over."""
+def store_chunk(
+    *,
+    attack: Attack,
+    patches: Sequence[Patch],
+    found: PerturbationSet,
+    passes: dict[str, int],
+    cpu_seconds: float = 0.0,
+) -> None:
+    """PNG files and rows of one chunk, in one transaction; files of a run that was cut off are written over.
+
+    Of a battery's attacks only the pictures that flipped are kept: the others are of no use to anybody.
+    """
     started = time.perf_counter()
+    keep = ~found.already_wrong if attack.battery_id is None else found.flipped
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        pictures = list(pool.map(encode_png, hwc(found.displayed)))
+        kept = np.flatnonzero(keep)
+        pictures = dict(zip(kept.tolist(), pool.map(encode_png, hwc(found.displayed[torch.from_numpy(kept)]))))
     rows = []
     for place, patch in enumerate(patches):
-        wrong = bool(found.already_wrong[place])
         row = Perturbation(
             attack=attack,
             patch=patch,
-            already_wrong=wrong,
+            already_wrong=bool(found.already_wrong[place]),
             flipped_float=bool(found.flipped_float[place]),
             flipped=bool(found.flipped[place]),
             prob_before=float(found.before[place, 1]),
@@ -282,7 +303,7 @@ def store_chunk(*, attack: Attack, patches: Sequence[Patch], found: Perturbation
             steps=int(found.steps[place]),
             **{norm: float(values[place]) for norm, values in found.norms.items()},
         )
-        if not wrong:
+        if place in pictures:
             row.image = _write(f"perturbed/{attack.pk}/{patch.index:06d}.png", pictures[place])
             row.sha256 = sha256_of(pictures[place])
         rows.append(row)
@@ -293,6 +314,7 @@ def store_chunk(*, attack: Attack, patches: Sequence[Patch], found: Perturbation
         earlier = current.summary.get("passes", {})
         current.summary |= {
             "seconds": seconds,
+            "cpu_seconds": current.summary.get("cpu_seconds", 0.0) + cpu_seconds,
             "passes": {key: earlier.get(key, 0) + value for key, value in passes.items()},
         }
         current.save(update_fields=["summary"])

@@ -1,16 +1,35 @@
 """What the attacks wing does as jobs."""
 
+from collections.abc import Callable
 from typing import Any
 
-from attacks.models import Attack, PairSet
+from django.urls import reverse
+
+from attacks.models import Attack, Battery, Comparison, PairSet, Transfer
 from core import uploads
 from jobs.registry import Link, by_name, job
 from jobs.selectors import made_before
 from model.models import Classifier
 
 _attack = by_name(Attack, "attack", "attacks:attack")
+_battery = by_name(Battery, "battery", "attacks:battery")
+_transfer = by_name(Transfer, "transfer", "attacks:transfer", "transfer table {name}")
 _curves = by_name(Classifier, "classifier", "attacks:curves", "success curves of {name}")
+_comparison = by_name(Comparison, "comparison", "attacks:comparison")
 _pairs = by_name(PairSet, "pairs", "attacks:pair_set", "pairs {name}")
+
+
+def _form(kind: str) -> Callable[[dict[str, Any]], str]:
+    return lambda arguments: f"{reverse('attacks:attack_new')}?kind={kind}"
+
+
+def _address(name: str) -> Callable[[dict[str, Any]], str]:
+    return lambda arguments: reverse(name)
+
+
+def _curves_form(arguments: dict[str, Any]) -> str:
+    found = Classifier.objects.filter(name=arguments.get("classifier", "")).first()
+    return reverse("attacks:curves_new", args=[found.pk]) if found else reverse("model:classifiers")
 
 
 def _figures(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
@@ -28,7 +47,7 @@ def _asked(context, classifier: str) -> dict[str, Any]:
     }
 
 
-@job("attack", title="Attack", unit="patches", divisible=True, links=_attack)
+@job("attack", title="Attack", unit="patches", divisible=True, links=_attack, form=_form("pgd"))
 def attack(context, *, classifier: str, **settings: Any) -> dict:
     """``settings`` are those of ``attacks.services.run_attack``; its ``chunk`` is what is dealt to workers."""
     from attacks.services import run_attack
@@ -38,7 +57,7 @@ def attack(context, *, classifier: str, **settings: Any) -> dict:
     return {"attack": found.name} | {key: found.summary[key] for key in shown if key in found.summary}
 
 
-@job("minimal", title="Minimal perturbations", unit="patches", divisible=True, links=_attack)
+@job("minimal", title="Minimal perturbations", unit="patches", divisible=True, links=_attack, form=_form("minimal"))
 def minimal(context, *, classifier: str, **settings: Any) -> dict:
     """``settings`` are those of ``attacks.sweeps.run_minimal``; its ``chunk`` is what is dealt to workers."""
     from attacks.sweeps import run_minimal
@@ -47,7 +66,7 @@ def minimal(context, *, classifier: str, **settings: Any) -> dict:
     return {"attack": found.name, "flipped": found.summary.get("flipped")}
 
 
-@job("universal", title="Universal perturbation", unit="steps", links=_attack)
+@job("universal", title="Universal perturbation", unit="steps", links=_attack, form=_form("universal"))
 def universal(context, *, classifier: str, **settings: Any) -> dict:
     """``settings`` are those of ``attacks.sweeps.run_universal``: learned once, then judged chunk by chunk."""
     from attacks.sweeps import run_universal
@@ -56,7 +75,41 @@ def universal(context, *, classifier: str, **settings: Any) -> dict:
     return {"attack": found.name, "unseen": found.summary.get("unseen"), "published": found.summary.get("published")}
 
 
-@job("success_curves", title="Success curves", unit="patches", links=_curves)
+@job("battery", title="Battery of attacks", unit="patches", links=_battery, form=_address("attacks:battery_new"))
+def battery(context, *, classifier: str, others: list[str], **settings: Any) -> dict:
+    """``settings`` are those of ``attacks.battery_services.run_battery``."""
+    from attacks.battery_services import run_battery
+    from attacks.selectors import classifier_named
+
+    found = run_battery(**_asked(context, classifier), others=[classifier_named(other) for other in others], **settings)
+    return {"battery": found.name, "robust_accuracy": found.summary["worst"], "flags": len(found.summary["flags"])}
+
+
+@job(
+    "transfer",
+    title="Transfer between classifiers",
+    unit="cells",
+    links=_transfer,
+    form=_address("attacks:transfer_new"),
+)
+def transfer(context, *, name: str, classifiers: list[str], **settings: Any) -> dict:
+    """``settings`` are those of ``attacks.transfer_services.run_transfer``."""
+    from attacks.selectors import classifier_named
+    from attacks.transfer_services import run_transfer
+
+    found = made_before(Transfer, name, context.job) if name else None
+    if found is None:
+        found = run_transfer(
+            name=name,
+            classifiers=[classifier_named(one) for one in classifiers],
+            created_by=context.job.requested_by,
+            progress=context.progress,
+            **settings,
+        )
+    return {"transfer": found.name}
+
+
+@job("success_curves", title="Success curves", unit="patches", links=_curves, form=_curves_form)
 def success_curves(context, *, classifier: str, **settings: Any) -> dict:
     """Fig. 4: a minimal search per norm; those that are there already are used again."""
     from attacks.sweeps import run_success_curves
@@ -65,7 +118,7 @@ def success_curves(context, *, classifier: str, **settings: Any) -> dict:
     return {"classifier": classifier, "attacks": {key: one.name for key, one in found["attacks"].items()}}
 
 
-@job("corruptions", title="Natural changes", unit="images", links=_attack)
+@job("corruptions", title="Natural changes", unit="images", links=_attack, form=_form("natural"))
 def corruptions(context, *, classifier: str, **settings: Any) -> dict:
     """Blur, JPEG, stain and the like, in steps of strength: how often each flips the classifier."""
     from attacks.sweeps import run_corruptions
@@ -73,11 +126,37 @@ def corruptions(context, *, classifier: str, **settings: Any) -> dict:
     return {"attack": run_corruptions(**_asked(context, classifier), **settings).name}
 
 
+@job("compare", title="Compare two classifiers", unit="patches", links=_comparison)
+def compare(context, *, first: str, second: str, **settings: Any) -> dict:
+    """Accuracy, robust accuracy by budget, smallest flips and calibration of two classifiers on the same patches."""
+    from attacks.comparing import run_comparison
+    from attacks.selectors import classifier_named
+
+    found = run_comparison(
+        first=classifier_named(first),
+        second=classifier_named(second),
+        created_by=context.job.requested_by,
+        progress=context.progress,
+        **settings,
+    )
+    return {"comparison": found.name, "patches": found.result["patches"]}
+
+
+@job("worst_case", title="Natural changes at their worst", unit="patches", links=_attack)
+def worst_case(context, *, classifier: str, **settings: Any) -> dict:
+    """Stain, tone, focus, place and the like at their worst within bounds, beside random draws within them."""
+    from attacks.worst_services import run_worst_case
+
+    found = run_worst_case(**_asked(context, classifier), **settings)
+    return {"attack": found.name, "beside": found.summary["random"], "any": found.summary["worst"][-1]}
+
+
 @job(
     "import_pairs",
     title="Import pairs",
     unit="pairs",
     links=_pairs,
+    form=lambda arguments: reverse("attacks:pairs_new"),
     cleanup=lambda **arguments: uploads.forget(arguments.get("upload", "")),
 )
 def import_pairs(

@@ -42,8 +42,8 @@ from attacks.engine.passes import Passes, lost  # noqa: E402
 from attacks.engine.pgd import pgd  # noqa: E402
 from attacks.engine.recipe import minimal_recipe, recipe  # noqa: E402
 from benchmarks.lib.attack_material import material  # noqa: E402
+from benchmarks.lib.bare import Logged, bare_seconds  # noqa: E402
 from benchmarks.peers import LINF_PEERS, MINIMAL_PEERS, Counted, missing  # noqa: E402
-from model.learning.prediction import full_precision  # noqa: E402
 
 CAP, STEP, STEPS = 8, 2, 10
 OURS = {"ours": False, "ours_bf16": True}
@@ -105,40 +105,6 @@ def _cpuinfo() -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
 
 
-class Logged(Passes):
-    """Passes that remember their batch sizes, so that the bare passes can be made again."""
-
-    def __init__(self, *given, **named):
-        super().__init__(*given, **named)
-        self.log: list[tuple[str, int]] = []
-
-    def ascend(self, images: Tensor, *given, **named):
-        self.log.append(("gradient", len(images)))
-        return super().ascend(images, *given, **named)
-
-    def logits(self, images: Tensor) -> Tensor:
-        self.log.append(("forward", len(images)))
-        return super().logits(images)
-
-
-def bare_seconds(passes: Passes, log: list[tuple[str, int]], images: Tensor, device: str) -> dict[str, float]:
-    """The same forward and backward passes at the same batch sizes and precisions, with nothing around them."""
-    seconds: dict[str, float] = defaultdict(float)
-    for kind, many in log:
-        x = images[:many].to(device, torch.float32).div(255).contiguous(memory_format=torch.channels_last)
-        begun = clock(device)
-        if kind == "gradient":
-            x.requires_grad_(True)
-            with passes.precision(rough=True):
-                logits = passes._fast(x)
-                torch.autograd.grad((logits[:, 1] - logits[:, 0]).sum(), x)
-        else:
-            with torch.inference_mode(), full_precision():
-                passes._judge(x)
-        seconds[kind] += clock(device) - begun
-    return seconds
-
-
 class Tally:
     """What a method achieved over all rounds."""
 
@@ -195,7 +161,7 @@ def pgd_part(network: nn.Module, images: Tensor, labels: Tensor, device: str, op
                 found = pgd(passes, x, y, recipe(norm="linf", budget=CAP, steps=STEPS, step_size=STEP))
                 seconds = clock(device) - begun
                 tallies[name].add(judge, x, y, found.displayed.float(), seconds, passes.count)
-                for kind, spent in bare_seconds(passes, passes.log, x, device).items():
+                for kind, spent in bare_seconds(passes, x, partial(clock, device)).items():
                     bare[name, kind] += spent
             else:
                 floats, seconds, passes = run_peer(LINF_PEERS[name], network, x, y, device, options.batch)

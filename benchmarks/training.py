@@ -10,21 +10,19 @@ machine's clock tells about its neighbours); on a GPU it is the clock's, and the
 """
 
 import argparse
-import contextlib
 import json
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.lib.bare import bare_loop, gpu_clock
 from model.learning.crossval import Plan, run_fold
 from model.learning.network import build_network
 from model.learning.synthetic import synthesise
@@ -48,7 +46,7 @@ def main() -> None:
     batches = 200 if device.type == "cuda" else 3
     images = np.random.default_rng(0).integers(0, 256, (batches * settings.batch_size, EDGE, EDGE, 3), dtype=np.uint8)
     labels = np.arange(len(images)) % 2
-    clock = _gpu_clock if device.type == "cuda" else time.process_time
+    clock = gpu_clock if device.type == "cuda" else time.process_time
 
     network, _ = build_network(options.arch, init="random", seed=0)
     bare = bare_loop(options.arch, settings.crop or EDGE, settings.batch_size, device)
@@ -82,24 +80,6 @@ def main() -> None:
     print(json.dumps(result, indent=2))
 
 
-def bare_loop(arch: str, edge: int, batch: int, device: torch.device) -> Callable[[int], None]:
-    """``loop(n)``: n forward and backward passes of one resident batch."""
-    network, _ = build_network(arch, init="random", seed=0)
-    network.to(device).to(memory_format=torch.channels_last).train()
-    images = torch.rand(batch, 3, edge, edge, device=device).contiguous(memory_format=torch.channels_last)
-    labels = torch.arange(batch, device=device) % 2
-
-    def loop(count: int) -> None:
-        bf16 = device.type == "cuda"
-        for _ in range(count):
-            with torch.autocast(device.type, torch.bfloat16) if bf16 else contextlib.nullcontext():
-                logits = network(images)
-            network.zero_grad(set_to_none=True)
-            nn.functional.cross_entropy(logits.float(), labels).backward()
-
-    return loop
-
-
 def table_1a(arch: str, compiled: bool, device: torch.device) -> dict[str, float | int]:
     """Seconds by the clock for the whole of Table 1a on patches of the paper's size and number."""
     with tempfile.TemporaryDirectory() as folder:
@@ -111,17 +91,12 @@ def table_1a(arch: str, compiled: bool, device: torch.device) -> dict[str, float
         row[:] = np.rot90(drawn[draw.integers(len(drawn))], draw.integers(4))
     labels = np.repeat([1, 0], [POSITIVES, NEGATIVES])
     plan = Plan(settings=preset("paper", compile=compiled or None), runs=5, folds=3, arch=arch, init="random")
-    started = _gpu_clock()
+    started = gpu_clock()
     speeds = []
     for run, fold in plan.pairs():
         speeds.append(run_fold(images, labels, None, plan, run=run, fold=fold, device=device).images_per_second)
         print(f"run {run} fold {fold}: {speeds[-1]:.0f} images/s", file=sys.stderr)
-    return {"table_1a_seconds": _gpu_clock() - started, "table_1a_images_per_second": statistics.median(speeds)}
-
-
-def _gpu_clock() -> float:
-    torch.cuda.synchronize()
-    return time.perf_counter()
+    return {"table_1a_seconds": gpu_clock() - started, "table_1a_images_per_second": statistics.median(speeds)}
 
 
 if __name__ == "__main__":

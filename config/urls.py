@@ -6,12 +6,16 @@ from django.urls import include, path
 from core.accounts import admin_sign_in
 from core.api import ApiDocs
 from study.conduct import front
+from study.conduct import help as helping
 from study.reading import urls as reading
 
 admin.site.site_header = admin.site.site_title = "Blindspot administration"
 
 urlpatterns = [
     path("", front.home, name="home"),
+    path("help/", helping.help_page, name="help"),
+    path("help/glossary/", helping.glossary, name="glossary"),
+    path("about/", helping.about, name="about"),
     path("", include("core.urls")),
     path("", include("model.urls")),
     path("", include("attacks.urls")),

@@ -1,11 +1,9 @@
-"""What pages share: errors beside their fields, lists in pages, settings in words, stored images."""
+"""What pages share: errors beside their fields, settings in words, stored images."""
 
 import logging
 from typing import Any
 
 from django import forms
-from django.core.paginator import Page, Paginator
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
@@ -14,7 +12,6 @@ from core.images import read_bytes
 
 log = logging.getLogger(__name__)
 
-PAGE = 50
 form_methods = require_http_methods(["GET", "HEAD", "POST"])
 """The methods of a page with a form."""
 
@@ -30,10 +27,6 @@ def show_error(form: forms.Form, error: InvalidInput) -> None:
     field = error.field if error.field in form.fields else None
     text = error.message if field else str(error)
     form.add_error(field, text[:1].upper() + text[1:])
-
-
-def paged(request: HttpRequest, rows: QuerySet | list) -> Page:
-    return Paginator(rows, PAGE).get_page(request.GET.get("page"))
 
 
 def in_words(settings: dict[str, Any]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
@@ -41,12 +42,12 @@ class NotTheSameAgain:
         plain = plain_name(password)
         name = plain_name(user.get_username()) if user is not None else ""
         if len(name) >= 3 and name in plain and len(re.sub(r"[\W_]", "", plain.replace(name, ""))) < LEFT:
-            raise ValidationError("The password is little more than the user name.", code="user_name_in_password")
+            raise ValidationError(_("The password is little more than the user name."), code="user_name_in_password")
         if re.fullmatch(r"(.+?)[\W_]*(?:\1[\W_]*)+", plain):
-            raise ValidationError("The password says the same thing again and again.", code="password_repeats")
+            raise ValidationError(_("The password says the same thing again and again."), code="password_repeats")
 
     def get_help_text(self) -> str:
-        return "Your password can’t be your user name with a little around it, nor the same thing twice."
+        return _("Your password can’t be your user name with a little around it, nor the same thing twice.")
 
 
 def demand_password(request: HttpRequest, password: Any) -> None:
@@ -85,7 +86,7 @@ def change(request: HttpRequest) -> HttpResponse:
     form = PasswordChangeForm(request.user, request.POST or None)  # type: ignore[arg-type]
     if request.method == "POST" and form.is_valid():
         update_session_auth_hash(request, form.save())
-        messages.success(request, "Your password was changed. You were signed out everywhere else.")
+        messages.success(request, _("Your password was changed. You were signed out everywhere else."))
         return redirect("account")
     return render(request, "core/password_change.html", {"form": form}, status=400 if form.errors else 200)
 
@@ -153,7 +154,7 @@ def new(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         form.save()
         request.session.pop(CODE_KEPT)
-        messages.success(request, "The new password is set. Sign in with it.")
+        messages.success(request, _("The new password is set. Sign in with it."))
         return redirect("sign_in")
     return render(request, "core/password_new.html", {"form": form, "owner": user}, status=400 if form.errors else 200)
 

@@ -7,6 +7,10 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from core.figure_sizes import DOUBLE, DPI, SINGLE
+
+__all__ = ["DOUBLE", "SINGLE", "SMALL", "look", "new", "picture", "render", "unit_square"]
+
 # From the palette of Okabe and Ito, which colour-blind people can tell apart.
 BLUE, ORANGE, GREEN, VERMILION, SKY, BLACK, GREY = (
     "#0072B2",
@@ -17,24 +21,32 @@ BLUE, ORANGE, GREEN, VERMILION, SKY, BLACK, GREY = (
     "#000000",
     "#7F7F7F",
 )
+SMALL = 8
 LOOK: Any = {
-    "font.size": 11,
+    "font.size": 8.5,
+    "axes.linewidth": 0.7,
+    "lines.linewidth": 1.2,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.titlesize": 11,
+    "axes.titlesize": 8.5,
+    "figure.titlesize": 9,
     "axes.titlelocation": "left",
     "legend.frameon": False,
-    "legend.fontsize": 9,
+    "legend.fontsize": SMALL,
     "svg.hashsalt": "blindspot",
     "svg.fonttype": "path",  # the same letters wherever it is opened
-    "savefig.dpi": 150,
+    "savefig.dpi": DPI,
     "image.interpolation": "nearest",
     "text.parse_math": False,  # names come from anybody: "$\\frac{$" is a name, and no formula
 }
 
 
 def new(width: float, height: float) -> Figure:
-    """An empty figure of that many inches; draw inside ``with look()``."""
+    """An empty figure of that many inches; ``width`` is ``SINGLE`` or ``DOUBLE``. Draw inside ``with look()``."""
     return Figure(figsize=(width, height), layout="constrained")
 
 

@@ -1,8 +1,11 @@
-"""Wilson's interval of a proportion, wherever one is shown."""
+"""Intervals of a proportion (Wilson; exact) and of the difference of two paired ones (Tango), wherever one is shown."""
 
-from math import isclose, sqrt
+from math import copysign, inf, isclose, sqrt
+from typing import Any
 
-from scipy import stats
+from scipy import optimize, stats
+
+Interval = tuple[float, float]
 
 
 def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, float]:
@@ -19,3 +22,41 @@ def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, floa
     centre, half = share + z2 / (2 * n), z * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     low, high = (centre - half) / (1 + z2 / n), (centre + half) / (1 + z2 / n)
     return (0.0 if successes == 0 else low), (1.0 if successes == n else high)
+
+
+def exact(successes: int, n: int, level: float = 0.95) -> Interval:
+    """Clopper and Pearson's interval of ``successes`` in ``n`` > 0, as shares: at least so sure, whatever the share."""
+    interval = stats.binomtest(successes, n).proportion_ci(level, method="exact")
+    return float(interval.low), float(interval.high)
+
+
+def share_exactly(count: int, of: int) -> dict[str, Any]:
+    """A share with its exact 95 % interval: {"count", "of", "share", "low", "high"}; nulls where ``of`` is 0."""
+    if not of:
+        return {"count": 0, "of": 0, "share": None, "low": None, "high": None}
+    low, high = exact(count, of)
+    return {"count": count, "of": of, "share": count / of, "low": low, "high": high}
+
+
+def tango(b: float, c: float, n: float, level: float = 0.95) -> Interval:
+    """Tango's score interval for (c - b) / n (Statistics in Medicine 17:891, 1998).
+
+    The set of delta with |T(delta)| <= z, T = (c - b - n delta) / sqrt(n (2 q + delta (1 - delta))), q the restricted
+    maximum likelihood estimate of the probability of the smaller cell. Not of zero width for b = c = 0.
+    """
+    z = stats.norm.ppf((1 + level) / 2)
+    delta = (c - b) / n
+
+    def score(x: float) -> float:
+        # Written so that it falls from +inf to -inf in x: the roots of score = +-z are the limits.
+        second = -b - c + (2 * n - c + b) * x
+        third = -b * x * (1 - x)
+        q = (sqrt(max(second * second - 8 * n * third, 0.0)) - second) / (4 * n)
+        variance = n * (2 * q + x * (1 - x))
+        distance = delta - x
+        return n * distance / sqrt(variance) if variance > 0 else 0.0 if distance == 0 else copysign(inf, distance)
+
+    edge = 1 - 1e-12
+    low = -1.0 if score(-edge) <= z else optimize.brentq(lambda x: score(x) - z, -edge, delta, xtol=1e-13)
+    high = 1.0 if score(edge) >= -z else optimize.brentq(lambda x: score(x) + z, delta, edge, xtol=1e-13)
+    return float(low), float(high)

@@ -30,7 +30,8 @@ class Request(serializers.Serializer):
     """Settings of one kind of work.
 
     ``style`` of a field says how the page shows it: ``section`` (a heading), ``rows`` (of a text area), ``empty`` (the
-    words for no choice), ``accept`` (of a file), ``hidden``, ``suggested`` (filled in on the page, but no default).
+    words for no choice), ``accept`` (of a file), ``hidden``, ``suggested`` (filled in on the page, but no default),
+    ``times`` (a share that people write in points: the page has so many times the number).
     """
 
     command_only: tuple[str, ...] = ()
@@ -220,7 +221,14 @@ def _sent(field: serializers.Field, value: Any) -> Any:
             return [part.strip() for part in parts if part.strip()]
     if value in (None, "") and not getattr(field, "allow_blank", False):
         return None if field.allow_null else empty
-    return value
+    return round(value / field.style["times"], 12) if "times" in field.style else value
+
+
+def on_page(field: serializers.Field, value: Any) -> Any:
+    """A value as the page shows it: a share in points, a number without needless digits."""
+    if value is not None and "times" in field.style:
+        value = float(value) * field.style["times"]
+    return f"{value:g}" if isinstance(value, float) else value
 
 
 class _RowChoice(forms.ModelChoiceField):
@@ -246,7 +254,7 @@ def _form_field(field: serializers.Field) -> forms.Field:
         label=field.label,
         help_text=field.help_text or "",
         required=not may_be_empty and (field.required or _default(field) is not None),
-        initial=f"{shown:g}" if isinstance(shown, float) else shown,
+        initial=on_page(field, shown),
     )
     if isinstance(made.widget, forms.Textarea) and isinstance(field, serializers.ListField):
         made.help_text = f"{made.help_text} One per line."
@@ -302,7 +310,7 @@ def _widget_for(field: serializers.Field, **shared: Any) -> forms.Field:
 
 
 def _number(field: Any, step: Any) -> forms.NumberInput:
-    limits = {"min": field.min_value, "max": field.max_value, "step": step}
+    limits = {"min": on_page(field, field.min_value), "max": on_page(field, field.max_value), "step": step}
     return forms.NumberInput(attrs={name: value for name, value in limits.items() if value is not None})
 
 
@@ -315,7 +323,7 @@ def add_options(parser: argparse.ArgumentParser, request: type[Request], *, only
     for name in request.positional:
         if name in fields:
             field = fields.pop(name)
-            nargs = "+" if isinstance(field, serializers.ListField) else None
+            nargs = "+" if isinstance(field, serializers.ListField | serializers.ManyRelatedField) else None
             parser.add_argument(name, metavar=name.upper(), help=_help(field), nargs=nargs)
     for name, field in fields.items():
         flags = [*([request.aliases[name]] if name in request.aliases else []), f"--{name.replace('_', '-')}"]

@@ -1,6 +1,7 @@
 """The optional second factor of who sees arms: six digits from a phone (TOTP) or a recovery code."""
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import segno
@@ -10,6 +11,7 @@ from django.contrib.auth import login
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django_otp import match_token
@@ -29,8 +31,9 @@ RECOVERY_CODES = 10
 
 class CodeForm(forms.Form):
     code = forms.CharField(
+        label=gettext_lazy("Code"),
         max_length=20,
-        help_text="Six digits from your phone, or one of your recovery codes.",
+        help_text=gettext_lazy("Six digits from your phone, or one of your recovery codes."),
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autofocus": True}),
     )
 
@@ -49,6 +52,12 @@ class PasswordForm(forms.Form):
 
 def has_second_factor(user: Any) -> bool:
     return TOTPDevice.objects.filter(user=user, confirmed=True).exists()
+
+
+def with_second_factor(users: Iterable[Any]) -> set[int]:
+    """The keys of those who have set one up."""
+    keys = [user.pk for user in users]
+    return set(TOTPDevice.objects.filter(user__in=keys, confirmed=True).values_list("user", flat=True))
 
 
 def wait_for_code(request: HttpRequest, user: Any, following: str) -> HttpResponse:
@@ -124,12 +133,17 @@ def _new_codes(request: HttpRequest) -> HttpResponse:
     return render(request, "core/recovery_codes.html", {"codes": codes})
 
 
-@transaction.atomic
 def _off(request: HttpRequest) -> HttpResponse:
-    for device in (TOTPDevice, StaticDevice):
-        device.objects.filter(user=request.user).delete()
+    remove_second_factor(request.user)
     messages.success(request, "The second factor is off.")
     return redirect("second_factor")
+
+
+def remove_second_factor(user: Any) -> None:
+    """Somebody's, by an admin: they have lost their phone and their recovery codes."""
+    with transaction.atomic():
+        for device in (TOTPDevice, StaticDevice):
+            device.objects.filter(user=user).delete()
 
 
 STEPS = {"codes": _new_codes, "off": _off}

@@ -1,6 +1,7 @@
 """Uploaded zip files: stored until their job is done, then unpacked safely; and folders that pages may import."""
 
 import contextlib
+import io
 import os
 import re
 import shutil
@@ -10,21 +11,27 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
+from django.core.files.base import File
 from django.core.files.storage import default_storage
+from django.utils import timezone
 
 from core.errors import InvalidInput
 from core.scratch import scratch_folder
 
+FOLDER = "uploads"
 MAX_FILES = 500_000
 MAX_FILE_BYTES = 200_000_000
 """Of one file in an archive: far more than any patch has."""
 MAX_RATIO, SMALL_ARCHIVE = 100, 50_000_000
 """Unpacked by packed bytes, of an archive that unpacks to more than this: images hardly shrink, zeros do."""
+MAX_DIRECTORY_BYTES = 100 * MAX_FILES
+"""Of an archive's table of contents, which zipfile reads as a whole, with an object for each 46 bytes of it."""
 _IGNORED = ("__MACOSX", "Thumbs.db", "desktop.ini", "Icon", "$RECYCLE.BIN", "System Volume Information")
 
 
@@ -42,8 +49,29 @@ def keep(file: Any) -> str:
         )
     if not _is_zip(file):
         raise InvalidInput(f"{file.name} is not a zip file.", field="upload")
+    if isinstance(file, StoredUpload):
+        return file.stored
     file.seek(0)
-    return default_storage.save(f"uploads/{uuid4().hex}.zip", file)
+    return default_storage.save(f"{FOLDER}/{uuid4().hex}.zip", file)
+
+
+class StoredUpload(File):
+    """An upload that was stored earlier, in place of one that is sent now."""
+
+    def __init__(self, stored: str, called: str) -> None:
+        super().__init__(default_storage.open(stored), name=called)
+        self.stored = stored
+
+
+def forget_old(seconds: float, *, but: set[str]) -> None:
+    """Delete stored uploads that are older, but for those named."""
+    if not default_storage.exists(FOLDER):
+        return
+    for name in default_storage.listdir(FOLDER)[1]:
+        stored = f"{FOLDER}/{name}"
+        old = timezone.now() - default_storage.get_modified_time(stored) > timedelta(seconds=seconds)
+        if old and stored not in but:
+            default_storage.delete(stored)
 
 
 def _is_zip(file: Any) -> bool:
@@ -69,7 +97,7 @@ def unpacked(name: str, *, marker: str, called: str) -> Iterator[Path]:
     """
     with scratch_folder("upload-") as folder:
         try:
-            with default_storage.open(name) as file, zipfile.ZipFile(file) as archive:
+            with default_storage.open(name) as file, zipfile.ZipFile(_Bounded(file, called)) as archive:
                 _unpack(archive, folder, called)
         except FileNotFoundError:
             raise InvalidInput(f"{called}: the upload is no longer there; upload it again.") from None
@@ -82,6 +110,24 @@ def unpacked(name: str, *, marker: str, called: str) -> Iterator[Path]:
             yield top
         except InvalidInput as error:
             raise InvalidInput(str(error).replace(f"{top}{os.sep}", f"{called}: ").replace(str(top), called)) from error
+
+
+class _Bounded(io.RawIOBase):
+    """An open file for zipfile; refuses to be read in pieces larger than a table of contents may be."""
+
+    def __init__(self, file: Any, called: str):
+        self._file, self._called = file, called
+        self.tell, self.seek = file.tell, file.seek  # type: ignore[method-assign]
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > MAX_DIRECTORY_BYTES:
+            raise InvalidInput(
+                f"{self._called} has a table of contents of {_mb(size)}; up to {_mb(MAX_DIRECTORY_BYTES)} are taken."
+            )
+        return self._file.read(-1 if size is None else size)
 
 
 def _why(error: Exception) -> str:

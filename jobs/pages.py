@@ -9,19 +9,35 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core.access import in_team, researcher_page
 from core.errors import InvalidInput
-from core.pages import in_words, paged
+from core.lists import Column, Filter, listed
+from core.pages import in_words
 from jobs import selectors, services
 from jobs.models import Job
-from jobs.registry import kind_named
+from jobs.registry import kind_named, kinds
+
+COLUMNS = [
+    Column("No.", "pk", number=True, key="number"),
+    Column("Job", "title", key="job"),
+    Column("State", "state"),
+    Column("Progress", css="bar"),
+    Column("Requested by", "requester", key="by"),
+    Column("Requested", "created_at", key="requested"),
+]
 
 
 @require_safe
 @researcher_page
 def jobs(request: HttpRequest) -> HttpResponse:
     """All jobs and the running workers."""
-    page = paged(request, selectors.jobs(request.user))
-    rows = [{"job": job} | selectors.progress_of(job) for job in page]
-    context = {"rows": rows, "page": page, "workers": selectors.workers()}
+    shown = listed(
+        request, selectors.jobs(request.user), columns=COLUMNS, search=("title", "requester"), searches="job, person",
+        filters=[
+            Filter("state", "State", "state", Job.State.choices),
+            Filter("kind", "Kind", "kind", [(kind.name, kind.title) for kind in kinds()]),
+        ],
+    )  # fmt: skip
+    rows = [{"job": job} | selectors.progress_of(job) for job in shown.page]
+    context = {"rows": rows, "list": shown, "workers": selectors.workers()}
     return render(request, "jobs/jobs.html", context)
 
 
@@ -40,6 +56,7 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
         # An uploaded file's name in the file store means nothing to people.
         "arguments": in_words({k: v for k, v in selectors.arguments_for(request.user, job).items() if k != "upload"}),
         "result": in_words(job.result or {}),
+        "again": _again(request, job),
         "can_retry": job.state in (Job.State.FAILED, Job.State.CANCELLED),
         "can_cancel": job.is_active and job.state != Job.State.CANCELLING,
     }
@@ -82,6 +99,16 @@ def _own_job(request: HttpRequest, pk: int) -> Job:
     if not selectors.may_change(request.user, job):
         raise PermissionDenied
     return job
+
+
+def _again(request: HttpRequest, job: Job) -> str:
+    """Of a job that failed or was cancelled: its form, filled in with what was asked for."""
+    form = kind_named(job.kind).form
+    mine = selectors.may_change(request.user, job) and job.parent_id is None
+    if form is None or not mine or job.state not in (Job.State.FAILED, Job.State.CANCELLED):
+        return ""
+    address = form(job.arguments)
+    return f"{address}{'&' if '?' in address else '?'}job={job.pk}"
 
 
 def links_to_results(job: Job) -> list[dict[str, str]]:

@@ -25,6 +25,7 @@ class Kind:
     cleanup: Callable[..., None] | None = None
     links: Callable[..., list["Link"]] | None = None
     for_admins: tuple[str, ...] = ()
+    form: Callable[[dict[str, Any]], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,14 @@ def job(
     cleanup: Callable[..., None] | None = None,
     links: Callable[..., list[Link]] | None = None,
     for_admins: tuple[str, ...] = (),
+    form: Callable[[dict[str, Any]], str] | None = None,
 ):
     """Register the decorated function as the work of a kind of job.
 
     ``cleanup(**arguments)`` is called when a job of this kind is done; until then it may be retried.
     ``links(arguments, result)`` gives links to the results of a finished job, as far as they still exist.
     ``for_admins`` names arguments that researchers do not see.
+    ``form(arguments)`` is the address of the form that asks for such a job; ``?job=`` fills it in.
     """
 
     def register(work: Work) -> Work:
@@ -79,10 +82,16 @@ def job(
             cleanup=cleanup,
             links=links,
             for_admins=for_admins,
+            form=form,
         )
         return work
 
     return register
+
+
+def kinds() -> list[Kind]:
+    """All kinds, by their titles."""
+    return sorted(_kinds.values(), key=lambda kind: kind.title)
 
 
 def kind_named(name: str) -> Kind:

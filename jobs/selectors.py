@@ -46,7 +46,8 @@ def progress_of(job: Job) -> dict[str, Any]:
         done = total * sum(shares) / len(shares) if shares else 0.0
         rates = [part.rate or 0.0 for part in parts]
         rate = sum(rates) / len(rates) if any(rates) else None
-    left = (total - done) / rate if rate and total and job.is_active else None
+    working = rate and total and job.is_active and done < total  # what comes after the last unit is not counted
+    left = (total - done) / rate if rate and working else None
     return {
         "done": int(done),
         "total": total,
@@ -75,13 +76,21 @@ def state_of(job: Job) -> dict[str, Any]:
         "state": job.state,
         "state_text": job.get_state_display(),
         "active": job.is_active,
-        "left_text": in_words(how_far["seconds_left"]),
+        "left_text": _left(job, how_far),
         "unit": job.unit,
         "attempt": job.attempt,
         "worker": job.worker,
         "log": job.log,
         "error": job.error,
     }
+
+
+def _left(job: Job, how_far: dict[str, Any]) -> str:
+    """In words; when all is counted and the job has not ended, its result is being summed up and stored."""
+    if how_far["seconds_left"] is not None:
+        return f"{in_words(how_far['seconds_left'])} left"
+    last = job.state == Job.State.RUNNING and how_far["total"] and how_far["done"] >= how_far["total"]
+    return "storing the result" if last else ""
 
 
 def made_before(model: type[Model], name: str, job: Job) -> Any | None:

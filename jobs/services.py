@@ -69,6 +69,14 @@ def submit(
     return job
 
 
+def submit_once(*, kind: str, arguments: dict[str, Any], **more: Any) -> Job:
+    """As ``submit``; but where the same has been asked for and has not ended, that job."""
+    for job in Job.objects.filter(kind=kind, state__in=Job.ACTIVE, parent=None):
+        if job.arguments == arguments:
+            return job
+    return submit(kind=kind, arguments=arguments, **more)
+
+
 def _enqueue(job: Job) -> None:
     """Send the current attempt to the task queue after the commit. If that fails, ``reap`` sends it later."""
     Job.objects.filter(pk=job.pk).update(queued_at=Now())

@@ -151,6 +151,13 @@ def _folds(subject: CrossValidation, options: Mapping[str, Any], progress: Progr
     return Drawn(plots.folds_figure(rows, title), frame, numbers, caption)
 
 
+def _training(subject: Classifier, options: Mapping[str, Any], progress: Progress) -> Drawn:
+    history = pd.DataFrame(subject.history)
+    last = {name: float(history[name].iloc[-1]) for name in ("loss", "accuracy")}
+    title = f"{subject.name}: its training on {len(subject.split['train'])} patches"
+    return Drawn(plots.training_figure(subject.history, title), history, last, f"{title}, epoch by epoch.")
+
+
 def plane_of_classifier(classifier: Classifier) -> landscape.Plane:
     """The plane of the weights' path, if the training kept it, checked against its SHA-256."""
     kept = classifier.settings.get("trajectory")
@@ -207,6 +214,7 @@ DRAW: dict[str, Draw] = {
     "calibration": _calibration,
     "confusion": _confusion,
     "folds": _folds,
+    "training": _training,
     "landscape": _landscape,
 }
 """How each figure of ``RECIPES`` is drawn."""

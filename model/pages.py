@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 
 from core import published
 from core.access import researcher_page
+from core.lists import Column, Filter, listed, yes_no
 from core.pages import form_methods, image_response, in_words
 from core.requests import Request
 from jobs.models import Job
@@ -21,12 +22,36 @@ IMPORTS: dict[str, tuple[type[Request], Callable[..., Job]]] = {
     "pannuke": (PanNukeRequest, requests.import_pannuke),
 }
 """By the last part of the address: what is asked for, and what asks for it."""
+THUMBNAILS = 48
+DATASETS = [
+    Column("Name", "name"),
+    Column("Kind", "kind"),
+    Column("Size", "size", number=True),
+    Column("Positives", "positives", number=True),
+    Column("Negatives", "negatives", number=True),
+    Column("Excluded", "excluded", number=True),
+    Column("Classifiers", "classifier_count", number=True, key="classifiers"),
+    Column("Imported", "created_at", key="imported"),
+]
+CLASSIFIERS = [
+    Column("Name", "name"),
+    Column("Data set", "dataset__name", key="dataset"),
+    Column("Network", "arch", key="network"),
+    Column("Preset", "settings__preset", key="preset"),
+    Column("Test patches", "metrics__n", number=True, key="test"),
+    Column("Accuracy", "metrics__accuracy", number=True, key="accuracy"),
+    Column("AUC", "metrics__auc", number=True, key="auc"),
+    Column("Attacks", "attack_count", number=True, key="attacks"),
+    Column("Made", "created_at", key="made"),
+]
 
 
 @require_safe
 @researcher_page
 def datasets(request: HttpRequest) -> HttpResponse:
-    return render(request, "model/datasets.html", {"datasets": selectors.datasets()})
+    kinds = Filter("kind", "Kind", "kind", Dataset.Kind.choices)
+    shown = listed(request, selectors.datasets(), columns=DATASETS, search=("name",), filters=[kinds])
+    return render(request, "model/datasets.html", {"list": shown})
 
 
 @form_methods
@@ -49,7 +74,14 @@ def dataset(request: HttpRequest, pk: int) -> HttpResponse:
         "groups": groups[:20],
         "group_count": len(groups),
         "cells": selectors.cell_counts(found),
-        "thumbnails": selectors.thumbnails(found),
+        "list": listed(
+            request,
+            found.patches.order_by("index"),
+            search=("name", "group"),
+            searches="patch, slide or patient",
+            filters=[yes_no("tumour", "Label", "tumour", yes="tumour", no="no tumour")],
+            per_page=THUMBNAILS,
+        ),
         "report": in_words(found.source),
     }
     return render(request, "model/dataset.html", context)
@@ -65,8 +97,13 @@ def patch_image(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @researcher_page
 def classifiers(request: HttpRequest) -> HttpResponse:
+    presets = Filter("preset", "Preset", "settings__preset", [(name, name) for name, _ in requests.PRESETS])
+    shown = listed(
+        request, selectors.classifiers(), columns=CLASSIFIERS, search=("name", "dataset__name"),
+        searches="name, data set", filters=[presets],
+    )  # fmt: skip
     context = {
-        "classifiers": selectors.classifiers(),
+        "list": shown,
         "rows": selectors.table_1a_rows(),
         "paper": published.TABLE_1A,
     }
@@ -111,6 +148,7 @@ def classifier(request: HttpRequest, pk: int) -> HttpResponse:
         "tab": "overview",
         "confusion": confusion,
         "settings": in_words(found.settings),
+        "watched": [row for row in found.history if "held_out_robust_accuracy" in row],
         "rows": selectors.table_1a_rows(found.dataset),
         "paper": published.TABLE_1A,
     }

@@ -15,6 +15,7 @@ from django.db.models import Model
 
 from core import figure_store
 from core.errors import InvalidInput
+from core.figure_sizes import DPI, SINGLE
 from core.version import code_version
 from model.models import Classifier, CrossValidation
 
@@ -42,6 +43,13 @@ class StoredFigure:
     caption: str
     fresh: bool = False
 
+    @property
+    def wide(self) -> bool:
+        """Whether it takes both columns of a paper, by the width that its PNG's header states."""
+        with self.files["png"].open("rb") as file:
+            header = file.read(24)
+        return int.from_bytes(header[16:20], "big") > 1.4 * SINGLE * DPI
+
 
 RECIPES = {
     recipe.name: recipe
@@ -50,6 +58,7 @@ RECIPES = {
         Recipe("precision-recall", "Precision and recall", "answers"),
         Recipe("calibration", "Calibration", "answers"),
         Recipe("confusion", "Confusion matrix", "answers"),
+        Recipe("training", "Training, epoch by epoch", "classifier"),
         Recipe("folds", "Table 1a, fold by fold", "cross-validation"),
         Recipe(
             "landscape",
@@ -109,6 +118,7 @@ def content_of(subject: Classifier | CrossValidation) -> dict[str, Any]:
         "weights": subject.weights_sha256,
         "dataset": subject.dataset.sha256,
         "test": subject.split.get("test", []),
+        "history": subject.history,
         "trajectory": subject.settings.get("trajectory", {}).get("sha256", ""),
         "name": subject.name,
     }

@@ -8,7 +8,7 @@ from core import uploads
 from core.requests import MORE, Named, Number, Request, as_json, device_field, seed_field
 from jobs.models import Job
 from jobs.requests import free_name, import_source
-from jobs.services import submit
+from jobs.services import submit, submit_once
 from model.models import Classifier, Dataset
 from model.selectors import name_of_classifier
 
@@ -17,6 +17,12 @@ STARTS = [
     ("auto", "ImageNet weights, or at random where they cannot be had"),
     ("imagenet", "ImageNet weights, or not at all"),
     ("random", "at random"),
+]
+DEFENCES = [
+    ("pgd", "on each patch at its worst within the budget"),
+    ("free", "the same at the cost of a plain training: one gradient moves weights and patch"),
+    ("trades", "on the patch as it is, and on how far the answer moves within the budget"),
+    ("stain", "on the worst staining within the budget"),
 ]
 ZIP = ".zip,application/zip"
 
@@ -146,6 +152,8 @@ class TrainingSettings(Request):
 class TrainRequest(TrainingSettings):
     """A classifier on a data set, with patches kept apart for the test."""
 
+    aliases = {"base": "--from"}
+
     name = name_field(
         default="", allow_blank=True, help_text="Name of the classifier; made of its settings if left out."
     )
@@ -156,12 +164,68 @@ class TrainRequest(TrainingSettings):
         help_text="Share of the patches that is kept apart for the test.",
         style={"section": MORE},
     )
+    base = Named(
+        word="classifier",
+        queryset=Classifier.objects.all(),
+        allow_null=True,
+        default=None,
+        label="Go on from",
+        help_text="Fine-tune this classifier, on its own split, instead of beginning anew.",
+        style={"empty": "none: begin anew"},
+    )
+    defend = serializers.ChoiceField(
+        choices=DEFENCES,
+        allow_null=True,
+        default=None,
+        label="Defend",
+        help_text="Train it to withstand attacks; left out: a plain training.",
+        style={"empty": "a plain training"},
+    )
+    defend_budget = Number(
+        min_value=0,
+        max_value=64,
+        allow_null=True,
+        default=None,
+        label="Budget to withstand",
+        help_text="Largest change in grey levels; of stain: largest relative change. 2, and 0.2 of stain, if left out.",
+        style={"section": MORE},
+    )
+    defend_steps = serializers.IntegerField(
+        min_value=1,
+        max_value=100,
+        allow_null=True,
+        default=None,
+        label="Steps of the attack in training",
+        help_text="3 for pgd and trades, 4 for free, 2 for stain if left out.",
+        style={"section": MORE},
+    )
+    defend_weight = Number(
+        min_value=0,
+        max_value=1000,
+        allow_null=True,
+        default=None,
+        label="Weight of withstanding",
+        help_text="TRADES only: against the accuracy on patches as they are; 6 if left out.",
+        style={"section": MORE},
+    )
     trajectory = serializers.BooleanField(
         default=False,
         label="Keep the weights' path",
         help_text="For the loss landscape; takes three times the size of the weights.",
         style={"section": MORE},
     )
+
+    def validate(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Settings of a defence are for one; the service has the last word on their limits."""
+        kind = settings.get("defend")
+        for name in ("defend_budget", "defend_steps", "defend_weight"):
+            if settings.get(name) is not None and not kind:
+                raise serializers.ValidationError(
+                    {name: ["It is for a defended training. Choose what it is to defend."]}
+                )
+        if settings.get("defend_weight") is not None and kind != "trades":
+            raise serializers.ValidationError({"defend_weight": ["Only TRADES weighs two losses. Leave it out."]})
+        return settings
 
     def get_fields(self) -> dict[str, serializers.Field]:
         fields = super().get_fields()
@@ -204,7 +268,9 @@ def import_pannuke(*, name: str, folds: list[str], by: Any, **settings: Any) -> 
 
 def train(*, name: str, dataset: Dataset, by: Any, **settings: Any) -> Job:
     """A classifier on a data set; ``settings`` are those of ``TrainRequest``."""
-    name = name or name_of_classifier(dataset, settings["arch"], settings["preset"], settings["seed"])
+    defend, base = settings.get("defend"), settings.get("base")
+    arch, preset, seed = settings["arch"], settings["preset"], settings["seed"]
+    name = name or name_of_classifier(dataset, arch, preset, seed, defend=defend, base=base)
     name = free_name("train", Classifier, name, "classifier")
     arguments = as_json(TrainRequest, {"name": name, "dataset": dataset} | settings)
     return submit(kind="train", arguments=arguments, requested_by=by, title=f"Train {name} on {dataset.name}")
@@ -214,4 +280,4 @@ def cross_validate(*, dataset: Dataset, by: Any, parts: int, **settings: Any) ->
     """Table 1a of a data set; ``settings`` are those of ``CrossValidationRequest``."""
     arguments = as_json(CrossValidationRequest, {"dataset": dataset} | settings)
     title = f"Cross-validate {dataset.name} ({settings['runs']} x {settings['folds']})"
-    return submit(kind="cross_validate", arguments=arguments, requested_by=by, title=title, parts=parts)
+    return submit_once(kind="cross_validate", arguments=arguments, requested_by=by, title=title, parts=parts)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from core import images
 from core.errors import InvalidInput, Progress, no_progress
 from model.learning.spread import spread_of_folds
-from model.models import Classifier, CrossValidation, Dataset, FoldResult, Patch
+from model.models import Classifier, CrossValidation, Dataset, FoldResult
 
 
 def dataset_named(name: str) -> Dataset:
@@ -26,9 +26,21 @@ def dataset_named(name: str) -> Dataset:
         raise InvalidInput(f"No data set called {name!r}. There are: {names}.") from None
 
 
-def name_of_classifier(dataset: Dataset, arch: str, preset: str, seed: int) -> str:
+def classifier_named(name: str) -> Classifier:
+    """The classifier of that name, or InvalidInput naming those that exist."""
+    try:
+        return Classifier.objects.select_related("dataset").get(name=name)
+    except Classifier.DoesNotExist:
+        names = ", ".join(Classifier.objects.values_list("name", flat=True)) or "none yet; train one first"
+        raise InvalidInput(f"No classifier called {name!r}. There are: {names}.") from None
+
+
+def name_of_classifier(
+    dataset: Dataset, arch: str, preset: str, seed: int, *, defend: str | None = None, base: Classifier | None = None
+) -> str:
     """The name of a trained classifier that was given none."""
-    return f"{dataset.name}-{arch}-{preset}-{seed}"[:100]
+    start = f"{base.name[:50]}-on" if base else f"{dataset.name}-{arch}"
+    return f"{start[:80]}-{preset}{f'-{defend}' if defend else ''}-{seed}"[:100]
 
 
 def patch_table(dataset: Dataset) -> pd.DataFrame:
@@ -94,8 +106,8 @@ BINS = ((0, 0), (1, 4), (5, 9), (10, 19), (20, 49), (50, None))
 """Tumour cells per patch, as shown; 0 and 5 are the paper's limits."""
 
 
-def datasets() -> list[Dataset]:
-    return list(Dataset.objects.annotate(classifier_count=Count("classifiers")))
+def datasets() -> QuerySet[Dataset]:
+    return Dataset.objects.annotate(classifier_count=Count("classifiers"))
 
 
 def groups(dataset: Dataset) -> list[dict[str, Any]]:
@@ -122,17 +134,6 @@ def cell_counts(dataset: Dataset) -> list[dict[str, Any]]:
         text = str(low) if low == high else f"{low} or more" if high is None else f"{low} to {high}"
         rows.append({"cells": text, "patches": number, "share": number / len(counts)})
     return rows
-
-
-def thumbnails(dataset: Dataset, *, each: int = 12) -> list[dict[str, Any]]:
-    """Some patches of both classes, spread over the order of reading."""
-    found = []
-    for tumour, word in ((True, "Tumour"), (False, "No tumour")):
-        ids = list(Patch.objects.filter(dataset=dataset, tumour=tumour).values_list("pk", flat=True))
-        step = max(1, len(ids) // each)
-        rows = Patch.objects.in_bulk(ids[::step][:each])
-        found.append({"word": word, "count": len(ids), "patches": [rows[pk] for pk in ids[::step][:each]]})
-    return found
 
 
 NO_GROUPS = (
@@ -179,9 +180,9 @@ def table_1a_rows(dataset: Dataset | None = None) -> list[dict[str, Any]]:
     ]
 
 
-def classifiers() -> list[Classifier]:
+def classifiers() -> QuerySet[Classifier]:
     """Without their splits and probabilities, which are long."""
-    return list(
+    return (
         Classifier.objects.select_related("dataset")
         .defer("split", "test_probabilities", "history")
         .annotate(attack_count=Count("attacks"))

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from django.urls import reverse
+
 from core import uploads
 from jobs.registry import Link, by_name, job
 from jobs.selectors import made_before
 from model.models import Classifier, CrossValidation, Dataset
-from model.selectors import accuracy_and_auc, dataset_named
+from model.selectors import accuracy_and_auc, classifier_named, dataset_named
 
 TOLD = ("left_out", "why_left_out", "colours_converted", "profiles_ignored")
 """Facts of an import that are told where there are any."""
@@ -37,6 +39,7 @@ def _cross_validation(arguments: dict[str, Any], result: dict[str, Any]) -> list
     title="Import patches",
     unit="patches",
     links=_dataset,
+    form=lambda arguments: reverse("model:dataset_new", args=["folder"]),
     cleanup=lambda **arguments: uploads.forget(arguments.get("upload", "")),
 )
 def import_patches(
@@ -73,7 +76,13 @@ def import_patches(
     return _report(dataset)
 
 
-@job("import_pannuke", title="Import PanNuke", unit="patches", links=_dataset)
+@job(
+    "import_pannuke",
+    title="Import PanNuke",
+    unit="patches",
+    links=_dataset,
+    form=lambda arguments: reverse("model:dataset_new", args=["pannuke"]),
+)
 def import_pannuke(context, *, name: str, folds: list[str], tissue: str, size: int) -> dict[str, Any]:
     """PanNuke's own folders on the server."""
     from model import services
@@ -89,14 +98,21 @@ def import_pannuke(context, *, name: str, folds: list[str], tissue: str, size: i
     return _report(dataset)
 
 
-@job("train", title="Train a classifier", unit="batches", links=_classifier)
-def train(context, *, name: str, dataset: str, **settings: Any) -> dict[str, Any]:
+@job(
+    "train",
+    title="Train a classifier",
+    unit="batches",
+    links=_classifier,
+    form=lambda arguments: reverse("model:classifier_new"),
+)
+def train(context, *, name: str, dataset: str, base: str | None = None, **settings: Any) -> dict[str, Any]:
     """``settings`` are those of ``model.training_services.train_classifier``; the whole training is one chunk."""
     from model.training_services import train_classifier
 
     classifier = made_before(Classifier, name, context.job) or train_classifier(
         name=name,
         dataset=dataset_named(dataset),
+        base=classifier_named(base) if base else None,
         created_by=context.job.requested_by,
         say=context.log,
         progress=context.progress,
@@ -110,12 +126,19 @@ def train(context, *, name: str, dataset: str, **settings: Any) -> dict[str, Any
     }
 
 
-@job("cross_validate", title="Cross-validate", unit="batches", divisible=True, links=_cross_validation)
+@job(
+    "cross_validate",
+    title="Cross-validate",
+    unit="batches",
+    divisible=True,
+    links=_cross_validation,
+    form=lambda arguments: reverse("model:cross_validation_new"),
+)
 def cross_validate(context, *, dataset: str, part: tuple[int, int] | None = None, **settings: Any) -> dict[str, Any]:
     """Table 1a of a data set; a fold is a chunk."""
-    from model import training_services
+    from model import crossval_services
 
-    validation = training_services.cross_validate(
+    validation = crossval_services.cross_validate(
         dataset=dataset_named(dataset), part=part, say=context.log, progress=context.progress, **settings
     )
     means = {name: value["mean"] for name, value in accuracy_and_auc(validation).items()}

@@ -20,18 +20,23 @@ from jobs.api import REQUESTED, RequestedRows
 from study import blinds as selectors
 from study.conduct.power import power_of
 from study.conduct.reminders import reminder
-from study.models import Assignment, ReadingSet, Study
+from study.models import Assignment, Invitation, ReadingSet, Study
 from study.protocol import audit_log, readers, requests
 from study.protocol import documents as protocols
 from study.protocol import life as services
+from study.protocol.drafts import delete_draft
 from study.protocol.preregistration import as_markdown
+from study.protocol.reader_table import invitations_in
 from study.protocol.readers import invite
 from study.protocol.requests import (
+    CloseRequest,
     FreezeRequest,
     InviteRequest,
+    InviteTableRequest,
     PowerQuery,
     ReopenRequest,
     StudyRequest,
+    TeamRequest,
     UnblindRequest,
     WashoutRequest,
     WithdrawRequest,
@@ -39,6 +44,7 @@ from study.protocol.requests import (
 from study.reading import sets
 from study.results.analysis import analysis_of
 from study.results.exports.registry import Source, find
+from study.results.verified import verification_of
 
 ANY = OpenApiTypes.OBJECT
 
@@ -155,11 +161,30 @@ class Studies(RequestedRows):
         """Let readers in."""
         return self._step(services.open_study)
 
-    @extend_schema(request=None)
+    @extend_schema(request=CloseRequest)
     @action(detail=True, methods=["post"])
     def close(self, request: Request, slug: str) -> Response:
-        """End the reading."""
-        return self._step(services.close_study)
+        """End the reading. Where readers are unfinished they are named, and ``unfinished`` must be true."""
+        return self._step(services.close_study, **self.validated(CloseRequest))
+
+    @extend_schema(request=TeamRequest)
+    @action(detail=True, methods=["post"])
+    def team(self, request: Request, slug: str) -> Response:
+        """Give the study to another team, or to every researcher (null)."""
+        return self._step(services.change_team, **self.validated(TeamRequest))
+
+    @extend_schema(request=StudyRequest, responses=REQUESTED)
+    @action(detail=True, methods=["post"])
+    def rebuild(self, request: Request, slug: str) -> Response:
+        """Build a draft again from other settings. Its address and its readers stay."""
+        draft = self.get_object()
+        return self.requested(requests.study(by=request.user, draft=draft, **self.validated(StudyRequest)))
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, slug: str) -> Response:
+        """Delete a draft. The log keeps what was done."""
+        delete_draft(study=self.get_object(), actor=actor(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(request=UnblindRequest)
     @action(detail=True, methods=["post"])
@@ -198,6 +223,16 @@ class Studies(RequestedRows):
         if not selectors.arms_open(study):
             audit_log.record(study=study, actor=actor(request), action="protocol_taken_out")
         return Response({"protocol_sha256": study.protocol_sha256, "protocol": study.protocol})
+
+    @extend_schema(responses=ANY)
+    @action(detail=True, methods=["get"])
+    def verification(self, request: Request, slug: str) -> Response:
+        """Whether the study is what was fixed, answered and logged, and where its log stands.
+
+        Until unblinding a problem's row is named, and not what is wrong with it: that may name an arm.
+        """
+        study = self._whole(slug)
+        return Response(verification_of(study).to_json(blinded=not selectors.arms_open(study)))
 
     def _whole(self, slug: str) -> Study:
         return get_object_or_404(selectors.studies_for(self.request.user), slug=slug)
@@ -252,18 +287,25 @@ class Readers(Rows):
     def create(self, request: Request, study_slug: str) -> Response:
         """Invite a reader by a single-use link, shown this once."""
         study = get_object_or_404(Study, slug=study_slug)
-        asked = self.validated(InviteRequest)
-        invitation, secret = invite(study=study, actor=actor(request), **asked)
-        link = readers.join_link(request.build_absolute_uri("/"), secret)
-        mailed = readers.send(
-            assignment=invitation.assignment,
-            subject=f"Invitation: {study.name}",
-            text=readers.invitation_text(assignment=invitation.assignment, link=link, days=asked["days"]),
-            actor=actor(request),
-            action="invitation_written",
-        )
-        answer = {"code": invitation.assignment.code, "link": link, "mailed": mailed}
+        made = invite(study=study, actor=actor(request), **self.validated(InviteRequest))
+        return Response(self._invited(*made), status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=InviteTableRequest, responses={201: InvitedSerializer(many=True)})
+    @action(detail=False, methods=["post"], pagination_class=None)
+    def table(self, request: Request, study_slug: str) -> Response:
+        """Invite everybody of a CSV file, or nobody where a line is wrong."""
+        study = get_object_or_404(Study, slug=study_slug)
+        asked, key = self.validated(InviteTableRequest), readers.new_key()
+        rows = invitations_in(asked["table"].read(), called=asked["table"].name, days=asked["days"])
+        readers.invite_all(study=study, rows=rows, actor=actor(request), key=key)
+        answer = [self._invited(*made) for made in readers.invited_with(study, key)]
         return Response(answer, status=status.HTTP_201_CREATED)
+
+    def _invited(self, invitation: Invitation, secret: str) -> dict[str, Any]:
+        """The link, and whether it went out by mail."""
+        link = readers.join_link(self.request.build_absolute_uri("/"), secret)
+        mailed = readers.send_invitation(invitation=invitation, link=link, actor=actor(self.request))
+        return {"code": invitation.assignment.code, "link": link, "mailed": mailed}
 
     @extend_schema(request=None, responses=MessageSerializer)
     @action(detail=True, methods=["post"])

@@ -1,6 +1,6 @@
 """Reading studies. Only this module knows who may see an arm, and when."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
@@ -68,14 +68,21 @@ def has_seen_arms(user: Any, study: Study) -> bool:
 # --- Without arms ---------------------------------------------------------------------------------------------------
 
 
-def studies_with_progress(user: Any) -> Sequence[Study]:
-    """The studies that this researcher may see, with their counts, which say nothing about arms."""
-    studies = list(
-        studies_for(user).annotate(
+def counted_studies(user: Any) -> QuerySet[Study]:
+    """The studies that this researcher may see, with the numbers of their cases and readers."""
+    return (
+        studies_for(user)
+        .defer("protocol", "source")
+        .annotate(
             case_count=Count("cases", distinct=True),
             reader_count=Count("assignments", filter=Q(assignments__withdrawn_at=None), distinct=True),
         )
     )
+
+
+def with_progress(studies: Iterable[Study]) -> Sequence[Study]:
+    """The studies with their progress, which says nothing about arms."""
+    studies = list(studies)
     for study in studies:
         # Set for the template: rows of the list show them beside the study's own fields.
         study.planned, study.answered = progress_counts(study)  # type: ignore[attr-defined]
@@ -84,9 +91,10 @@ def studies_with_progress(user: Any) -> Sequence[Study]:
 
 
 def progress_counts(study: Study) -> tuple[int, int]:
-    """Numbers of planned and of answered presentations, over all readers."""
-    made = Presentation.objects.filter(reading_set__assignment__study=study)
-    planned: QuerySet[Any] = Slot.objects.filter(reading_set__assignment__study=study) if study.adaptive else made
+    """Numbers of planned and of answered presentations, over all readers who were not withdrawn."""
+    taking_part = {"reading_set__assignment__study": study, "reading_set__assignment__withdrawn_at": None}
+    made = Presentation.objects.filter(**taking_part)
+    planned: QuerySet[Any] = Slot.objects.filter(**taking_part) if study.adaptive else made
     return planned.count(), made.filter(responses__revision=1).count()
 
 

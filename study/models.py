@@ -33,6 +33,13 @@ def guide_path(image: "GuideImage", filename: str) -> str:
     return f"guides/{image.study_id}/{filename}"
 
 
+class PresentStudies(models.Manager["Study"]):
+    """All but drafts that were deleted: their rows stay, because the log's events name them."""
+
+    def get_queryset(self) -> models.QuerySet["Study"]:
+        return super().get_queryset().filter(deleted_at=None)
+
+
 class Study(Made):
     class State(models.TextChoices):
         DRAFT = "draft", "draft"
@@ -128,6 +135,9 @@ class Study(Made):
     closed_at = models.DateTimeField(null=True, blank=True)
     unblinded_at = models.DateTimeField(null=True, blank=True)
     unblinded_by = models.CharField(max_length=150, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Of a draft.")
+
+    objects = PresentStudies()
 
     class Meta(Made.Meta):
         ordering = ["-created_at"]
@@ -210,11 +220,15 @@ class Stimulus(models.Model):
 
 
 class GuideImage(models.Model):
-    """A patch that is not in the study, for the instructions (example) or for practice with feedback."""
+    """A patch that is not in the study, for the instructions (example) or for practice with feedback.
+
+    In a pair comparison each practice patch has an altered one of the same number.
+    """
 
     class Kind(models.TextChoices):
         EXAMPLE = "example", "example"
         PRACTICE = "practice", "practice"
+        ALTERED = "altered", "altered"
 
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="guide_images")
     kind = models.CharField(max_length=10, choices=Kind.choices)
@@ -299,6 +313,7 @@ class ReadingSession(models.Model):
     started_at = models.DateTimeField(auto_now_add=True)
     viewing = models.JSONField(default=dict, help_text="Window, screen, devicePixelRatio, colour depth, scale.")
     user_agent = models.CharField(max_length=300, blank=True)
+    language = models.CharField(max_length=10, blank=True, help_text="Of the pages, as Django names it: en-gb, de ...")
 
     class Meta:
         ordering = ["started_at"]

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.urls import reverse
+
 from core.requests import check
 from jobs.registry import Link, job
 from jobs.selectors import made_before
@@ -14,18 +16,32 @@ def _study(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
     return [Link(f"study {row.slug}", "study:study", (row.slug,)) for row in rows]
 
 
-def _protocol(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
-    rows = Study.objects.filter(slug=result.get("study")).only("slug")
-    return [Link(f"protocol of {row.slug}", "study:protocol", (row.slug,)) for row in rows]
+def _frozen(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
+    rows = Study.objects.filter(slug=result.get("study")).only("slug", "state")
+    return [
+        Link(text.format(row.slug), address, (row.slug,))
+        for row in rows
+        for text, address in (("study {}", "study:study"), ("protocol of {}", "study:protocol"))
+    ]
 
 
-@job("build_study", title="Build a study", unit="cases", links=_study, for_admins=("readers",))
-def build_study(context, **settings: Any) -> dict[str, Any]:
-    """A draft, for an admin to look at and freeze. ``settings`` are those of ``StudyRequest``, rows by their names."""
+def _builder(arguments: dict[str, Any]) -> str:
+    draft = arguments.get("draft")
+    return reverse("study:study_edit", args=[draft]) if draft else reverse("study:study_new")
+
+
+@job("build_study", title="Build a study", unit="cases", links=_study, for_admins=("readers",), form=_builder)
+def build_study(context, *, draft: str = "", **settings: Any) -> dict[str, Any]:
+    """A draft, for an admin to look at and freeze. ``settings`` are those of ``StudyRequest``, rows by their names.
+
+    ``draft`` names one that is built again.
+    """
     from study.protocol.building import build_study as build
     from study.protocol.requests import StudyRequest, for_builder
 
-    study = made_before(Study, settings["name"], context.job) or build(
+    again = selectors.get_study(draft) if draft else None
+    study = (None if again else made_before(Study, settings["name"], context.job)) or build(
+        draft=again,
         actor=context.job.requester,
         created_by=context.job.requested_by,
         freeze=False,
@@ -35,7 +51,7 @@ def build_study(context, **settings: Any) -> dict[str, Any]:
     return {"study": study.slug, "cases": study.cases.count(), "pool": study.source["pool"]}
 
 
-@job("freeze_study", title="Freeze a study", unit="stimuli", links=_protocol)
+@job("freeze_study", title="Freeze a study", unit="stimuli", links=_frozen)
 def freeze_study(context, *, study: str, actor: str) -> dict[str, Any]:
     """Read every image again, ask the classifier again, fix the protocol."""
     from study.protocol import life as services

@@ -1,16 +1,20 @@
 """One cast for all tests; what a single wing needs lives beside its tests."""
 
+import os
 from pathlib import Path
 
 import pytest
+from django.core.cache import cache
 from hypothesis import settings as hypothesis_settings
 
 from tests.emptying import emptied_between_tests  # noqa: F401  a fixture of the whole suite
+from tests.trust import sizes
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
-# A busy machine is no failure: properties are tested, not how long they take.
-hypothesis_settings.register_profile("blindspot", deadline=None)
+# A busy machine is no failure: properties are tested, not how long they take. `make test` tries the same examples every
+# time, so that it passes or fails for a change alone; `make fuzz` looks for new ones.
+hypothesis_settings.register_profile("blindspot", deadline=None, derandomize="FUZZ" not in os.environ)
 hypothesis_settings.load_profile("blindspot")
 
 
@@ -26,6 +30,12 @@ def plans_are_waited_for(monkeypatch):
     from study.conduct import planner
 
     monkeypatch.setattr(planner, "WAIT_S", 300)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_kept_from_other_tests():
+    """Rows that are taken back leave their keys free: what was kept of one test would be taken for another's."""
+    cache.clear()
 
 
 SECRET = "00112233445566778899aabbccddeeff"
@@ -44,6 +54,25 @@ def own_files(settings, tmp_path) -> Path:
     place = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "files"}}
     settings.STORAGES = settings.STORAGES | {"default": place}
     return tmp_path / "files"
+
+
+@pytest.fixture(scope="session")
+def own_postgresql():
+    """A PostgreSQL server of the tests' own; installed where it is missing by ``make trust`` alone."""
+    from tests import own_postgresql
+
+    if not sizes.FULL and not own_postgresql.is_here():
+        pytest.skip("PostgreSQL is not on this machine")
+    with own_postgresql.postgresql() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def own_database(request):
+    """Each call: the address of a new database for programs of their own; None: the SQLite file of their home."""
+    if request.param == "sqlite":
+        return lambda: None
+    return request.getfixturevalue("own_postgresql").new_database
 
 
 def _shared(name: str) -> Path:

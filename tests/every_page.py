@@ -26,11 +26,13 @@ def prepare() -> None:
     from attacks.models import Attack
     from attacks.selectors import summarise
     from jobs.models import Job
+    from study.protocol.life import close_study
     from study.protocol.readers import invite
     from tests import factories
+    from tests.attacks.compared import made_comparison, made_worst_case
     from tests.attacks.pair_files import pair_folder
     from tests.model.judged import cross_validation, finish_folds, judged_classifier
-    from tests.pool import attacked_pool
+    from tests.pool import attacked_pool, told_battery, told_transfer
     from tests.study.answered import answer_all, open_study_of, unblinded
 
     call_command("migrate", verbosity=0)
@@ -41,8 +43,12 @@ def prepare() -> None:
     searched = attacked_pool(name="searched")
     searched.kind, searched.settings, searched.summary = Attack.Kind.MINIMAL, {"search": "linf"}, summarise(searched)
     searched.save()
+    told_battery(searched)
+    told_transfer(searched)
     for name, subject in (("roc", classifier), ("folds", validation), ("pairs", searched)):
         figures.make(name, subject)
+    made_comparison(classifier)
+    made_worst_case(classifier)
     with tempfile.TemporaryDirectory() as folder:
         call_command("import_pairs", pair_folder(Path(folder)), name="pairs", json=True, stdout=open(os.devnull, "w"))  # noqa: PTH123, SIM115
     for state, kind, arguments, result in (
@@ -56,6 +62,7 @@ def prepare() -> None:
             heartbeat_at=timezone.now(),
         )  # fmt: skip
     factories.open_study()
+    close_study(study=factories.open_study(slug="closed", readers=()), actor="test")
     answered = open_study_of(name="Answered")
     figures.make("pairs", Attack.objects.get(name="Answered"))
     answer_all(answered)
@@ -80,7 +87,7 @@ class Values:
     """Arguments for each address that show something."""
 
     def __init__(self) -> None:
-        from attacks.models import Attack, Pair, PairSet, Perturbation
+        from attacks.models import Attack, Battery, Comparison, Pair, PairSet, Perturbation, Transfer
         from core.models import User
         from jobs.models import Job
         from model.models import Classifier, CrossValidation, Dataset, Patch
@@ -99,23 +106,37 @@ class Values:
         )
         self.pk = {
             "model:dataset": datasets, "model:patch": [Patch.objects.first().pk], "model:classifier": classifiers,
+            "attacks:difference": [Perturbation.objects.first().pk], "attacks:pair_viewer": [attack.pk],
+            "attacks:imported_pair": [PairSet.objects.get().pk], "attacks:pair_difference": [Pair.objects.first().pk],
             "attacks:perturbed": [Perturbation.objects.first().pk], "attacks:pair_set": [PairSet.objects.get().pk],
             "attacks:pair_image": [Pair.objects.first().pk], "attacks:curve": [attack.pk],
             "attacks:curves": classifiers, "attacks:curves_new": classifiers,
-            "attacks:curves_svg": [attack.classifier_id], "attacks:curves_csv": [attack.classifier_id],
+            "attacks:curves_picture": [attack.classifier_id], "attacks:curves_csv": [attack.classifier_id],
             "attacks:attack": attacks, "attacks:perturbations": attacks, "attacks:table_csv": attacks,
+            "people_second_factor": [User.objects.filter(is_active=True).order_by("pk").first().pk],
             "people_link": [User.objects.filter(is_active=True).order_by("pk").first().pk],
             "jobs": jobs, "api:jobs": jobs, "api:datasets": datasets,
             "api:classifiers": classifiers, "api:cross-validations": [CrossValidation.objects.get().pk],
+            "attacks:worst_picture": [Attack.objects.get(name="worst").pk],
+            **{f"attacks:comparison{part}": [Comparison.objects.get().pk] for part in ("", "_picture", "_csv")},
+            "api:comparisons": [Comparison.objects.get().pk],
             "api:attacks": attacks,
+            "attacks:battery": [Battery.objects.get().pk], "attacks:battery_svg": [Battery.objects.get().pk],
+            "api:batteries": [Battery.objects.get().pk],
+            "attacks:transfer": [Transfer.objects.get().pk], "api:transfers": [Transfer.objects.get().pk],
             "api:pairs": [PairSet.objects.get().pk],
         }  # fmt: skip
         first = Presentation.objects.filter(reading_set__assignment__study__slug="small").order_by("pk").first()
         self.query = {
             "attacks:compare": f"?classifier={attack.classifier_id}",
-            "study:power": "?positives=20&copies=2&margin=0.1&alpha=0.05&planned_readers=2",
+            "study:power": "?positives=20&copies=2&margin=10&alpha=0.05&planned_readers=2",
         }
-        self.query |= {f"attacks:compare_{suffix}": self.query["attacks:compare"] for suffix in ("svg", "csv")}
+        self.query |= {f"attacks:compare_{kind}": self.query["attacks:compare"] for kind in ("picture", "csv")}
+        self.query |= {f"attacks:{kind}difference": "?gain=4" for kind in ("", "pair_")}
+        self.row = {
+            "attacks:pair_viewer": Attack.objects.get(pk=attack.pk).perturbations.first().pk,
+            "attacks:imported_pair": Pair.objects.first().pk,
+        }
         self.presentation, self.guide = first.token, GuideImage.objects.filter(study__slug="small").first().token
 
     def of(self, route: str, arguments: list[str]) -> list[dict[str, Any]]:
@@ -141,7 +162,7 @@ class Values:
             return next(self.pk[key] for key in keys if key in self.pk)
         if argument == "token":
             return [self.guide if route.endswith(":guide") else self.presentation]
-        studies = ["answered"] if route.startswith("results:") else ["small", "answered", "draft"]
+        studies = ["answered"] if route.startswith("results:") else ["small", "answered", "draft", "closed"]
         if route.startswith(("reading:", "preview:")):
             studies = ["small"]
         return {
@@ -149,6 +170,8 @@ class Values:
             "study_slug": ["small"],
             "source": ["folder", "pannuke"],
             "which": ["original", "altered"],
+            "suffix": ["svg", "png", "pdf"],
+            "row": [self.row.get(route)],
             "code": ["R01"],
             "number": [1],
             "name": ["forest", "flow"] if route == "results:figure" else ["open"],

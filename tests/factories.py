@@ -62,7 +62,7 @@ def draft_study(
             stimulus.model_label = arm == "original"
             stimulus.sha256 = _stored(stimulus.image, fixed_png(shown))
             stimulus.save()
-    for kind in GuideImage.Kind.values:
+    for kind in GuideImage.Kind.values if study.task == "pair" else ("example", "practice"):
         for number in range(1, guides + 1):
             guide = GuideImage(study=study, kind=kind, number=number, patch_id=f"{kind}{number}", truth=number % 2 == 1)
             guide.sha256 = _stored(guide.image, fixed_png(tissue(rng, size)))

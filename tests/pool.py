@@ -8,7 +8,8 @@ from django.core.files.base import ContentFile
 from django.utils import timezone
 from PIL import Image
 
-from attacks.models import Attack, Perturbation
+from attacks.models import Attack, Battery, Perturbation, Transfer
+from core.proportions import share_exactly
 from model.models import Classifier, Dataset, Patch
 
 
@@ -71,3 +72,41 @@ def attacked_pool(
         perturbation.sha256 = hashlib.sha256(body).hexdigest()
         perturbation.image.save(f"{index}.png", ContentFile(body))
     return attack
+
+
+def told_battery(attack: Attack, **changed: object) -> Battery:
+    """A finished battery of the pool's classifier, with a flag and an attack that had nothing left to do."""
+    rows = [
+        {
+            "attack": name, "title": title, "kind": kind, "id": attack.pk if asked else None, "asked": asked,
+            "flipped": flipped, "first": flipped, "stand": stand, "withstood": share_exactly(asked - flipped, asked),
+            "passes": {"gradient": 10 * asked, "forward": asked}, "cpu_seconds": 1.5,
+        }
+        for name, title, kind, asked, flipped, stand in (
+            ("pgd", "PGD on the margin, 2 starts", "white", 18, 10, 8),
+            ("minimal", "Smallest perturbation, if within the budget", "white", 8, 8, 0),
+            ("square", "Square, 100 answers", "black", 0, 0, 0),
+        )
+    ]  # fmt: skip
+    summary = {
+        "flags": [{"name": "gradients vanish", "text": "What did not flip is no evidence of robustness."}],
+        "rows": rows, "worst": share_exactly(0, 20) | {"clean": share_exactly(18, 20)}, "patches": 20,
+        "already_wrong": 2, "passes": {"gradient": 260, "forward": 26}, "cpu_seconds": 3.0,
+    }  # fmt: skip
+    return Battery.objects.create(
+        name=f"{attack.name}-battery", classifier=attack.classifier, norm="linf", budget=4, seed=0, code_version="t",
+        settings={"every": False, "weights_sha256": "1" * 64, "dataset_sha256": "0" * 64, "others": []},
+        settings_sha256="2" * 64, summary=summary, completed_at=timezone.now(), **changed,
+    )  # fmt: skip
+
+
+def told_transfer(attack: Attack) -> Transfer:
+    """A table of what one classifier's perturbations do to itself."""
+    cell = {"source": attack.classifier.name, "target": attack.classifier.name, "flipped": 5, "of": 9}
+    found = Transfer.objects.create(
+        name=f"{attack.name}-transfer", norm="linf", budget=4, seed=0, code_version="t",
+        settings={"steps": 50, "weights_sha256": {attack.classifier.name: "1" * 64}},
+        summary={"rows": [cell | {"share": share_exactly(5, 9)}]},
+    )  # fmt: skip
+    found.classifiers.add(attack.classifier)
+    return found

@@ -18,6 +18,7 @@ from PIL import Image
 from rest_framework import serializers
 
 from attacks import requests as attacks
+from attacks.comparison_requests import ComparisonRequest
 from attacks.engine import natural, norms, recipe
 from attacks.models import Attack
 from attacks.sweeps import SEARCHES
@@ -67,17 +68,34 @@ WHERE = {
     attacks.MinimalAttackRequest: Where(sheet("/attacks/new/?kind=minimal"), "attacks/", "minimal"),
     attacks.UniversalAttackRequest: Where(sheet("/attacks/new/?kind=universal"), "attacks/", "universal"),
     attacks.NaturalChangesRequest: Where(sheet("/attacks/new/?kind=natural"), "attacks/", "corruptions"),
+    attacks.WorstCaseRequest: Where(sheet("/attacks/new/?kind=worst"), "attacks/", "worst_case"),
+    attacks.BatteryRequest: Where(sheet("/batteries/new/"), "batteries/", "battery"),
+    attacks.TransferRequest: Where(sheet("/transfers/new/"), "transfers/", "transfer"),
     attacks.CurvesRequest: Where(
         sheet("/classifiers/{classifier}/curves/new/"), "classifiers/{id}/curves/", "success_curves", frozenset({"out"})
     ),
+    ComparisonRequest: Where(sheet("/comparisons/new/"), "comparisons/", "compare", frozenset({"out"})),
     attacks.PairsRequest: Where(sheet("/pairs/new/"), "pairs/", "import_pairs"),
     study.StudyRequest: Where(sheet("/new-study/"), "studies/", "build_study", frozenset({"draft", "note", "by"})),
     study.InviteRequest: Where(
-        sheet("/studies/small/readers/"),
+        ("/studies/small/readers/", "//form[contains(@class, 'sheet')][not(@enctype)]"),
         "studies/{study_slug}/readers/",
         "invite_reader",
         frozenset({"study", "address", "by"}),
     ),
+    study.InviteTableRequest: Where(
+        ("/studies/small/readers/", "//form[contains(@class, 'sheet')][@enctype]"),
+        "studies/{study_slug}/readers/table/",
+        "invite_readers",
+        frozenset({"study", "file", "address", "by"}),
+    ),
+    study.CloseRequest: Where(
+        sheet("/studies/small/close/"),
+        "studies/{slug}/close/",
+        "close_study",
+        frozenset({"study", "unblind", "unverified", "by"}),
+    ),
+    study.TeamRequest: Where(sheet("/studies/draft/team/"), "studies/{slug}/team/"),
     study.WithdrawRequest: Where(
         ("/studies/small/readers/", "//details/form[contains(@action, 'withdraw')]"),
         "studies/{study_slug}/readers/{code}/withdraw/",
@@ -90,8 +108,8 @@ WHERE = {
         ("/studies/small/readers/", "//details/form[contains(@action, 'washout')]"),
         "studies/{study_slug}/readers/{code}/sets/{number}/washout/",
     ),
-    study.FreezeRequest: Where(sheet("/studies/draft/"), "studies/{slug}/freeze/"),
-    study.UnblindRequest: Where(sheet("/studies/closed/"), "studies/{slug}/unblind/"),
+    study.FreezeRequest: Where(sheet("/studies/draft/freeze/"), "studies/{slug}/freeze/"),
+    study.UnblindRequest: Where(sheet("/studies/closed/unblind/"), "studies/{slug}/unblind/"),
 }
 each_request = pytest.mark.parametrize("declared", WHERE, ids=lambda declared: declared.__name__)
 with_command = pytest.mark.parametrize(
@@ -238,7 +256,8 @@ def test_what_is_wrong_is_named_alike_on_the_page_in_the_api_and_by_the_command(
     with pytest.raises(CommandError, match=told):
         run("build_study", *itertools.chain.from_iterable(words))
     client.force_login(ada)
-    page = client.post("/new-study/", settings | {"attack": Attack.objects.get().pk})
+    points = {name: 100 * settings[name] for name in ("margin",) if name in settings}  # pages have points
+    page = client.post("/new-study/", settings | points | {"attack": Attack.objects.get().pk})
     wrong = html.fromstring(page.content.decode()).xpath("//*[@class='field wrong']/@id")
     assert page.status_code == 400 and wrong == [f"field-{field}"]
     assert not Study.objects.exists() and not Job.objects.exists()

@@ -72,7 +72,7 @@ def project(delta: Tensor, norm: Norm, budget: float | Tensor) -> Tensor:
     """The projections of section 2.2: Linf clamped, L1 and L2 rescaled, L0 keeping the pixels changed most.
 
     Rescaling is the nearest point of the ball for L2 only; for L1 the paper rescales too (the nearest point would be
-    sparse, see ``onto_l1_ball``). "none" changes nothing.
+    sparse, see ``sparse.onto_l1_ball_in_range``). "none" changes nothing.
     """
     if norm == "none":
         return delta
@@ -103,17 +103,3 @@ def pixel_count(share: float | Tensor, pixels: int, images: int) -> Tensor:
     """How many whole pixels a share of ``pixels`` allows, (images,) int64; 0.25 of 4 pixels is 1, not 0.9999."""
     shares = torch.as_tensor(share, dtype=torch.float64, device="cpu").reshape(-1).expand(images)
     return torch.floor(shares * pixels + 1e-6).to(torch.int64)
-
-
-def onto_l1_ball(delta: Tensor, budget: float | Tensor) -> Tensor:
-    """The nearest perturbation whose mean absolute value is at most ``budget``: soft thresholding (Duchi et al. 2008).
-
-    Used by the minimal L1 attack only; the paper's L1 attack rescales instead.
-    """
-    flat = delta.abs().flatten(1)  # (n, m)
-    radius = torch.as_tensor(budget, dtype=delta.dtype, device=delta.device).reshape(-1, 1) * flat.shape[1]
-    ordered = flat.sort(1, descending=True).values
-    excess = (ordered.cumsum(1) - radius) / torch.arange(1, flat.shape[1] + 1, device=delta.device)
-    count = (ordered > excess).sum(1, keepdim=True).clamp_min(1)
-    threshold = excess.gather(1, count - 1).clamp_min(0).reshape(-1, 1, 1, 1)
-    return delta.sign() * (delta.abs() - threshold).clamp_min(0)

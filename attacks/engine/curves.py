@@ -4,7 +4,7 @@ An image falls at budget B if its smallest displayed perturbation is no larger t
 where a sweep needs an attack per budget. Attacks at single budgets can be put beside it as a check.
 """
 
-import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,12 @@ AXES = {
     "l2": "root mean squared difference (L2)",
     "linf": "largest difference (Linf)",
 }
+SYMBOLS = {"l0": "L0", "l1": "L1", "l1-rescaled": "L1, rescaled", "l2": "L2", "linf": "L∞"}
+
+
+def axis_label(search: str) -> str:
+    """The norm with its unit, short enough for a panel: levels are those of 8-bit images."""
+    return f"{SYMBOLS[search]} ({'share of pixels' if search == 'l0' else 'levels of 0–255'})"
 
 
 def share(flipped: int, of: int, level: float = 0.95) -> dict[str, Any]:
@@ -64,27 +70,41 @@ def check_budgets(norms: NDArray[np.float64], search: str, count: int = 3) -> li
 
 def plot(curves: pd.DataFrame, checks: pd.DataFrame, *, kind: str = "svg") -> bytes:
     """One panel per search: the curve as steps, its 95 % band, and the checks as points with their intervals."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
+    from core.plot_style import BLUE, VERMILION, look, render
 
     searches = [search for search in AXES if search in set(curves["search"])]
-    figure = Figure(figsize=(3.2 * len(searches), 3.2), layout="constrained")
-    for axes, search in zip(figure.subplots(1, len(searches), squeeze=False, sharey=True)[0], searches):
-        curve = curves[curves["search"] == search]
-        end = float(curve["budget"].max()) * 1.08 or 1.0
-        budget = np.append(curve["budget"], end)
-        level = {name: np.append(curve[name], curve[name].iloc[-1]) for name in ("share", "low", "high")}
-        axes.fill_between(budget, level["low"], level["high"], step="post", color="#2b6cb0", alpha=0.2, linewidth=0)
-        axes.step(budget, level["share"], where="post", color="#2b6cb0")
-        beside = checks[checks["search"] == search] if len(checks) else checks
-        if len(beside):
-            middle = beside["share"]
-            spread = [middle - beside["low"], beside["high"] - middle]
-            axes.errorbar(beside["budget"], middle, spread, fmt="o", color="#c05621", markersize=4, capsize=2)
-        axes.set(xlim=(0, end), ylim=(0, 1.02), xlabel=AXES[search])
-        axes.grid(alpha=0.3)
-    figure.axes[0].set_ylabel("share flipped (displayed)")
-    buffer = io.BytesIO()
-    with rc_context({"svg.hashsalt": "curves", "text.parse_math": False}):  # equal curves give equal bytes
-        figure.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else None)
-    return buffer.getvalue()
+    with look():
+        figure, panels = panels_for(searches)
+        for search, axes in panels.items():
+            curve = curves[curves["search"] == search]
+            end = float(curve["budget"].max()) * 1.08 or 1.0
+            budget = np.append(curve["budget"], end)
+            level = {name: np.append(curve[name], curve[name].iloc[-1]) for name in ("share", "low", "high")}
+            axes.fill_between(budget, level["low"], level["high"], step="post", color=BLUE, alpha=0.2, linewidth=0)
+            axes.step(budget, level["share"], where="post", color=BLUE)
+            beside = checks[checks["search"] == search] if len(checks) else checks
+            if len(beside):
+                middle = beside["share"]
+                spread = [middle - beside["low"], beside["high"] - middle]
+                axes.errorbar(beside["budget"], middle, spread, fmt="o", color=VERMILION, markersize=3, capsize=2)
+            axes.set(xlim=(0, end), ylim=(0, 1.02), xlabel=axis_label(search))
+            axes.grid(alpha=0.3)
+    return render(figure, kind)
+
+
+PER_ROW = 3
+
+
+def panels_for(searches: Sequence[str]) -> tuple[Any, dict[str, Any]]:
+    """A figure with a panel for each search, up to three in a row. Call inside ``with look()``."""
+    from core.plot_style import DOUBLE, SINGLE, new
+
+    columns = min(PER_ROW, len(searches))
+    rows = -(-len(searches) // columns)
+    figure = new(SINGLE if columns == 1 else DOUBLE, (2.6 if columns < PER_ROW else 2.2) * rows)
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for axes in grid.flat[len(searches) :]:
+        axes.set_axis_off()
+    for row in grid:
+        row[0].set_ylabel("Share flipped, displayed")
+    return figure, dict(zip(searches, grid.flat))

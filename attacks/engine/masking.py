@@ -6,7 +6,7 @@ that are zero, an input that changes nothing until it jumps, more budget that fl
 that fails, a random search that finds what the gradient did not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from attacks.engine.constraints import project
 from attacks.engine.display import shown
 from attacks.engine.passes import Passes, gap_of_label, lost
 from attacks.engine.pgd import pgd
-from attacks.engine.recipe import Recipe, default_step
+from attacks.engine.recipe import OWN_LENGTH, Recipe, default_step
 from attacks.engine.recipe import recipe as recipe_of
 
 SAMPLE = 8
@@ -62,6 +62,62 @@ def warnings_about(
         if recipe is not None and recipe.norm != "none":
             found.append(_at_random(passes, images[stood], labels[stood], recipe, draw))
     return [one for one in found if one is not None]
+
+
+def before_attacks(passes: Passes, images: Tensor, labels: Tensor, *, seed: int = 0) -> list[Warned]:
+    """What can be said before any attack, of uint8 images (n, 3, h, w): gradients, and the input stage."""
+    right = passes.judge(images).argmax(1) == labels
+    draw = np.random.default_rng([seed, 78])
+    some = _drawn(np.flatnonzero(right.numpy()), draw)
+    if not len(some):
+        return []
+    found = [_gradients(passes, images[some], labels[some]), _steps(passes, images[some], labels[some], draw)]
+    return [one for one in found if one is not None]
+
+
+def within_attacks(
+    passes: Passes,
+    images: Tensor,
+    labels: Tensor,
+    flipped: Sequence[bool],
+    recipe: Recipe,
+    *,
+    by_transfer: int,
+    by_black_box: int,
+    attacked: int,
+    seed: int = 0,
+) -> list[Warned]:
+    """What several attacks say of each other, and what more budget and more steps do.
+
+    ``flipped``: whether an attack that follows gradients flipped the image, (n,). ``by_transfer`` and ``by_black_box``
+    count the images, of all that were ``attacked``, that only perturbations made on other networks flipped, and that
+    nothing but the black-box search did.
+    """
+    draw = np.random.default_rng([seed, 79])
+    fell, stood = (_drawn(np.flatnonzero(np.asarray(flipped) == which), draw) for which in (True, False))
+    found: list[Warned | None] = []
+    if len(fell) > 1:
+        found += [check(passes, images[fell], labels[fell], recipe) for check in (_more_budget, _more_steps)]
+    if len(stood) > 1:
+        found.append(_no_limit(passes, images[stood], labels[stood], recipe))
+    found += [
+        _beaten(
+            "black box beats white box", "a black-box search, which sees answers only, flips", by_black_box, attacked
+        ),
+        _beaten("transfer beats white box", "perturbations made on other classifiers flip", by_transfer, attacked),
+    ]
+    return [one for one in found if one is not None]
+
+
+def _beaten(name: str, what: str, count: int, attacked: int) -> Warned | None:
+    """Weaker attacks that find what stronger ones did not: two images, and one in a hundred."""
+    if count < max(2, 0.01 * attacked):
+        return None
+    return Warned(
+        name,
+        f"{what[:1].upper()}{what[1:]} {count} of {attacked} patches that no attack by gradients flipped: the gradient "
+        f"is hidden, or the attacks are weak here. {MEANING}",
+    )
 
 
 def _drawn(rows: NDArray[np.intp], draw: np.random.Generator) -> NDArray[np.intp]:
@@ -135,6 +191,25 @@ def _more_budget(passes: Passes, images: Tensor, labels: Tensor, recipe: Recipe)
         return Warned(
             "weaker with more budget",
             f"With twice the budget {missing} of {len(images)} flipped patches do not flip any more: the attack is "
+            f"misled. {MEANING}",
+        )
+    return None
+
+
+def _more_steps(passes: Passes, images: Tensor, labels: Tensor, recipe: Recipe) -> Warned | None:
+    """The flipped ones again, by steps of adaptive length, whose course depends on how many there may be: four times as
+    many should flip no fewer."""
+    rule = next(rule for rule, norms in OWN_LENGTH.items() if recipe.norm in norms)
+
+    def fell(steps: int) -> int:
+        chosen = recipe_of(norm=recipe.norm, budget=recipe.budget, step_rule=rule, steps=steps, seed=recipe.seed)
+        return int(pgd(passes, images, labels, chosen).flipped.sum())
+
+    few, many = fell(25), fell(100)
+    if few - many >= max(2, 0.25 * len(images)):
+        return Warned(
+            "weaker with more steps",
+            f"With four times the steps {few - many} of {len(images)} patches do not flip any more: the attack is "
             f"misled. {MEANING}",
         )
     return None

@@ -24,6 +24,9 @@ from attacks.engine.results import PerturbationSet
 from attacks.engine.sigma_zero import SigmaZero
 from core.errors import Progress, no_progress
 
+_ROUNDED = 1e-6
+"""By which a length of whole grey levels, added up in float32, may seem to exceed its budget."""
+
 
 class Walker(Protocol):
     """One batch's search. Images are (b, 3, h, w) in 0-255 units."""
@@ -72,9 +75,19 @@ def minimal(
 
 
 def search(
-    passes: Passes, images: Tensor, labels: Tensor, recipe: MinimalRecipe, *, progress: Progress = no_progress
+    passes: Passes,
+    images: Tensor,
+    labels: Tensor,
+    recipe: MinimalRecipe,
+    *,
+    budget: float = 0.0,
+    progress: Progress = no_progress,
 ) -> PerturbationSet:
-    """``minimal`` on prepared passes; labels int64 (n,)."""
+    """``minimal`` on prepared passes; labels int64 (n,).
+
+    With a ``budget`` a batch is done once all of it is flipped within; what is longer counts as not flipped, and keeps
+    its original bytes.
+    """
     started = time.perf_counter()
     before = passes.judge(images)
     right = (before.argmax(1) == labels).nonzero()[:, 0]  # the others are reported, and left as they are
@@ -83,7 +96,11 @@ def search(
     progress(done, len(images))
     for part in right.split(passes.batch) if len(right) else ():
         x = passes.floats(images[part])
-        displayed[part] = to_bytes(descend(passes, x, labels[part].to(passes.device), recipe))
+        found = descend(passes, x, labels[part].to(passes.device), recipe, enough=budget)
+        if budget:
+            longer = size(found - x, recipe.norm) > budget * (1 + _ROUNDED)
+            found = torch.where(longer.reshape(-1, 1, 1, 1), x, found)
+        displayed[part] = to_bytes(found)
         steps[part] = recipe.steps
         done += len(part)
         progress(done, len(images))
@@ -99,8 +116,11 @@ def search(
     )
 
 
-def descend(passes: Passes, x: Tensor, y: Tensor, recipe: MinimalRecipe) -> Tensor:
-    """The smallest flipped proposal of each image, (b, 3, h, w) whole numbers; the original where there was none."""
+def descend(passes: Passes, x: Tensor, y: Tensor, recipe: MinimalRecipe, *, enough: float = 0.0) -> Tensor:
+    """The smallest flipped proposal of each image, (b, 3, h, w) whole numbers; the original where there was none.
+
+    It ends early once all of them are as short as ``enough``.
+    """
     walker = WALKERS[recipe.search](x)
     smallest, length = x.clone(), torch.full((len(x),), torch.inf, device=x.device)
     for step in range(recipe.steps):
@@ -112,8 +132,8 @@ def descend(passes: Passes, x: Tensor, y: Tensor, recipe: MinimalRecipe) -> Tens
         reach = size(seen - x, recipe.norm)
         better = flipped & (reach < length)
         smallest[better], length[better] = seen[better], reach[better]
-        if (length <= least(recipe.norm, x)).all():
-            break  # no displayed perturbation is smaller
+        if (length <= max(enough, least(recipe.norm, x))).all():
+            break  # by default: no displayed perturbation is smaller
 
         walker.walk(gradient, gap, flipped, step / recipe.steps)
     return smallest

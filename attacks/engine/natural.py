@@ -16,9 +16,7 @@ from attacks.engine.curves import share
 from attacks.engine.norms import MEASURED
 from attacks.engine.passes import Passes, lost
 from core.errors import InvalidInput, Progress, no_progress
-
-STAINS = torch.tensor([[0.650, 0.704, 0.286], [0.072, 0.990, 0.105]])
-"""Optical densities of haematoxylin and eosin in red, green and blue (Ruifrok and Johnston 2001)."""
+from model.learning.staining import stained
 
 
 def jpeg(images: Tensor, quality: float, seed: int) -> Tensor:
@@ -54,12 +52,7 @@ def eosin(images: Tensor, factor: float, seed: int) -> Tensor:
 
 def _stained(images: Tensor, factors: tuple[float, float]) -> Tensor:
     """Optical densities split into haematoxylin, eosin and a rest at right angles to both; the first two scaled."""
-    density = -torch.log10((images.to(torch.float32) + 1) / 256)  # (n, 3, h, w)
-    basis = torch.cat([STAINS, torch.linalg.cross(STAINS[:1], STAINS[1:])])
-    basis = basis / basis.norm(dim=1, keepdim=True)
-    amounts = torch.einsum("nchw,cs->nshw", density, torch.linalg.inv(basis))
-    amounts = amounts * torch.tensor([*factors, 1.0]).reshape(1, 3, 1, 1)
-    return _bytes(256 * 10 ** -torch.einsum("nshw,sc->nchw", amounts, basis) - 1)
+    return _bytes(stained(images, torch.tensor([[*factors, 1.0]])))
 
 
 def _bytes(images: Tensor) -> Tensor:

@@ -68,6 +68,11 @@ class Passes:
         self.count: Counter[str] = Counter(gradient=0, forward=0)
 
     @property
+    def network(self) -> nn.Module:
+        """The network as it was given, in evaluation mode."""
+        return self._judge
+
+    @property
     def exact(self) -> bool:
         """True if a rough ``ascend`` differs from ``logits`` by rounding errors of float32 only."""
         return self.device.type != "cuda"
@@ -150,6 +155,24 @@ class Passes:
             (gradient,) = torch.autograd.grad(LOSS_FUNCTIONS[loss](logits.float(), labels).sum(), pixels)
         return logits.detach().float(), gradient
 
+    def ascend_features(self, images: Tensor, usual: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, 3, h, w) in 0-255 units, (n, d) -> logits (n, classes) and a gradient that needs no label: of the squared
+        distance of the features, which enter the network's last linear layer, to the ``usual`` ones."""
+        self.count["gradient"] += len(images)
+        pixels = _channels_last(images).requires_grad_(True)
+        with torch.enable_grad(), self.precision(rough=False), _entering_head(self._judge) as entered:
+            logits = self._judge(_scaled(pixels))
+            apart = (entered[0].float() - usual).square().sum(1)
+            (gradient,) = torch.autograd.grad(apart.sum(), pixels)
+        return logits.detach().float(), gradient
+
+    def features(self, images: Tensor) -> Tensor:
+        """float32 (n, 3, h, w) in 0-255 units -> what enters the network's last linear layer, (n, d)."""
+        self.count["forward"] += len(images)
+        with torch.no_grad(), full_precision(), _entering_head(self._judge) as entered:
+            self._judge(_scaled(images))
+        return entered[0].float()
+
     @contextlib.contextmanager
     def precision(self, rough: bool) -> Iterator[None]:
         """The arithmetic of ``ascend``: float32, or where it may be rough TF32 or bfloat16.
@@ -161,6 +184,20 @@ class Passes:
         bf16 = torch.autocast(self.device.type, torch.bfloat16) if rough and self.amp else contextlib.nullcontext()
         with full_precision(), tf32, bf16:
             yield
+
+
+@contextlib.contextmanager
+def _entering_head(network: nn.Module) -> Iterator[list[Tensor]]:
+    """What enters the last linear layer in passes made within, (n, d) each; InvalidInput if there is no such layer."""
+    linear = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    if not linear:
+        raise InvalidInput("The network has no linear layer at its end, so that it has no features to move.")
+    entered: list[Tensor] = []
+    hook = linear[-1].register_forward_pre_hook(lambda module, given: entered.append(given[0].flatten(1)))
+    try:
+        yield entered
+    finally:
+        hook.remove()
 
 
 def gap_of_label(logits: Tensor, labels: Tensor) -> Tensor:

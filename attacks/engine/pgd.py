@@ -11,9 +11,9 @@ from attacks.engine.bookkeeping import Run
 from attacks.engine.constraints import largest_pixels, project
 from attacks.engine.display import shown, within_pixels
 from attacks.engine.passes import Passes
-from attacks.engine.recipe import Recipe
+from attacks.engine.recipe import OWN_LENGTH, Recipe
 from attacks.engine.results import PerturbationSet
-from attacks.engine.sparse import within_budget
+from attacks.engine.walk import within_budget
 from core.errors import Progress, no_progress
 
 
@@ -25,7 +25,7 @@ def pgd(
     Each image stops when its label is lost with the confidence asked for, or at the step limit. ``first`` numbers the
     first image where these are a chunk of a larger set; only a random start depends on it.
     """
-    if recipe.step_rule == "sparse":  # L0 and L1 by few components
+    if recipe.step_rule in OWN_LENGTH:  # walks that find their own step length
         return within_budget(passes, images, labels, recipe, first=first, progress=progress)
     run = Run(passes, images, labels, recipe, first=first)
     while run.unfinished:

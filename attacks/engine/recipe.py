@@ -12,14 +12,18 @@ from core.errors import InvalidInput
 
 Loss = Literal["ce", "margin"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)
+UniversalLoss = Literal["ce", "margin", "features"]
+UNIVERSAL_LOSSES: tuple[UniversalLoss, ...] = get_args(UniversalLoss)
 Rounding = Literal["aware", "nearest", "truncate"]
 ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
-StepRule = Literal["raw", "sign", "l2", "sparse"]
+StepRule = Literal["raw", "sign", "l2", "sparse", "adaptive"]
 STEP_RULES: tuple[StepRule, ...] = get_args(StepRule)
 DEFAULT_RULE: dict[Norm, StepRule] = {"none": "l2", "l0": "sparse", "l1": "sparse", "l2": "l2", "linf": "sign"}
 SPREAD: dict[Norm, StepRule] = {"l0": "sign", "l1": "l2"}
 """The rules under which L0 and L1 are projected as in section 2.2: what is left where bytes are rounded afterwards."""
-STEPS_WITHIN: dict[str, int] = {"sparse": 100}
+OWN_LENGTH: dict[str, tuple[Norm, ...]] = {"sparse": ("l0", "l1"), "adaptive": ("l2", "linf")}
+"""Rules that find the length of their steps themselves, and the norms that they are for."""
+STEPS_WITHIN: dict[str, int] = {"sparse": 100, "adaptive": 100}
 """Step limits of attacks within a budget, by rule; 50 of the others."""
 RAW_STEP = 1000.0
 """The paper does not print its gamma. For gradients per 0-255 unit this one moves an undecided patch by a fraction of
@@ -48,7 +52,8 @@ class Recipe:
     steps        step limit; an image ends earlier when another class is reached
     step_rule    raw: ``step_size`` times the gradient (the paper's gamma); sign: ``step_size`` in every component;
                  l2: along the gradient, with RMS ``step_size``;
-                 sparse: few components, as the strongest L0 and L1 attacks do (``attacks.engine.sparse``)
+                 sparse: few components, as the strongest L0 and L1 attacks do (``attacks.engine.sparse``);
+                 adaptive: L2 and Linf by steps that are halved where nothing improves (``attacks.engine.apgd``)
     loss         ce: the paper's cross-entropy, whose raw gradient all but vanishes on confident patches; margin
     confidence   the probability that another class must reach; 0: any that makes it win
     rounding     see ``attacks.engine.display``
@@ -97,9 +102,11 @@ def recipe(
     if usual == "sparse" and (checked_rounding != "aware" or step_size is not None):
         usual = SPREAD[known]
     rule = one_of("step rule", step_rule or usual, STEP_RULES)
-    if rule == "sparse" and (known not in SPREAD or checked_rounding != "aware" or step_size is not None):
+    norms = OWN_LENGTH.get(rule)
+    if norms and (known not in norms or checked_rounding != "aware" or step_size is not None):
+        names = " and ".join("L∞" if one == "linf" else one.upper() for one in norms)
         raise InvalidInput(
-            "The sparse rule is for L0 and L1, judges what is displayed, and finds its own step size.",
+            f"The {rule} rule is for {names}, judges what is displayed, and finds its own step size.",
             field="step_rule",
         )
     steps = STEPS_WITHIN.get(rule, 50) if steps is None else steps
@@ -129,8 +136,8 @@ def default_step(norm: Norm, budget: float, rule: StepRule) -> float:
         return RAW_STEP
     if norm == "none":
         return 1.0
-    if rule == "sparse":
-        return budget  # the first step's length; later ones are shorter
+    if rule in OWN_LENGTH:  # the first step's length; later ones are shorter
+        return budget if rule == "sparse" else 2 * budget
     if norm == "l0":
         return 64.0
     return max(1.0, float(round(budget / 4))) if norm == "linf" else budget / 4
@@ -186,6 +193,7 @@ class UniversalRecipe:
     batch       examples per step
     step_size   raw (paper): times the gradient; else RMS of the first step, annealed to a tenth
     momentum    share of the direction so far that is kept (0: none)
+    loss        ce, margin; features: the distance of the features from where they were, which needs no label
     lead        examples whose other class leads by this many logits are left out of the step (infinite: never)
     """
 
@@ -196,7 +204,7 @@ class UniversalRecipe:
     batch: int
     step_size: float
     momentum: float
-    loss: Loss
+    loss: UniversalLoss
     lead: float
     seed: int
 
@@ -229,7 +237,7 @@ def universal_recipe(
         batch=(1 if paper else 16) if batch is None else batch,
         step_size=step if step_size is None else step_size,
         momentum=(0.0 if paper else 0.9) if momentum is None else momentum,
-        loss=one_of("loss", ("ce" if paper else "margin") if loss is None else loss, LOSSES),
+        loss=one_of("loss", ("ce" if paper else "margin") if loss is None else loss, UNIVERSAL_LOSSES),
         lead=(math.inf if paper else 1.0) if lead is None else lead,
         seed=seed,
     )

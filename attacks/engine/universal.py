@@ -5,6 +5,7 @@
 over the training positives, several passes. ``paper`` keeps to the letter: one example at a time, the raw
 cross-entropy gradient, no budget unless one is given. Our rule takes mini-batches, the margin loss, leaves out examples
 that are flipped already, and gives momentum's direction a step of fixed RMS; see docs/attacks.md for what each brings.
+The loss "features" needs no labels: it moves what enters the network's head away from where it was.
 """
 
 import math
@@ -74,6 +75,8 @@ def learn(
     """``universal`` on prepared passes; labels int64 (n,)."""
     started = time.perf_counter()
     right = (passes.judge(images).argmax(1) == labels).nonzero()[:, 0]  # the others need no perturbation
+    if recipe.loss == "features":
+        right = torch.arange(len(images))
     if not len(right):
         raise InvalidInput("The network gets every image wrong already: there is none to learn a perturbation on.")
     draw = torch.Generator().manual_seed(recipe.seed)
@@ -85,11 +88,11 @@ def learn(
         flipped = 0
         for part in right[torch.randperm(len(right), generator=draw)].split(recipe.batch):
             x, y = passes.floats(images[part]), labels[part].to(passes.device)  # (b, 3, h, w), (b,)
-            logits, gradient = passes.ascend((x + look(delta, recipe)).clamp(0, 255), y, recipe.loss)
+            logits, gradient = _ascend(passes, x, look(delta, recipe), y, recipe, draw)
             gap = gap_of_label(logits, y)  # (b,), above 0 where another class leads
             flipped += int((gap > 0).sum())
 
-            useful = (gap < recipe.lead).to(gradient.dtype).reshape(-1, 1, 1, 1)
+            useful = ((gap < recipe.lead) | (recipe.loss == "features")).to(gradient.dtype).reshape(-1, 1, 1, 1)
             if useful.any():
                 direction = recipe.momentum * direction + (useful * gradient).mean(0, keepdim=True)
                 moved = delta + step(direction, recipe, steps / step_count)
@@ -105,6 +108,17 @@ def learn(
         passes=dict(passes.count),
         seconds=time.perf_counter() - started,
     )
+
+
+def _ascend(
+    passes: Passes, x: Tensor, delta: Tensor, y: Tensor, recipe: UniversalRecipe, draw: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Logits (b, classes) and the gradient of the loss, (b, 3, h, w), at images (b, 3, h, w) with ``delta`` on them."""
+    if recipe.loss != "features":
+        return passes.ascend((x + delta).clamp(0, 255), y, recipe.loss)
+    if not delta.any():  # nothing has moved yet, so that there is no way away: a first step at random
+        delta = torch.randint(0, 2, tuple(delta.shape), generator=draw).to(x) * 2 - 1
+    return passes.ascend_features((x + delta).clamp(0, 255), passes.features(x))
 
 
 def _after_pass(number: int, flipped: float, delta: Tensor) -> dict[str, float]:

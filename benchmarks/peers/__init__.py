@@ -112,6 +112,28 @@ def sigma_zero(steps: int) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
     return attack
 
 
+def autoattack(
+    model: nn.Module, images: Tensor, labels: Tensor, norm: str, budget: float, attack: str, *, seed: int = 0
+) -> Tensor:
+    """One attack of the reference AutoAttack, with the starts of its standard version, on uint8 images: floats 0-255.
+
+    Its lengths are sums over components, on a scale from 0 to 1; ours are means, in grey levels.
+    """
+    from pyautoattack import AutoAttack
+
+    components = images[0].numel()
+    length = budget / 255 * {"linf": 1.0, "l2": components**0.5, "l1": components}[norm]
+    reference = AutoAttack(
+        model, norm={"linf": "Linf", "l2": "L2", "l1": "L1"}[norm], eps=length, version="custom", attacks=[attack],
+        seed=seed,
+    )  # fmt: skip
+    reference.apgd.n_restarts = reference.fab.n_restarts = 1
+    if norm == "l1":  # as its standard version does there
+        reference.apgd.use_largereps, reference.apgd.n_restarts = True, 5
+    found, _ = reference.run_standard_evaluation(images.float() / 255, labels, batch_size=64)
+    return 255 * found.detach()
+
+
 _LINF = {
     "early_stopping": ("torch", early_stopping_pgd),
     "torchattacks": ("torchattacks", torchattacks_pgd),

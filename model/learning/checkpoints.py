@@ -27,10 +27,29 @@ def read_state(path: str | Path) -> tuple[dict[str, Tensor], str]:
     Takes a bare state dict or a checkpoint that holds one, under whatever name. Raises InvalidInput for anything else,
     naming what was found, and for values that are not finite.
     """
+    data = bytes_of(path)
+    return state_of(data, str(path)), hashlib.sha256(data).hexdigest()
+
+
+def bytes_of(path: str | Path) -> bytes:
+    """A file's bytes; InvalidInput where it cannot be read."""
     try:
-        data = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def state_of(data: bytes, path: str) -> dict[str, Tensor]:
+    """The state dict in a file's bytes: safetensors, or what torch saved."""
+    try:
+        if data[8:9] == b"{":  # safetensors: the header's length, then its JSON
+            from safetensors.torch import load
+
+            return _checked(load(data), path)
+    except Exception as error:
+        if isinstance(error, InvalidInput):
+            raise
+        raise InvalidInput(f"{path} is not whole: {type(error).__name__}: {error}"[:300]) from error
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of file formats; none of them is a reader's to mend
@@ -40,13 +59,20 @@ def read_state(path: str | Path) -> tuple[dict[str, Tensor], str]:
             f"{path} is not a PyTorch state dict that can be read safely ({type(error).__name__}). "
             "Save it with torch.save(model.state_dict(), file)."
         ) from error
-    state = {str(key): value for key, value in _tensors(found, str(path)).items()}
+    return _checked(_tensors(found, path), path)
+
+
+def _checked(found: Mapping[Any, Tensor], path: str) -> dict[str, Tensor]:
+    """By name; InvalidInput for tensors of odd kinds and values that are not finite."""
+    state = {str(key): value for key, value in found.items()}
     for name, value in state.items():
+        if value.is_meta:
+            raise InvalidInput(f"{path}: {name} has a shape and no values (PyTorch's meta device). Save real weights.")
         if value.layout != torch.strided or value.is_quantized:
             raise InvalidInput(f"{path}: {name} is sparse or quantised. Save the network with plain (dense) tensors.")
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise InvalidInput(f"{path}: {name} holds values that are not finite (NaN or infinite). Use sound weights.")
-    return state, hashlib.sha256(data).hexdigest()
+    return state
 
 
 _USUAL = ("", "state_dict", "model_state_dict", "model", "net", "network", "weights")

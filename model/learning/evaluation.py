@@ -58,14 +58,23 @@ def calibration(labels: NDArray[Any], probabilities: Floats, bins: int = 10, lea
     order = np.argsort(probabilities, kind="stable")
     truth, given = np.asarray(labels, dtype=float)[order], np.asarray(probabilities, dtype=float)[order]
     columns: dict[str, list[float]] = {name: [] for name in ("predicted", "observed", "low", "high", "count")}
-    error = 0.0
-    for part in np.array_split(np.arange(len(truth)), max(1, min(bins, len(truth) // least))):
+    for part in _bins(len(truth), bins, least):
         predicted, observed = float(given[part].mean()), float(truth[part].mean())
         low, high = wilson(int(truth[part].sum()), len(part))
         for name, value in zip(columns, (predicted, observed, low, high, len(part)), strict=True):
             columns[name].append(value)
-        error += len(part) / len(truth) * abs(predicted - observed)
-    return columns | {"ece": [error]}
+    return columns | {"ece": [calibration_error(labels, probabilities, bins, least)]}
+
+
+def calibration_error(labels: NDArray[Any], probabilities: Floats, bins: int = 10, least: int = 8) -> float:
+    """The expected calibration error alone, by the same bins."""
+    order = np.argsort(probabilities, kind="stable")
+    off = np.asarray(probabilities, dtype=float)[order] - np.asarray(labels, dtype=float)[order]
+    return float(sum(abs(off[part].sum()) for part in _bins(len(off), bins, least)) / len(off))
+
+
+def _bins(count: int, bins: int, least: int) -> list[NDArray[np.integer[Any]]]:
+    return np.array_split(np.arange(count), max(1, min(bins, count // least)))
 
 
 def band(curves: Sequence[tuple[Floats, Floats]], grid: Floats) -> tuple[Floats, Floats, Floats]:

@@ -6,11 +6,13 @@ ImageNet weights). A build says what the weights actually started from: it never
 
 import hashlib
 import io
+import json
 import warnings
 from collections import OrderedDict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import parse_qsl
 
 import torch
 from torch import Tensor, nn
@@ -18,11 +20,9 @@ from torchvision import models as zoo
 
 from core.errors import InvalidInput
 from model.learning.checkpoints import fitting_names, imagenet_state, misfit, read_state, resized
+from model.learning.reading import Reading, check_positive
 
 Init = Literal["auto", "imagenet", "random"]
-
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""ImageNet's channel means and spreads, which torchvision's weights expect."""
 
 ONE_OUTPUT = "one output"
 
@@ -54,7 +54,7 @@ class Initialisation:
 
 
 class Network(nn.Module):
-    """A torchvision body behind its normalisation. ``forward``: float (n, 3, h, w) in [0, 1] -> logits (n, 2).
+    """A body behind its normalisation. ``forward``: float (n, 3, h, w) in [0, 1] -> logits (n, 2).
 
     ``shrink`` > 1 averages squares of that many pixels first: the body works at a coarser scale, at 1 / shrink^2 of
     the cost, while patches, attacks and what readers see stay at the patch's own scale.
@@ -63,18 +63,22 @@ class Network(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, body: nn.Module, arch: str, shrink: int = 1):
+    def __init__(self, body: nn.Module, arch: str, shrink: int = 1, reading: Reading | None = None):
         super().__init__()
         self.arch = arch
         self.shrink = shrink
         self.body = body
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+        self.reading = reading or Reading()
+        self.register_buffer("mean", torch.tensor(self.reading.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(self.reading.std).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         if self.shrink > 1:
             images = nn.functional.avg_pool2d(images, self.shrink)
-        return self.body((images - self.mean) / self.std)
+        if size := self.reading.input_size:
+            images = nn.functional.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
+        answers = self.body((images - self.mean) / self.std)
+        return answers if self.reading.plain else self.reading.two_logits(answers)
 
     @property
     def head(self) -> nn.Linear:
@@ -126,12 +130,20 @@ def build_network(
 
 
 def load_weights(
-    arch: str, path: str | Path, *, sha256: str = "", image_size: int = 224, shrink: int = 1, tumour_output: int = 1
+    arch: str,
+    path: str | Path,
+    *,
+    sha256: str = "",
+    image_size: int = 224,
+    shrink: int = 1,
+    tumour_output: int = 1,
+    reading: Reading | None = None,
 ) -> Network:
     """A finished classifier from its weights file, in evaluation mode on the CPU.
 
     ``tumour_output`` 0: the first of the file's two outputs is the one for tumour; they are exchanged. A head with a
-    single output is taken for the logit of tumour (with 0: of no tumour), with a warning.
+    single output is taken for the logit of tumour (with 0: of no tumour), with a warning. ``reading`` tells of another
+    normalisation, input size or number of outputs.
 
     Raises InvalidInput if the file's SHA-256 is not ``sha256`` (where given), if the weights do not fit the
     architecture or its head has other than one or two outputs, and if a value is not finite.
@@ -139,7 +151,8 @@ def load_weights(
     state, found = read_state(path)
     if sha256 and found != sha256:
         raise InvalidInput(f"{path} is not the file that was saved: its SHA-256 is {found}, recorded is {sha256}.")
-    network = _random(arch, 0, image_size, shrink)
+    reading = reading or Reading()
+    network = _random(arch, 0, image_size, shrink, reading)
     head = _load(network, state, str(path), image_size, any_head=False)
     if tumour_output not in (0, 1):
         raise InvalidInput(f"{tumour_output} is not one of 0, 1.", field="tumour_output")
@@ -212,9 +225,14 @@ def architectures() -> list[str]:
 # --- Filling a network ----------------------------------------------------------------------------------------------
 
 
-def _random(arch: str, seed: int, image_size: int, shrink: int) -> Network:
+def _random(arch: str, seed: int, image_size: int, shrink: int, reading: Reading | None = None) -> Network:
+    reading = reading or Reading()
+    if reading.outputs != 1:  # a single one becomes two
+        check_positive(reading.outputs, reading.positive)
     if not 1 <= shrink <= image_size:
         raise InvalidInput(f"{shrink} is not a number of pixels from 1 to {image_size}.", field="shrink")
+    if arch.startswith("timm/"):
+        return Network(timm_body(arch, outputs=reading.outputs, seed=seed), arch, shrink, reading).eval()
     if arch not in architectures():
         close = ", ".join(name for name in architectures() if name[:4] == arch[:4].lower()) or "resnet18, densenet121"
         raise InvalidInput(
@@ -222,7 +240,7 @@ def _random(arch: str, seed: int, image_size: int, shrink: int) -> Network:
         )
     options: dict[str, Any] = {"weights": None}
     if arch.startswith("vit_"):
-        options["image_size"] = image_size // shrink
+        options["image_size"] = reading.input_size or image_size // shrink
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # some constructors announce a future default
         torch.manual_seed(seed)
@@ -230,10 +248,37 @@ def _random(arch: str, seed: int, image_size: int, shrink: int) -> Network:
             body = zoo.get_model(arch, **options)
         except (ValueError, AssertionError, RuntimeError) as error:
             raise InvalidInput(f"{arch} cannot take patches of {image_size} x {image_size} pixels: {error}") from error
-        _new_head(body, arch)
+        _new_head(body, arch, reading.outputs)
     if getattr(body, "AuxLogits", None) is not None or getattr(body, "aux1", None) is not None:
         raise InvalidInput(f"{arch} has auxiliary outputs, which are not supported. Choose another, such as resnet50.")
-    return Network(body, arch, shrink).eval()
+    return Network(body, arch, shrink, reading).eval()
+
+
+def timm_body(arch: str, *, outputs: int, seed: int = 0) -> nn.Module:
+    """``timm/NAME?option=value&...`` with so many outputs (0: features), drawn at random; InvalidInput without timm."""
+    try:
+        import timm
+    except ImportError as error:
+        raise InvalidInput(
+            "Networks of timm need the package timm: pip install -r requirements-formats.txt", field="arch"
+        ) from error
+    name, _, query = arch.removeprefix("timm/").partition("?")
+    options = {key: _value(value) for key, value in parse_qsl(query)}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            return timm.create_model(name, pretrained=False, num_classes=outputs, **options)
+        except Exception as error:  # whatever a network's own code makes of a name and options
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+            raise InvalidInput(f"timm cannot make {arch.removeprefix('timm/')}: {first}", field="arch") from error
+
+
+def _value(text: str) -> Any:
+    """A number, true, false or a text, as it stands in an address."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _new_head(body: nn.Module, arch: str, outputs: int = 2) -> None:
@@ -249,23 +294,25 @@ def _load(network: Network, state: dict[str, Tensor], source: str, image_size: i
     state = fitting_names(state, network.body, network.arch)
     weight = state.get(f"{name}.weight")
     outputs = weight.shape[0] if weight is not None and weight.ndim == 2 else None
+    wanted = network.reading.outputs
     status = "loaded"
     if outputs == 1 and not any_head:
         # sigmoid(z) is the softmax of (0, z).
         zeros = {key: torch.zeros_like(state[key]) for key in (f"{name}.weight", f"{name}.bias") if key in state}
         state = state | {key: torch.cat([zero, state[key]]) for key, zero in zeros.items()}
         status = ONE_OUTPUT
-    elif outputs is not None and outputs != 2:
+    elif outputs is not None and outputs != wanted:
         if not any_head:
             raise InvalidInput(
                 f"{source}: the head {name} has {outputs} outputs; a classifier needs two, the second for tumour, or "
-                "one. Train one from these weights with `train DATASET --weights FILE`."
+                "one, or with --positive as many as there are classes. Train one from these weights with "
+                "`train DATASET --weights FILE`."
             )
         state = {key: value for key, value in state.items() if not key.startswith(f"{name}.")}
         state |= {f"{name}.{key}": value for key, value in head.state_dict().items()}
         status = "new"
     if network.arch.startswith("vit_"):
-        state = resized(state, image_size // network.shrink)
+        state = resized(state, network.reading.input_size or image_size // network.shrink)
     try:
         network.body.load_state_dict(state, strict=True)
     except Exception as error:  # tensors of odd kinds, such as sparse or quantised ones, raise nearly anything

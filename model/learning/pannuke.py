@@ -211,12 +211,26 @@ def _checked_types(fold: Fold) -> NDArray:
         raise InvalidInput(
             f"{fold.types}: shape {types.shape} and dtype {types.dtype}, but (n,) tissue names are needed."
         )
+    _check_text(types, fold.types)
     if not len(images) == len(masks) == len(types):
         raise InvalidInput(
             f"{fold.images}: {len(images)} images, {len(masks)} masks ({fold.masks}) and {len(types)} tissue names "
             f"({fold.types}): the three files are not of one fold."
         )
     return types
+
+
+def _check_text(names: NDArray, path: Path) -> None:
+    """Refuse names of numpy's kind U (n,) with numbers that are no characters: reading one is an error in Python."""
+    if not names.nbytes:
+        return
+    codes = np.ascontiguousarray(names).view(f"{names.dtype.str[0]}u4").reshape(len(names), -1)
+    # Beyond Unicode, half of a surrogate pair, or a NUL amid the name, which no database keeps.
+    wrong = (codes > 0x10FFFF) | ((codes >= 0xD800) & (codes <= 0xDFFF))
+    amid = (codes[:, :-1] == 0) & (codes[:, 1:] != 0)
+    bad = wrong.any(axis=1) | amid.any(axis=1)
+    if bad.any():
+        raise InvalidInput(f"{path}: name {int(bad.argmax())} is not text. The file is damaged; download it again.")
 
 
 def _as_bytes(values: NDArray, path: Path, row: int) -> NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 """A training's state after an epoch, in one file: what a killed training goes on from, to the same weights."""
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import InvalidInput
+
+STALE = 14 * 24 * 3600
+"""Seconds after which a state that nobody went on from is removed: about as large as the weights and twice that."""
+
+
+def forget_stale(folder: Path) -> int:
+    """Remove states, and halves of states, that were written more than ``STALE`` seconds ago; how many there were."""
+    old = [path for path in folder.glob("*") if path.is_file() and time.time() - path.stat().st_mtime > STALE]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)
 
 
 class Checkpoint:

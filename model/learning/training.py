@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.errors import InvalidInput, Progress, no_progress
+from model.learning.defence import RAMP, Defence, defended_loss, free_step
 from model.learning.network import Network
 from model.learning.resume import Checkpoint
 
@@ -32,7 +33,7 @@ class TrainSettings:
     coarser sight at a fraction of the cost. ``crop`` > 0 trains on random windows of that many pixels at the patch's
     own scale, except in the last ``whole_epochs``, which see whole patches; the finished network is always used on
     whole patches. ``settle`` ends by measuring BatchNorm's means and variances anew on whole training patches: the
-    running ones lag behind in a short training and are those of windows.
+    running ones lag behind in a short training and are those of windows. ``defence``: see ``model.learning.defence``.
     """
 
     preset: str = "paper"
@@ -49,6 +50,7 @@ class TrainSettings:
     augment: bool = True
     bf16: bool = True
     compile: bool = False
+    defence: Defence | None = None
 
     def __post_init__(self) -> None:
         for name, low in (("epochs", 1), ("shrink", 1), ("batch_size", 2), ("crop", 0), ("whole_epochs", 0)):
@@ -58,7 +60,8 @@ class TrainSettings:
             raise InvalidInput(f"{self.learning_rate} is not a positive number.", field="learning_rate")
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """For storing; without a defence where there is none."""
+        return {name: value for name, value in asdict(self).items() if name != "defence" or value is not None}
 
 
 PRESETS = {
@@ -110,6 +113,7 @@ def train(
     device: str | torch.device | None = None,
     keep_weights: bool = False,
     checkpoint: Checkpoint | None = None,
+    watch: Callable[[Network], dict[str, float]] | None = None,
     progress: Progress = no_progress,
 ) -> Trained:
     """Train ``network`` in place on uint8 ``images`` (n, h, w, 3) with ``labels`` (n,) of 0 and 1.
@@ -117,7 +121,8 @@ def train(
     An epoch is a random order cut into batches whose sizes differ by at most one, so that no image is left out and no
     batch is too small to normalise. ``keep_weights`` copies the state dict before the first and after each epoch (for
     the loss landscape). With a ``checkpoint`` the state is kept after each epoch, and a training that was killed goes
-    on from there to the same weights; ``seconds`` are then those of the last run. ``progress`` counts batches. Raises
+    on from there to the same weights; ``seconds`` are then those of the last run. ``watch`` is asked after each epoch,
+    and its answer joins the epoch's row; it may measure BatchNorm anew. ``progress`` counts batches. Raises
     InvalidInput for unusable images or labels and for a loss that is no longer finite.
     """
     check_patches(images, labels)
@@ -131,7 +136,8 @@ def train(
     total = settings.epochs * batches
     optimiser = _optimiser(network, settings)
     schedule = _schedule(optimiser, settings, total)
-    step = _step(network, optimiser, settings, place)
+    strength = torch.ones((), device=place)
+    step = _step(network, optimiser, settings, place, strength)
     draw = torch.Generator().manual_seed(seed)
     history: list[dict[str, float]] = []
     trajectory = [_copy(network)] if keep_weights else []
@@ -147,6 +153,8 @@ def train(
             for batch, rows in enumerate(torch.randperm(len(images), generator=draw).tensor_split(batches)):
                 seen = window(pixels, rows, draw, crop=crop, augment=settings.augment, device=place)
                 answers = truth[rows.to(place)]
+                if settings.defence:
+                    strength.fill_(min(1.0, (epoch * batches + batch + 1) / max(1, RAMP * total)))
                 loss, logits = step(seen, answers)
                 schedule()
                 loss_sum += loss * len(rows)
@@ -155,7 +163,9 @@ def train(
             mean_loss = float(loss_sum) / len(images)
             if not np.isfinite(mean_loss):
                 raise InvalidInput(f"The loss is {mean_loss} in epoch {epoch + 1}. Lower the learning rate.")
-            history.append({"epoch": epoch + 1, "loss": mean_loss, "accuracy": float(right) / len(images)})
+            row = {"epoch": epoch + 1, "loss": mean_loss, "accuracy": float(right) / len(images)}
+            history.append(row | (watch(network) if watch else {}))
+            network.train()
             if keep_weights:
                 trajectory.append(_copy(network))
             if checkpoint:
@@ -270,16 +280,26 @@ def _wind(schedule: Callable[[], None], steps: int, optimiser: torch.optim.Optim
 
 
 def _step(
-    network: Network, optimiser: torch.optim.Optimizer, settings: TrainSettings, device: torch.device
+    network: Network,
+    optimiser: torch.optim.Optimizer,
+    settings: TrainSettings,
+    device: torch.device,
+    strength: Tensor,
 ) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """One optimisation step: (images, labels) -> (mean loss, logits), both detached."""
     forward: Callable[[Tensor], Tensor] = torch.compile(network) if settings.compile else network
     bf16 = settings.bf16 and device.type == "cuda"  # on CPUs without matrix units bfloat16 is ten times slower
 
-    def both_ways(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def answered(images: Tensor) -> Tensor:
         with torch.autocast(device.type, torch.bfloat16, cache_enabled=False) if bf16 else contextlib.nullcontext():
-            logits = forward(images)
-        loss = nn.functional.cross_entropy(logits.float(), labels)
+            return forward(images)
+
+    def both_ways(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        if settings.defence:
+            loss, logits = defended_loss(answered, network, images, labels, settings.defence, strength)
+        else:
+            logits = answered(images)
+            loss = nn.functional.cross_entropy(logits.float(), labels)
         network.zero_grad(set_to_none=True)
         loss.backward()
         return loss.detach(), logits.detach()
@@ -287,6 +307,8 @@ def _step(
     passes = both_ways if device.type != "cuda" or settings.compile else recorded(both_ways, network)
 
     def step(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        if settings.defence and settings.defence.kind == "free":
+            return free_step(answered, network, optimiser, images, labels, settings.defence, strength)
         answer = passes(images, labels)
         optimiser.step()
         return answer
@@ -314,7 +336,11 @@ def recorded(passes: BothWays, network: nn.Module) -> BothWays:
 
 
 def _record(passes: BothWays, network: nn.Module, images: Tensor, labels: Tensor) -> BothWays:
-    """A graph of ``passes`` on batches of this shape; recording leaves the network's weights and buffers alone."""
+    """A graph of ``passes`` on batches of this shape.
+
+    Recording leaves weights, buffers and the random state alone, so that a training that goes on draws as a whole one.
+    """
+    random = torch.cuda.get_rng_state(images.device)
     images, labels = images.clone(), labels.clone()  # where the graph reads
     buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
     side = torch.cuda.Stream()
@@ -330,6 +356,7 @@ def _record(passes: BothWays, network: nn.Module, images: Tensor, labels: Tensor
     gradients = [(weight, weight.grad) for weight in network.parameters()]
     for buffer, value in buffers:
         buffer.copy_(value)
+    torch.cuda.set_rng_state(random, images.device)
 
     def replay(seen: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
         images.copy_(seen)

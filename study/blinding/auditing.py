@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 
 from core.errors import InvalidInput, Progress, no_progress
 from study.blinding import guess
@@ -49,7 +50,7 @@ def _labelled(row: Presentation | Slot) -> tuple[StimulusKey, bool]:
     return _key(row.second), False
 
 
-def _readers(copy: Copy, study: Study) -> list[tuple[Reader, list[Presentation] | list[Slot]]]:
+def _readers(copy: Copy, study: Study, language: str = "") -> list[tuple[Reader, list[Presentation] | list[Slot]]]:
     by_code: dict[str, list[Any]] = {}
     tokens: dict[str, dict[tuple[int, int], str]] = {}
     for place in copy.places:
@@ -69,17 +70,18 @@ def _readers(copy: Copy, study: Study) -> list[tuple[Reader, list[Presentation] 
             foreign=other[min(other)] if other else "",
             questions=tuple(study.questions),
             answers=ANSWERS[study.task],
+            language=language,
         )
         readers.append((reader, rows))
     return readers
 
 
-def observe(copy: Copy, study: Study, *, seed: int, progress: Progress = no_progress) -> list[Seen]:
+def observe(copy: Copy, study: Study, *, seed: int, language: str = "", progress: Progress = no_progress) -> list[Seen]:
     """Let every reader of the copy read to the end; everything that they received."""
     seen: list[Seen] = []
     total = len(copy.places)
     steps = count(1)
-    for reader, _ in _readers(copy, study):
+    for reader, _ in _readers(copy, study, language):
         seen += walk(copy.address, study.slug, reader, seed=seed, on_step=lambda: progress(next(steps), total))
     return seen
 
@@ -134,10 +136,16 @@ def guess_labels(copy: Copy, study: Study) -> guess.Guessed:
 
 
 def audit_copy(
-    copy: Copy, study: Study, *, seed: int = 0, redraws: int = REDRAWS, progress: Progress = no_progress
+    copy: Copy,
+    study: Study,
+    *,
+    seed: int = 0,
+    redraws: int = REDRAWS,
+    language: str = "",
+    progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Read what is served at ``copy``, and judge every channel."""
-    seen = observe(copy, study, seed=seed, progress=progress)
+    seen = observe(copy, study, seed=seed, language=language, progress=progress)
     drawn = draw_labels(copy, study, seen, seed=seed, redraws=redraws)
     return audit(seen, drawn, guess_labels(copy, study), seed=seed)
 
@@ -150,6 +158,7 @@ def audit_study(
     readers: int = 4,
     redraws: int = REDRAWS,
     seed: int = 0,
+    language: str = "",
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Read a copy of the study as its readers do, and judge every channel. The report of a run without plant is logged.
@@ -157,6 +166,7 @@ def audit_study(
     Args:
         plant: a leak to add to the copy, one of ``PLANTS``, or "".
         readers: at most this many readers' schedules are walked.
+        language: of the pages, one of ``settings.LANGUAGES``; English for "".
 
     Raises:
         InvalidInput: an unknown plant, or no schedules yet.
@@ -165,6 +175,8 @@ def audit_study(
         raise InvalidInput(f"'{plant}' is none of {', '.join(PLANTS)}.", field="plant")
     if problem := cannot_be_planted(plant, study):
         raise InvalidInput(problem, field="plant")
+    if language and language not in dict(settings.LANGUAGES):
+        raise InvalidInput(f"'{language}' is none of {', '.join(dict(settings.LANGUAGES))}.", field="language")
     if redraws < 499:
         raise InvalidInput(f"{redraws} are too few to reach the threshold; ask for 499 or more.", field="redraws")
     original = Study.objects.get(pk=study.pk)
@@ -174,7 +186,8 @@ def audit_study(
             "study": study.slug,
             "planted": plant,
             "seed": seed,
-            **audit_copy(copy, original, seed=seed, redraws=redraws, progress=progress),
+            "language": language or settings.LANGUAGE_CODE,
+            **audit_copy(copy, original, seed=seed, redraws=redraws, language=language, progress=progress),
         }
     if not plant:
         audit_log.record(study=original, actor=actor, action=ACTION, report=report)

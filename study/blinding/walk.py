@@ -28,6 +28,7 @@ class Reader:
     foreign: str = ""
     questions: tuple[str, ...] = ()
     answers: tuple[str, str] = ("tumour", "no_tumour")
+    language: str = ""
 
 
 def _probes(browser: Browser, reader: Reader, number: int, position: int) -> Iterator[Exchange]:
@@ -70,6 +71,8 @@ def walk(
     seen: list[Seen] = []
     with Browser(address, accept_encoding=COMPRESSIONS) as browser:
         browser.sign_in(reader.username, reader.password)
+        if reader.language:
+            browser.form("/language/", language=reader.language)
         browser.on_request = on_request
         browser.form(base + "viewing/", viewing="{}")
         while True:

@@ -4,6 +4,9 @@ from study.models import AuditEvent
 
 WORDS = {
     "built": "Draft built",
+    "rebuilt": "Draft built again",
+    "deleted": "Draft deleted",
+    "team_changed": "Team changed",
     "frozen": "Protocol frozen",
     "open": "Opened to readers",
     "closed": "Reading closed",
@@ -17,9 +20,13 @@ WORDS = {
 """For the others their own name will do: ``set_finished`` is Set finished."""
 
 
+def words_of(action: str) -> str:
+    return WORDS.get(action) or action.replace("_", " ").capitalize()
+
+
 def in_words(event: AuditEvent) -> str:
     """Such as "Set reopened: R01, set 2 (by mistake)"."""
-    said = WORDS.get(event.action) or event.action.replace("_", " ").capitalize()
+    said = words_of(event.action)
     detail = event.detail or {}
     about = [str(detail["reader"])] if detail.get("reader") else []
     about += [f"set {detail['set']}"] if detail.get("set") else []

@@ -20,10 +20,11 @@ from typing import Any
 from study.conduct.planning_figures import power_curves
 from study.design.paper_design import paper_design
 from study.design.planning import Assumptions, plan
+from study.design.quick_power import quick_power
 
 log = logging.getLogger(__name__)
 
-WAIT_S = 0.5
+WAIT_S = 0.2
 KEPT = 64
 WAITING = 8
 """Plans to be computed at once; who asks for more is told to ask again."""
@@ -121,6 +122,11 @@ def planned(assumptions: Assumptions) -> Planned | None:
     """
     assumptions.check()
     return _planner.ask(compute, assumptions)
+
+
+def quick(assumptions: Assumptions) -> dict[str, Any] | None:
+    """The power beside the builder, or None while it is being computed."""
+    return _planner.ask(quick_power, assumptions)
 
 
 def paper() -> dict[str, Any] | None:

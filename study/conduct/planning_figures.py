@@ -18,12 +18,12 @@ def power_curves(part: dict[str, Any], patches: int) -> bytes:
     """``part`` is ``one_reading`` or ``crossed`` of a plan; the planned number of patches is marked."""
     curve = part["curve"]
     with style.look():
-        figure = style.new(6.4, 3.6)
+        figure = style.new(style.DOUBLE, 3.2)
         axes = figure.subplots()
         for target in (0.8, 0.9):
             axes.axhline(100 * target, color=style.GREY, lw=0.7)
         axes.axvline(patches, color=style.GREY, lw=0.9, ls=(0, (2, 2)))
-        axes.annotate(f" {patches} planned", (patches, 101), va="bottom", fontsize=9, annotation_clip=False)
+        axes.annotate(f" {patches} planned", (patches, 101), va="bottom", fontsize=style.SMALL, annotation_clip=False)
         for name, (label, colour, dash) in LINES.items():
             if name in curve[0]:
                 axes.plot(
@@ -31,7 +31,7 @@ def power_curves(part: dict[str, Any], patches: int) -> bytes:
                     [100 * point[name] for point in curve],
                     color=colour,
                     ls=dash,
-                    lw=2,
+                    lw=1.5,
                     label=label,
                 )
         axes.set(ylim=(0, 101), xlim=(0, curve[-1]["patches"]), xlabel="Patches", ylabel="Power (%)")

@@ -1,20 +1,16 @@
-"""The power of what is being chosen in the study builder, in a fraction of a second."""
+"""The power of what is being chosen in the study builder; answered at once, computed by another process."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from core.errors import InvalidInput
 from core.requests import form_class
-from study.design.planning import Assumptions
-from study.design.power import margin_power, mcnemar_power
+from study.conduct import planner
+from study.design.quick_power import assumed
 from study.protocol.decided import PAPER, arm_order
 from study.protocol.requests import PowerQuery
 
-STUDIES = 300
-LARGEST = 20_000
-"""Readers x patches x sets up to which a simulation answers while somebody waits."""
-
+ASSUMPTIONS = ("patches", "readers", "sets", "margin", "alpha", "tpf", "difference")
 
 NAMES = {"patches": "positives", "readers": "planned_readers", "sets": "copies"}
 """What the builder calls the assumptions."""
@@ -23,9 +19,9 @@ NEEDED = ("positives", "copies", "alpha", "planned_readers")
 
 
 def power_of(query: dict[str, Any]) -> dict[str, Any]:
-    """``assumptions``, ``one_reading`` and, where it can be simulated at once, ``crossed``.
+    """``assumptions``, ``one_reading`` and, where it can be simulated, ``crossed``; both null while ``calculating``.
 
-    ``query`` holds validated settings of ``PowerQuery``.
+    ``query`` holds validated settings of ``PowerQuery``. Another process computes; ask again until it has.
 
     Raises:
         InvalidInput: a study of this size cannot be planned; names the setting.
@@ -63,43 +59,8 @@ def power_shown(chosen: Mapping[str, Any]) -> dict[str, Any]:
         return {"error": f"{field.label}: {error.message}" if field else error.message}
 
 
-@lru_cache(maxsize=256)
 def _power(patches: int, readers: int, sets: int, margin: float, alpha: float) -> dict[str, Any]:
-    assumed = Assumptions(
-        patches=patches,
-        readers=readers,
-        sets=sets,
-        margin=margin,
-        alpha=alpha,
-        largest=max(patches, 10),
-        studies=STUDIES,
-    )
-    assumed.check()
-    drop, none = assumed.cells(assumed.difference), assumed.cells(0.0)
-    found: dict[str, Any] = {
-        "assumptions": {
-            "patches": patches,
-            "readers": readers,
-            "sets": sets,
-            "margin": margin,
-            "alpha": alpha,
-            "tpf": assumed.tpf,
-            "difference": assumed.difference,
-        },
-        "one_reading": {
-            "different": mcnemar_power(patches, drop, alpha),
-            "non_inferior": margin_power(patches, none, margin, alpha, two_sided=False),
-            "equivalent": margin_power(patches, none, margin, alpha, two_sided=True),
-        },
-        "crossed": None,
-    }
-    if readers * patches * sets <= LARGEST and patches >= 4:
-        changed = assumed.simulate(assumed.difference, patches).claims(patches, margin=margin, alpha=alpha)
-        unchanged = assumed.simulate(0.0, patches).claims(patches, margin=margin, alpha=alpha)
-        found["crossed"] = {
-            "different": changed.different,
-            "non_inferior": unchanged.non_inferior,
-            "equivalent": unchanged.equivalent,
-            "studies": STUDIES,
-        }
-    return found
+    made = assumed(patches=patches, readers=readers, sets=sets, margin=margin, alpha=alpha)
+    found = planner.quick(made)
+    about = {name: getattr(made, name) for name in ASSUMPTIONS}
+    return {"assumptions": about, "calculating": found is None} | (found or {"one_reading": None, "crossed": None})

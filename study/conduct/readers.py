@@ -1,5 +1,8 @@
 """Readers of a study: invite, watch without arms, remind, withdraw, reopen a set."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -8,21 +11,32 @@ from django.views.decorators.http import require_POST
 
 from core.access import admin_page
 from core.errors import InvalidInput
+from core.lists import Filter, Shown, listed
 from core.pages import actor, form_methods, show_error
 from core.requests import form_class
+from study.conduct.invitations import invite_one, invite_table
 from study.conduct.reminders import reminder
 from study.models import Assignment, ReadingSet, Study
 from study.protocol import readers
-from study.protocol.readers import invite
-from study.protocol.requests import InviteRequest, ReopenRequest, WashoutRequest, WithdrawRequest
+from study.protocol.requests import InviteRequest, InviteTableRequest, ReopenRequest, WashoutRequest, WithdrawRequest
 from study.reading import progress as reading_selectors
 from study.reading import sets
 
+PART = [("yes", "taking part"), ("no", "withdrawn")]
 
-def _rows(study: Study) -> list[dict]:
+
+def _listed(request: HttpRequest, study: Study) -> Shown:
+    return listed(
+        request, study.assignments.select_related("reader", "study").order_by("code"),
+        search=("code", "reader__username", "reader__email"), searches="code, name, e-mail",
+        filters=[Filter("part", "Part", "withdrawn_at__isnull", PART, {"yes": True, "no": False})],
+    )  # fmt: skip
+
+
+def _rows(assignments: Iterable[Assignment]) -> list[dict]:
     """Every reader with where they stand: counts and times, no arm."""
     rows = []
-    for assignment in study.assignments.select_related("reader", "study").order_by("code"):
+    for assignment in assignments:
         progress = reading_selectors.progress_of(assignment, ahead=0)
         described = reading_selectors.describe_sets(reading_selectors.sets_of(assignment))
         rows.append(
@@ -41,41 +55,34 @@ def _rows(study: Study) -> list[dict]:
 @form_methods
 @admin_page
 def study_readers(request: HttpRequest, slug: str) -> HttpResponse:
-    """The list, and the form by which one more is invited."""
+    """The list, and the forms by which one more is invited, or many from a table."""
     study = get_object_or_404(Study.objects.defer("protocol"), slug=slug)
-    form = form_class(InviteRequest)(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        asked = form.cleaned_data
-        try:
-            invitation, secret = invite(study=study, actor=actor(request), **asked)
-        except InvalidInput as error:
-            show_error(form, error)
-        else:
-            return _invited(request, invitation.assignment, secret, asked["days"])
+    forms, answer = _invite(request, study)
+    if answer is not None:
+        return answer
     ended = study.state in (Study.State.CLOSED, Study.State.UNBLINDED)
     asked = {"withdraw_form": WithdrawRequest, "reopen_form": ReopenRequest, "washout_form": WashoutRequest}
-    forms = {name: form_class(request_class)(auto_id=False) for name, request_class in asked.items()}
-    context = {"study": study, "form": form, "rows": _rows(study), "ended": ended, **forms}
-    return render(request, "study/readers.html", context, status=400 if form.errors else 200)
+    forms |= {name: form_class(request_class)(auto_id=False) for name, request_class in asked.items()}
+    shown = _listed(request, study)
+    context = {"study": study, "list": shown, "rows": _rows(shown.page), "ended": ended, **forms}
+    wrong = forms["form"].errors or forms["table_form"].errors
+    return render(request, "study/readers.html", context, status=400 if wrong else 200)
 
 
-def _invited(request: HttpRequest, assignment: Assignment, secret: str, days: int) -> HttpResponse:
-    """The link is shown this once: only its hash is kept."""
-    link = readers.join_link(request.build_absolute_uri("/"), secret)
-    text = readers.invitation_text(assignment=assignment, link=link, days=days)
-    sent = readers.send(
-        assignment=assignment,
-        subject=f"Invitation: {assignment.study.name}",
-        text=text,
-        actor=actor(request),
-        action="invitation_written",
-    )
-    return _written(request, assignment, link=link, text=text, sent=sent)
-
-
-def _written(request: HttpRequest, assignment: Assignment, **context: object) -> HttpResponse:
-    about = {"study": assignment.study, "assignment": assignment, "mail_server": settings.EMAIL_CONFIGURED}
-    return render(request, "study/invited.html", about | context)
+def _invite(request: HttpRequest, study: Study) -> tuple[dict[str, Any], HttpResponse | None]:
+    """The two forms; and the answer to the one that was sent, where it could be used."""
+    one, many = form_class(InviteRequest), form_class(InviteTableRequest)
+    if request.method != "POST":
+        return {"form": one(), "table_form": many(auto_id="table_%s")}, None
+    by_table = request.GET.get("what") == "table"
+    sent = many(request.POST, request.FILES, auto_id="table_%s") if by_table else one(request.POST)
+    forms = {"form": one(), "table_form": sent} if by_table else {"form": sent, "table_form": many(auto_id="table_%s")}
+    if sent.is_valid():
+        try:
+            return forms, (invite_table if by_table else invite_one)(request, study, sent.cleaned_data)
+        except InvalidInput as error:
+            show_error(sent, error)
+    return forms, None
 
 
 def _assignment(slug: str, code: str) -> Assignment:
@@ -98,7 +105,8 @@ def remind(request: HttpRequest, slug: str, code: str) -> HttpResponse:
         actor=actor(request),
         action="reminded",
     )
-    return _written(request, assignment, text=text, sent=sent, reminder=True)
+    about = {"study": assignment.study, "assignment": assignment, "mail_server": settings.EMAIL_CONFIGURED}
+    return render(request, "study/reminded.html", about | {"text": text, "sent": sent})
 
 
 @require_POST

@@ -12,6 +12,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from attacks.engine.controls import visible_catch
 from attacks.models import Attack, PairSet
 from core.errors import InvalidInput, Progress, no_progress
 from core.images import encode_png, sha256_of
@@ -24,6 +25,7 @@ from study.protocol import audit_log
 from study.protocol.case_sources import CaseSource, Outside, Shown, source_of
 from study.protocol.controls import Controls
 from study.protocol.decided import catch_positives, decided, group_counts, group_notes, usual_gap
+from study.protocol.drafts import emptied, reseed_readers
 from study.protocol.ladders import Ladders, identical_pairs
 from study.protocol.life import Judge, assign_reader, free_slug, freeze_study, open_study
 from study.protocol.schedules import Plan, check_gap
@@ -52,6 +54,7 @@ def build_study(
     slug: str = "",
     notes: Sequence[str] = (),
     secret: str | None = None,
+    draft: Study | None = None,
     progress: Progress = no_progress,
 ) -> Study:
     """Draw cases by ``seed``, write their stimuli, assign readers, freeze and open.
@@ -62,12 +65,13 @@ def build_study(
 
     Args:
         notes: sentences to be shown wherever the study is.
+        draft: build this draft again, in place of what it was built with; its readers and its address stay.
 
     Raises:
         InvalidInput: a setting out of range, a taken name, too few patches, an infeasible minimum gap.
     """
     settings.check()
-    slug = free_slug(slug or name)
+    slug = draft.slug if draft else free_slug(slug or name)
     source = source_of(attack=attack, further_attacks=further_attacks, pairs=pairs, variants=variants)
     pool = source.pool()
     settings, said = decided(settings, source=source, pool=pool)
@@ -76,16 +80,19 @@ def build_study(
         plan = _write_images(source, pool, seed, settings, progress, written)
         plan.notes = [*notes, *said]
         with transaction.atomic():
-            study = _store_rows(name, slug, source, seed, settings, created_by, team, plan)
+            row = emptied(draft) if draft else Study(slug=slug, created_by=created_by)
+            study = _store_rows(row, name, source, seed, settings, team, plan)
             audit_log.record(
                 study=study,
                 actor=actor,
-                action="built",
+                action="rebuilt" if draft else "built",
                 cases=len(plan.cases),
                 attack=study.source["attack"]["name"],
                 pool=len(plan.pool),
             )
-            for reader in readers:
+            reseed_readers(study)
+            there = set(study.assignments.values_list("reader", flat=True))
+            for reader in (one for one in readers if one.pk not in there):
                 assign_reader(study=study, reader=reader, actor=actor)
             if freeze:
                 study = freeze_study(study=study, actor=actor, judge=judge, secret=secret)
@@ -236,17 +243,16 @@ def _stimulus(shown: Shown, folder: str, written: list[str]) -> Stimulus:
 
 
 def _store_rows(
+    study: Study,
     name: str,
-    slug: str,
     source: CaseSource,
     seed: int,
     settings: StudySettings,
-    created_by: User | None,
     team: Group | None,
     plan: _Plan,
 ) -> Study:
-    study = Study.objects.create(
-        slug=slug,
+    study = _saved(
+        study,
         name=name,
         task=settings.task,
         pair_display=settings.pair_display,
@@ -279,7 +285,6 @@ def _store_rows(
         source=source.snapshot(plan.pool)
         | {"settings": settings.as_dict(), "groups": plan.groups, "notes": plan.notes + group_notes(plan.groups)},
         code_version=code_version(),
-        created_by=created_by,
         team=team,
     )
     for case, _ in plan.cases:
@@ -296,6 +301,13 @@ def _store_rows(
         study.min_gap = study.source["settings"]["min_gap"] = usual_gap(Plan.of(study).largest_gap)
         study.save(update_fields=["min_gap", "source"])
     check_gap(study)
+    return study
+
+
+def _saved(study: Study, **columns: Any) -> Study:
+    for column, value in columns.items():
+        setattr(study, column, value)
+    study.save()
     return study
 
 
@@ -324,16 +336,25 @@ def _guides(
             patch = outside.take(bool(truth))
             if patch is None:
                 continue
-            name, digest = _store(f"guides/{folder}", source.pixels_outside(patch.key), written)
-            guides.append(
-                GuideImage(
-                    kind=kind,
-                    number=number,
-                    patch_id=patch.patch_id,
-                    token=new_token(),
-                    image=name,
-                    sha256=digest,
-                    truth=patch.truth,
-                )
-            )
+            pixels = source.pixels_outside(patch.key)
+            guides.append(_guide(kind, number, patch, pixels, folder, written))
+            if kind == GuideImage.Kind.PRACTICE and settings.task == Study.Task.PAIR:
+                # Plain to see: a practice shows how the task goes, and must not train eyes on the study's own changes.
+                altered = visible_catch(pixels, seed=derived_seed(seed, 1_000_011, number))
+                guides.append(_guide(GuideImage.Kind.ALTERED, number, patch, altered, folder, written))
     return guides
+
+
+def _guide(
+    kind: GuideImage.Kind, number: int, patch: Outside, pixels: np.ndarray, folder: str, written: list[str]
+) -> GuideImage:
+    name, digest = _store(f"guides/{folder}", pixels, written)
+    return GuideImage(
+        kind=kind,
+        number=number,
+        patch_id=patch.patch_id,
+        token=new_token(),
+        image=name,
+        sha256=digest,
+        truth=patch.truth,
+    )

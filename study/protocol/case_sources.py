@@ -271,7 +271,9 @@ class PairSource:
 
 
 def _arm_names(attacks: list[Attack]) -> Iterator[str]:
-    """``perturbed`` for the first; ``universal`` and ``perturbed-l2-4`` for others; numbered where two agree."""
+    """``perturbed`` for the first; ``universal``, ``natural-worst``, ``perturbed-l2-4`` for others; numbered where two
+    agree.
+    """
     taken: set[str] = set()
     for position, attack in enumerate(attacks):
         name = "perturbed"
@@ -279,6 +281,8 @@ def _arm_names(attacks: list[Attack]) -> Iterator[str]:
             family = "universal" if attack.kind == Attack.Kind.UNIVERSAL else "perturbed"
             budget = "" if attack.budget is None else f"-{attack.budget:g}"
             name = "universal" if family == "universal" else f"perturbed-{attack.norm}{budget}"
+            if attack.kind == Attack.Kind.WORST:
+                name = "natural-random" if attack.settings.get("at_random") else "natural-worst"
             if name in taken:
                 name = f"{name}-{position + 1}"
         taken.add(name)

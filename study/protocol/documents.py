@@ -31,7 +31,7 @@ def facts(study: Study) -> list[dict[str, Any]]:
                     "Primary estimand",
                     "TPF(perturbed) − TPF(original), averaged over sets and readers, on positive cases",
                 ),
-                ("Margin", "none" if study.margin is None else f"{study.margin:g}"),
+                ("Margin", "none" if study.margin is None else f"{100 * study.margin:g} points"),
                 ("Why this margin", study.margin_rationale or "no reason given"),
                 ("Level", f"{study.alpha:g}, one-sided"),
                 ("No verdict below", floors(study.floor_tpf, study.floor_d_prime)),

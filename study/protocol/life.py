@@ -4,13 +4,16 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth.models import Group
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from core.errors import InvalidInput, Progress, no_progress
 from core.images import read_bytes
 from core.models import User
 from core.texts import slug_of
+from jobs.models import Job
 from study import blinds as selectors
 from study.design.draws import derived_seed
 from study.models import Assignment, Study
@@ -54,7 +57,7 @@ def assign_reader(*, study: Study, reader: User, actor: str, simulated: bool = F
     Raises:
         InvalidInput: the study is closed; or the reader is assigned already, is no reader, or may have seen its arms.
     """
-    study = _locked(study)
+    study = locked(study)
     demand_state(study, Study.State.DRAFT, Study.State.FROZEN, Study.State.OPEN)
     if reader.is_superuser or reader.role != User.Role.READER:
         raise InvalidInput(f"'{reader.username}' is not a reader: only people with the reader role read studies.")
@@ -143,7 +146,7 @@ def check_stimuli(study: Study) -> dict[int, str]:
 
 @transaction.atomic
 def _freeze(study: Study, actor: str, checked: dict[int, str], verdicts: str, secret: str) -> Study:
-    study = _locked(study)
+    study = locked(study)
     demand_state(study, Study.State.DRAFT)
     cases = list(study.cases.prefetch_related("stimuli"))
     if checked != {stimulus.pk: stimulus.sha256 for case in cases for stimulus in case.stimuli.all()}:
@@ -179,7 +182,7 @@ def _freeze(study: Study, actor: str, checked: dict[int, str], verdicts: str, se
     return study
 
 
-def _locked(study: Study) -> Study:
+def locked(study: Study) -> Study:
     """The study's row, read again and locked until the transaction ends.
 
     ``no_key``: a new event locks the log first and then the key of the study's row (its foreign key). A full row lock
@@ -192,7 +195,7 @@ def _move(
     *, study: Study, actor: str, from_: str, to: str, stamp: str, detail: dict[str, Any] | None = None, **fields: Any
 ) -> Study:
     with transaction.atomic():
-        study = _locked(study)
+        study = locked(study)
         demand_state(study, from_)
         now: datetime = timezone.now()
         for name, value in {"state": to, stamp: now, **fields}.items():
@@ -207,14 +210,45 @@ def open_study(*, study: Study, actor: str) -> Study:
     return _move(study=study, actor=actor, from_=Study.State.FROZEN, to=Study.State.OPEN, stamp="opened_at")
 
 
+def unfinished(study: Study) -> list[dict[str, Any]]:
+    """Per reader and set with images that have no answer: ``reader``, ``set``, ``answered``, ``planned``, ``missing``.
+
+    Readers who were withdrawn are left out.
+    """
+    gone = set(study.assignments.exclude(withdrawn_at=None).values_list("code", flat=True))
+    rows = [row for row in selectors.progress_by_reader(study) if row["reader"] not in gone]
+    return [{**row, "missing": row["planned"] - row["answered"]} for row in rows if row["answered"] < row["planned"]]
+
+
+def _demand_finished(study: Study) -> None:
+    rows = unfinished(study)
+    if rows:
+        said = [f"{row['reader']} has {row['answered']} of {row['planned']} in set {row['set']}" for row in rows]
+        more = f" and {len(said) - 10} more sets" if len(said) > 10 else ""
+        raise InvalidInput(
+            f"Not everything is answered: {', '.join(said[:10])}{more}. No answer is taken after closing. Wait, "
+            "withdraw who will not go on, or say that the study is to be closed all the same.",
+            field="unfinished",
+        )
+
+
 @transaction.atomic
-def close_study(*, study: Study, actor: str) -> Study:
+def close_study(*, study: Study, actor: str, unfinished: bool = True) -> Study:
     """End the reading: answers under way are stored first, and none is taken afterwards.
 
     What was answered is sealed: the log's event holds how many answers each set has, and the hash of the last.
+
+    Args:
+        unfinished: also where readers have not answered everything.
+
+    Raises:
+        InvalidInput: not open; or, unless ``unfinished``, naming who has not answered what.
     """
-    study = _locked(study)
+    study = locked(study)
     hold_assignments(study)
+    if not unfinished:
+        demand_state(study, Study.State.OPEN)
+        _demand_finished(study)
     return _move(
         study=study,
         actor=actor,
@@ -223,6 +257,20 @@ def close_study(*, study: Study, actor: str) -> Study:
         stamp="closed_at",
         detail={"sets": answer_chain.heads(study)},
     )
+
+
+@transaction.atomic
+def change_team(*, study: Study, team: Group | None, actor: str) -> Study:
+    """Give the study, and the jobs that built and froze it, to another team, or to every researcher."""
+    study = locked(study)
+    if study.team == team:
+        return study
+    before, study.team = study.team, team
+    study.save(update_fields=["team"])
+    Job.objects.filter(Q(result__study=study.slug) | Q(arguments__study=study.slug)).update(team=team)
+    names = {"was": before.name if before else "", "team": team.name if team else ""}
+    audit_log.record(study=study, actor=actor, action="team_changed", **names)
+    return study
 
 
 def unblind_study(*, study: Study, actor: str, unverified: bool = False) -> Study:

@@ -65,7 +65,8 @@ def as_markdown(study: Study) -> str:
         f"Frozen {fixed['frozen_at']}, version {fixed['protocol_version']}.",
         "",
     ]
-    lines += [f"- **{title}:** {_plain(fixed[name])}" for name, title in TITLES.items() if name in fixed]
+    shown = fixed | {"margin": f"{100 * fixed['margin']:g} points" if fixed.get("margin") else None}
+    lines += [f"- **{title}:** {_plain(shown[name])}" for name, title in TITLES.items() if name in shown]
     lines += [f"- **Ladder {name}:** {_ladder(fixed, ladder)}" for name, ladder in (fixed.get("ladders") or {}).items()]
     lines.append(f"- **No verdict below:** {floors(fixed.get('floor_tpf'), fixed.get('floor_d_prime'))}")
     lines.append(f"- **Cases:** {', '.join(in_words(fixed['case_counts']))}")

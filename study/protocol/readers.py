@@ -3,8 +3,11 @@
 Reminders are written in ``study.conduct.reminders``, sets are reopened in ``study.reading``.
 """
 
+import base64
 import hashlib
+import hmac
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,17 +18,19 @@ from django.core.mail import send_mail
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from core.errors import InvalidInput
-from core.models import User
+from core.models import User, plain_name
 from core.requests import check
 from study.models import Assignment, Invitation, Study
 from study.protocol import audit_log
+from study.protocol.duration import length_for
 from study.protocol.life import assign_reader
 from study.protocol.locks import hold_assignment
 from study.protocol.requests import InviteRequest, WithdrawRequest
 
-INVITATION = """You are invited to read images for the study “{study}”.
+INVITATION = """You are invited to read images for the study “{study}”.{length}
 
 Open this link, choose a password and begin whenever it suits you. If you have an account here, sign in and join with
 one click. The link can be used once, within {days} days:
@@ -53,8 +58,22 @@ def withdraw(*, assignment: Assignment, reason: str, actor: str) -> Assignment:
     return assignment
 
 
-def invitation_text(*, assignment: Assignment, link: str, days: int) -> str:
-    return INVITATION.format(study=assignment.study.name, link=link, days=days)
+def invitation_text(*, invitation: Invitation, link: str) -> str:
+    days = round((invitation.expires_at - invitation.created_at).total_seconds() / 86_400)
+    length = length_for(invitation.assignment)
+    told = {"study": invitation.assignment.study.name, "length": f" {length}" if length else ""}
+    return INVITATION.format(link=link, days=days, **told)
+
+
+def send_invitation(*, invitation: Invitation, link: str, actor: str) -> bool:
+    """As ``send``."""
+    return send(
+        assignment=invitation.assignment,
+        subject=f"Invitation: {invitation.assignment.study.name}",
+        text=invitation_text(invitation=invitation, link=link),
+        actor=actor,
+        action="invitation_written",
+    )
 
 
 def send(*, assignment: Assignment, subject: str, text: str, actor: str, action: str) -> bool:
@@ -83,11 +102,37 @@ def join_link(address: str, secret: str) -> str:
     return f"{address.rstrip('/')}{reverse('reading:join')}#{secret}"
 
 
+def new_key() -> str:
+    """From which the secrets of some invitations are made; see ``secret_of``."""
+    return secrets.token_urlsafe(32)
+
+
+def secret_of(key: str, code: str) -> str:
+    """The secret of the invitation of the reader ``code`` that was made with this key.
+
+    So one key, which only the inviting browser keeps for a moment, shows the links of any number of readers once.
+    """
+    digest = hmac.digest(key.encode(errors="replace"), code.encode(), "sha256")
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def invited_with(study: Study, key: str) -> list[tuple[Invitation, str]]:
+    """The invitations of this study that were made with the key and can still be used, each with its secret."""
+    codes = study.assignments.values_list("code", flat=True)
+    by_digest = {digest_of(secret): secret for secret in (secret_of(key, code) for code in codes)}
+    rows = Invitation.objects.filter(
+        assignment__study=study, used_at=None, expires_at__gt=timezone.now(), secret_sha256__in=by_digest
+    )
+    rows = rows.select_related("assignment__reader", "assignment__study").order_by("assignment__code")
+    return [(row, by_digest[row.secret_sha256]) for row in rows]
+
+
 @transaction.atomic
-def invite(*, study: Study, username: str, actor: str, **more: Any) -> tuple[Invitation, str]:
+def invite(*, study: Study, username: str, actor: str, key: str = "", **more: Any) -> tuple[Invitation, str]:
     """Make a single-use link for a reader, and assign them to the study if they are not yet; their older links expire.
 
     ``more`` are the further settings of ``InviteRequest``: ``email``, ``days``, and ``replaces`` with ``reason``.
+    ``key``: see ``secret_of``.
 
     Returns:
         the invitation and its secret, which cannot be read again.
@@ -117,7 +162,7 @@ def invite(*, study: Study, username: str, actor: str, **more: Any) -> tuple[Inv
         audit_log.record(study=study, actor=actor, action="reader_replaced", **replaced)
     now = timezone.now()
     assignment.invitations.filter(used_at=None, expires_at__gt=now).update(expires_at=now)
-    secret = secrets.token_urlsafe(32)
+    secret = secret_of(key or new_key(), assignment.code)
     invitation = Invitation.objects.create(
         assignment=assignment, secret_sha256=digest_of(secret), expires_at=now + timedelta(days=asked["days"])
     )
@@ -125,6 +170,31 @@ def invite(*, study: Study, username: str, actor: str, **more: Any) -> tuple[Inv
         study=study, actor=actor, action="invited", reader=assignment.code, expires_at=invitation.expires_at
     )
     return invitation, secret
+
+
+@transaction.atomic
+def invite_all(*, study: Study, rows: Sequence[dict[str, Any]], actor: str, key: str = "") -> list[Invitation]:
+    """Invite everybody of a list, or nobody. ``rows`` are settings of ``InviteRequest``, each with its ``line``.
+
+    Raises:
+        InvalidInput: naming every line that is wrong, and what is wrong with it.
+    """
+    key, made, problems = key or new_key(), [], {}
+    seen: dict[str, int] = {}
+    for row in rows:
+        line, asked = row["line"], {name: value for name, value in row.items() if name != "line"}
+        name = plain_name(str(asked["username"]))
+        try:
+            if (before := seen.setdefault(name, line)) != line:
+                raise InvalidInput(f"'{name}' stands in line {before} already.", field="username")
+            with transaction.atomic():
+                made.append(invite(study=study, actor=actor, key=key, **asked)[0])
+        except InvalidInput as error:
+            problems[line] = str(error)
+    if problems:
+        lines = [f"line {line}: {text}" for line, text in sorted(problems.items())]
+        raise InvalidInput("Nobody was invited. " + "\n".join(lines), field="table")
+    return made
 
 
 def _check_replaced(study: Study, code: str) -> None:
@@ -174,7 +244,7 @@ def accept_invitation(digest: str, *, password: str = "", again: str = "") -> Us
 
 def _set_password(reader: User, password: str, again: str) -> None:
     if password != again:
-        raise InvalidInput("The passwords do not match.", field="password")
+        raise InvalidInput(_("The passwords do not match."), field="password")
     try:
         validate_password(password, reader)
     except ValidationError as error:

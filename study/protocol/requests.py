@@ -20,6 +20,7 @@ from study.models import Study
 from study.protocol import life
 from study.protocol.case_sources import source_of
 from study.protocol.decided import decided
+from study.protocol.schedules import demand_gap
 from study.protocol.settings import SettingsRequest, StudySettings
 
 SOURCE = ("attack", "further_attacks", "pairs", "variants")
@@ -206,10 +207,36 @@ class InviteRequest(Request):
         return asked
 
 
+class InviteTableRequest(Request):
+    """Several readers at once, from a table."""
+
+    not_in_command = ("table",)
+
+    table = serializers.FileField(
+        label="Table (CSV)",
+        help_text="First line: username, and if wanted email, days. One reader per line. If a line is wrong, nobody "
+        "is invited.",
+        style={"accept": ".csv,text/csv,text/plain"},
+    )
+    days = serializers.IntegerField(
+        min_value=1,
+        max_value=365,
+        default=14,
+        label="Valid for (days)",
+        help_text="Where the table has no column of that name.",
+    )
+
+
 class WithdrawRequest(Request):
     """A reader who reads no more."""
 
-    reason = serializers.CharField(max_length=200, allow_blank=True, default="", label="Reason (kept in the log)")
+    reason = serializers.CharField(
+        max_length=200,
+        allow_blank=True,
+        default="",
+        label="Why",
+        help_text="Nobody needs to say why they stop; what is written here is logged, and stands in the results.",
+    )
 
 
 def _reason() -> serializers.CharField:
@@ -236,6 +263,28 @@ class WashoutRequest(Request):
     reason = _reason()
 
 
+class CloseRequest(Request):
+    """The end of the reading, after which no answer is taken."""
+
+    unfinished = serializers.BooleanField(
+        default=False,
+        label="Close although readers are unfinished",
+        help_text="Without it a study is closed only when every reader has answered everything or was withdrawn.",
+    )
+
+
+class TeamRequest(Request):
+    """To whom a study belongs."""
+
+    team = Named(
+        word="team",
+        queryset=Group.objects.order_by("name"),
+        allow_null=True,
+        help_text="Its researchers and all admins see the study; every researcher does where there is none.",
+        style={"empty": "none: every researcher"},
+    )
+
+
 class FreezeRequest(SureRequest):
     """Fixing the protocol and every reader's order, which cannot be undone."""
 
@@ -250,24 +299,30 @@ class UnblindRequest(SureRequest):
     )
 
 
-def study(*, by: Any, **chosen: Any) -> Job:
+def study(*, by: Any, draft: Study | None = None, **chosen: Any) -> Job:
     """A draft of a study, to be looked at and frozen. ``chosen`` are validated settings of ``StudyRequest``.
+
+    Args:
+        draft: one that is built again with these settings; its address and its readers stay.
 
     Raises:
         InvalidInput: naming the field.
     """
-    slug = life.free_slug(chosen["name"])
+    if draft is not None:
+        life.demand_state(draft, Study.State.DRAFT)
+    slug = draft.slug if draft else life.free_slug(chosen["name"])
     for job in Job.objects.filter(kind="build_study", state__in=Job.ACTIVE):
-        if slug_of(job.arguments.get("name", ""), word="study") == slug:
+        if job.arguments.get("draft") == slug or slug_of(job.arguments.get("name", ""), word="study") == slug:
             raise InvalidInput(f"job {job.pk} is building a study '{slug}'; choose another name.", field="name")
     source = source_of(**{name: chosen[name] for name in SOURCE if name in chosen})
-    decided(StudySettings.of(chosen), source=source, pool=source.pool())  # what cannot be built is told at once
-    chosen = chosen | {"team": chosen.get("team") or _own_team(by)}
+    pool = source.pool()
+    settings, _ = decided(StudySettings.of(chosen), source=source, pool=pool)  # what cannot be built is told at once
+    demand_gap(settings, arms=source.arm_count)
+    chosen = chosen | {"team": chosen.get("team") or (draft.team if draft else _own_team(by))}
     chosen = chosen | {"seed": _seed(chosen)}  # in the job's settings, so that a second attempt builds the same study
-    title = f"Build study: {chosen['name']}"[:200]
-    return submit(
-        kind="build_study", arguments=as_json(StudyRequest, chosen), requested_by=by, title=title, team=chosen["team"]
-    )
+    title = f"{'Build again' if draft else 'Build study'}: {chosen['name']}"[:200]
+    arguments = as_json(StudyRequest, chosen) | ({"draft": draft.slug} if draft else {})
+    return submit(kind="build_study", arguments=arguments, requested_by=by, title=title, team=chosen["team"])
 
 
 def _own_team(by: Any) -> Group | None:

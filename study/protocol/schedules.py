@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
+from core.errors import InvalidInput
 from study.design.draws import Draws, Seed, derived_seed
 from study.design.ladders import AWAY, BESIDE, IDENTICAL, identical_keys, is_identical, ladder_of, read_slot, slot_keys
 from study.design.schedule import Schedule, StimulusKey, build_schedule, largest_gap
@@ -12,6 +13,7 @@ from study.design.twin_split import build_twin_split, largest_split_gap, readers
 from study.models import Assignment, Presentation, ReadingSet, Slot, Stimulus, Study
 from study.protocol import adaptive, audit_log
 from study.protocol import secret as secrets_of
+from study.protocol.settings import StudySettings
 
 ROUND = 1_000_006
 """Parts the seeds of rounds of readers from all others that are derived from a study's seed."""
@@ -208,6 +210,39 @@ class Plan:
 def check_gap(study: Study) -> None:
     """Raises InvalidInput, naming what is feasible, if no schedule of this study can keep its gap and arm order."""
     Plan.of(study).draw(seed=study.seed, round_seed=study.seed)
+
+
+def demand_gap(settings: StudySettings, *, arms: int) -> None:
+    """Raises InvalidInput if the gap that is asked for cannot be kept, before anything is built.
+
+    Args:
+        settings: decided ones, with nothing left open but the gap.
+        arms: of a case: the original, and those that an attack or pairs give.
+    """
+    if settings.min_gap is None:
+        return
+    names = [ORIGINAL, *(f"arm {number}" for number in range(1, arms)), *(["noise"] if settings.noise else [])]
+    cases = range(1, settings.positives + (settings.negatives or 0) + 1)
+    keys = [StimulusKey(str(case), arm) for case in cases for arm in names]
+    apart = len(cases) if _splits(settings.arm_order or "", settings.task) else 0
+    keys += [StimulusKey(str(apart + number), "catch") for number in range(1, settings.catch + 1)]
+    plan = Plan(
+        hashes=dict.fromkeys(keys, ""),
+        truths={},
+        task=settings.task,
+        arm_order=settings.arm_order or "",
+        copies=settings.copies,
+        min_gap=settings.min_gap,
+        washout_hours=settings.washout_hours,
+        seed=0,
+    )
+    largest = plan.largest_gap
+    if largest is not None and settings.min_gap > largest:
+        raise InvalidInput(
+            f"{settings.min_gap} cannot be kept: the largest feasible gap is {largest}. Ask for less, or show more "
+            "cases.",
+            field="min_gap",
+        )
 
 
 def make_schedule(assignment: Assignment) -> dict[str, Any]:

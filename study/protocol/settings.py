@@ -204,8 +204,11 @@ class SettingsRequest(Request):
         max_value=0.999,
         allow_null=True,
         default=0.10,
-        help_text="For equivalence and non-inferiority: 0.10 is ten points.",
-        style=ANALYSIS,
+        help_text="For equivalence and non-inferiority, in points on pages; elsewhere a share: 0.10 is ten points.",
+        error_messages=dict.fromkeys(
+            ("min_value", "max_value"), "A margin is from 0.1 to 99.9 points, a share of 0.001 to 0.999."
+        ),
+        style=ANALYSIS | {"times": 100},
     )
     margin_rationale = serializers.CharField(
         max_length=5000,

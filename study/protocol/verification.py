@@ -62,14 +62,18 @@ class Verification:
         told = " ".join(f"{problem.where if blinded else problem}." for problem in self.problems[:most])
         return f"Verification found {count} in what is stored of study '{self.study}'. {told}{more}"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, *, blinded: bool = False) -> dict[str, Any]:
+        """``blinded``: the rows that are wrong, without what is wrong with them."""
         return {
             "study": self.study,
             "ok": not self.problems,
             "at": self.at.isoformat(),
             "head": self.head,
             "head_short": self.head_short,
-            "checks": {name: [str(problem) for problem in problems] for name, problems in self.found.items()},
+            "checks": {
+                name: [problem.where if blinded else str(problem) for problem in problems]
+                for name, problems in self.found.items()
+            },
         }
 
 

@@ -81,6 +81,11 @@ def reading_api(view: View) -> View:
     return for_readers_or_preview(with_visit, signed_in_or(lambda: padded_json({"error": "signed_out"}, status=401)))
 
 
+def own_page(view: View) -> View:
+    """``view(request)`` for whoever is signed in, about themselves."""
+    return for_readers_or_preview(view, login_required)
+
+
 def signing_in(view: View) -> View:
     """``view(request, slug)`` for anybody; in the preview nobody but an admin comes that far."""
     return for_readers_or_preview(view, lambda view: view)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from core.errors import InvalidInput
 from core.version import code_version
@@ -90,17 +91,19 @@ def check_answer(study: Study, sent: SentAnswer) -> None:
         if name not in asked and getattr(sent, name) is not None:
             raise InvalidInput("this study does not ask for it.", field=name)
     if "confidence" in asked:
-        _require(sent.confidence, "confidence", "choose a value from 1 to 5.")
+        _require(sent.confidence, "confidence", _("Choose a value from 1 to 5."))
     if sent.confidence is not None and not 1 <= sent.confidence <= 5:
-        raise InvalidInput("choose a value from 1 to 5.", field="confidence")
+        raise InvalidInput(_("Choose a value from 1 to 5."), field="confidence")
     if sent.tumour_cell_count is not None and not 0 <= sent.tumour_cell_count <= MAX_CELLS:
-        raise InvalidInput(f"a whole number from 0 to {MAX_CELLS}.", field="tumour_cell_count")
+        raise InvalidInput(
+            _("Enter a whole number from 0 to %(most)d.") % {"most": MAX_CELLS}, field="tumour_cell_count"
+        )
     if "perturbed_response" in asked:
-        _require(sent.perturbed_response, "perturbed_response", "answer yes or no.")
+        _require(sent.perturbed_response, "perturbed_response", _("Answer yes or no."))
     if sent.note and "note" not in asked:
         raise InvalidInput("this study does not ask for it.", field="note")
     if len(sent.note) > MAX_NOTE:
-        raise InvalidInput(f"at most {MAX_NOTE} characters.", field="note")
+        raise InvalidInput(_("At most %(most)d characters.") % {"most": MAX_NOTE}, field="note")
     for name in ("rt_ms", "focus_lost_ms"):
         value = getattr(sent, name)
         if value is not None and not 0 <= value <= LONGEST_MS:
@@ -118,10 +121,12 @@ def consent(*, assignment: Assignment) -> None:
 
 
 @transaction.atomic
-def start_session(*, assignment: Assignment, viewing: dict[str, Any], user_agent: str = "") -> ReadingSession:
+def start_session(
+    *, assignment: Assignment, viewing: dict[str, Any], user_agent: str = "", language: str = ""
+) -> ReadingSession:
     """One session at one screen, with the result of its viewing check."""
     return ReadingSession.objects.create(
-        assignment=assignment, viewing=clean_viewing(viewing), user_agent=user_agent[:300]
+        assignment=assignment, viewing=clean_viewing(viewing), user_agent=user_agent[:300], language=language
     )
 
 
@@ -270,12 +275,12 @@ def check_questionnaire(*, noticed: str, share: int | None, difference: str, rep
     """Raises InvalidInput, naming the field, where an answer to the closing questions is none."""
     for name, value in (("noticed", noticed), ("repeats", repeats)):
         if value not in NOTICED:
-            raise InvalidInput("choose one of the answers.", field=name)
+            raise InvalidInput(_("Choose one of the answers."), field=name)
     if share is not None and not 0 <= share <= 100:
-        raise InvalidInput("a percentage from 0 to 100.", field="share")
+        raise InvalidInput(_("Enter a percentage from 0 to 100."), field="share")
     for name, value in (("difference", difference), ("comment", comment)):
         if len(value) > MAX_NOTE:
-            raise InvalidInput(f"at most {MAX_NOTE} characters.", field=name)
+            raise InvalidInput(_("At most %(most)d characters.") % {"most": MAX_NOTE}, field=name)
 
 
 @transaction.atomic

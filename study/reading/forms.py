@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy
 
 from core.errors import InvalidInput
 from core.texts import encodable
@@ -86,9 +87,13 @@ def read_answer(data: Any) -> dict[str, Any]:
     return {"token": token, "key": key, "replaces": replaces or 0, "sent": answer}
 
 
+_CHOOSE = dict.fromkeys(("required", "invalid_choice"), gettext_lazy("Choose one of the answers."))
+_PERCENTAGE = dict.fromkeys(("invalid", "min_value", "max_value"), gettext_lazy("Enter a percentage from 0 to 100."))
+
+
 class QuestionnaireForm(forms.Form):
-    noticed = forms.ChoiceField(choices=[(value, value) for value in NOTICED])
-    share = forms.IntegerField(min_value=0, max_value=100, required=False)
+    noticed = forms.ChoiceField(choices=[(value, value) for value in NOTICED], error_messages=_CHOOSE)
+    share = forms.IntegerField(min_value=0, max_value=100, required=False, error_messages=_PERCENTAGE)
     difference = forms.CharField(max_length=MAX_NOTE, required=False)
-    repeats = forms.ChoiceField(choices=[(value, value) for value in NOTICED])
+    repeats = forms.ChoiceField(choices=[(value, value) for value in NOTICED], error_messages=_CHOOSE)
     comment = forms.CharField(max_length=MAX_NOTE, required=False)

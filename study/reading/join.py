@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from core.errors import InvalidInput
 from core.passwords import pasted
 from study.models import Invitation
-from study.protocol import readers
+from study.protocol import duration, readers
 from study.protocol.readers import InvitationGone
 
 KEPT = "invitation"
@@ -52,9 +52,14 @@ def _keep(request: HttpRequest) -> HttpResponse:
 
 def _show(request: HttpRequest, invitation: Invitation, error: str = "") -> HttpResponse:
     reader = invitation.assignment.reader
-    template = "reading/join_again.html" if reader.has_usable_password() else "reading/join.html"
-    context = {"invitation": invitation, "error": error, "signed_in": request.user == reader}
-    return render(request, template, context, status=400 if error else 200)
+    context = {
+        "invitation": invitation,
+        "error": error,
+        "known": reader.has_usable_password(),
+        "signed_in": request.user == reader,
+        "length": duration.length_for(invitation.assignment),
+    }
+    return render(request, "reading/join.html", context, status=400 if error else 200)
 
 
 def _joined(request: HttpRequest, invitation: Invitation) -> HttpResponse:

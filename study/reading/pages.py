@@ -1,17 +1,18 @@
 """The pages around the reading: the reader's studies, consent, instructions, viewing check, practice, questionnaire."""
 
 import json
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.access import admin_page
 from core.errors import InvalidInput
 from study.models import GuideImage, Study
+from study.protocol import duration
+from study.reading import practice as practising
 from study.reading import progress as selectors
 from study.reading import texts
 from study.reading.access import go_to, reading_page, show
@@ -79,17 +80,7 @@ def instructions(request: HttpRequest, visit: Visit) -> HttpResponse:
 def _length(visit: Visit) -> str:
     """How many sets and images there are and how long they take, in words."""
     counts = [row["count"] for row in visit.sets()]
-    count = max(counts, default=0)
-    told = {"count": count, "minutes": texts.minutes(count * selectors.SECONDS[visit.study.task])}
-    if len(counts) < 2:
-        return texts.say("instructions.length_one", **told)
-    hours = visit.study.washout_hours
-    pause = (
-        texts.say("instructions.pause_hours", pause=texts.pause(hours))
-        if hours
-        else texts.say("instructions.pause_direct")
-    )
-    return texts.say("instructions.length", sets=len(counts), pause=pause, **told)
+    return duration.length(visit.study, sets=len(counts), count=max(counts, default=0))
 
 
 def _measured(request: HttpRequest) -> dict:
@@ -117,31 +108,16 @@ def viewing(request: HttpRequest, visit: Visit) -> HttpResponse:
         if visit.progress().stage is Stage.PRACTICE:
             return go_to(request, visit, "practice", number=1)
         return go_to(request, visit, _into_the_set(visit))
-    return show(request, visit, "reading/viewing.html", page_texts=texts.section("viewing"))
+    return show(request, visit, "reading/viewing.html", page_texts=texts.now(texts.VIEWING))
 
 
 @page_methods
 @reading_page
 def practice(request: HttpRequest, visit: Visit, number: int) -> HttpResponse:
-    """One practice patch; an answer brings feedback and is not stored."""
-    patch = _practice_patch(visit.study, number, request.POST)
-    return show(request, visit, "reading/practice.html", **patch, **asked(visit.study))
-
-
-def _practice_patch(study: Study, number: int, sent: Any) -> dict[str, Any]:
-    """What the page of one practice patch shows; with the feedback, where an answer was sent."""
-    patches = selectors.guides(study, GuideImage.Kind.PRACTICE)
-    if not 1 <= number <= len(patches):
-        raise Http404
-    patch, answer = patches[number - 1], sent.get("answer")
-    return {
-        "patch": patch,
-        "number": number,
-        "count": len(patches),
-        "answer": answer if answer in ("tumour", "no_tumour") else None,
-        "right": (answer == "tumour") == patch.truth,
-        "next": number + 1 if number < len(patches) else None,
-    }
+    """One practice patch or pair; an answer brings feedback and is not stored."""
+    page = practising.page_of(visit.study, number, request.POST)
+    texts_said = texts.now({name: texts.ROOM[name] for name in ("showing_first", "showing_second")})
+    return show(request, visit, "reading/practice.html", **page, **asked(visit.study), page_texts=texts_said)
 
 
 @require_POST
@@ -162,5 +138,5 @@ def questionnaire(request: HttpRequest, visit: Visit) -> HttpResponse:
             visit.save_questionnaire(**require_valid(form))
             return go_to(request, visit, "study")
         except InvalidInput as error:
-            messages.error(request, str(error))
+            messages.error(request, error.message)
     return show(request, visit, "reading/questionnaire.html", status=400 if form.errors else 200, form=form)

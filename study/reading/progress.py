@@ -30,10 +30,7 @@ from study.models import (
     Stimulus,
     Study,
 )
-from study.reading import texts
-
-SECONDS: dict[str, int] = {Study.Task.LABELLING: 15, Study.Task.PAIR: 20, Study.Task.BIAS: 15}
-"""About how long a reader looks at one image or pair, for what the pages announce."""
+from study.protocol import duration
 
 
 class Stage(StrEnum):
@@ -68,7 +65,7 @@ class Progress:
     @property
     def minutes(self) -> str:
         """About how long the set takes."""
-        return texts.minutes(self.count * SECONDS[self.assignment.study.task])
+        return duration.minutes(self.assignment.study.task, self.count)
 
     @property
     def in_set(self) -> bool:
@@ -144,9 +141,11 @@ def _shut(assignment: Assignment) -> Stage | None:
 
 
 def _practice_due(assignment: Assignment) -> bool:
-    """Practice patches are single ones with a label, so they belong to the labelling task."""
+    """A pair comparison practises with pairs, which older studies do not have."""
     study = assignment.study
-    return assignment.practised_at is None and study.practice_count > 0 and study.task == Study.Task.LABELLING
+    if assignment.practised_at is not None or not study.practice_count:
+        return False
+    return study.task == Study.Task.LABELLING or study.guide_images.filter(kind=GuideImage.Kind.ALTERED).exists()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.errors import InvalidInput
@@ -44,7 +46,7 @@ def room(
 
 def _page_texts(study: Study) -> dict[str, str]:
     """The scripts' texts. A study that does not ask whether an image was altered does not speak of it anywhere."""
-    wanted = texts.section("page")
+    wanted = texts.now(texts.ROOM)
     if "perturbed_response" not in study.questions:
         wanted.pop("perturbed_response")
     return wanted
@@ -61,26 +63,25 @@ def asked(study: Study) -> dict[str, Any]:
 
 def _until_next_set(progress: Progress) -> str:
     """What happens after the end of the set, in words."""
-    if progress.reading_set is None or progress.reading_set.number == progress.sets:
-        return texts.say("read.done_last")
-    hours = progress.assignment.study.washout_hours
-    if not hours:
-        return texts.say("read.done_next")
-    return texts.say("read.done_washout", pause=texts.pause(hours))
+    last = progress.reading_set is None or progress.reading_set.number == progress.sets
+    return texts.until_next_set(last, progress.assignment.study.washout_hours)
 
 
 def answer_choices(study: Study) -> list[dict[str, str]]:
     """The two answers with their texts and keys."""
-    ending = "_alternating" if study.pair_display == "alternating" else ""
     if study.task == "labelling":
         return [
-            {"value": "tumour", "label": texts.say("read.tumour"), "key": "t"},
-            {"value": "no_tumour", "label": texts.say("read.no_tumour"), "key": "n"},
+            {"value": "tumour", "label": _("Tumour"), "key": "t"},
+            {"value": "no_tumour", "label": _("No tumour"), "key": "n"},
         ]
-    keys = ("f", "s") if ending else ("l", "r")
+    if study.pair_display == "alternating":
+        return [
+            {"value": "first", "label": pgettext("of a pair", "First"), "key": "f"},
+            {"value": "second", "label": pgettext("of a pair", "Second"), "key": "s"},
+        ]
     return [
-        {"value": "first", "label": texts.say(f"read.first{ending}"), "key": keys[0]},
-        {"value": "second", "label": texts.say(f"read.second{ending}"), "key": keys[1]},
+        {"value": "first", "label": pgettext("of a pair", "Left"), "key": "l"},
+        {"value": "second", "label": pgettext("of a pair", "Right"), "key": "r"},
     ]
 
 
@@ -101,10 +102,11 @@ def _save(request: HttpRequest, visit: Visit) -> HttpResponse:
     try:
         visit.record_answer(**read_answer(request.POST))
     except InvalidInput as error:
-        label = texts.section("labels").get(error.field or "", "")
-        messages.error(request, texts.say("read.error", message=f"{label}: {error.message}" if label else str(error)))
+        label = texts.LABELS.get(error.field or "", "")
+        wrong = f"{label}: {error.message}" if label else str(error)
+        messages.error(request, _("The answer was not accepted: %(wrong)s") % {"wrong": wrong})
     except (Conflict, NotServed):
-        messages.warning(request, texts.say("read.stale"))
+        messages.warning(request, texts.stale())
     return go_to(request, visit, "read")
 
 
@@ -125,5 +127,5 @@ def finish(request: HttpRequest, visit: Visit) -> HttpResponse:
     try:
         visit.finish_set(number=int(number) if number.isdecimal() else 0)
     except (Conflict, NotServed):
-        messages.warning(request, texts.say("read.stale"))
+        messages.warning(request, texts.stale())
     return go_to(request, visit, "study")

@@ -1,6 +1,5 @@
 """What is stored about a reader, for that reader."""
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -8,11 +7,12 @@ from django.views.decorators.http import require_safe
 
 from study.models import Assignment
 from study.protocol.retention import person_of, stored_about
+from study.reading.access import own_page
 
 
 @require_safe
 @never_cache
-@login_required
+@own_page
 def stored(request: HttpRequest) -> HttpResponse:
     """What is stored about you: your account, and in each study your code, answers, times and browsers."""
     own = Assignment.objects.filter(reader=request.user.pk).select_related("study").order_by("pk")

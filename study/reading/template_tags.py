@@ -1,5 +1,4 @@
-"""``{% say "read.tumour" %}``: a text of the reading pages; ``{{ 7|column:4 }}``: a number of constant length;
-``{{ patch.image|sized }}``: a picture's width and height."""
+"""``{{ 7|column:4 }}``: a number of constant length; ``{{ patch.image|sized }}``: a picture's width and height."""
 
 from typing import Any
 
@@ -8,15 +7,9 @@ from django.db.models.fields.files import FieldFile
 from django.utils.html import format_html
 
 from study.protocol.audit_log import short
-from study.reading import texts
 from study.reading.progress import image_size
 
 register = template.Library()
-
-
-@register.simple_tag
-def say(key: str, **values: Any) -> str:
-    return texts.say(key, **values)
 
 
 @register.filter

@@ -2,11 +2,14 @@
 
 from django.urls import path
 
-from study.reading import api, images, join, pages, room, stored
+from study.reading import about, api, images, join, pages, room, stored
 
 app_name = "reading"
 
 shared = [
+    path("help/", about.help_page, name="help"),
+    path("about/", about.about, name="about"),
+    path("stored/", stored.stored, name="stored"),
     path("image/<str:token>", images.stimulus, name="image"),
     path("guide/<str:token>", images.guide, name="guide"),
     path("study/<slug:slug>/", pages.study, name="study"),
@@ -27,7 +30,6 @@ shared = [
 
 urlpatterns = [
     path("", pages.home, name="home"),
-    path("stored/", stored.stored, name="stored"),
     path("join/", join.join, name="join"),
     *shared,
 ]

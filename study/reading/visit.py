@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.translation import get_language
 
 from study.models import Assignment, Presentation, Response, Study
 from study.reading import answers
@@ -36,7 +37,7 @@ class Visit(ABC):
     @property
     @abstractmethod
     def checked(self) -> bool:
-        """Whether this browser has passed the viewing check, with which a session begins."""
+        """Whether this browser has passed the viewing check, with which a session begins, in the present language."""
 
     @abstractmethod
     def current_response(self, presentation: Presentation) -> Response | None:
@@ -65,7 +66,7 @@ class Visit(ABC):
 
 
 class ReaderVisit(Visit):
-    """A reader's own assignment. The browser's session keeps which session at the screen it is."""
+    """A reader's own assignment. The browser's session keeps which session at the screen it is, and its language."""
 
     preview = False
 
@@ -86,7 +87,8 @@ class ReaderVisit(Visit):
 
     @property
     def checked(self) -> bool:
-        return self._key in self._browser
+        kept = self._browser.get(self._key)
+        return isinstance(kept, dict) and kept["language"] == get_language()
 
     def current_response(self, presentation: Presentation) -> Response | None:
         return selectors.current_response(presentation)
@@ -95,15 +97,19 @@ class ReaderVisit(Visit):
         answers.consent(assignment=self.assignment)
 
     def start_session(self, *, viewing: dict[str, Any], user_agent: str) -> None:
-        session = answers.start_session(assignment=self.assignment, viewing=viewing, user_agent=user_agent)
-        self._browser[self._key] = session.pk
+        language = get_language()
+        session = answers.start_session(
+            assignment=self.assignment, viewing=viewing, user_agent=user_agent, language=language
+        )
+        self._browser[self._key] = {"session": session.pk, "language": language}
 
     def finish_practice(self) -> None:
         answers.finish_practice(assignment=self.assignment)
 
     def record_answer(self, *, token: str, key: str, sent: SentAnswer, replaces: int = 0) -> Saved:
         # After signing in again in the same page, it is still the reader's newest session.
-        session = self._browser.get(self._key) or selectors.latest_session(self.assignment)
+        kept = self._browser.get(self._key)
+        session = kept["session"] if isinstance(kept, dict) else selectors.latest_session(self.assignment)
         return answers.record_answer(
             assignment=self.assignment, token=token, key=key, sent=sent, replaces=replaces, session=session
         )

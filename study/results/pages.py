@@ -50,9 +50,9 @@ def results(request: HttpRequest, study: Study) -> HttpResponse:
     names = ["forest", "flow"] + (["psychometric"] if analysis["psychometric"] else [])
     names += ["visibility"] if any(one["curves"] for one in analysis["visibility"]) else []
     figures = {name: reverse("results:figure", args=[study.slug, name]) for name in names}
-    groups: dict[str, list[Export]] = {}
+    groups: dict[str, list[tuple[Export, str]]] = {}
     for export in exports(study):
-        groups.setdefault(export.group, []).append(export)
+        groups.setdefault(export.group, []).append((export, export.lacking(study)))
     context = {**page_context(study, analysis), "figures": figures, "downloads": groups.items()}
     context |= {"holes": Source(study).holes(), "verification": verification_of(study)}
     return render(request, "study/results.html", context)

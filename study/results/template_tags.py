@@ -5,8 +5,15 @@ from typing import Any
 from django import template
 
 from study.results.exports import tables
+from study.statistics.glossary import explained
 
 register = template.Library()
+
+
+@register.inclusion_tag("study/_explained.html")
+def explain(*words: str) -> dict[str, Any]:
+    """One line for each of these statistical words, at the place where they stand."""
+    return {"words": explained(*words)}
 
 
 @register.filter

@@ -17,7 +17,7 @@ from study.statistics.schema import COLUMNS
 RESPONSE_COLUMNS = (
     "study_id", "presentation_id", "reader_id", "set", "position", "patch_id", "arm", "revision", "is_current",
     "answer", "confidence", "tumour_cell_count", "perturbed_response", "note", "rt_ms", "focus_lost_ms",
-    "shown_at_utc", "answered_at_utc", "received_at_utc", "session_id", "viewing", "app_version",
+    "shown_at_utc", "answered_at_utc", "received_at_utc", "session_id", "language", "viewing", "app_version",
 )  # fmt: skip
 READER_COLUMNS = (
     "study_id", "reader_id", "simulated", "invited_at_utc", "consented_at_utc", "practised_at_utc", "withdrawn_at_utc",
@@ -181,6 +181,7 @@ _RESPONSE = {
                                "rt_ms", "focus_lost_ms", "shown_at", "answered_at", "received_at", "viewing",
                                "code_version")},
     "session": "session_id",
+    "language": "session__language",
 }  # fmt: skip
 
 
@@ -214,6 +215,7 @@ def _response(study: Study, row: dict[str, Any], *, is_current: bool) -> dict[st
         "answered_at_utc": stamp(row["answered_at"]),
         "received_at_utc": stamp(row["received_at"]),
         "session_id": None if row["session"] is None else str(row["session"]),
+        "language": row["language"] or None,
         "viewing": json.dumps(row["viewing"], sort_keys=True) if row["viewing"] else None,
         "app_version": row["code_version"],
     }

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import stats
 
+from core.proportions import Interval as Interval
+from core.proportions import tango as tango  # asked for here, beside the other intervals of pairs
 from core.proportions import wilson
-
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -57,36 +57,6 @@ def mcnemar_midp(b: int, c: int) -> float:
         return 1.0
     seen = float(stats.binom.pmf(b, b + c, 0.5))
     return 1 - seen / 2 if b == c else mcnemar_exact(b, c) - seen
-
-
-def tango(b: float, c: float, n: float, level: float = 0.95) -> Interval:
-    """Tango's score interval for (c - b) / n (Statistics in Medicine 17:891, 1998).
-
-    The set of delta with |T(delta)| <= z, T = (c - b - n delta) / sqrt(n (2 q + delta (1 - delta))), q the restricted
-    maximum likelihood estimate of the probability of the smaller cell. Not of zero width for b = c = 0.
-    """
-    z = stats.norm.ppf((1 + level) / 2)
-    delta = (c - b) / n
-
-    def score(x: float) -> float:
-        # Written so that it falls from +inf to -inf in x: the roots of score = +-z are the limits.
-        second = -b - c + (2 * n - c + b) * x
-        third = -b * x * (1 - x)
-        q = (sqrt(max(second * second - 8 * n * third, 0.0)) - second) / (4 * n)
-        variance = n * (2 * q + x * (1 - x))
-        distance = delta - x
-        return (
-            n * distance / sqrt(variance)
-            if variance > 0
-            else 0.0
-            if distance == 0
-            else float(np.copysign(np.inf, distance))
-        )
-
-    edge = 1 - 1e-12
-    low = -1.0 if score(-edge) <= z else optimize.brentq(lambda x: score(x) - z, -edge, delta, xtol=1e-13)
-    high = 1.0 if score(edge) >= -z else optimize.brentq(lambda x: score(x) + z, delta, edge, xtol=1e-13)
-    return float(low), float(high)
 
 
 def clopper_pearson(successes: float, n: float, level: float = 0.95) -> Interval:

@@ -13,6 +13,8 @@ from core.tables import body_of, encoding_of
 from study.statistics.schema import BY_NAME, REQUIRED, arm_family
 
 _TRUE_FALSE = {"true": 1, "false": 0, "yes": 1, "no": 0}
+_EXACT = 2**53  # beyond it not every whole number is one of a float
+_CARRIED = "seed"  # of 64 bits; nothing is computed with it
 _NAMED = 5  # so many offending rows are named; the rest are counted
 
 
@@ -168,6 +170,8 @@ def _column(values: pd.Series, name: str, where: _Where) -> pd.Series:
         where.refuse(finite & ~numbers.isin([0, 1]), values, name, "is neither 0 nor 1")
     if column.type == "integer":
         where.refuse(finite & (numbers != np.floor(numbers)), values, name, "is not a whole number")
+        if name != _CARRIED:
+            where.refuse(finite & (numbers.abs() > _EXACT), values, name, "is too large a number")
     if column.minimum is not None:
         where.refuse(finite & (numbers < column.minimum), values, name, f"is below {column.minimum:g}")
     if column.maximum is not None:

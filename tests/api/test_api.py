@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.core.cache import cache
 from knox.models import AuthToken
 
 from core.models import User
@@ -56,7 +57,7 @@ def test_researchers_look_at_studies_and_admins_act(as_role):
     for path in ("studies/", "studies/small/close/", "studies/small/readers/", "studies/small/readers/R01/remind/"):
         assert rita(path, {}).status_code == 403, path
     ada = as_role("admin")
-    assert ada("studies/small/close/", {}).json()["state"] == "closed"
+    assert ada("studies/small/close/", {"unfinished": True}).json()["state"] == "closed"
     assert AuditEvent.objects.last().actor == "the-admin"
 
 
@@ -144,7 +145,7 @@ def test_nothing_names_an_arm_before_unblinding(as_role):
 def test_unblinding_is_confirmed_and_opens_the_exports(as_role):
     factories.open_study()
     ada = as_role("admin")
-    ada("studies/small/close/", {})
+    ada("studies/small/close/", {"unfinished": True})
     assert ada("studies/small/unblind/", {"confirm": "other"} | SURE).status_code == 409
     wrong = ada("studies/small/unblind/", {"confirm": "small", "password": "not mine"})
     assert wrong.status_code == 400 and "password" in wrong.json()
@@ -192,3 +193,17 @@ def test_admins_alone_learn_whose_code_it_is(as_role):
         assert call("studies/small/readers/R01/").json()["username"] == name
         assert call("studies/small/readers/").json()["results"][0]["username"] == name
         assert ("ann-of-ward-7" in call("studies/small/readers/").content.decode()) == (name is not None)
+
+
+@pytest.mark.django_db
+def test_a_study_is_verified_and_until_unblinding_rows_alone_are_named(as_role):
+    study = factories.open_study(slug="changed", readers=("r1",))
+    call = as_role("researcher")
+    told = call("studies/changed/verification/").json()
+    assert told["ok"] and told["head"] and set(told["checks"]) >= {"protocol", "answers", "log"}
+    Stimulus.objects.filter(case__study=study, arm="perturbed").update(arm="noise")
+    cache.clear()
+    told = call("studies/changed/verification/").json()
+    problems = [problem for problems in told["checks"].values() for problem in problems]
+    assert not told["ok"] and any("study_stimulus row" in problem for problem in problems)
+    assert not any(arm in problem for problem in problems for arm in ("original", "perturbed", "noise")), problems

@@ -112,7 +112,7 @@ def test_the_table_is_sorted_by_any_column_and_by_nothing_else(researcher, attac
 
     def shown(sort: str) -> list[str]:
         text = researcher.get(f"/attacks/{attack.pk}/patches/?sort={sort}").content.decode()
-        return sorted(wanted, key=lambda name: text.index(f'<th scope="row">{name}</th>'))
+        return sorted(wanted, key=lambda name: text.index(f">{name}</a></th>"))
 
     assert shown("prob_after") == wanted and shown("-prob_after") == wanted[::-1]
     assert shown("password") == [row.patch.name for row in rows]
@@ -164,7 +164,7 @@ def test_a_real_attack_has_all_its_pages(researcher, make_classifier):
         classifier=make_classifier(test=6), name="real", norm="l2", budget=6.0, steps=4, seed=1, confidence=0.5
     )
     page = researcher.get(f"/attacks/{attack.pk}/patches/").content.decode()
-    assert page.count('<th scope="row">p') == 6
+    assert page.count('<th scope="row">') == 6
     read = pd.read_csv(io.BytesIO(researcher.get(f"/attacks/{attack.pk}/perturbations.csv").content))
     assert len(read) == attack.perturbations.count() == 6 and read["l2"].max() <= 6.0
 

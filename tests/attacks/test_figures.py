@@ -11,14 +11,15 @@ from django.core.management import CommandError, call_command
 from attacks import figures as of_attacks
 from attacks import gallery
 from attacks.models import Attack
-from attacks.selectors import displayed_pixels
+from attacks.selectors import displayed_pixels, gain_of
 from attacks.services import run_attack
 from core import figure_store
 from core.errors import InvalidInput
 from core.images import read_pixels
 from model import figures as of_models
+from model.crossval_services import cross_validate
 from model.models import Classifier
-from model.training_services import cross_validate, train_classifier
+from model.training_services import train_classifier
 from tests.model.datasets import small_dataset
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_files")]
@@ -40,7 +41,7 @@ def attack(classifier) -> Attack:
 
 def test_every_figure_of_a_classifier_and_its_cross_validation(classifier):
     names = {recipe.name for recipe in gallery.figures_of(classifier)}
-    assert names == {"roc", "precision-recall", "calibration", "confusion", "landscape"}
+    assert names == {"roc", "precision-recall", "calibration", "confusion", "training", "landscape"}
     for name in names - {"landscape"}:
         made = of_attacks.make(name, classifier)
         assert made.fresh and made.caption
@@ -85,8 +86,10 @@ def test_the_loss_landscape_of_a_recorded_training(classifier):
 
 
 def test_pairs_and_saliency_show_flipped_patches(attack):
-    assert of_attacks.make("pairs", attack).numbers["shown"] == 2
+    pairs = of_attacks.make("pairs", attack)
+    assert pairs.numbers["shown"] == 2 and pairs.wide != of_attacks.make("roc", attack.classifier).wide
     made = of_attacks.make("saliency", attack, count=2)
+    assert made.numbers["gain"] == pairs.numbers["gain"] == gain_of(attack), "figures 1 and 3 can be compared"
     assert made.numbers["shown"] == 2 and "one colour scale" in made.caption
     mass = of_attacks.make("saliency-mass", attack)
     assert mass.numbers["n"] == attack.summary["flipped_positives"]

@@ -37,6 +37,14 @@ def test_the_default_finds_what_the_smallest_perturbations_promise_and_more_than
     assert spread >= 2
 
 
+def test_the_smallest_l1_is_no_weaker_than_the_attack_within_a_budget(right):
+    smallest = minimal(hardened(), *right, norm="l1")
+    length = np.where(smallest.flipped, smallest.norms["l1"], np.inf)
+    for budget in (0.5, 1.0, 2.0):
+        found = attack(hardened(), *right, norm="l1", budget=budget, warn=False)
+        assert (length <= budget * 1.02).sum() >= found.flipped.sum() - 1
+
+
 @pytest.mark.parametrize(("norm", "budget"), [("l0", 0.05), ("l1", 1.5)])
 @pytest.mark.parametrize("random_start", [False, True])
 def test_images_end_at_their_flip_with_the_confidence_asked_for_on_the_bytes(norm, budget, random_start):
@@ -66,6 +74,13 @@ def test_the_projection_uses_the_budget_that_the_range_of_pixels_leaves():
         other = other * (3.0 / other.abs().mean((1, 2, 3), keepdim=True)).clamp_max(1)
         assert ((delta - near).square().sum((1, 2, 3)) <= (delta - other).square().sum((1, 2, 3)) + 1e-2).all()
     assert torch.equal(onto_l1_ball_in_range(near / 2, x, 3.0), near / 2)
+
+
+def test_the_projection_takes_the_same_off_every_component():
+    delta = torch.tensor([[3.0, 0, 0], [0, 0, 0], [-1, 0, 0], [0, 0, 6]]).T.reshape(1, 3, 2, 2)
+    near = onto_l1_ball_in_range(delta, torch.full_like(delta, 128), 5 / 12)
+    known = torch.tensor([[1.0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 4]]).T.reshape(1, 3, 2, 2)
+    assert torch.allclose(near, known, atol=1e-5)
 
 
 def test_the_papers_rules_stay_under_their_names():

@@ -125,8 +125,9 @@ def test_from_an_uploaded_zip_to_a_study_that_two_readers_read(crew, window, tmp
         links.append(page.input_value("#link"))
         no_fault(page)
     page.goto("/studies/mini-study/")
+    follow(page, "text=Freeze…")
     page.fill("input[name=password]", factories.PASSWORD)
-    follow(page, "button:has-text('Freeze')")
+    follow(page, "button:has-text('Freeze the study')")
     when_done(page)
     frozen = Study.objects.get().protocol_sha256
     assert frozen and frozen in page.text_content("main")
@@ -158,8 +159,9 @@ def test_no_page_is_cut_off_and_axe_finds_nothing(window, transactional_db, widt
     attack = attacked_pool()
     searched = minimal_search()
     jobs = some_jobs()
-    factories.open_study()
+    study = factories.open_study()
     factories.draft_study(slug="draft")
+    pair = attack.perturbations.first().pk
     factories.user("ada", User.Role.ADMIN)
     page = window(width=width)
     sign_in(page, "ada")
@@ -170,6 +172,9 @@ def test_no_page_is_cut_off_and_axe_finds_nothing(window, transactional_db, widt
         "/attacks/", "/attacks/new/", f"/attacks/{attack.pk}/", "/jobs/",
         *(f"/jobs/{job.pk}/" for job in jobs),
         "/studies/", "/new-study/", "/studies/small/", "/studies/small/readers/",
+        "/studies/draft/freeze/", "/studies/draft/edit/", "/studies/draft/delete/", "/studies/draft/team/",
+        f"/studies/{study.slug}/close/", "/studies/small/readers/invited/", f"/attacks/{attack.pk}/patches/{pair}/",
+        f"/attacks/{attack.pk}/patches/", f"/people/{User.objects.get(username='ada').pk}/second-factor/",
         "/studies/small/protocol/", "/studies/draft/", "/preview/study/draft/", "/pairs/",
         "/token/", "/account/", "/account/second-factor/", "/people/",
         f"/attacks/{attack.pk}/", f"/attacks/{searched.pk}/",

@@ -121,7 +121,7 @@ def test_the_preview_with_its_mark(window, width, options):
     page.goto("/preview/study/small/viewing/")
     pass_viewing_check(page)
     no_fault(page, "preview practice")
-    follow(page, ".panel button.quiet")
+    follow(page, ".skip-practice")
     no_fault(page, "preview start")
     follow(page, "a[role=button]")
     wait_ready(page)

@@ -16,11 +16,13 @@ from django.db import connection
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 WRITES = """
-import sqlite3, sys, time
-with sqlite3.connect(sys.argv[1], timeout=30) as database:
-    database.execute("CREATE TABLE beside (n)")
+import sqlite3, sys
+import psycopg
+connect = psycopg.connect if "://" in sys.argv[1] else lambda name: sqlite3.connect(name, timeout=30)
+with connect(sys.argv[1]) as database:
+    database.execute("CREATE TABLE beside (n integer)")
 while True:
-    with sqlite3.connect(sys.argv[1], timeout=30) as database:
+    with connect(sys.argv[1]) as database:
         database.execute("INSERT INTO beside VALUES (1)")
 """
 
@@ -28,10 +30,12 @@ while True:
 class Installation:
     """A home of its own, worked on by processes of their own."""
 
-    def __init__(self, home: Path):
-        self.home = home
+    def __init__(self, home: Path, database: str | None):
+        self.home, self.database = home, database
         self.environment = os.environ | {"BLINDSPOT_HOME": str(home), "DJANGO_SETTINGS_MODULE": "config.settings"}
         self.environment.pop("DATABASE_URL", None)
+        if database:
+            self.environment["DATABASE_URL"] = database
 
     def manage(self, *arguments: str) -> str:
         return self._python("manage.py", *arguments)
@@ -52,13 +56,13 @@ class Installation:
 
 
 @pytest.mark.slow
-def test_exports_are_equal_byte_for_byte_after_a_restore_of_a_backup_taken_in_use(tmp_path):
-    first, second = Installation(tmp_path / "first"), Installation(tmp_path / "second")
+def test_exports_are_equal_byte_for_byte_after_a_restore_of_a_backup_taken_in_use(tmp_path, own_database):
+    first, second = (Installation(tmp_path / name, own_database()) for name in ("first", "second"))
     first.study()
     (first.home / "figures").mkdir(exist_ok=True)
     (first.home / "figures" / "drawn.svg").write_text("<svg/>")
     before = first.exported(tmp_path / "before")
-    writer = subprocess.Popen([sys.executable, "-c", WRITES, str(first.home / "blindspot.sqlite3")])
+    writer = subprocess.Popen([sys.executable, "-c", WRITES, first.database or str(first.home / "blindspot.sqlite3")])
     try:
         told = json.loads(first.manage("backup", str(tmp_path / "b.tar"), "--json"))
     finally:

@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import struct
 import subprocess
 import sys
 import time
@@ -94,9 +95,24 @@ def long_table(archive: zipfile.ZipFile) -> None:
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_a_bomb_is_refused_in_little_memory_and_nothing_of_it_stays(tmp_path, made, message):
-    bomb, home = tmp_path / "bomb.zip", tmp_path / "home"
+    bomb = tmp_path / "bomb.zip"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         made(archive)
+    assert_refused(bomb, message)
+
+
+@pytest.mark.slow
+def test_a_table_of_contents_larger_than_any_archives_is_refused_unread(tmp_path):
+    """Two and a half million files that are not there; zipfile would keep an object of half a kilobyte for each."""
+    entry = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", 20, 3, 20, 0, 0, 0, 0, 33, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
+    contents = entry * 2_500_000
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 65535, 65535, len(contents), 0, 0)
+    (tmp_path / "bomb.zip").write_bytes(contents + end)
+    assert_refused(tmp_path / "bomb.zip", r"bomb.zip has a table of contents of 118 MB; up to 50 MB are taken")
+
+
+def assert_refused(bomb: Path, message: str) -> None:
+    home = bomb.parent / "home"
     environment = os.environ | {"BLINDSPOT_HOME": str(home), "DJANGO_SETTINGS_MODULE": "config.settings"}
     command = [sys.executable, "-c", CHILD, str(bomb)]
     told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=True)

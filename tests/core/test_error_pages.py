@@ -1,6 +1,7 @@
 """Pages of errors look like the others and lead back, and are the same bytes for everybody."""
 
 import pytest
+from django.test import Client
 
 from tests import factories
 
@@ -30,3 +31,30 @@ def test_what_is_not_there_is_the_same_bytes_for_everybody_and_everything(client
         client.force_login(factories.user(f"the-{role}", role))
         answers |= {client.get(address).content for address in addresses}
     assert len(answers) == 1
+
+
+def test_a_form_that_is_too_old_is_refused_in_the_same_looks():
+    client = Client(enforce_csrf_checks=True)
+    answer = client.post("/sign-in/", {"username": "a", "password": "b"})
+    assert (
+        answer.status_code == 403
+        and "<h1>This page is too old</h1>" in answer.text
+        and "To the start</a>" in answer.text
+    )
+
+
+def test_a_fault_of_the_server_is_told_in_the_same_looks(monkeypatch):
+    def broken(*arguments):
+        raise RuntimeError("secret detail")
+
+    client = Client(raise_request_exception=False)
+    client.force_login(factories.user("ada", "admin"))
+    monkeypatch.setattr("study.conduct.front.dashboard", broken)
+    answer = client.get("/")
+    assert answer.status_code == 500 and "<h1>Something went wrong</h1>" in answer.text
+    assert "To the start</a>" in answer.text and "secret" not in answer.text
+
+
+def test_a_request_that_is_not_understood_is_told_in_the_same_looks():
+    answer = Client().get("/", headers={"host": "somewhere-else.example"})
+    assert answer.status_code == 400 and "<h1>Not understood</h1>" in answer.text

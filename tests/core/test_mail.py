@@ -26,7 +26,7 @@ def office(settings, client: Client) -> Client:
 def test_the_page_shows_the_link_when_the_mail_server_is_away(office):
     study = factories.open_study()
     sent = {"username": "mail-a", "email": "a@example.org", "days": 14}
-    page = office.post(f"/studies/{study.slug}/readers/", sent)
+    page = office.post(f"/studies/{study.slug}/readers/", sent, follow=True)
     assert page.status_code == 200 and "/reading/join/#" in page.text
     assert "the mail server did not take it" in page.text and "no mail server is set" not in page.text
     assert study.events.filter(action="invitation_written", detail__mailed=False).exists()

@@ -11,9 +11,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.mark.slow
-def test_two_at_once_both_end_well(tmp_path):
+def test_two_at_once_both_end_well(tmp_path, own_database):
     environment = os.environ | {"BLINDSPOT_HOME": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings"}
     environment.pop("DATABASE_URL", None)
+    if address := own_database():
+        environment["DATABASE_URL"] = address
     command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
     both = [subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     told = [process.communicate(timeout=300)[1] for process in both]

@@ -103,3 +103,25 @@ def test_who_has_not_set_it_up_signs_in_as_ever(client):
     factories.user("boss", "admin")
     assert client.post("/sign-in/", {"username": "boss"} | PASSWORD).url == "/"
     assert client.get("/sign-in/code/").url == "/sign-in/"
+
+
+def test_an_admin_removes_the_second_factor_of_who_has_lost_it_and_gives_their_password_for_it(client, caplog):
+    set_up("rex", "researcher")
+    rex = TOTPDevice.objects.get().user
+    client.force_login(factories.user("ada", "admin"))
+    assert "Remove…" in client.get("/people/").text
+    assert client.post(f"/people/{rex.pk}/second-factor/", {"password": "not mine"}).status_code == 400
+    assert TOTPDevice.objects.exists()
+    assert client.post(f"/people/{rex.pk}/second-factor/", PASSWORD).url == "/people/"
+    assert not TOTPDevice.objects.exists() and "ada removed the second factor of rex" in caplog.text
+    assert Client().post("/sign-in/", {"username": "rex"} | PASSWORD).url == "/"
+
+
+def test_only_a_superuser_removes_the_second_factor_of_a_superuser(client):
+    set_up(is_superuser=True)
+    boss = TOTPDevice.objects.get().user
+    client.force_login(factories.user("ada", "admin"))
+    assert client.post(f"/people/{boss.pk}/second-factor/", PASSWORD).url == "/people/"
+    client.force_login(factories.user("rex", "researcher"))
+    assert client.post(f"/people/{boss.pk}/second-factor/", PASSWORD).status_code == 403
+    assert TOTPDevice.objects.exists()

@@ -14,12 +14,12 @@ from torch import nn
 from torchvision import models
 
 from core.errors import InvalidInput
+from model.import_services import doubts
 from model.learning.devices import usable_device
 from model.learning.network import build_network, load_weights
 from model.learning.pannuke import PanNuke
 from model.learning.prediction import predict
 from model.models import Classifier
-from model.training_services import _doubts
 from tests.model.datasets import small_dataset
 
 ARCH = "shufflenet_v2_x0_5"
@@ -118,6 +118,8 @@ def test_outputs_in_the_other_order_are_exchanged_on_request(tmp_path, state):
             {"layer1.weight": torch.ones(2), "layer1.bias": torch.ones(2)},
             r"missing \(.*2 not known there \(layer1.weight, layer1.bias\)",
         ),
+        ({"fc.weight": torch.ones(2, 1024, device="meta")}, "fc.weight has a shape and no values"),
+        ({"fc.weight": torch.eye(2).to_sparse()}, "fc.weight is sparse or quantised"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_names_that_were_found(tmp_path, value, message):
@@ -173,7 +175,7 @@ def test_auto_falls_back_where_the_cached_file_does_not_fit(old_densenet):
     ],
 )
 def test_answers_that_look_wrong_are_noted(auc, confusion, message):
-    notes = _doubts({"auc": auc, "confusion": confusion, "n": 100}, tumour_output=1)
+    notes = doubts({"auc": auc, "confusion": confusion, "n": 100}, tumour_output=1)
     assert bool(notes) == bool(message) and all(re.search(message, note) for note in notes)
 
 

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from model.learning import training
+from model.learning.defence import defence
 from model.learning.network import build_network, weights_bytes
 from model.learning.prediction import predict
+from model.learning.resume import Checkpoint
 from model.learning.training import preset, train
 from tests.model.test_training import dots
 
@@ -47,6 +49,30 @@ def test_patches_that_do_not_fit_stay_on_the_host_and_give_the_same_weights(monk
     _, expected = learned(settings)
     monkeypatch.setattr(training, "ROOM", 0.0)
     assert learned(settings)[1] == expected
+
+
+@pytest.mark.parametrize("kind", ["pgd", "free", "trades", "stain"])
+def test_a_defended_training_that_goes_on_gives_the_weights_of_a_whole_one(kind, tmp_path):
+    settings = preset("paper", epochs=2, defence=defence(kind))
+    images, labels = dots(n=64, size=64)
+
+    class Killed(Exception):
+        pass
+
+    def die(done, total):
+        if done == total // 2 + 1:
+            raise Killed
+
+    def once(name, **options):
+        network, _ = build_network("resnet18", init="random", seed=0, image_size=64)
+        kept = Checkpoint(tmp_path / name)
+        train(network, images, labels, settings, seed=1, device="cuda", checkpoint=kept, **options)
+        return weights_bytes(network)[1]
+
+    whole = once("whole")
+    with pytest.raises(Killed):
+        once("again", progress=die)
+    assert once("again") == whole
 
 
 def test_a_gpu_predicts_what_the_cpu_predicts():

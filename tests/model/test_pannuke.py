@@ -144,6 +144,7 @@ def _wrong_files():
         "masks of bool": (one, mask.astype(bool), None, r"masks\.npy: dtype bool"),
         "one mask too many": (one, np.repeat(mask, 2, 0), None, r"1 images, 2 masks .* 1 tissue names"),
         "tissues missing": (one, mask, ["Breast", "Breast"], r"1 images, 1 masks .* 2 tissue names"),
+        "no tissues": (one, mask, np.array([], "U6"), r"1 images, 1 masks .* 0 tissue names"),
         "tissues as numbers": (one, mask, [1], r"types\.npy: .*tissue names are needed"),
     }
 
@@ -153,6 +154,18 @@ def test_wrong_shapes_and_types_are_refused_before_reading(tmp_path, case):
     images, masks, types, message = _wrong_files()[case]
     with pytest.raises(InvalidInput, match=message):
         PanNuke([write_fold(tmp_path, images, masks, types)])
+
+
+@pytest.mark.parametrize("number", [0x110000, 0x1000073, 0xD800, 0], ids=["beyond", "damaged", "half a pair", "NUL"])
+@pytest.mark.parametrize("order", "<>")
+def test_a_tissue_name_with_a_number_that_is_no_character_is_refused_by_its_row(tmp_path, number, order):
+    small_fold(tmp_path)
+    path = next(tmp_path.rglob("types.npy"))
+    names = np.array(["Breast"] * len(np.load(path)), dtype=f"{order}U6")
+    names.view(f"{order}u4").reshape(-1, 6)[1, 3] = number
+    np.save(path, names)
+    with pytest.raises(InvalidInput, match=r"types\.npy: name 1 is not text"):
+        PanNuke([tmp_path])
 
 
 @pytest.mark.parametrize("missing", ["images.npy", "types.npy", "masks.npy"])

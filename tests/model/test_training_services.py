@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import time
 
 import numpy as np
 import pytest
@@ -10,15 +12,18 @@ from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
 from core.errors import InvalidInput
-from model import training_services
+from model import crossval_services
+from model.crossval_services import cross_validate
 from model.evaluation_selectors import table_1a
 from model.figures import plane_of_classifier
+from model.import_services import import_classifier
 from model.learning import evaluation
 from model.learning.prediction import predict
+from model.learning.resume import STALE
 from model.models import Classifier, CrossValidation, FoldResult
 from model.selectors import dataset_arrays
 from model.stored_network import stored_network
-from model.training_services import cross_validate, import_classifier, train_classifier
+from model.training_services import train_classifier
 from tests.model.datasets import small_dataset
 
 pytestmark = pytest.mark.django_db
@@ -142,7 +147,7 @@ def test_a_killed_cross_validation_goes_on_and_gives_the_same_numbers(monkeypatc
     whole = folds_of(cross_validate(dataset=dataset, **settings))
     CrossValidation.objects.all().delete()
 
-    calls, real = [], training_services.run_fold
+    calls, real = [], crossval_services.run_fold
 
     def killed_at_the_third(*args, **options):
         calls.append((options["run"], options["fold"]))
@@ -150,7 +155,7 @@ def test_a_killed_cross_validation_goes_on_and_gives_the_same_numbers(monkeypatc
             raise KeyboardInterrupt
         return real(*args, **options)
 
-    monkeypatch.setattr(training_services, "run_fold", killed_at_the_third)
+    monkeypatch.setattr(crossval_services, "run_fold", killed_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         cross_validate(dataset=dataset, **settings)
     begun = CrossValidation.objects.get()
@@ -247,3 +252,15 @@ def test_a_killed_training_goes_on_after_its_last_epoch_and_gives_the_same_weigh
     assert min(seen) == 2 * batches + 1 and any("goes on" in line for line in said)
     assert again.weights_sha256 == whole.weights_sha256 != other.weights_sha256
     assert again.history == whole.history and not list(tmp_path.glob("training/*"))
+
+
+def test_the_state_of_a_training_that_nobody_went_on_with_is_removed_by_the_next_one(settings, tmp_path):
+    settings.HOME = tmp_path
+    (tmp_path / "training").mkdir()
+    old, half, fresh = (tmp_path / "training" / name for name in ("old.pt", "old.77", "fresh.pt"))
+    for file in (old, half, fresh):
+        file.write_bytes(b"a state")
+    for file in (old, half):
+        os.utime(file, (time.time() - STALE - 60,) * 2)
+    train_classifier(dataset=small_dataset(), name="next", **SMALL | {"epochs": 1, "preset": "quick"})
+    assert list(tmp_path.glob("training/*")) == [fresh]

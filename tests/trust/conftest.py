@@ -3,28 +3,15 @@
 import pytest
 
 from tests.own_server import OwnServer
-from tests.trust import postgresql, sizes
 from tests.trust.ledger import Verdict
 
 
-@pytest.fixture(scope="session")
-def own_postgresql():
-    """Installed where it is missing by ``make trust`` alone."""
-    if not sizes.FULL and not postgresql.is_here():
-        pytest.skip("PostgreSQL is not on this machine")
-    with postgresql.postgresql() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def own_server(request, tmp_path):
+@pytest.fixture
+def own_server(own_database, tmp_path):
     """Not started yet."""
-    database = ""
-    if request.param == "postgresql":
-        database = request.getfixturevalue("own_postgresql").new_database()
     home = tmp_path / "home"
     home.mkdir()
-    server = OwnServer(home, database)
+    server = OwnServer(home, own_database() or "")
     yield server
     server.kill()
 

@@ -60,6 +60,7 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(server, disk, judge):
             disk.free(processes)
             at_work.wait_for_answers(READERS)
     judge(f"disk full ({disk.kind}), then free", sizes.STOPS, at_work.verdict(), health_while_full=healthy)
+    assert set(healthy) == {503}, f"/healthz while the disk was full: {healthy}"
     assert at_work.ledger.failed and set(at_work.ledger.failed) <= {"500", "503"}, at_work.ledger.failed
     server.kill()
     assert_sound(server)

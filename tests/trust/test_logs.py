@@ -65,7 +65,7 @@ class Story:
     def sure(self, browser: Browser, name: str, **fields: str) -> Page:
         """A step of the study, first with a wrong password where one is asked for."""
         for password in (TYPED["a wrong password"], factories.PASSWORD):
-            page = browser.get("/studies/secret/")
+            page = browser.get("/studies/secret/" if name == "open" else f"/studies/secret/{name}/")
             form = page.form_to(f"/studies/secret/{name}/")
             assert form is not None, f"the page offers no '{name}'"
             page = browser.submit(page, form, password=password, **fields)
@@ -200,11 +200,11 @@ def test_no_log_holds_a_secret(tmp_path, tell):
         story.odd_requests()
         story.sure(admin, "freeze")
         work(server)
-        story.sure(admin, "steps/open")
+        story.sure(admin, "open")
         story.read(reader)
         story.keep_the_database_s()
         leaks = {(where, what) for where, text in logs(server).items() for what in story.found(text)}
-        story.sure(admin, "steps/close")
+        story.sure(admin, "close", unfinished="on")
         story.sure(admin, "unblind", confirm="secret")
         admin.get("/studies/secret/results/")
         work(server)

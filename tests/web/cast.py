@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management import call_command
 from django.utils import timezone
 
-from attacks.models import Attack, Pair, PairSet, Perturbation
+from attacks.models import Attack, Battery, Comparison, Pair, PairSet, Perturbation, Transfer
 from core.models import User
 from jobs.models import Job
 from model.models import Classifier, CrossValidation, Dataset, Patch
@@ -17,9 +17,10 @@ from study.protocol.life import close_study, unblind_study
 from study.protocol.readers import invite
 from study.results.exports.registry import exports
 from tests import factories
+from tests.attacks.compared import made_comparison
 from tests.attacks.pair_files import pair_folder
 from tests.model.judged import cross_validation, judged_classifier
-from tests.pool import attacked_pool
+from tests.pool import attacked_pool, told_battery, told_transfer
 
 ROLES = ("stranger", "reader", "other_reader", "researcher", "admin")
 STATES = ("draft", "frozen", "open", "closed", "unblinded")
@@ -44,7 +45,10 @@ class World:
         self._studies()
         classifier = judged_classifier()
         cross_validation(classifier)
-        attacked_pool(name="pool", positives=4, negatives=2)
+        pool = attacked_pool(name="pool", positives=4, negatives=2)
+        told_battery(pool)
+        told_transfer(pool)
+        made_comparison(classifier)
         call_command("import_pairs", pair_folder(folder), name="pairs", json=True, stdout=open(os.devnull, "w"))  # noqa: PTH123, SIM115
         for state in ("done", "running", "failed"):
             Job.objects.create(
@@ -78,7 +82,8 @@ class World:
     def _known(self) -> dict[str, list[Any]]:
         """Values of an address's arguments that lead somewhere, the most telling one first."""
         keys = {table: list(table.objects.values_list("pk", flat=True)[:3]) for table in (
-            Job, Dataset, Classifier, CrossValidation, Attack, Perturbation, Patch, PairSet, Pair,
+            Job, Dataset, Classifier, CrossValidation, Attack, Perturbation, Patch, PairSet, Pair, Comparison,
+            Battery, Transfer,
         )}  # fmt: skip
         opened = Presentation.objects.filter(reading_set__assignment__study__slug="open")
         guide = GuideImage.objects.filter(study__slug="open").first()
@@ -115,10 +120,13 @@ class World:
             "/jobs/": job, "/api/v1/jobs/": job, "/datasets/": dataset, "/api/v1/datasets/": dataset,
             "/classifiers/": classifier, "/api/v1/classifiers/": classifier, "/figures/": classifier,
             "/attacks/": attack, "/api/v1/attacks/": attack, "/patches/": Patch.objects.first(),
+            "/batteries/": Battery.objects.first(), "/api/v1/batteries/": Battery.objects.first(),
+            "/transfers/": Transfer.objects.first(), "/api/v1/transfers/": Transfer.objects.first(),
             "/perturbed/": Perturbation.objects.first(), "/pairs/": PairSet.objects.get(),
             "/api/v1/pairs/": PairSet.objects.get(), "/pair-images/": Pair.objects.first(),
             "/api/v1/cross-validations/": CrossValidation.objects.get(),
             "/people/": self.people["reader"],
+            "/comparisons/": Comparison.objects.get(), "/api/v1/comparisons/": Comparison.objects.get(),
         }  # fmt: skip
 
     def values(self, pattern: str, arguments: list[str], state: str) -> dict[str, Any]:

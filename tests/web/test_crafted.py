@@ -44,7 +44,7 @@ CRAFTED = [
     *(Sent("stranger", method, "/reading/join/a%00b/", b"password=a%00b&again=a%00b") for method in ("GET", "POST")),
     Sent("admin", "POST", "/studies/open/readers/a%00b/withdraw/", b"reason=a%00b"),
     Sent("admin", "POST", "/studies/open/readers/R01/withdraw/", b"reason=a%00b"),
-    Sent("admin", "POST", "/studies/open/steps/a%00b/"),
+    Sent("admin", "POST", "/studies/open/readers/a%00b/invite-again/"),
     Sent("admin", "GET", "/new-study/?clone=a%00b"),
     Sent("admin", "GET", "/new-study/?attack=a%00b&pairs=" + "9" * 5_000),
     Sent("admin", "GET", "/attacks/compare/?classifier=" + "9" * 5_000),

@@ -10,7 +10,7 @@ function show(job) {
   if (part("count")) {
     part("count").textContent = job.total ? `${number.format(job.done)} of ${number.format(job.total)} ${job.unit}` : "";
     part("rate").textContent = job.rate ? `${number.format(job.rate)} ${job.unit}/s` : "";
-    part("left").textContent = job.left_text ? `${job.left_text} left` : "";
+    part("left").textContent = job.left_text;
   }
   const log = part("log");
   if (job.log && log.textContent !== job.log) {

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from core import published
-from core.plot_style import BLACK, BLUE, GREY, ORANGE, look, new, unit_square
+from core.plot_style import BLACK, BLUE, DOUBLE, GREY, ORANGE, SINGLE, SMALL, look, new, unit_square
 from model.learning import evaluation
 
 Answers = tuple[NDArray[Any], NDArray[Any]]
@@ -37,13 +37,13 @@ def _curves(
     values = [evaluation.metrics(labels, given)[metric] for labels, given in folds]
     curves = [curve(labels, given) for labels, given in folds]
     with look():
-        figure = new(4.6, 4.8)
+        figure = new(SINGLE, 3.7)
         axes = figure.subplots()
         for xs, ys in curves:
             axes.plot(xs, ys, color=BLUE, alpha=0.25, linewidth=0.8)
         middle, low, high = evaluation.band(curves, GRID)
         mean, spread = ("mean, ", f" ± {np.std(values, ddof=1):.3f}") if len(values) > 1 else ("", "")
-        axes.plot(GRID, middle, color=BLUE, linewidth=2, label=f"{mean}{short} {np.mean(values):.3f}{spread}")
+        axes.plot(GRID, middle, color=BLUE, linewidth=1.6, label=f"{mean}{short} {np.mean(values):.3f}{spread}")
         if len(curves) > 1:
             axes.fill_between(GRID, low, high, color=BLUE, alpha=0.15, label=f"± 1 SD of {len(curves)} folds")
         axes.plot([0, 1], [0, 1] if chance is None else [chance] * 2, "--", color=GREY, linewidth=1, label="chance")
@@ -58,7 +58,7 @@ def calibration_figure(folds: Sequence[Answers], title: str = "") -> Figure:
     labels, given = (np.concatenate(parts) for parts in zip(*folds, strict=True))
     table = evaluation.calibration(labels, given)
     with look():
-        figure = new(4.6, 5.6)
+        figure = new(SINGLE, 4.3)
         axes, below = figure.subplots(2, 1, height_ratios=[4, 1], sharex=True)
         observed = np.array(table["observed"])
         limits = np.abs(np.array([table["low"], table["high"]]) - observed)
@@ -72,8 +72,8 @@ def calibration_figure(folds: Sequence[Answers], title: str = "") -> Figure:
             capsize=3,
             label=f"expected calibration error {table['ece'][0]:.3f}",
         )
-        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), ylabel="Observed share of tumour", title=title)
-        axes.legend(loc="lower right")
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.03, 1.03), ylabel="Observed share of tumour", title=title)
+        axes.legend(loc="upper left")
         below.hist(given, bins=10, range=(0, 1), color=BLUE, edgecolor="white")
         below.set(xlabel="P(tumour) given by the network", ylabel="Patches")
     return figure
@@ -84,7 +84,7 @@ def confusion_figure(matrix: Any, title: str = "") -> Figure:
     counts = np.asarray(matrix, dtype=float)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     with look():
-        figure = new(4.2, 3.8)
+        figure = new(SINGLE, 3.2)
         axes = figure.subplots()
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for row in range(2):
@@ -111,31 +111,43 @@ def confusion_figure(matrix: Any, title: str = "") -> Figure:
 
 
 def folds_figure(rows: Sequence[dict[str, Any]], title: str = "") -> Figure:
-    """Accuracy and AUC of every fold (dots), mean and SD, beside colour alone and the published values."""
+    """Accuracy and AUC of every fold (dots), mean and SD, beside colour alone and the published values: one scale."""
     with look():
-        figure = new(6.4, 3.6)
-        for axes, metric in zip(figure.subplots(1, 2), ("accuracy", "auc"), strict=True):
+        figure = new(DOUBLE, 3.0)
+        for axes, metric in zip(figure.subplots(1, 2, sharey=True), ("accuracy", "auc"), strict=True):
             network = [row[metric] for row in rows]
             colour = [row["colour_only"][metric] for row in rows if row.get("colour_only")]
-            _dots(axes, 0, network, BLUE)
-            if colour:
-                _dots(axes, 1, colour, ORANGE)
             paper = published.TABLE_1A[metric]
-            axes.errorbar(2, paper["mean"], yerr=paper["sd"], fmt="s", color=GREY, capsize=5)
-            axes.set(
-                xticks=[0, 1, 2],
-                xticklabels=["network", "colour\nonly", "published*"],
-                xlim=(-0.6, 2.6),
-                ylabel={"accuracy": "Accuracy", "auc": "AUC"}[metric],
-            )
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-        figure.supxlabel("* ResNet-18 on PanNuke breast, other patches: not a comparison", fontsize=8)
+            names = [_dots(axes, 0, network, BLUE, "network")]
+            names.append(_dots(axes, 1, colour, ORANGE, "colour only") if colour else "colour only\nnot known")
+            axes.errorbar(2, paper["mean"], yerr=paper["sd"], fmt="s", color=GREY, capsize=4, markersize=5)
+            names.append(f"published*\n{paper['mean']:.2f} ± {paper['sd']:.3f}")
+            axes.set(xticks=[0, 1, 2], xticklabels=names, xlim=(-0.6, 2.6))
+            axes.set_title({"accuracy": "Accuracy", "auc": "AUC"}[metric])
+            axes.tick_params(labelleft=True)
+        figure.suptitle(title, x=0.01, ha="left")
+        figure.supxlabel("* ResNet-18 on PanNuke breast, other patches: not a comparison", fontsize=SMALL)
     return figure
 
 
-def _dots(axes: Axes, place: float, values: Sequence[float], colour: str) -> None:
+def _dots(axes: Axes, place: float, values: Sequence[float], colour: str, name: str) -> str:
+    """Every fold, their mean and SD; returns the name with these numbers, which stand under the axis."""
     jitter = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else np.zeros(1)
-    axes.plot(place + jitter, values, "o", color=colour, alpha=0.4, markersize=4)
-    spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
-    axes.errorbar(place, np.mean(values), yerr=spread, fmt="D", color=colour, capsize=5)
-    axes.annotate(f"{np.mean(values):.3f}", (place, np.mean(values)), xytext=(9, 0), textcoords="offset points")
+    axes.plot(place + jitter, values, "o", color=colour, alpha=0.4, markersize=3)
+    spread = np.std(values, ddof=1) if len(values) > 1 else None
+    axes.errorbar(place, np.mean(values), yerr=spread or 0.0, fmt="D", color=colour, capsize=4, markersize=5)
+    return f"{name}\n{np.mean(values):.3f}" + ("" if spread is None else f" ± {spread:.3f}")
+
+
+def training_figure(history: Sequence[dict[str, float]], title: str = "") -> Figure:
+    """Loss and accuracy on the training patches after every epoch."""
+    epochs = [row["epoch"] for row in history]
+    with look():
+        figure = new(DOUBLE, 2.6)
+        loss, accuracy = figure.subplots(1, 2)
+        loss.plot(epochs, [row["loss"] for row in history], ".-", color=BLUE)
+        loss.set(xlabel="Epoch", ylabel="Cross-entropy, training patches", ylim=(0, None))
+        accuracy.plot(epochs, [row["accuracy"] for row in history], ".-", color=ORANGE)
+        accuracy.set(xlabel="Epoch", ylabel="Accuracy, training patches", ylim=(None, 1.01))
+        figure.suptitle(title, x=0.01, ha="left")
+    return figure

@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from core.differences import enlarged, gain_for
 from core.errors import InvalidInput
-from core.plot_style import look, new, picture
+from core.plot_style import DOUBLE, SINGLE, SMALL, look, new, picture
 
 Pixels = NDArray[np.uint8]
 
@@ -32,75 +33,80 @@ def short(name: str, most: int = 30) -> str:
     return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-(most - most // 2) :]}"
 
 
-def amplification(pairs: Sequence[Pair], reach: float = 64.0) -> int:
-    """The whole factor that brings the largest change of all pairs to about ``reach`` grey levels; one for all."""
-    largest = max(int(np.abs(_change(pair)).max()) for pair in pairs)
-    return max(1, int(reach // max(largest, 1)))
+def _gain(pairs: Sequence[Pair], gain: int | None) -> int:
+    """That of the attack, so that its figures can be compared; else what fits the pairs shown."""
+    return gain or gain_for(max(int(np.abs(_change(pair)).max()) for pair in pairs))
 
 
-def amplified(pair: Pair, factor: int) -> Pixels:
-    """The signed change times ``factor`` around mid-grey: grey is unchanged, brighter means added."""
-    return np.clip(128 + factor * _change(pair), 0, 255).astype(np.uint8)
+def _printed(gain: int) -> str:
+    return f"difference × {gain}"
 
 
-def pairs_figure(pairs: Sequence[Pair], title: str = "") -> Figure:
-    """Fig. 1: per row original, perturbed twin and the amplified difference, with P(tumour) under each."""
+def pairs_figure(pairs: Sequence[Pair], title: str = "", *, gain: int | None = None) -> Figure:
+    """Fig. 1: per row original, perturbed twin and the enlarged difference, with P(tumour) under each."""
     _some(pairs)
-    factor = amplification(pairs)
+    factor = _gain(pairs, gain)
     with look():
-        figure = new(8.4, 2.9 * len(pairs) + 0.3)
+        figure = new(DOUBLE, 2.6 * len(pairs) + 0.3)
         for row, pair in zip(figure.subplots(len(pairs), 3, squeeze=False), pairs, strict=True):
             truth = "tumour" if pair.tumour else "no tumour"
             picture(row[0], pair.original, f"original ({truth})")
             picture(row[1], pair.perturbed, "perturbed, as displayed")
-            picture(row[2], amplified(pair, factor), f"perturbation × {factor}")
+            picture(row[2], enlarged(pair.original, pair.perturbed, factor), _printed(factor))
             row[0].set_xlabel(f"P(tumour) = {pair.before:.3f}")
             row[1].set_xlabel(f"P(tumour) = {pair.after:.3f}")
             row[2].set_xlabel(f"max {int(np.abs(_change(pair)).max())} of 255, RMS {_rms(pair):.2f}")
-            row[0].set_ylabel(short(pair.name), fontsize=8)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+            row[0].set_ylabel(short(pair.name), fontsize=SMALL)
+        figure.suptitle(title, x=0.01, ha="left")
     return figure
 
 
 def saliency_figure(
-    pairs: Sequence[Pair], before: NDArray[Any], after: NDArray[Any], method: str, score: str = "", title: str = ""
+    pairs: Sequence[Pair],
+    before: NDArray[Any],
+    after: NDArray[Any],
+    method: str,
+    score: str = "",
+    title: str = "",
+    *,
+    gain: int | None = None,
 ) -> Figure:
-    """Fig. 3: original, perturbed, amplified signed change, saliency before and after on one shared colour scale.
+    """Fig. 3: original, perturbed, enlarged signed change, saliency before and after on one shared colour scale.
 
     ``before`` and ``after`` are (n, h, w). Colours end at the 99.5 % quantile of all maps shown: a few extreme pixels
     would otherwise leave the rest black.
     """
     _some(pairs)
-    factor = amplification(pairs)
+    factor = _gain(pairs, gain)
     top = float(np.quantile(np.concatenate([before.ravel(), after.ravel()]), 0.995)) or 1.0
     with look():
-        figure = new(12.4, 2.6 * len(pairs) + 0.5)
+        figure = new(DOUBLE, 1.5 * len(pairs) + 0.5)
         grid = figure.subplots(len(pairs), 5, squeeze=False)
         for number, (row, pair) in enumerate(zip(grid, pairs, strict=True)):
             first = number == 0
             picture(row[0], pair.original, "original" if first else "")
-            picture(row[1], pair.perturbed, "perturbed, as displayed" if first else "")
-            picture(row[2], amplified(pair, factor), f"perturbation × {factor}" if first else "")
+            picture(row[1], pair.perturbed, "perturbed" if first else "")
+            picture(row[2], enlarged(pair.original, pair.perturbed, factor), _printed(factor) if first else "")
             scale = {"cmap": "cividis", "vmin": 0.0, "vmax": top}
             shown = picture(row[3], before[number], "saliency before" if first else "", **scale)
             picture(row[4], after[number], "saliency after" if first else "", **scale)
             row[0].set_xlabel(f"P(tumour) = {pair.before:.3f}")
             row[1].set_xlabel(f"P(tumour) = {pair.after:.3f}")
-            row[0].set_ylabel(short(pair.name), fontsize=8)
+            row[0].set_ylabel(short(pair.name), fontsize=SMALL)
         bar = figure.colorbar(shown, ax=grid[:, 4].tolist(), shrink=0.8, extend="max")
         bar.set_label(f"{method}{f' of {score}' if score else ''}")
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+        figure.suptitle(title, x=0.01, ha="left")
     return figure
 
 
 def mass_figure(inside: NDArray[Any], inside_after: NDArray[Any], summary: dict[str, Any], title: str = "") -> Figure:
     """Share of saliency inside the tumour nuclei, before and after, one line per patch, with mean and interval."""
     with look():
-        figure = new(4.6, 4.4)
+        figure = new(SINGLE, 3.5)
         axes = figure.subplots()
         for was, now in zip(inside, inside_after, strict=True):
             axes.plot([0, 1], [was, now], color="#56B4E9", alpha=0.35, linewidth=0.9)
-        axes.plot([0, 1], [summary["before"], summary["after"]], "o-", color="#0072B2", linewidth=2.5, label="mean")
+        axes.plot([0, 1], [summary["before"], summary["after"]], "o-", color="#0072B2", linewidth=2, label="mean")
         axes.axhline(summary["area"], color="#7F7F7F", linestyle="--", linewidth=1, label="share of pixels inside")
         axes.set(
             xticks=[0, 1],
@@ -112,7 +118,7 @@ def mass_figure(inside: NDArray[Any], inside_after: NDArray[Any], summary: dict[
             xlabel=f"change {100 * summary['change']:+.1f} points, {summary['n']} patches\n"
             f"(95 % interval {100 * summary['low']:+.1f} to {100 * summary['high']:+.1f})",
         )
-        axes.legend()
+        axes.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none")
     return figure
 
 
@@ -123,9 +129,9 @@ def universal_figure(delta: NDArray[Any], pairs: Sequence[Pair], title: str = ""
     """
     _some(pairs)
     largest = float(np.abs(delta).max())
-    factor = max(1, int(64 // max(largest, 1.0)))
+    factor = gain_for(largest)
     with look():
-        figure = new(2.5 * (len(pairs) + 1) + 0.4, 5.6)
+        figure = new(DOUBLE, 2 * DOUBLE / (len(pairs) + 1) + 0.8)
         grid = figure.subplots(2, len(pairs) + 1, squeeze=False)
         shown = np.clip(128 + factor * np.rint(delta), 0, 255).astype(np.uint8)
         picture(grid[0, 0], shown, f"universal × {factor}")
@@ -136,7 +142,7 @@ def universal_figure(delta: NDArray[Any], pairs: Sequence[Pair], title: str = ""
             picture(column[1], pair.perturbed, "with universal")
             column[0].set_xlabel(f"P(tumour) = {pair.before:.3f}")
             column[1].set_xlabel(f"P(tumour) = {pair.after:.3f}")
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+        figure.suptitle(title, x=0.01, ha="left")
     return figure
 
 

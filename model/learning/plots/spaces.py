@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from core.plot_style import BLACK, BLUE, GREY, ORANGE, SKY, VERMILION, look, new
+from core.plot_style import BLACK, BLUE, DOUBLE, GREY, ORANGE, SKY, SMALL, VERMILION, look, new
 from model.learning.landscape import Landscape, Plane
 
 MARKS: dict[str, dict[str, Any]] = {
@@ -32,7 +32,7 @@ def embedding_figure(
 ) -> Figure:
     """Points (n, 2) by kind (keys of ``MARKS``) and attacks' tracks (steps, 2), each from its dot to its cross."""
     with look():
-        figure = new(6.4, 6.0)
+        figure = new(DOUBLE, 4.2)
         axes = figure.subplots()
         for name, points in groups.items():
             if len(points):
@@ -41,15 +41,17 @@ def embedding_figure(
             steps = f", {len(track) - 1} step{'s' * (len(track) != 2)}"
             axes.plot(*track.T, color=BLACK, linewidth=1.2, label=None if number else "track of an attack" + steps)
             axes.plot(*track.T, ".", color=BLACK, markersize=4)
-            axes.plot(*track[0], "o", color="white", markeredgecolor=BLACK, markersize=7)
-            axes.plot(*track[-1], "X", color=BLACK, markeredgecolor="white", markersize=9)
+            first = number == 0
+            start, end = ("its start: the original", "its end: the displayed image") if first else (None, None)
+            axes.plot(*track[0], "o", color="white", markeredgecolor=BLACK, markersize=6, linestyle="", label=start)
+            axes.plot(*track[-1], "X", color=BLACK, markeredgecolor="white", markersize=8, linestyle="", label=end)
         names = (
             [f"component {n + 1} ({100 * share:.0f} % of variance)" for n, share in enumerate(explained)]
             if explained
             else [f"{method.upper()} {n}" for n in (1, 2)]
         )
         axes.set(xlabel=names[0], ylabel=names[1], title=title)
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
 
 
@@ -59,16 +61,16 @@ def landscape_figure(found: Landscape, plane: Plane, *, note: str = "", title: s
     first, second = (100 * float(share) for share in plane.explained)
     path = plane.coordinates.numpy()
     with look():
-        figure = new(10.4, 5.4)
+        figure = new(DOUBLE, 3.9)
         grid = figure.add_gridspec(2, 2, width_ratios=[2, 1])
         axes, along, straight = (figure.add_subplot(cell) for cell in (grid[:, 0], grid[0, 1], grid[1, 1]))
         finite = found.loss[np.isfinite(found.loss)]
         levels = np.geomspace(max(finite.min(), 1e-4), max(np.quantile(finite, 0.98), 2e-4), 18)
         filled = axes.contourf(found.x, found.y, found.loss, levels=levels, cmap="cividis_r", extend="both")
         axes.contour(found.x, found.y, found.loss, levels=levels, colors="white", linewidths=0.4)
-        axes.plot(*path.T, ".-", color=VERMILION, linewidth=1.6, markersize=6, label=f"{len(path) - 1} epochs")
-        axes.plot(*path[0], "o", color="white", markeredgecolor=VERMILION, markersize=9, label="start")
-        axes.plot(*path[-1], "X", color=VERMILION, markeredgecolor="white", markersize=11, label="end")
+        axes.plot(*path.T, ".-", color=VERMILION, linewidth=1.2, markersize=4, label=f"{len(path) - 1} epochs")
+        axes.plot(*path[0], "o", color="white", markeredgecolor=VERMILION, markersize=6, label="start")
+        axes.plot(*path[-1], "X", color=VERMILION, markeredgecolor="white", markersize=8, label="end")
         figure.colorbar(filled, ax=axes, format="%.3g").set_label("Cross-entropy")
         axes.set(
             xlabel=f"component 1 ({first:.1f} % of the path's variance)",
@@ -81,5 +83,5 @@ def landscape_figure(found: Landscape, plane: Plane, *, note: str = "", title: s
         straight.plot(found.line, found.line_loss, color=BLUE)
         straight.set(xlabel="straight line, start (0) to end (1)", ylabel="Cross-entropy", ylim=(0, None))
         if note:
-            figure.supxlabel(note, fontsize=8, color=GREY)
+            figure.supxlabel(note, fontsize=SMALL, color=GREY)
     return figure

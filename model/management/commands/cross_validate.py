@@ -6,9 +6,9 @@ from core import published
 from core.commands import RequestCommand
 from core.errors import InvalidInput
 from model import figures
+from model.crossval_services import cross_validate
 from model.evaluation_selectors import table_1a
 from model.requests import CrossValidationRequest
-from model.training_services import cross_validate
 
 
 class Command(RequestCommand):

@@ -39,4 +39,4 @@ def classifier_report(classifier: Classifier) -> dict[str, Any]:
         "seconds": settings.get("seconds"),
         "images_per_second": settings.get("images_per_second"),
         "notes": settings.get("notes", []),
-    }
+    } | ({"defence": settings["defence"], "epochs": classifier.history} if "defence" in settings else {})

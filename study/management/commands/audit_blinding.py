@@ -23,6 +23,7 @@ class Command(JsonCommand):
         parser.add_argument("--readers", type=int, default=4, help="walk at most this many readers' schedules")
         parser.add_argument("--redraws", type=int, default=REDRAWS, help=f"redrawn schedules (default {REDRAWS})")
         parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--language", default="", help="of readers' pages, such as de (default English)")
         parser.add_argument("--by", default="command line", help="the name under which this is logged")
 
     def handle(self, *args, **options):
@@ -38,6 +39,7 @@ class Command(JsonCommand):
             readers=options["readers"],
             redraws=options["redraws"],
             seed=options["seed"],
+            language=options["language"],
             progress=self.progress("reading", "presentation"),
         )
         self.leaks = [row["channel"] for row in report["channels"] if row["verdict"] == LEAK]

@@ -103,13 +103,24 @@ class Command(JsonCommand):
             made, "build_study", "build_study", name="Demo", reader=["reader1", "reader2"], **common
         )
         made["rehearsal"] = self._stage(made, "rehearse", "rehearse", "demo", reader=["reader1"], seed=seed)
-        call_command("close_study", "demo", unblind=True, by="demo", json=True, stdout=io.StringIO())
+        call_command("close_study", "demo", unfinished=True, unblind=True, by="demo", json=True, stdout=io.StringIO())
         self._stage(made, "build_live", "build_study", name="Demo live", reader=["reader2"], **common)
         self._visibility(made, seed)
 
     def _visibility(self, made: dict[str, Any], seed: int) -> None:
         """How small a change do readers see, and which one fools the model already?"""
-        self._stage(made, "minimal", "minimal", "demo", norm="l2", name="demo-minimal-l2", seed=seed)
+        self._stage(
+            made,
+            "minimal",
+            "minimal",
+            "demo",
+            norm="l2",
+            name="demo-minimal-l2",
+            patches=16,
+            positives_only=True,
+            steps=30,
+            seed=seed,
+        )
         planted = f"{', '.join(VISIBILITY['threshold'])}, SD {VISIBILITY['threshold_sd']} between readers and "
         said = (
             "Its readers are simulated. Their thresholds are known (root mean squared grey levels, on the logarithm "
@@ -117,7 +128,7 @@ class Command(JsonCommand):
         )
         made["visibility"] = self._stage(
             made, "build_visibility", "build_study", name="Demo visibility", attack="demo-minimal-l2", task="pair",
-            ladder="adaptive", noise=True, trials=48, cases=12, negatives=0, copies=1, washout_hours=0, seed=seed,
+            ladder="adaptive", noise=True, trials=40, cases=12, negatives=0, copies=1, washout_hours=0, seed=seed,
             by="demo", note=[said],
         )  # fmt: skip
         self._stage(made, "rehearse_visibility", "rehearse", "demo-visibility", readers=3, seed=seed, **VISIBILITY)

@@ -1,36 +1,23 @@
 """The figures of the results page and the report, as SVG bytes. Drawn without pyplot, so that threads do not meet."""
 
-import io
 from typing import Any
 
 from matplotlib import rc_context
-from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from core import plot_style as style
 from study.results.exports import visibility
 from study.results.exports.tables import present
 
 INK, MUTED, ACCENT, SECOND, BAND = "#22262e", "#6b7280", "#5b3f8f", "#b3541e", "#efeaf7"
-_STYLE: Any = {
+_STYLE: Any = style.LOOK | {
     "font.family": "sans-serif",
-    "font.size": 10,
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,
     "text.color": INK,
     "xtick.color": INK,
     "ytick.color": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "blindspot",  # the same numbers give the same bytes
-    "text.parse_math": False,  # names come from anybody
 }
-
-
-def _svg(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
-    return buffer.getvalue()
 
 
 def forest(analysis: dict[str, Any]) -> bytes:
@@ -45,14 +32,14 @@ def forest(analysis: dict[str, Any]) -> bytes:
     rows.append(("By the rule of the verdict", primary["delta"], primary["ci"], "verdict"))
     rows = [row for row in rows if present(row[1]) and present(row[2])]
     with rc_context(_STYLE):
-        figure = Figure(figsize=(7.4, 0.9 + 0.42 * max(len(rows), 1)))
+        figure = style.new(style.DOUBLE, 0.8 + 0.32 * max(len(rows), 1))
         axes = figure.subplots()
         margin = primary["margin"]
         if margin:
             axes.axvspan(-100 * margin, 100 * margin, color=BAND, zorder=0, lw=0)
             axes.annotate(
                 f"margin ±{100 * margin:g}", (100 * margin, 1), xycoords=("data", "axes fraction"), xytext=(3, -2),
-                textcoords="offset points", va="top", fontsize=8, color=MUTED,
+                textcoords="offset points", va="top", fontsize=style.SMALL, color=MUTED,
             )  # fmt: skip
         axes.axvline(0, color=INK, lw=0.8)
         for place, (_name, delta, ci, kind) in enumerate(rows):
@@ -64,18 +51,18 @@ def forest(analysis: dict[str, Any]) -> bytes:
                 lw=3.2 if kind == "verdict" else 1.4,
                 solid_capstyle="butt",
             )
-            axes.plot([100 * delta], [place], marker="D" if kind else "s", ms=7 if kind else 6, color=colour)
+            axes.plot([100 * delta], [place], marker="D" if kind else "s", ms=5 if kind else 4, color=colour)
             numbers = f"{100 * delta:+.1f} [{100 * ci[0]:+.1f}, {100 * ci[1]:+.1f}]".replace("-", "−")
             axes.annotate(
                 numbers, (1.02, place),
-                xycoords=("axes fraction", "data"), va="center", fontsize=9, color=colour,
+                xycoords=("axes fraction", "data"), va="center", fontsize=style.SMALL, color=colour,
             )  # fmt: skip
         axes.set_yticks(range(len(rows)), [row[0] for row in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_xlabel("Change of the true positive fraction, perturbed less original (percentage points)")
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
-        return _svg(figure)
+        return style.render(figure)
 
 
 def flow(analysis: dict[str, Any]) -> bytes:
@@ -96,7 +83,7 @@ def flow(analysis: dict[str, Any]) -> bytes:
         f"({shown['analysed_per_protocol']} presentations)",
     }
     with rc_context(_STYLE):
-        figure = Figure(figsize=(7.4, 4.6))
+        figure = style.new(style.DOUBLE, 4.0)
         axes = figure.subplots()
         axes.set_axis_off()
         axes.set_xlim(0, 10)
@@ -105,13 +92,13 @@ def flow(analysis: dict[str, Any]) -> bytes:
             y = len(boxes) - 1 - i
             axes.add_patch(FancyBboxPatch((0.1, y + 0.1), 4.3, 0.62, boxstyle="round,pad=0.02,rounding_size=0.1",
                                           fc="#fbfafd", ec=ACCENT, lw=1.1))  # fmt: skip
-            axes.text(2.25, y + 0.41, text, ha="center", va="center", fontsize=9.5, linespacing=1.35)
+            axes.text(2.25, y + 0.41, text, ha="center", va="center", fontsize=8.5, linespacing=1.35)
             if i < len(boxes) - 1:
                 axes.annotate("", (2.25, y - 0.26), (2.25, y + 0.08), arrowprops={"arrowstyle": "-|>", "color": MUTED})
             if i in asides:
                 axes.plot([4.45, 4.85], [y + 0.41, y + 0.41], color=MUTED, lw=0.9)
-                axes.text(4.95, y + 0.41, asides[i], va="center", fontsize=9.5, color=INK)
-        return _svg(figure)
+                axes.text(4.95, y + 0.41, asides[i], va="center", fontsize=8.5, color=INK)
+        return style.render(figure)
 
 
 def finished(readers: dict[str, Any]) -> str:
@@ -129,7 +116,7 @@ def psychometric(analysis: dict[str, Any]) -> bytes | None:
     import numpy as np
 
     with rc_context(_STYLE):
-        figure = Figure(figsize=(4.4 * len(curves), 3.2))
+        figure = style.new(style.SINGLE if len(curves) == 1 else style.DOUBLE, 2.9)
         for axes, (name, curve) in zip(np.atleast_1d(figure.subplots(1, len(curves))), curves.items()):
             fit = curve["pooled"]
             x, n = np.array(fit["budgets"]), np.array(fit["n"])
@@ -145,11 +132,11 @@ def psychometric(analysis: dict[str, Any]) -> bytes | None:
             axes.xaxis.set_major_formatter("{x:g}")  # matplotlib's own writes formulas, which no figure here reads
             axes.xaxis.set_minor_formatter("")
             axes.set_ylim(-0.03, 1.03)
-            axes.set_title(name, fontsize=10)
+            axes.set_title(name)
             axes.set_xlabel("Budget (0-255 units; l0: share of pixels)")
             axes.set_ylabel("Proportion correct")
-            axes.legend(frameon=False, fontsize=8)
-        return _svg(figure)
+            axes.legend()
+        return style.render(figure)
 
 
 FIGURES = {"forest": forest, "flow": flow, "psychometric": psychometric, "visibility": visibility.figure}

@@ -40,9 +40,9 @@ def _design(p: dict[str, Any], analysis: dict[str, Any], pair: bool) -> str:
         text = f"{readers} compared {n['patches']} patches with their altered twins in {sets}, in random order and side"
     else:
         text = (
-            f"{readers} read {n['patches']} patches ({n['positives']} with and {n['negatives']} without tumour by the "
-            f"reference) as original and as {analysis['perturbed_arm']} stimulus, {_shown(analysis, sets)}, blinded to "
-            "the arm, in random order"
+            f"{readers} read {n['patches']} patches ({n['positives']} with and {n['negatives']} without tumour "
+            f"according to the reference diagnosis) as original and as {analysis['perturbed_arm']} stimulus, "
+            f"{_shown(analysis, sets)}, blinded to the arm, in random order"
         )
     if p:
         text += (
@@ -236,7 +236,7 @@ def checklist(protocol: dict[str, Any] | None, analysis: dict[str, Any]) -> list
         ("MRMC", "Reference standard", "; ".join(sorted({str(c["truth_source"]) for c in p.get("cases", [])})) or None),
         ("MRMC", "Endpoint and primary estimand fixed beforehand", p.get("primary_estimand")),
         ("MRMC", "Margin and alpha fixed beforehand",
-         f"margin {p['margin']}, one-sided alpha {p['alpha_one_sided']}" if p and p.get("margin") else None),
+         f"margin {100 * p['margin']:g} points, one-sided alpha {p['alpha_one_sided']}" if p.get("margin") else None),
         ("MRMC", "Readers and cases random or fixed",
          crossed["method"] if crossed else "One reader: the result speaks of this reader alone"),
         ("MRMC", "Effect with interval", effect),

@@ -11,7 +11,7 @@ from study.models import Study
 WANTED = ("roc", "calibration", "landscape", "pairs", "saliency", "saliency-mass", "embedding", "universal")
 
 
-def model_figures(study: Study) -> dict[str, list[dict[str, str]]]:
+def model_figures(study: Study) -> dict[str, list[dict[str, Any]]]:
     """``drawn``: title, caption and PNG (a data: address) of each; ``missing``: title, and the command that draws it.
 
     Nothing is drawn here: a web process does not load the network. The attack is found by name and counts only if its
@@ -22,7 +22,7 @@ def model_figures(study: Study) -> dict[str, list[dict[str, str]]]:
     attack = Attack.objects.select_related("classifier__dataset").filter(name=described.get("name", "")).first()
     if attack is None or attack.classifier.weights_sha256 != weights:
         return {}
-    figures: dict[str, list[dict[str, str]]] = {"drawn": [], "missing": []}
+    figures: dict[str, list[dict[str, Any]]] = {"drawn": [], "missing": []}
     for kind, subject in (("classifier", attack.classifier), ("attack", attack)):
         for row in gallery.gallery_rows(kind, subject):
             if row["recipe"].name in WANTED:
@@ -30,12 +30,13 @@ def model_figures(study: Study) -> dict[str, list[dict[str, str]]]:
     return figures
 
 
-def _sort_in(figures: dict[str, list[dict[str, str]]], kind: str, subject: Any, row: dict[str, Any]) -> None:
+def _sort_in(figures: dict[str, list[dict[str, Any]]], kind: str, subject: Any, row: dict[str, Any]) -> None:
     recipe, stored = row["recipe"], row["stored"]
     if stored is not None:
         picture = b64encode(stored.files["png"].read_bytes()).decode()
         address = f"data:image/png;base64,{picture}"
-        figures["drawn"].append({"title": recipe.title, "caption": stored.caption, "address": address})
+        shown = {"title": recipe.title, "caption": stored.caption, "address": address, "wide": stored.wide}
+        figures["drawn"].append(shown)
     elif not row["reason"]:
         command = f"manage.py figure {recipe.name} --{kind} {shlex.quote(subject.name)}"
         figures["missing"].append({"title": recipe.title, "command": command})

@@ -84,6 +84,8 @@ class Export:
     content_type: str
     title: str
     write: Callable[[Source], Chunks]
+    lacking: Callable[[Study], str] = lambda study: ""
+    """Why this study has no such file yet, and what to do; empty where it has, or where writing has to tell."""
 
     @property
     def group(self) -> str:
@@ -114,8 +116,13 @@ def _readme(source: Source) -> Chunks:
 def _blinding(source: Source) -> Chunks:
     report = latest_report(source.study)
     if report is None:
-        raise InvalidInput(f"the blinding was not audited: `manage.py audit_blinding {source.study.slug}` does it")
+        raise InvalidInput(_not_audited(source.study))
     return _json(report)
+
+
+def _not_audited(study: Study) -> str:
+    audited = latest_report(study) is not None
+    return "" if audited else f"the blinding was not audited: `manage.py audit_blinding {study.slug}` does it"
 
 
 CSV, TEXT = "text/csv; charset=utf-8", "text/plain; charset=utf-8"
@@ -137,7 +144,8 @@ _FIXED = (
            lambda s: csv_chunks(rows.AUDIT_COLUMNS, rows.audit_rows(s.study))),
     Export("protocol.json", "application/json", "The frozen protocol with its SHA-256, and the secret of its schedules",
            _protocol),
-    Export("blinding_audit.json", "application/json", "The newest report of the blinding audit", _blinding),
+    Export("blinding_audit.json", "application/json", "The newest report of the blinding audit", _blinding,
+           lacking=_not_audited),
     Export("analysis.json", "application/json", "Every number of the analysis", lambda s: _json(s.analysis)),
     Export("table_1.csv", CSV, "Table 1b as CSV", lambda s: csv_chunks(TABLE_COLUMNS, table_1_rows(s.analysis))),
     Export("blind_spot.csv", CSV, "The blind spot: one row per change that was scaled, and model",

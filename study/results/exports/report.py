@@ -35,6 +35,7 @@ def page_context(study: Study, analysis: dict[str, Any]) -> dict[str, Any]:
         "pair_statement": _pair_statement(pair) if pair else None,
         "table_1a": table_1a(analysis),
         "table_1b": _table_1b(analysis),
+        "model_note": _model_note((analysis.get("model") or {}).get("classifier") or {}),
         "table_1a_source": (analysis.get("model") or {}).get("table_1a"),
         "two_by_two": [row for row in analysis["per_set"] if row["delta"] is not None],
         "agreements": _agreements(analysis),
@@ -48,6 +49,16 @@ def page_context(study: Study, analysis: dict[str, Any]) -> dict[str, Any]:
         "finished": finished(analysis["flow"]["readers"]),
         "simulated": study.assignments.filter(simulated=True).exists(),
     }
+
+
+def _model_note(classifier: dict[str, Any]) -> str:
+    """Under Table 1a: whose numbers these are, and how it began."""
+    if not classifier.get("name"):
+        return ""
+    kind, _, why = str(classifier.get("initialisation") or "not recorded").partition("; ")
+    began = f"{kind} ({why.rstrip('.')})" if why else kind
+    network = f"{classifier['name']}, {classifier['arch']}" if classifier.get("arch") else classifier["name"]
+    return f"Classifier: {network}. First weights: {began}. Its own weights: {classifier['weights_sha256'][:12]}…"
 
 
 def _headline(primary: dict[str, Any], pair: dict[str, Any] | None, ladder: bool) -> str:

@@ -19,7 +19,7 @@ from study.blinding.channels import png_chunks
 from study.blinding.plants import IN_THE_ROWS, PLANTS, SLOT, Planted, plant_rows
 from study.blinding.scratch import Copy, copied_presentations, copied_slots
 from study.blinding.servers import in_this_process
-from study.models import AuditEvent, Presentation, ReadingSet, Response, Slot, Study
+from study.models import AuditEvent, Presentation, ReadingSession, ReadingSet, Response, Slot, Study
 from study.protocol import audit_log
 from study.protocol.schedules import schedule_problems
 from tests import factories, ladders
@@ -161,6 +161,15 @@ def test_a_leak_that_a_study_cannot_have_is_refused(plant, task, why):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_pages_in_another_language_pass():
+    study = small(cases=12)
+    with served(study) as copy:
+        report = audit_copy(copy, study, language="zh-hans")
+    assert report["passed"], as_text(report)
+    assert set(ReadingSession.objects.values_list("language", flat=True)) == {"zh-hans"}
+
+
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("copies", [2, 4])
 def test_a_study_with_twins_in_different_sets_passes(copies):
     study = small(arm_order="twin-split", cases=12, copies=copies, readers=("reader", "other", "third"))
@@ -191,6 +200,11 @@ def test_the_command_fails_on_a_leak():
 def test_a_study_without_schedules_cannot_be_audited():
     with pytest.raises(InvalidInput, match="no schedules"):
         audit_study(study=factories.draft_study(), actor="test")
+
+
+def test_an_unknown_language_cannot_be_audited():
+    with pytest.raises(InvalidInput, match="'tlh' is none of en-gb, de, fr, es, zh-hans"):
+        audit_study(study=factories.draft_study(), actor="test", language="tlh")
 
 
 def test_what_follows_the_end_of_a_png_is_seen():

@@ -20,6 +20,8 @@ BASE = "/reading/study/small/"
 # What a reader may ask for that names no presentation and is not part of an audit's walk, and how it is asked for here.
 APART = {
     "home": "/reading/",
+    "help": "/reading/help/",
+    "about": "/reading/about/",
     "study": BASE,
     "consent": BASE + "consent/",
     "instructions": BASE + "instructions/",

@@ -34,7 +34,11 @@ def test_the_dashboard_counts_what_there_is_and_shows_jobs_workers_and_studies(c
 def test_the_dashboard_says_that_jobs_wait_while_there_is_no_worker(client):
     client.force_login(factories.user("ora", User.Role.RESEARCHER))
     text = client.get("/").content.decode()
-    assert "No worker is running" in text and "No study yet" in text and "No job is queued or running" in text
+    assert (
+        "No worker is running" in text
+        and "Build one from a finished attack" in text
+        and "No job is queued or running" in text
+    )
 
 
 def test_readers_go_on_to_their_studies_and_strangers_sign_in(client):

@@ -45,6 +45,6 @@ def test_sets_that_are_no_multiple_of_the_arms_are_named_before_building(client)
         readings(copies=2, noise=True, arm_order="twin-split")
     assert refused.value.field == "copies"
     client.force_login(factories.user("ada", "admin"))
-    shown = "copies=2&noise=on&arm_order=twin-split&positives=20&alpha=0.025&planned_readers=2"
+    shown = "margin=10&copies=2&noise=on&arm_order=twin-split&positives=20&alpha=0.025&planned_readers=2"
     answer = client.get(f"/new-study/power?{shown}").json()
     assert answer["error"].startswith("Sets: 2 sets are no multiple of 3")

@@ -9,6 +9,7 @@ from django.db import connection
 
 from attacks.models import Attack, Perturbation
 from core.errors import InvalidInput
+from core.images import read_pixels
 from core.models import User
 from study import blinds as selectors
 from study.design.draws import derived_seed
@@ -277,3 +278,16 @@ def test_unequal_sizes_are_refused_at_freezing():
     study.refresh_from_db()
     assert study.state == Study.State.DRAFT
     assert not Presentation.objects.exists()
+
+
+def test_a_pair_comparison_gets_pairs_to_practise_with_whose_change_is_plain_to_see():
+    settings = StudySettings(**PAPER, task="pair", min_gap=3, washout_hours=0, practice=2, examples=1)
+    study = built(settings=settings)
+    kinds = list(study.guide_images.order_by("kind", "number").values_list("kind", "number"))
+    assert kinds == [("altered", 1), ("altered", 2), ("example", 1), ("practice", 1), ("practice", 2)]
+    for number in (1, 2):
+        practice, altered = (study.guide_images.get(kind=kind, number=number) for kind in ("practice", "altered"))
+        assert practice.patch_id == altered.patch_id
+        pixels = [read_pixels(guide.image.name, sha256=guide.sha256).astype(int) for guide in (practice, altered)]
+        assert abs(pixels[0] - pixels[1]).max() >= 40
+    assert study.practice_count == 2

@@ -102,7 +102,7 @@ def test_who_compares_pairs_is_told(client):
 def test_a_missing_answer_is_asked_for_again(reader):
     client = reader(questions=["confidence"])
     page = client.post(BASE + "read/", fields(client.get(BASE + "read/").text) | {"answer": "tumour"}, follow=True)
-    assert "How sure are you?: choose a value from 1 to 5" in page.text
+    assert "How sure are you?: Choose a value from 1 to 5" in page.text
     assert not Response.objects.exists()
 
 

@@ -1,72 +1,95 @@
-"""Every text of the reading pages stands in one file, and every text there is used."""
+"""Every text that a reader meets is marked for translation, and every language has all of them."""
 
-import json
 import re
 import string
 from pathlib import Path
 
 import pytest
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext, to_locale
 
+from scripts import messages
+from study.protocol import duration
 from study.reading import texts
-from study.reading.forms import ANSWER_FIELDS
 
 ROOT = Path(__file__).resolve().parents[3]
-TEMPLATES = sorted((ROOT / "templates/reading").glob("*.html"))
+CORE = ("sign_in", "sign_in_code", "password_change", "password_code", "password_forgotten", "password_new", "locked",
+        "error", "_about", "_languages", "_another_link")  # fmt: skip
+TEMPLATES = [
+    *sorted((ROOT / "templates/reading").glob("*.html")),
+    *(ROOT / f"templates/core/{name}.html" for name in CORE),
+    *(ROOT / f"templates/{name}.html" for name in ("base", "400", "403", "403_csrf", "404", "500")),
+]
 SCRIPTS = sorted((ROOT / "study/static/study/reading").glob("*.js"))
-ENGLISH = json.loads((texts.FOLDER / "en.json").read_text(encoding="utf-8"))
+KEYS = {"P", "T", "N", "Y", "X", "UTC", "Blindspot"}
+ENGLISH = messages.collected()
+TRANSLATIONS = {code: messages.translated(code) for code in messages.CODES}
+
+
+def bare(source: str) -> str:
+    """What of a template reaches readers as it stands: neither tags nor texts marked for translation."""
+    source = re.sub(r"{% block (?:body_class|theme) %}.*?{% endblock(?: body_class)? %}|{#.*?#}", "", source)
+    source = re.sub(r"{% blocktranslate.*?{% endblocktranslate %}", " ", source, flags=re.S)
+    told = re.findall(r"""(?:aria-label|alt|title|placeholder)="([^"]*)\"""", source)
+    return re.sub(r"\{%.*?%\}|\{\{.*?\}\}|<[^>]*>|&\w+;", " ", " ".join([source, *told]), flags=re.S)
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
 def test_a_template_has_no_words_of_its_own(template):
-    source = template.read_text(encoding="utf-8")
-    source = re.sub(r"{% block body_class %}.*?{% endblock(?: body_class)? %}|{#.*?#}", "", source)
-    bare = re.sub(r"\{%.*?%\}|\{\{.*?\}\}|<[^>]*>|&\w+;", " ", source, flags=re.S)
-    words = [word for word in re.findall(r"[A-Za-z]+", bare) if word not in {"P", "T", "N", "Y", "X", "UTC"}]
-    assert not words
+    words = set(re.findall(r"[A-Za-z]+", bare(template.read_text(encoding="utf-8"))))
+    assert not words - KEYS
 
 
-def used_by_templates() -> set[str]:
-    used = set()
-    for template in TEMPLATES:
-        used |= set(re.findall(r"{% say ['\"]([\w.]+)['\"]", template.read_text(encoding="utf-8")))
-    for source in (ROOT / "study/reading").rglob("*.py"):
-        used |= set(re.findall(r"\bsay\(\"([\w.]+)\"", source.read_text(encoding="utf-8")))
-    return used
+def test_every_text_of_the_scripts_exists_and_is_used():
+    sources = [script.read_text(encoding="utf-8") for script in SCRIPTS]
+    asked = {key for source in sources for key in re.findall(r'say\("(\w+)"', source)}
+    known = texts.ROOM.keys() | texts.VIEWING.keys()
+    assert asked and asked <= known
+    assert not [key for key in known if not any(f'"{key}"' in source for source in sources)]
 
 
-def test_every_text_that_is_asked_for_exists():
-    missing = {key for key in used_by_templates() if key.split(".")[1] not in ENGLISH[key.split(".")[0]]}
-    assert not missing
+@pytest.mark.parametrize("code", messages.CODES)
+def test_a_language_has_every_text(code):
+    translated = {(message.context, message.id): message.string for message in TRANSLATIONS[code] if message.id}
+    wanted = {(message.context, message.id) for message in ENGLISH if message.id}
+    assert translated.keys() == wanted, "run: make messages"
+    missing = [key for key, text in translated.items() if not all(text if isinstance(text, tuple) else (text,))]
+    assert not missing, f"{code}: not translated: {missing}"
 
 
-def test_every_text_of_the_scripts_exists():
-    known = ENGLISH["page"].keys() | ENGLISH["viewing"].keys()
-    asked = {key for script in SCRIPTS for key in re.findall(r'say\("(\w+)"', script.read_text(encoding="utf-8"))}
-    assert asked
-    assert asked <= known
+def _places(text: str) -> set[str]:
+    """What is filled in: ``%(name)s`` in Python and templates, ``{name}`` in scripts; and the marks of HTML."""
+    in_python = re.findall(r"%\(\w+\)[sd]|%%", text)
+    in_scripts = [f"{{{field}}}" for _, field, _, _ in string.Formatter().parse(text) if field]
+    return {*in_python, *in_scripts, *re.findall(r"</?\w+>", text)}
 
 
-def test_every_text_is_used():
-    composed = {f"read.{name}{ending}" for name in ("first", "second") for ending in ("", "_alternating")}
-    used = used_by_templates() | composed
-    scripts = "".join(script.read_text(encoding="utf-8") for script in SCRIPTS)
-    said_by_scripts = {f"{name}.{key}" for name in ("page", "viewing") for key in ENGLISH[name]
-                       if re.search(rf'"{key}"', scripts)}  # fmt: skip
-    labels = {f"labels.{name}" for name in ANSWER_FIELDS if name in ENGLISH["labels"]}
-    known = {f"{name}.{key}" for name, section in ENGLISH.items() for key in section}
-    assert known == used | said_by_scripts | labels
+@pytest.mark.parametrize("code", messages.CODES)
+def test_a_translation_keeps_the_places_and_breaks_no_page(code):
+    for message in TRANSLATIONS[code]:
+        originals = message.id if isinstance(message.id, tuple) else (message.id,)
+        translated = message.string if isinstance(message.string, tuple) else (message.string,)
+        for text in translated if message.id else ():
+            assert _places(text) == _places(originals[-1]), f"{code}: {text}"
+            assert '"' not in text, f"{code}: {text}: a straight quote ends an attribute"
+            assert not re.search(r"  |^\s|\s$", text), f"{code}: {text!r}"
 
 
-def test_a_text_with_places_is_filled_in():
-    assert texts.say("read.set", set=1, sets=2) == "Set 1 of 2"
-    with pytest.raises(KeyError):
-        texts.say("read.set")
+@pytest.mark.parametrize("code", messages.CODES)
+def test_what_was_translated_is_compiled(code):
+    file = messages.po_of(code).with_suffix(".mo")
+    assert file.read_bytes() == messages.compiled(TRANSLATIONS[code]), "run: make messages"
 
 
-def test_a_translation_may_be_incomplete_but_keeps_the_places():
-    for file in texts.FOLDER.glob("*.json"):
-        for name, section in json.loads(file.read_text(encoding="utf-8")).items():
-            for key, text in section.items():
-                places = {field for _, field, _, _ in string.Formatter().parse(text) if field}
-                original = {field for _, field, _, _ in string.Formatter().parse(ENGLISH[name][key]) if field}
-                assert places == original, f"{file.name}: {name}.{key}"
+def test_every_language_that_readers_may_choose_is_there():
+    chosen = [to_locale(code) for code, _ in settings.LANGUAGES if code != settings.LANGUAGE_CODE]
+    assert sorted(chosen) == sorted(messages.CODES)
+    with translation.override("de"):
+        assert gettext("No tumour") == "Kein Tumor"
+        assert duration.pause(336) == "14 Tage"
+
+
+def test_how_long_it_takes_is_said_in_words():
+    assert duration.minutes("labelling", 3) == "1 minute" and duration.minutes("pair", 90) == "30 minutes"
+    assert duration.pause(336) == "14 days" and duration.pause(1) == "1 hour" and duration.pause(1.5) == "1.5 hours"

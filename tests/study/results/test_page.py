@@ -9,8 +9,10 @@ from django.utils import timezone
 
 from core.models import User
 from study.models import ReadingSet, Study
+from study.protocol.audit_log import record
 from study.protocol.readers import withdraw
 from study.results.analysis import analysis_of
+from study.results.exports.report import _model_note
 from study.results.exports.tables import table_1_rows
 from tests.study.answered import answer_all, open_study_of, unblinded
 
@@ -84,7 +86,7 @@ def test_nothing_on_the_page_needs_more_than_the_policy_allows(researcher, study
     text = response.content.decode()
     assert "style=" not in text
     assert "<style" not in text
-    assert not re.search(r"<script(?! src=)", text)
+    assert not re.search(r"<script(?![^>]* src=)", text)
     assert "style-src" not in response["Content-Security-Policy"]  # the default, our own address, holds for styles
     assert {"private", "no-store"} <= set(response["Cache-Control"].split(", "))
 
@@ -103,14 +105,43 @@ def test_every_listed_file_can_be_downloaded(researcher, study):
     assert len(addresses) >= 17
     for address in addresses:
         response = researcher.get(address)
-        if "blinding_audit" in address:
-            assert response.status_code == 409  # nobody audited this study
-            continue
         assert response.status_code == 200, address
         assert response.streaming
         assert len(b"".join(response.streaming_content)) > 50
         assert "attachment" in response["Content-Disposition"]
     assert page(researcher, study, "results:file", "passwd").status_code == 404
+
+
+def test_a_file_that_is_not_there_yet_is_no_link_and_says_how_to_make_it(researcher, study):
+    text = page(researcher, study).content.decode()
+    assert f"audit_blinding {study.slug}" in text and "file/blinding_audit.json" not in text
+    record(study=study, actor="test", action="blinding_audited", report={"channels": []})
+    assert "file/blinding_audit.json" in page(researcher, study).content.decode()
+
+
+def test_the_report_numbers_its_pages_and_figures_and_has_its_methods_before_its_results(researcher, study):
+    body = page(researcher, study, "results:file", "report.html")
+    report = b"".join(body.streaming_content).decode()
+    assert "counter(page)" in report and report.count("counter(figure)") == 1
+    assert report.count("<figure") == report.count("<figcaption>")
+    assert report.index('id="verdict"') < report.index('id="methods"') < report.index('id="readers"')
+    shown = page(researcher, study).content.decode()
+    assert shown.index('id="methods"') > shown.index('id="flow"'), "on the page they stand at the end"
+
+
+@pytest.mark.parametrize(
+    ("initialisation", "said"),
+    [
+        ("imagenet", "First weights: imagenet. Its"),
+        ("random; no weights: x.pth could not be had.", "First weights: random (no weights: x.pth could not be had). "),
+    ],
+)
+def test_the_note_under_table_1a_reads_as_sentences(initialisation, said):
+    note = _model_note(
+        {"name": "demo", "arch": "resnet18", "initialisation": initialisation, "weights_sha256": "ab" * 32}
+    )
+    assert note.startswith("Classifier: demo, resnet18. ") and said in note and note.endswith("abababababab…")
+    assert _model_note({}) == ""
 
 
 def test_a_file_that_the_study_cannot_fill_says_why(researcher):

@@ -63,6 +63,7 @@ def change(column, row, value):
         (change("set", 0, "first"), "row 2: set 'first' is not a whole number"),
         (change("set", 0, 1.5), "row 2: set '1.5' is not a whole number"),
         (change("set", 0, 0), "row 2: set '0' is below 1"),
+        (change("set", 0, "99999999999999999999"), "row 2: set '99999999999999999999' is too large a number"),
         (change("arm", 7, "sharpened"), "row 9: arm 'sharpened' is not a known arm"),
         (change("truth", 1, ""), "row 3: truth is empty"),
         (change("patch_id", 2, ""), "row 4: patch_id is empty"),
@@ -129,3 +130,9 @@ def test_the_dictionary_names_every_column_once_and_the_rule_for_formula_cells()
     assert [row["name"] for row in rows[:-1]] == list(COLUMNS)
     assert "apostrophe" in rows[-1]["description"]
     assert all(row["description"] and row["type"] for row in rows)
+
+
+def test_a_readers_seed_of_64_bits_is_carried_along(tmp_path):
+    table = simulate(readers=1, patches=2)
+    table["seed"] = 5712964121383671236
+    assert len(read_csv(written(tmp_path, table))) == len(table)

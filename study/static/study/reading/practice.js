@@ -1,7 +1,12 @@
-// Practice pages are plain forms; keys press their buttons, and the patch is shown at a whole scale.
+// The practice: plain forms, and the picture and the keys of the reading room.
 import { isTyping, onKeys } from "./keys.js";
+import { Picture } from "./picture.js";
+import { say } from "./texts.js";
 
-const form = document.getElementById("answer-form");
+const $ = (id) => document.getElementById(id);
+const form = $("answer-form");
+const stage = $("stage");
+const picture = new Picture(stage, [...stage.querySelectorAll("canvas")], Number(stage.dataset.scale));
 
 onKeys((element) => {
   element.click();
@@ -14,17 +19,19 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-const stage = document.querySelector(".stage");
-const patch = document.querySelector(".patch");
-
-function fit() {
-  const ratio = devicePixelRatio;
-  const room = Math.min(stage.clientWidth / patch.naturalWidth, stage.clientHeight / patch.naturalHeight) * ratio;
-  const scale = Math.max(1, Math.min(Number(stage.dataset.scale), Math.floor(room)));
-  patch.style.width = `${(patch.naturalWidth * scale) / ratio}px`;
-  patch.style.height = `${(patch.naturalHeight * scale) / ratio}px`;
+function showWhich() {
+  if (!$("which")) return;
+  $("which").hidden = false;
+  $("which").textContent = say(picture.shown ? "showing_second" : "showing_first");
 }
 
-if (patch.complete) fit();
-patch.addEventListener("load", fit);
-window.addEventListener("resize", fit);
+stage.addEventListener("drawn", () => { $("factor").textContent = `${picture.factor}×`; });
+$("larger").addEventListener("click", () => picture.magnify(1));
+$("smaller").addEventListener("click", () => picture.magnify(-1));
+$("other")?.addEventListener("click", () => { picture.alternate(); showWhich(); });
+
+const addresses = $("room").dataset.images.trim().split(" ");
+const blobs = await Promise.all(addresses.map(async (address) => (await fetch(address)).blob()));
+await picture.paint(blobs);
+$("tools").hidden = false;
+showWhich();

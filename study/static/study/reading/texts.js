@@ -1,4 +1,4 @@
-// The page's texts, as the server gave them (study/texts/*.json).
+// The page's texts, as the server gave them (study/reading/texts.py).
 const texts = JSON.parse(document.getElementById("texts").textContent);
 
 export function say(key, values = {}) {

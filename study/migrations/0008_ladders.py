@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('study', '0005_teams'),
+        ('study', '0007_practice_with_pairs'),
     ]
 
     operations = [

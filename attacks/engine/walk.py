@@ -1,0 +1,134 @@
+"""Walks within a budget, on displayed images: the loop of every attack that finds its own step length.
+
+L0, L1      few components (``sparse``)
+L2, Linf    steps of adaptive length (``apgd``)
+
+A proposal that the gradient pass calls flipped is judged by a float32 forward pass; an image that is done leaves.
+"""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attacks.engine.apgd import AdaptiveSteps
+from attacks.engine.bookkeeping import start_noise
+from attacks.engine.constraints import project, size
+from attacks.engine.display import to_bytes, within_pixels
+from attacks.engine.passes import LOSS_FUNCTIONS, Passes, reached
+from attacks.engine.recipe import Recipe
+from attacks.engine.results import PerturbationSet
+from attacks.engine.sparse import FewPixels, SparseSteps
+from core.errors import Progress, no_progress
+
+_ROUNDED = 1e-6
+"""By which a length of whole grey levels, added up in float32, may seem to exceed its budget."""
+
+
+class Walker(Protocol):
+    """One batch's search within a budget. Images are (b, 3, h, w) in 0-255 units."""
+
+    def shown(self) -> Tensor:
+        """The next proposal: whole numbers 0-255."""
+        ...
+
+    def walk(self, gradient: Tensor, value: Tensor, flipped: Tensor, step: int, steps: int) -> None:
+        """Move on, given the gradient of the loss at the proposal, the loss (b,), and whether it is flipped (b,)."""
+        ...
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these rows only."""
+        ...
+
+
+def within_budget(
+    passes: Passes,
+    images: Tensor,
+    labels: Tensor,
+    recipe: Recipe,
+    *,
+    first: int = 0,
+    progress: Progress = no_progress,
+) -> PerturbationSet:
+    """Attack uint8 images (n, 3, h, w) with classes int64 (n,) ; as ``attacks.engine.pgd.pgd``."""
+    started = time.perf_counter()
+    before, done = [], 0
+    for part in images.split(passes.batch):
+        before.append(passes.judge(part))
+        progress(0, len(images))
+    original = torch.cat(before)
+    right = (original.argmax(1) == labels).nonzero()[:, 0]  # the others are reported, and left as they are
+    displayed, steps = images.clone(), torch.zeros(len(images), dtype=torch.int64)
+    done = len(images) - len(right)
+    for rows in right.split(passes.batch) if len(right) else ():
+        x, y = passes.floats(images[rows]), labels[rows].to(passes.device)
+        walker = WALKERS[recipe.norm](x, _start(x, recipe, [first + int(row) for row in rows]), recipe)
+        displayed[rows], steps[rows] = _descend(passes, walker, x, y, recipe, tell=partial(progress, done, len(images)))
+        done += len(rows)
+    progress(done, len(images))
+    return PerturbationSet.of_whole_numbers(
+        passes,
+        images,
+        displayed,
+        labels,
+        before=original,
+        started=started,
+        steps=steps.numpy(),
+        confidence=recipe.confidence,
+        settings=recipe.as_dict(),
+    )
+
+
+def _descend(
+    passes: Passes, walker: Walker, x: Tensor, y: Tensor, recipe: Recipe, *, tell: Callable[[], None]
+) -> tuple[Tensor, Tensor]:
+    """The flipped proposal of each image, uint8 (b, 3, h, w), where there was none the one with the largest loss within
+    the budget; and the number of steps taken, (b,)."""
+    found, steps = to_bytes(x), torch.zeros(len(x), dtype=torch.int64)
+    best = torch.full((len(x),), -torch.inf, device=x.device)
+    rows = torch.arange(len(x))  # of those that still walk
+    for step in range(recipe.steps + 1):
+        tell()
+        seen = walker.shown()
+        logits, gradient = passes.ascend(seen, y, recipe.loss)
+        value = LOSS_FUNCTIONS[recipe.loss](logits, y)
+        flipped = reached(logits, y, recipe.confidence, passes.margin)
+        inside = size(seen - x, recipe.norm) <= recipe.budget * (1 + _ROUNDED)
+        better = inside & ((value > best) | flipped)
+        best = torch.where(better, value, best)
+        if better.any():
+            found[rows[better.cpu()]] = to_bytes(seen[better])
+        over = (flipped & inside & (step > 0)).nonzero()[:, 0]
+        ended = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+        if len(over):
+            ended[over] = reached(passes.logits(seen[over]), y[over], recipe.confidence, passes.margin)
+        steps[rows] = step
+        if ended.all() or step == recipe.steps:
+            break
+        walker.walk(gradient, value, flipped, step, recipe.steps)
+        if ended.any():
+            stay = ~ended
+            walker.keep(stay)
+            x, y, best, rows = x[stay], y[stay], best[stay], rows[stay.cpu()]
+    return found, steps
+
+
+def _start(x: Tensor, recipe: Recipe, numbers: list[int]) -> Tensor:
+    """Where the walk begins, (b, 3, h, w): nothing changed, or noise within the budget."""
+    if not recipe.random_start:
+        return torch.zeros_like(x)
+    noise = np.stack([start_noise(recipe, number, tuple(x.shape[1:])) for number in numbers])
+    delta = torch.from_numpy(noise).to(x.device)
+    return within_pixels(x, project(delta, recipe.norm, recipe.budget))
+
+
+WALKERS: dict[str, Callable[[Tensor, Tensor, Recipe], Walker]] = {
+    "l0": FewPixels,
+    "l1": lambda x, delta, recipe: SparseSteps(x, delta, recipe.budget),
+    "l2": AdaptiveSteps,
+    "linf": AdaptiveSteps,
+}

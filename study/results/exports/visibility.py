@@ -80,6 +80,11 @@ def page_rows(analysis: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def predictor_rows(analysis: dict[str, Any]) -> list[dict[str, Any]]:
+    """The measures of a change in words, the best first."""
+    return [{**row, "name": NORMS.get(row["measure"], row["measure"])} for row in analysis["predictors"]]
+
+
 def title(one: dict[str, Any]) -> str:
     """The ladder in words."""
     kind, _, which = one["ladder"].partition("-")

@@ -61,6 +61,7 @@ def test_the_page_says_how_large_the_blind_spot_is(researcher, study):
     assert visibility.statement(found) in text
     assert f"{100 * found['index']:.0f} %" in text
     assert "Two identical images" in text
+    assert "What predicts seeing? Measure Bits per answer" in text
     assert "No comparison could be made" not in text
     assert "which one was altered?" not in text
 

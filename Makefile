@@ -54,8 +54,8 @@ lint: install-dev
 	$(VENV)/bin/vulture
 	$(PY) manage.py makemigrations --check --dry-run
 
-# Damaged and odd images, archives, tables, arrays and checkpoints, FUZZ times as many as in `make test`: about half an hour.
-FUZZ ?= 40
+# Damaged and odd images, archives, tables, arrays and checkpoints, FUZZ times as many as in `make test`: 20 to 40 minutes, 6 GB of memory.
+FUZZ ?= 190
 fuzz: install-dev
 	FUZZ=$(FUZZ) $(PY) -m pytest -m fuzz $(PYTEST_ARGS)
 

@@ -4,6 +4,8 @@
 
 - 100 readers at human pace, who answer every 4 seconds on average (2 to 6), for one minute: ``human_p95_ms`` and
   ``human_lost``;
+- the same beside four tabs of the planning page, each always waiting for a plan: ``beside_plans_p95_ms``, and how long
+  that page takes to answer, ``plan_p95_ms``;
 - 1, 8 and 32 readers at once who never pause: ``p95_ms`` of the one, ``steps_per_s`` of the most, ``lost`` of all;
 
 with SQLite, and then with PostgreSQL through ``scripts/services.sh``, with durable commits. With ``DATABASE_URL`` set
@@ -43,7 +45,15 @@ PEER = {
     "steps_per_s": {"1": 2.3, "8": 3.3},
     "parts_ms": {"next": 142, "image": 33, "submit": 266},
 }
-GOALS = {"human_p95_ms": 150, "human_lost": 0, "p95_ms": 40, "steps_per_s": 10 * 2.3, "lost": 0}
+GOALS = {
+    "human_p95_ms": 150,
+    "human_lost": 0,
+    "beside_plans_p95_ms": 150,
+    "plan_p95_ms": 1000,
+    "p95_ms": 40,
+    "steps_per_s": 10 * 2.3,
+    "lost": 0,
+}
 
 
 @dataclass
@@ -173,6 +183,7 @@ def measure(options: argparse.Namespace) -> dict:
         from django.core.management import call_command
         from django.db import connection
 
+        from benchmarks.lib.plan_tabs import plan_tabs
         from study.blinding.servers import gunicorn
 
         call_command("migrate", verbosity=0)
@@ -183,10 +194,17 @@ def measure(options: argparse.Namespace) -> dict:
             if options.human:
                 say(f"{connection.vendor}: {options.human} readers at human pace ...")
                 most = int(1.5 * options.seconds / options.pace) + 1
-                human = scenario(
-                    address, process.pid, options.human, most, seconds=options.seconds, pace_s=options.pace
-                )
+                how = {"seconds": options.seconds, "pace_s": options.pace}
+                human = scenario(address, process.pid, options.human, most, **how)
                 result |= {"human_p95_ms": human["p95_ms"], "human_lost": human["lost"], "human": human}
+                if options.plans:
+                    say(f"{connection.vendor}: the same beside {options.plans} tabs of /plan/ ...")
+                    with plan_tabs(address, options.plans) as tabs:
+                        beside = scenario(address, process.pid, options.human, most, **how)
+                    result["beside_plans_p95_ms"] = beside["p95_ms"]
+                    result["plan_p95_ms"] = round(statistics.quantiles(tabs.times, n=100)[94], 1)
+                    result["beside_plans"] = beside | {"tabs": options.plans, "plans": tabs.plans}
+                    result["human_lost"] += beside["lost"]
             rows = []
             for readers in options.readers:
                 say(f"{connection.vendor}: {readers} reader(s) without a pause ...")
@@ -224,6 +242,7 @@ def table(results: list[dict]) -> str:
     lines = ["database    readers     steps/s  p50 ms  p95 ms  lost  CPU ms per step: server, client"]
     for result in results:
         rows = [("human pace", result["human"])] if "human" in result else []
+        rows += [("+ plans", result["beside_plans"])] if "beside_plans" in result else []
         for pace, row in [*rows, *(("", row) for row in result["without_pause"])]:
             cpu = row["cpu_ms_per_step"]
             who = f"{row['readers']} {pace}"
@@ -251,6 +270,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--databases", nargs="+", default=list(DATABASES), choices=DATABASES)
     parser.add_argument("--human", type=int, default=100, help="readers at human pace; 0: none (default %(default)s)")
+    parser.add_argument("--plans", type=int, default=4, help="tabs of /plan/ beside them; 0: not tried (default 4)")
     parser.add_argument("--pace", type=float, default=4.0, help="mean seconds between their answers (default 4)")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long they read (default 60)")
     parser.add_argument(

@@ -3,9 +3,10 @@
     python benchmarks/validity.py [--quick] [--replications 10000] [--seed 1]
 
 Every rate stands beside its Monte Carlo error. `primary` is the verdict of one, three and five readers over 20, 40 and
-80 patches (10 points margin, nominal 2.5 % false claims, 95 % coverage), also over slides; `secondary` and `order` are
-the analyses beside it. `above_limit` names every cell of the primary table whose false claims lie above 3.5 %, and
-`summary` holds the worst cells. The rule is `study.statistics.rule`, by which a study is analysed and planned.
+80 patches (10 points margin, nominal 2.5 % false claims, 95 % coverage), also over slides; `secondary`, `order` and
+`visibility` (thresholds, blind-spot index, forced choices) are the analyses beside it. `above_limit` names every cell
+of the primary table whose false claims lie above 3.5 %, and `summary` holds the worst cells. The rule is
+`study.statistics.rule`, by which a study is analysed and planned.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.lib import order_effects, validity_secondary
+from benchmarks.lib import order_effects, validity_secondary, validity_visibility
 from benchmarks.lib import validity_primary as primary
 
 LIMIT = 0.035
@@ -51,6 +52,9 @@ def main() -> None:
         "secondary": _said(validity_secondary.cells(1000 if options.quick else 2000, options.seed), "secondary"),
         "order": _said(order_effects.cells(300 if options.quick else 1000, options.seed), "order"),
         "course": _said(order_effects.course_cells(300 if options.quick else 2000, options.seed), "course"),
+        "visibility": _said(
+            validity_visibility.cells(20 if options.quick else 200, options.seed, options.quick), "visibility"
+        ),
         "seconds": round(time.perf_counter() - started, 1),
     }
     print(json.dumps(document, indent=2))

@@ -8,7 +8,7 @@ from django.db.models import Count, F, Q, QuerySet
 from attacks.models import Attack, PairSet
 from core.access import in_team, is_researcher
 from core.errors import InvalidInput, NotYet
-from study.models import Assignment, Presentation, Response, ScheduleSecret, Stimulus, Study
+from study.models import Assignment, Presentation, Response, ScheduleSecret, Slot, Stimulus, Study
 
 
 class StillBlinded(NotYet):
@@ -93,18 +93,27 @@ def with_progress(studies: Iterable[Study]) -> Sequence[Study]:
 def progress_counts(study: Study) -> tuple[int, int]:
     """Numbers of planned and of answered presentations, over all readers who were not withdrawn."""
     taking_part = {"reading_set__assignment__study": study, "reading_set__assignment__withdrawn_at": None}
-    planned = Presentation.objects.filter(**taking_part)
-    return planned.count(), planned.filter(responses__revision=1).count()
+    made = Presentation.objects.filter(**taking_part)
+    planned: QuerySet[Any] = Slot.objects.filter(**taking_part) if study.adaptive else made
+    return planned.count(), made.filter(responses__revision=1).count()
 
 
 def progress_by_reader(study: Study) -> list[Mapping[str, Any]]:
     """Per reader and set: planned and answered presentations."""
-    return list(
+    by_set = {"reader": F("reading_set__assignment__code"), "set": F("reading_set__number")}
+    rows = list(
         Presentation.objects.filter(reading_set__assignment__study=study)
-        .values(reader=F("reading_set__assignment__code"), set=F("reading_set__number"))
+        .values(**by_set)
         .annotate(planned=Count("pk", distinct=True), answered=Count("responses__presentation", distinct=True))
         .order_by("reader", "set")
     )
+    if not study.adaptive:
+        return rows
+    answered = {(row["reader"], row["set"]): row["answered"] for row in rows}
+    slots = Slot.objects.filter(reading_set__assignment__study=study).values(**by_set).annotate(planned=Count("pk"))
+    return [
+        {**row, "answered": answered.get((row["reader"], row["set"]), 0)} for row in slots.order_by("reader", "set")
+    ]
 
 
 def assignments_of(study: Study) -> QuerySet[Assignment]:

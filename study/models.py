@@ -4,6 +4,7 @@ Study          cases, arms, copies and questions; draft -> frozen -> open -> clo
 Case           a patch chosen for a study
 Stimulus       a case in one arm, as exact bytes; the study does not know how a perturbation was made
 Assignment     one reader in one study, under a pseudonymous code
+Slot           a place in an adaptive set: a case, a ladder and a side, of which the level is chosen when its turn comes
 Presentation   one stimulus, shown to one reader, in one set, at one position; named by an opaque random token
 Response       what the reader answered; append-only, the latest revision counts
 AuditEvent     what was done and by whom; each event carries the hash of the one before it
@@ -50,10 +51,16 @@ class Study(Made):
     class Task(models.TextChoices):
         LABELLING = "labelling", "labelling: tumour or no tumour"
         PAIR = "pair", "pair comparison: which one was altered?"
+        BIAS = "bias", "bias: which of two altered ones looks more like tumour?"
 
     class PairDisplay(models.TextChoices):
         SIDE = "side", "side by side"
         ALTERNATING = "alternating", "in one place, alternating at a key"
+
+    class Ladder(models.TextChoices):
+        NONE = "none", "no ladder: each change as the attack made it"
+        FIXED = "fixed", "every level equally often (constant stimuli)"
+        ADAPTIVE = "adaptive", "adaptive: each next level by a Bayesian rule"
 
     class ArmOrder(models.TextChoices):
         TWIN_SPLIT = "twin-split", "twins in different sets: one arm of a patch per set, crossed over"
@@ -68,6 +75,15 @@ class Study(Made):
     state = models.CharField(max_length=20, choices=State.choices, default=State.DRAFT)
     task = models.CharField(max_length=20, choices=Task.choices, default=Task.LABELLING)
     pair_display = models.CharField(max_length=12, choices=PairDisplay.choices, default=PairDisplay.SIDE)
+    exposure_ms = models.PositiveSmallIntegerField(
+        default=0, help_text="Pairs: how long they are shown before a mask covers them; 0: without limit."
+    )
+    ladder = models.CharField(
+        max_length=10, choices=Ladder.choices, default=Ladder.NONE, help_text="Pair comparison: which levels are shown."
+    )
+    trials = models.PositiveSmallIntegerField(default=60, help_text="Adaptive: pairs of each ladder in a set.")
+    identical = models.PositiveSmallIntegerField(default=0, help_text="Pairs of two identical images in a set.")
+    ladders = models.JSONField(default=dict, blank=True, help_text="Norm, levels and, if adaptive, rule and prior.")
     seed = models.BigIntegerField()
     copies = models.PositiveSmallIntegerField(default=2)
     arm_order = models.CharField(
@@ -87,6 +103,9 @@ class Study(Made):
     consent_text = models.TextField(blank=True)
     surroundings = models.CharField(max_length=10, choices=Surroundings.choices, default=Surroundings.DARK)
     scale = models.PositiveSmallIntegerField(default=2, help_text="Device pixels per patch pixel that are asked for.")
+    microns_per_pixel = models.FloatField(
+        null=True, blank=True, help_text="Of the data set's patches; a scale bar is shown where it is known."
+    )
     break_every = models.PositiveIntegerField(default=40, help_text="Presentations between break reminders; 0: none.")
     practice_count = models.PositiveSmallIntegerField(default=0)
     margin = models.FloatField(null=True, blank=True, help_text="For equivalence and non-inferiority, as a fraction.")
@@ -138,6 +157,16 @@ class Study(Made):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def paired(self) -> bool:
+        """Whether two images are shown at once, of which one is chosen."""
+        return self.task in (self.Task.PAIR, self.Task.BIAS)
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether levels are chosen while readers answer, so that presentations are made one by one."""
+        return self.task == self.Task.PAIR and self.ladder == self.Ladder.ADAPTIVE
+
 
 class Case(models.Model):
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="cases")
@@ -147,6 +176,9 @@ class Case(models.Model):
     truth = models.BooleanField(help_text="Tumour by the reference.")
     truth_source = models.CharField(max_length=200)
     tumour_cells = models.PositiveIntegerField(null=True, blank=True)
+    flips = models.JSONField(
+        default=dict, blank=True, help_text="By ladder: the smallest displayed change at which the model errs."
+    )
     excluded = models.BooleanField(default=False)
     exclusion_reason = models.CharField(max_length=200, blank=True)
 
@@ -288,6 +320,24 @@ class ReadingSession(models.Model):
 
     def __str__(self) -> str:
         return f"session {self.pk}"
+
+
+class Slot(models.Model):
+    """What the schedule of an adaptive set fixes of a position. Its presentation is made when the level is chosen."""
+
+    reading_set = models.ForeignKey(ReadingSet, on_delete=models.PROTECT, related_name="slots")
+    position = models.PositiveIntegerField(help_text="From 1 within the set.")
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="+")
+    ladder = models.CharField(max_length=32, help_text="Empty: two identical images.", blank=True)
+    turn = models.PositiveSmallIntegerField(help_text="Which of the case's pairs of this ladder in the set, from 1.")
+    altered_first = models.BooleanField(help_text="Whether the altered image stands first.")
+
+    class Meta:
+        ordering = ["reading_set", "position"]
+        constraints = [models.UniqueConstraint(fields=["reading_set", "position"], name="slot_position_once")]
+
+    def __str__(self) -> str:
+        return f"slot {self.pk}"
 
 
 class Presentation(models.Model):

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from django.core.cache import cache
 from hypothesis import settings as hypothesis_settings
 
 from tests.emptying import emptied_between_tests  # noqa: F401  a fixture of the whole suite
@@ -29,6 +30,12 @@ def plans_are_waited_for(monkeypatch):
     from study.conduct import planner
 
     monkeypatch.setattr(planner, "WAIT_S", 300)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_kept_from_other_tests():
+    """Rows that are taken back leave their keys free: what was kept of one test would be taken for another's."""
+    cache.clear()
 
 
 SECRET = "00112233445566778899aabbccddeeff"

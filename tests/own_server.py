@@ -109,10 +109,11 @@ def main() -> None:
     from django.core.management import call_command
 
     from core.models import User
-    from tests import factories
+    from tests import factories, ladders
 
     call_command("migrate", verbosity=0)
     asked = json.loads(sys.argv[1])
+    make = ladders.opened if "ladder_" in asked else factories.open_study
     if not asked.pop("passwords", True):  # nobody will sign in: hashing takes half a second each
         settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     if asked.pop("draft", False):  # with an admin, who goes on
@@ -126,7 +127,7 @@ def main() -> None:
     count = asked.pop("studies", 0)
     slugs = [f"{slug}-{number}" for number in range(count)] if count else [slug]
     for name in slugs:
-        factories.open_study(slug=name, readers=tuple(names), **asked)
+        make(slug=name, readers=tuple(names), **asked)
     print(json.dumps({reader.username: session_of(User.objects.get(pk=reader.pk)) for reader in readers}))  # noqa: T201
 
 

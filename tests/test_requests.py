@@ -254,7 +254,8 @@ def test_what_is_wrong_is_named_alike_on_the_page_in_the_api_and_by_the_command(
     with pytest.raises(CommandError, match=told):
         run("build_study", *itertools.chain.from_iterable(words))
     client.force_login(ada)
-    page = client.post("/new-study/", settings | {"attack": Attack.objects.get().pk})
+    points = {name: 100 * settings[name] for name in ("margin",) if name in settings}  # pages have points
+    page = client.post("/new-study/", settings | points | {"attack": Attack.objects.get().pk})
     wrong = html.fromstring(page.content.decode()).xpath("//*[@class='field wrong']/@id")
     assert page.status_code == 400 and wrong == [f"field-{field}"]
     assert not Study.objects.exists() and not Job.objects.exists()

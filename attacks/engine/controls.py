@@ -31,6 +31,18 @@ def shuffled_noise(original: Pixels, displayed: Pixels, *, seed: int) -> Pixels:
     return np.clip(base + placed, 0, 255).astype(np.uint8).reshape(original.shape)
 
 
+def mirrored(original: Pixels, displayed: Pixels) -> tuple[Pixels, Pixels]:
+    """The displayed change and its opposite, uint8 (h, w, 3) each, of exactly equal energy.
+
+    Where original plus or minus the change would leave 0-255, both are made as small as the smaller of the two can be.
+    """
+    base = original.astype(np.int16)
+    delta = displayed.astype(np.int16) - base
+    room = np.minimum(base, 255 - base)
+    step = np.sign(delta) * np.minimum(np.abs(delta), room)
+    return (base + step).astype(np.uint8), (base - step).astype(np.uint8)
+
+
 def visible_catch(original: Pixels, *, seed: int) -> Pixels:
     """Coarse blocks lightened or darkened by 48 grey levels in one channel: uint8 (h, w, 3), plain to see.
 

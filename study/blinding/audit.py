@@ -34,9 +34,10 @@ class Row:
 
 
 def _labels(drawn: Drawn) -> np.ndarray:
-    """One target per arm (one of two is enough), (targets, n, 1 + B)."""
+    """One target per arm (one of two is enough) and per further label of pairs, (targets, n, 1 + B)."""
     arms = sorted(set(drawn.arm[:, 0]))
-    return np.stack([drawn.arm == arm for arm in (arms[:1] if len(arms) <= 2 else arms)])
+    targets = [drawn.arm == arm for arm in (arms[:1] if len(arms) <= 2 else arms)]
+    return np.stack([*targets, *drawn.further.values()])
 
 
 def _pairs(seen: Sequence[Seen], seed: int) -> tuple[np.ndarray, np.ndarray]:

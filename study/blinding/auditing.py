@@ -3,6 +3,8 @@
 The audit must know the arms. Its report says how well they could be predicted, and names none of them.
 """
 
+import random
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -13,14 +15,15 @@ from django.conf import settings
 from core.errors import InvalidInput, Progress, no_progress
 from study.blinding import guess
 from study.blinding.audit import audit
-from study.blinding.plants import PLANTS
+from study.blinding.plants import PLANTS, cannot_be_planted
 from study.blinding.redraw import Drawn, redraw
 from study.blinding.scratch import Copy, scratch
 from study.blinding.seen import Seen
 from study.blinding.walk import Reader, walk
 from study.design.draws import derived_seed
+from study.design.ladders import BESIDE, IDENTICAL, slot_key
 from study.design.schedule import Schedule, StimulusKey
-from study.models import Assignment, AuditEvent, Presentation, Stimulus, Study
+from study.models import Assignment, AuditEvent, Presentation, Slot, Stimulus, Study
 from study.protocol import audit_log
 from study.protocol.schedules import ORIGINAL, Plan, Shown
 from study.reading.answers import ANSWERS
@@ -33,27 +36,38 @@ def _key(stimulus: Stimulus) -> StimulusKey:
     return StimulusKey(case_id=str(stimulus.case.number), arm=stimulus.arm)
 
 
-def _labelled(row: Presentation) -> tuple[StimulusKey, bool]:
-    """What the schedule put here, and in a pair whether the altered one stands first."""
-    if row.second is None or row.stimulus.arm != ORIGINAL:
+def _labelled(row: Presentation | Slot) -> tuple[StimulusKey, bool]:
+    """What the schedule put here, and in a pair whether the altered one stands first.
+
+    Of two identical images no row says which side the schedule meant: a coin, as for every other schedule.
+    """
+    if isinstance(row, Slot):
+        return slot_key(str(row.case.number), row.ladder, row.turn), row.altered_first
+    if row.second is None or row.stimulus.arm not in BESIDE:
         return _key(row.stimulus), True
+    if row.second.arm == ORIGINAL:
+        return StimulusKey(str(row.second.case.number), IDENTICAL), random.Random(row.pk).random() < 0.5
     return _key(row.second), False
 
 
-def _readers(copy: Copy, study: Study, language: str = "") -> list[tuple[Reader, list[Presentation]]]:
-    by_code: dict[str, list[Presentation]] = {}
+def _readers(copy: Copy, study: Study, language: str = "") -> list[tuple[Reader, list[Presentation] | list[Slot]]]:
+    by_code: dict[str, list[Any]] = {}
+    tokens: dict[str, dict[tuple[int, int], str]] = {}
+    for place in copy.places:
+        by_code.setdefault(place.reading_set.assignment.code, []).append(place)
     for row in copy.presentations:
-        by_code.setdefault(row.reading_set.assignment.code, []).append(row)
+        own = tokens.setdefault(row.reading_set.assignment.code, {})
+        own[row.reading_set.number, row.position] = row.token
     codes = list(by_code)
     readers = []
     for number, (code, rows) in enumerate(by_code.items()):
-        other = by_code[codes[number - 1]] if len(codes) > 1 else []
+        other = tokens[codes[number - 1]] if len(codes) > 1 else {}
         reader = Reader(
             code=code,
             username=rows[0].reading_set.assignment.reader.username,
             password=copy.password,
-            tokens={(row.reading_set.number, row.position): row.token for row in rows},
-            foreign=other[0].token if other else "",
+            tokens=tokens[code],
+            foreign=other[min(other)] if other else "",
             questions=tuple(study.questions),
             answers=ANSWERS[study.task],
             language=language,
@@ -65,14 +79,14 @@ def _readers(copy: Copy, study: Study, language: str = "") -> list[tuple[Reader,
 def observe(copy: Copy, study: Study, *, seed: int, language: str = "", progress: Progress = no_progress) -> list[Seen]:
     """Let every reader of the copy read to the end; everything that they received."""
     seen: list[Seen] = []
-    total = len(copy.presentations)
+    total = len(copy.places)
     steps = count(1)
     for reader, _ in _readers(copy, study, language):
         seen += walk(copy.address, study.slug, reader, seed=seed, on_step=lambda: progress(next(steps), total))
     return seen
 
 
-def draw_labels(copy: Copy, study: Study, *, seed: int, redraws: int) -> Drawn:
+def draw_labels(copy: Copy, study: Study, seen: Sequence[Seen], *, seed: int, redraws: int) -> Drawn:
     """The true labels of all presentations, and those of redrawn schedules."""
     plan, numbers = Plan.of(study), _numbers(study)
     drawn = []
@@ -85,8 +99,12 @@ def draw_labels(copy: Copy, study: Study, *, seed: int, redraws: int) -> Drawn:
             return plan.draw(seed=own, round_seed=shared, turn=turn)
 
         true = [_labelled(row) for row in rows]
-        drawn.append(redraw(true, plan.keys, draw=draw, draws=redraws, seed=seed + number, pair=plan.pair))
-    return Drawn(np.concatenate([one.arm for one in drawn]), np.concatenate([one.patch for one in drawn]))
+        chose_first = [one.chose_first for one in seen if one.reader == reader.code]
+        asked = {"draw": draw, "draws": redraws, "seed": seed + number, "pair": plan.pair, "chose_first": chose_first}
+        drawn.append(redraw(true, plan.keys, **asked))
+    further = {name: np.concatenate([one.further[name] for one in drawn]) for name in drawn[0].further}
+    arm, patch = (np.concatenate([getattr(one, name) for one in drawn]) for name in ("arm", "patch"))
+    return Drawn(arm, patch, further)
 
 
 def _numbers(study: Study) -> dict[str, int]:
@@ -97,7 +115,7 @@ def _numbers(study: Study) -> dict[str, int]:
 def _label(shown: Shown, pair: bool) -> tuple[str, str]:
     """Arm and patch as ``redraw`` names them."""
     first, _ = shown
-    arm = ("altered second" if first.arm == ORIGINAL else "altered first") if pair else first.arm
+    arm = ("altered second" if first.arm in BESIDE else "altered first") if pair else first.arm
     return arm, str(first.case_id)
 
 
@@ -106,7 +124,7 @@ def guess_labels(copy: Copy, study: Study) -> guess.Guessed:
 
     One reader is enough: who can compute one schedule can compute all.
     """
-    plan, code = Plan.of(study), copy.presentations[0].reading_set.assignment.code
+    plan, code = Plan.of(study), copy.places[0].reading_set.assignment.code
     number, sha256 = _numbers(study)[code], study.protocol_sha256
     tried = guess.guesses(study.seed, study.created_at.date(), (study.pk, *([int(sha256[:8], 16)] if sha256 else [])))
     labels = []
@@ -128,7 +146,8 @@ def audit_copy(
 ) -> dict[str, Any]:
     """Read what is served at ``copy``, and judge every channel."""
     seen = observe(copy, study, seed=seed, language=language, progress=progress)
-    return audit(seen, draw_labels(copy, study, seed=seed, redraws=redraws), guess_labels(copy, study), seed=seed)
+    drawn = draw_labels(copy, study, seen, seed=seed, redraws=redraws)
+    return audit(seen, drawn, guess_labels(copy, study), seed=seed)
 
 
 def audit_study(
@@ -154,6 +173,8 @@ def audit_study(
     """
     if plant and plant not in PLANTS:
         raise InvalidInput(f"'{plant}' is none of {', '.join(PLANTS)}.", field="plant")
+    if problem := cannot_be_planted(plant, study):
+        raise InvalidInput(problem, field="plant")
     if language and language not in dict(settings.LANGUAGES):
         raise InvalidInput(f"'{language}' is none of {', '.join(dict(settings.LANGUAGES))}.", field="language")
     if redraws < 499:

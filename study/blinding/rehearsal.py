@@ -19,11 +19,12 @@ from django.urls import resolve, reverse
 from core.errors import InvalidInput, Progress, no_progress
 from core.models import User
 from study.blinding.browser import Browser, Form, Page, SignInFailed
+from study.design.ladders import BESIDE, ladder_of
 from study.design.simulate import ORIGINAL, SimulatedAnswer, SimulatedReader, answer
 from study.models import Assignment, Presentation, Response, Stimulus, Study
 from study.protocol import audit_log
 from study.protocol.life import assign_reader
-from study.reading.progress import opening_time
+from study.reading.progress import opening_time, sets_of
 
 Answerer = Callable[[Presentation], SimulatedAnswer]
 """What a simulated reader answers to a presentation. It may know the arm; the pages must not tell it."""
@@ -131,7 +132,7 @@ def _chosen(form: Form, presentation: Presentation, simulated: SimulatedAnswer) 
     if presentation.second_id is None:
         chosen = {"answer": Response.Answer.TUMOUR if simulated.tumour else Response.Answer.NO_TUMOUR}
     else:
-        altered_first = presentation.stimulus.arm != ORIGINAL
+        altered_first = presentation.stimulus.arm not in BESIDE
         first = simulated.chose_altered == altered_first
         chosen = {"answer": Response.Answer.FIRST if first else Response.Answer.SECOND}
     further = {
@@ -204,6 +205,12 @@ def check_arms(study: Study, skill: SimulatedReader) -> None:
             if arm not in possible:
                 there_are = ", ".join(possible)
                 raise InvalidInput(f"there is no arm '{arm}' in study '{study.slug}'; it has {there_are}.", field=name)
+    for ladder in skill.threshold:
+        if ladder not in study.ladders:
+            names = ", ".join(sorted(study.ladders)) or "none"
+            raise InvalidInput(
+                f"there is no ladder '{ladder}' in study '{study.slug}'; it has {names}.", field="threshold"
+            )
 
 
 def _answerer(skill: SimulatedReader, seed: int, code: str) -> Answerer:
@@ -211,7 +218,8 @@ def _answerer(skill: SimulatedReader, seed: int, code: str) -> Answerer:
 
     def answer_to(presentation: Presentation) -> SimulatedAnswer:
         case, shown, second = presentation.stimulus.case, presentation.stimulus, presentation.second
-        altered = second if second is not None and shown.arm == ORIGINAL else shown
+        altered = second if second is not None and shown.arm in BESIDE else shown
+        ladder = ladder_of(altered.arm)
         twin, before = _earlier_labels(presentation) if skill.recognised or skill.remembered else (None, None)
         return answer(
             skill,
@@ -225,6 +233,8 @@ def _answerer(skill: SimulatedReader, seed: int, code: str) -> Answerer:
             truth=case.truth,
             twin=twin,
             before=before,
+            ladder=ladder,
+            level=getattr(altered, altered.norm) if ladder else 0.0,
         )
 
     return answer_to
@@ -281,7 +291,7 @@ def rehearse(
         check_arms(study, skill)
         codes = [assignment.code for assignment in assignments if assignment.study == study]
         audit_log.record(study=study, actor=actor, action="rehearsed", seed=seed, readers=codes, planted=asdict(skill))
-    todo = Presentation.objects.filter(reading_set__assignment__in=assignments, responses=None).count()
+    todo = sum(one.count - one.answered for assignment in assignments for one in sets_of(assignment))
     done = 0
 
     def one_more() -> None:

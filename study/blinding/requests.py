@@ -62,6 +62,22 @@ class RehearseRequest(Request):
     detection = _fraction("detection", "Share right on which image, or whether this one, was altered.")
     suspicion = _shift("suspicion", 10, "Bias to 'this one was altered', on the probit scale.")
     preference_sd = _spread("preference_sd", "A reader's lasting preference for one image of a pair")
+    threshold = _by_arm("LADDER=LEVEL at which half of what is not guessed is seen, such as perturbed=2.5; repeatable.")
+    slope = Number(
+        min_value=0.01, max_value=100, default=DEFAULT.slope, help_text="Of seeing against the logarithm of the level."
+    )
+    threshold_sd = Number(
+        min_value=0,
+        max_value=10,
+        default=DEFAULT.threshold_sd,
+        help_text="Readers differ in their threshold, as an SD of its natural logarithm.",
+    )
+    threshold_patch_sd = Number(
+        min_value=0,
+        max_value=10,
+        default=DEFAULT.threshold_patch_sd,
+        help_text="Some patches hide changes better than others, as the same kind of SD.",
+    )
     lapse = _fraction("lapse", "Share of answers that are a coin toss.")
     patch_sd = _spread("patch_sd", "Some patches are harder than others, in all arms")
     patch_arm_sd = _spread("patch_arm_sd", "An arm changes some patches more than others")
@@ -71,6 +87,9 @@ class RehearseRequest(Request):
     group_arm_sd = _spread("group_arm_sd", "An arm changes some slides more than others")
 
     def validate_effect(self, value: list[str]) -> dict[str, float]:
+        return _read_by_arm(value)
+
+    def validate_threshold(self, value: list[str]) -> dict[str, float]:
         return _read_by_arm(value)
 
     def validate_lost(self, value: list[str]) -> dict[str, float]:

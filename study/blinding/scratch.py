@@ -11,7 +11,7 @@ import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,33 +24,51 @@ from core.errors import InvalidInput
 from core.models import User
 from study.blinding.plants import IN_THE_ROWS, plant_rows
 from study.blinding.servers import gunicorn
-from study.models import Assignment, Case, GuideImage, Presentation, ReadingSet, Stimulus, Study
+from study.models import Assignment, Case, GuideImage, Presentation, ReadingSet, Slot, Stimulus, Study
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Where the copy is served, the readers' common password there, and the copied presentations in order."""
+    """Where the copy is served, the readers' common password there, and the copied rows in order.
+
+    Of an adaptive study the slots, and the presentations with which its readers begin: the copy makes the rest.
+    """
 
     address: str
     password: str
     presentations: list[Presentation]
+    slots: list[Slot] = field(default_factory=list)
+
+    @property
+    def places(self) -> list[Presentation] | list[Slot]:
+        """What is there to be read, in order of reader, set and position."""
+        return self.slots or self.presentations
 
 
-def _copied_presentations(assignments: list[Assignment]) -> list[Presentation]:
-    return list(
+def copied_presentations(study: Study, assignments: list[Assignment]) -> list[Presentation]:
+    rows = (
         Presentation.objects.filter(reading_set__assignment__in=assignments)
         .select_related("reading_set__assignment__reader", "stimulus__case", "second__case")
+        .order_by("reading_set__assignment__code", "reading_set__number", "position")
+    )
+    return list(rows.filter(reading_set__number=1, position=1) if study.adaptive else rows)
+
+
+def copied_slots(assignments: list[Assignment]) -> list[Slot]:
+    return list(
+        Slot.objects.filter(reading_set__assignment__in=assignments)
+        .select_related("reading_set__assignment__reader", "case")
         .order_by("reading_set__assignment__code", "reading_set__number", "position")
     )
 
 
 def _copy(
     study: Study, assignments: list[Assignment], plant: str, password: str, seed: int
-) -> tuple[list[Presentation], list[Any]]:
-    """The copy's presentations in order, and all of its rows in the order in which they refer to each other."""
-    presentations = _copied_presentations(assignments)
+) -> tuple[list[Presentation], list[Slot], list[Any]]:
+    """The copy's presentations and slots, and all of its rows in the order in which they refer to each other."""
+    presentations, slots = copied_presentations(study, assignments), copied_slots(assignments)
     if plant in IN_THE_ROWS:
-        plant_rows(plant, presentations, random.Random(seed))
+        plant_rows(plant, presentations, random.Random(seed), slots)
     now, hashed = timezone.now(), PBKDF2PasswordHasher().encode(password, secrets.token_hex(8), iterations=1000)
     readers = list(User.objects.filter(pk__in=[assignment.reader_id for assignment in assignments]))
     for reader in readers:
@@ -73,9 +91,10 @@ def _copy(
         *GuideImage.objects.filter(study=study),
         *assignments,
         *sets,
+        *slots,
         *presentations,
     ]
-    return presentations, rows
+    return presentations, slots, rows
 
 
 @contextmanager
@@ -108,7 +127,7 @@ def scratch(study: Study, assignments: list[Assignment], *, plant: str = "", see
     with tempfile.TemporaryDirectory(prefix="blindspot-audit-") as name:
         folder = Path(name)
         file = folder / "audit.sqlite3"
-        presentations, rows = _copy(study, assignments, plant, password, seed)
+        presentations, slots, rows = _copy(study, assignments, plant, password, seed)
         (folder / "rows.json").write_text(serializers.serialize("json", rows), encoding="utf-8")
         with _server(file, folder, plant) as address:
-            yield Copy(address, password, presentations)
+            yield Copy(address, password, presentations, slots)

@@ -26,7 +26,10 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Everything received for one presentation. ``tokens``: the opaque names by which the browser knew it."""
+    """Everything received for one presentation. ``tokens``: the opaque names by which the browser knew it.
+
+    ``chose_first``: whether the first of the two answers was sent.
+    """
 
     reader: str
     set: int
@@ -34,6 +37,7 @@ class Seen:
     tokens: tuple[str, ...]
     exchanges: tuple[Exchange, ...]
     probes: tuple[Exchange, ...] = ()
+    chose_first: bool = False
 
     def of(self, *kinds: str) -> list[Exchange]:
         return [exchange for exchange in self.exchanges if exchange.kind in kinds]

@@ -98,6 +98,7 @@ def _read_one(
     for kind, token in zip(("image", "second"), tokens):
         exchanges.append(browser.exchange(kind, f"/reading/image/{token}"))
     number, position = state["set"], state["answered"] + 1
+    reader.tokens.setdefault((number, position), current["first"])  # those of an adaptive set are made one by one
     probes = tuple(_probes(browser, reader, number, position)) if probe else ()
     answer = _answer(reader, rng) | {"token": current["first"], "key": f"{rng.getrandbits(128):032x}", "replaces": 0}
     exchanges.append(browser.document("answer", base + "answers/", answer))
@@ -106,4 +107,5 @@ def _read_one(
     # What a reader receives who goes back to change the answer.
     exchanges.append(browser.exchange("given", f"{base}answers/{current['first']}/"))
     exchanges.append(browser.exchange("change", base + "change/"))
-    return Seen(reader.code, number, position, tokens, tuple(exchanges), probes)
+    chose_first = answer["answer"] == reader.answers[0]
+    return Seen(reader.code, number, position, tokens, tuple(exchanges), probes, chose_first)

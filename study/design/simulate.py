@@ -13,6 +13,12 @@ signs. A share ``lost[a]`` of the positive patches is called no tumour in arm a 
 the answers is a coin toss. A share ``recognised`` of the patches that the reader has met in this set already gets the
 same answer again, and a share ``remembered`` of those met in an earlier set.
 
+On a ladder the altered image of a pair is picked with probability
+
+    1/2 + F(slope (log level - log t)) / 2,    log t = log threshold[ladder] + u_j + v_i,    F logistic,
+
+u and v normal with ``threshold_sd`` and ``threshold_patch_sd``, kept over readings; identical pairs are a coin toss.
+
 Confidence grows with the distance to e; log response times are normal.
 """
 
@@ -31,6 +37,7 @@ ORIGINAL = "original"
 _FRACTIONS = ("sensitivity", "specificity", "detection", "lapse", "recognised", "remembered")
 _SPREADS = (
     "patch_sd", "patch_arm_sd", "reader_sd", "reader_arm_sd", "group_sd", "group_arm_sd", "preference_sd", "sd_log_rt",
+    "threshold_sd", "threshold_patch_sd",
 )  # fmt: skip
 _SHIFTS = {"bias": 10.0, "suspicion": 10.0, "drift": 1.0, "set_drift": 1.0}
 """Largest size of each."""
@@ -45,6 +52,8 @@ class SimulatedReader:
     ``lost``        by arm, the share of positive patches that every reader loses there
     ``detection``   share right of "which one was altered?" and of "was this one altered?"
     ``suspicion``   bias to "yes, altered"
+    ``threshold``   by ladder, the level that half of what is not guessed is seen at: ``{"perturbed": 2.5}``
+    ``slope``       of seeing against the logarithm of the level; thresholds differ by the two ``threshold`` SDs
     ``preference_sd`` of a reader's lasting preference for one image of a pair
     ``bias``        to "tumour", in every reader; ``reader_sd`` is its spread between readers
     ``drift``       change of the fraction correct per 100 images of a set; ``set_drift`` from one set to the next
@@ -62,6 +71,10 @@ class SimulatedReader:
     detection: float = 0.52
     suspicion: float = 0.0
     preference_sd: float = 0.0
+    threshold: dict[str, float] = field(default_factory=dict)
+    slope: float = 4.5
+    threshold_sd: float = 0.0
+    threshold_patch_sd: float = 0.0
     lapse: float = 0.02
     patch_sd: float = 0.6
     patch_arm_sd: float = 0.0
@@ -99,6 +112,13 @@ class SimulatedReader:
                     field="effect",
                 )
 
+        if not 0 < self.slope <= 100:
+            raise InvalidInput(f"{self.slope:g} is no slope; choose more than 0, at most 100.", field="slope")
+        for ladder, level in self.threshold.items():
+            if not 0 < level <= 255:
+                raise InvalidInput(
+                    f"{ladder}={level:g} is no level; choose more than 0, at most 255.", field="threshold"
+                )
         for arm, share in self.lost.items():
             if not 0 <= share <= 1:
                 raise InvalidInput(f"{arm}={share:g} is not a fraction; choose from 0 to 1.", field="lost")
@@ -156,11 +176,14 @@ def answer(
     position: int = 1,
     twin: bool | None = None,
     before: bool | None = None,
+    ladder: str = "",
+    level: float = 0.0,
 ) -> SimulatedAnswer:
     """One reader's answer to one presentation; the same arguments give the same answer.
 
     ``arm``: what is shown, in a pair the altered one. ``group``: slide or patient; a patch without one is its own.
     ``twin``: the reader's last label of the patch in this set, ``before``: in earlier sets, None where there is none.
+    ``ladder``, ``level``: of a pair on a ladder; a level of 0 is an identical pair.
     """
     slide = group or f"patch {patch_id}"
     rate = reader.rate(truth=truth, arm=arm, position=position, set_number=set_number)
@@ -183,10 +206,16 @@ def answer(
     preference = _kept(reader.preference_sd, seed, "preference", reader_id, patch_id, arm)
     steady = sqrt(1.0 + reader.preference_sd**2)
     sees = _z(reader.detection)
+    chose_altered = guess < _NORMAL.cdf(sees * steady + preference)
+    if reader.threshold and (ladder in reader.threshold or arm == ORIGINAL):
+        again = _rng(seed, "pair", reader_id, set_number, position)
+        chose_altered = again.random() < _picked(reader, ladder, level, seed, reader_id, patch_id)
+        if again.random() < reader.lapse:
+            chose_altered = again.random() < 0.5
     return SimulatedAnswer(
         tumour=tumour,
         confidence=int(np.clip(1 + round(abs(evidence) * 1.6), 1, 5)),
-        chose_altered=bool(guess < _NORMAL.cdf(sees * steady + preference)),
+        chose_altered=bool(chose_altered),
         thinks_altered=bool(
             guess < _NORMAL.cdf(sees + reader.suspicion)
             if arm != ORIGINAL
@@ -195,6 +224,22 @@ def answer(
         tumour_cells=int(rng.poisson(12)) + 5 if tumour else 0,
         rt_ms=float(np.exp(rng.normal(np.log(reader.median_rt_ms), reader.sd_log_rt))),
     )
+
+
+def threshold_of(reader: SimulatedReader, ladder: str, *, seed: int, reader_id: str, patch_id: str) -> float:
+    """The level at which this reader sees half of what is not guessed of this patch's ladder."""
+    shift = _kept(reader.threshold_sd, seed, "threshold", reader_id) + _kept(
+        reader.threshold_patch_sd, seed, "threshold", "patch", patch_id
+    )
+    return float(reader.threshold[ladder] * np.exp(shift))
+
+
+def _picked(reader: SimulatedReader, ladder: str, level: float, seed: int, reader_id: str, patch_id: str) -> float:
+    """The probability that the altered image of a pair is picked, lapses apart."""
+    if level <= 0:
+        return 0.5
+    threshold = threshold_of(reader, ladder, seed=seed, reader_id=reader_id, patch_id=patch_id)
+    return float(0.5 + 0.5 / (1 + (threshold / level) ** reader.slope))
 
 
 def _again(label: bool, reader: SimulatedReader, twin: bool | None, before: bool | None, *reading: object) -> bool:

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,11 +26,13 @@ from study.protocol.case_sources import CaseSource, Outside, Shown, source_of
 from study.protocol.controls import Controls
 from study.protocol.decided import catch_positives, decided, group_counts, group_notes, usual_gap
 from study.protocol.drafts import emptied, reseed_readers
+from study.protocol.ladders import Ladders, identical_pairs
 from study.protocol.life import Judge, assign_reader, free_slug, freeze_study, open_study
 from study.protocol.schedules import Plan, check_gap
 from study.protocol.settings import StudySettings
 
 __all__ = ["StudySettings", "build_study"]
+_NO_PIXELS = np.zeros((0, 0, 3), np.uint8)
 
 
 def build_study(
@@ -112,6 +114,8 @@ class _Plan:
     notes: list[str] = field(default_factory=list)
     cases: list[tuple[Case, list[Stimulus]]] = field(default_factory=list)
     guides: list[GuideImage] = field(default_factory=list)
+    ladders: dict[str, Any] = field(default_factory=dict)
+    identical: int = 0
 
 
 def _write_images(
@@ -133,8 +137,15 @@ def _write_images(
     plan = _Plan(pool, group_counts(drawn))
     controls = Controls(settings=settings, seed=seed, classifier=source.classifier())
     folder = secrets.token_hex(16)
+    ladders = _ladders(source, drawn, seed, settings, controls, plan)
     for number, (_, row) in enumerate(drawn.iterrows(), start=1):
         arms = source.arms(int(row["key"]))
+        if ladders:
+            arms, flips = ladders.of(number, arms, bool(row["truth"]), row["patch_id"])
+        elif settings.task == Study.Task.BIAS:
+            arms, flips = controls.twins(arms, row["patch_id"]), {}
+        else:
+            arms, flips = [*arms, *controls.of(number, arms)], {}
         cells = row["tumour_cells"]
         case = Case(
             number=number,
@@ -143,8 +154,9 @@ def _write_images(
             truth=bool(row["truth"]),
             truth_source=source.truth_source,
             tumour_cells=None if cells is None or np.isnan(float(cells)) else int(cells),
+            flips=flips,
         )
-        stimuli = [_stimulus(shown, folder, written) for shown in [*arms, *controls.of(number, arms)]]
+        stimuli = [_stimulus(shown, folder, written) for shown in arms]
         plan.cases.append((case, stimuli))
         progress(number, len(drawn) + 1)
     if settings.arm_order == Study.ArmOrder.TWIN_SPLIT:
@@ -152,6 +164,19 @@ def _write_images(
     plan.guides = _guides(source, seed, settings, plan.cases, folder, written)
     progress(len(drawn) + 1, len(drawn) + 1)
     return plan
+
+
+def _ladders(
+    source: CaseSource, drawn: pd.DataFrame, seed: int, settings: StudySettings, controls: Controls, plan: _Plan
+) -> Ladders | None:
+    """The ladders of the drawn cases, also written down in ``plan``; None where the study has none."""
+    if settings.ladder == Study.Ladder.NONE:
+        return None
+    cases = [[replace(shown, pixels=_NO_PIXELS) for shown in source.arms(int(key))] for key in drawn["key"]]
+    ladders = Ladders.planned(cases, settings, seed, controls.answer)
+    plan.ladders = ladders.to_json()
+    plan.identical = identical_pairs(settings, len(drawn), len(ladders.made))
+    return ladders
 
 
 def _catch_cases(
@@ -231,6 +256,11 @@ def _store_rows(
         name=name,
         task=settings.task,
         pair_display=settings.pair_display,
+        exposure_ms=settings.exposure_ms,
+        ladder=settings.ladder,
+        trials=settings.trials,
+        identical=plan.identical,
+        ladders=plan.ladders,
         seed=seed,
         copies=settings.copies,
         arm_order=settings.arm_order or Study.ArmOrder.PAPER,
@@ -243,6 +273,7 @@ def _store_rows(
         consent_text=settings.consent_text,
         surroundings=settings.surroundings,
         scale=settings.scale,
+        microns_per_pixel=settings.microns_per_pixel,
         break_every=settings.break_every,
         practice_count=sum(guide.kind == GuideImage.Kind.PRACTICE for guide in plan.guides),
         margin=settings.margin,

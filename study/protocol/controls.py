@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from attacks.engine.controls import shuffled_noise, visible_catch
+from attacks.engine.controls import mirrored, shuffled_noise, visible_catch
 from attacks.engine.pairs import norms_of
+from core.errors import InvalidInput
 from model.models import Classifier
 from study.design.draws import derived_seed
+from study.design.ladders import AWAY, TOWARD
 from study.models import Study
 from study.protocol.case_sources import Shown
 from study.protocol.settings import StudySettings
@@ -38,14 +40,42 @@ class Controls:
             controls.append(self.catch(number, original))
         return controls
 
+    def twins(self, arms: list[Shown], patch: str) -> list[Shown]:
+        """The original, and of its change and the opposite of it first the one that is more of a tumour to the model.
+
+        Raises:
+            InvalidInput: no classifier says which, or both are the same to it; names the patch.
+        """
+        original, provenance = arms[0].pixels, arms[1].provenance
+        kept = {name: provenance.get(name) for name in ("attack", "norm", "budget") if provenance.get(name)}
+        pair = [(pixels, self.answer(pixels)) for pixels in mirrored(original, arms[1].pixels)]
+        if any(probability is None for _, probability in pair):
+            text = "which twin is pushed toward tumour is for the classifier to say, and none is known."
+            raise InvalidInput(text, field="task")
+        away, toward = sorted(pair, key=lambda one: one[1] or 0)
+        if away[1] == toward[1]:
+            raise InvalidInput(
+                f"patch {patch}: its two twins are the same to the classifier (P(tumour) {away[1]:.3g}); choose a "
+                "stronger attack.",
+                field="attack",
+            )
+        return [
+            arms[0],
+            *(
+                Shown(arm, pixels, probability, kept | norms_of(original, pixels))
+                for arm, (pixels, probability) in ((TOWARD, toward), (AWAY, away))
+            ),
+        ]
+
     def catch(self, number: int, original: np.ndarray) -> Shown:
         """Case ``number`` altered for anybody to see."""
         return self._shown("catch", original, visible_catch(original, seed=derived_seed(self.seed, 1_000_004, number)))
 
     def _shown(self, arm: str, original: np.ndarray, pixels: np.ndarray) -> Shown:
-        return Shown(arm, pixels, self._answer(pixels), norms_of(original, pixels))
+        return Shown(arm, pixels, self.answer(pixels), norms_of(original, pixels))
 
-    def _answer(self, pixels: np.ndarray) -> float | None:
+    def answer(self, pixels: np.ndarray) -> float | None:
+        """The classifier's P(tumour) of displayed pixels; None where there is no classifier."""
         from model.learning.prediction import predict
 
         return None if self._network is None else float(predict(self._network, np.array(pixels[None]))[0])

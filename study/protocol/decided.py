@@ -61,7 +61,7 @@ def arm_order(task: str, asked: str | None, *, arms: int, copies: int) -> str:
     Raises:
         InvalidInput: twins in different sets were asked for, and the sets are no multiple of the arms.
     """
-    if task == Study.Task.PAIR:
+    if task != Study.Task.LABELLING:
         return PAPER
     if asked == SPLIT:
         check_sets(arms, copies)
@@ -118,7 +118,7 @@ def _stratify(settings: StudySettings, pool: pd.DataFrame) -> StudySettings:
 
 def _arm_order(settings: StudySettings, arms: int, notes: list[str]) -> StudySettings:
     order = arm_order(settings.task, settings.arm_order, arms=arms, copies=settings.copies)
-    if order == PAPER and settings.arm_order is None and settings.task != Study.Task.PAIR:
+    if order == PAPER and settings.arm_order is None and settings.task == Study.Task.LABELLING:
         notes.append(
             f"Twins lie in the same set (the paper’s order): {_sets(settings.copies)} no multiple of the {arms} arms "
             f"of a patch. With {arms} sets each patch would be met in one arm per set, so that no twin can be "

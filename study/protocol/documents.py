@@ -74,6 +74,8 @@ def facts(study: Study) -> list[dict[str, Any]]:
             "title": "Reading",
             "rows": [
                 ("Order of arms", order_in_words(study)),
+                *([("Exposure", f"{study.exposure_ms} ms, then a mask")] if study.exposure_ms else []),
+                *levels_in_words(study),
                 ("Sets", f"{study.copies}, with {Plan.of(study).shown_per_set} presentations each per reader"),
                 ("Minimum gap", gap_in_words(study)),
                 ("Schedules", schedules_in_words(study)),
@@ -82,6 +84,7 @@ def facts(study: Study) -> list[dict[str, Any]]:
                     "Screen",
                     f"{study.scale} screen pixels per image pixel, {study.get_surroundings_display()} surroundings",
                 ),
+                *scale_bar_in_words(study),
                 ("Practice", f"{study.practice_count} images from outside the study"),
                 ("Readers told", _told(study)),
                 ("Contact", study.contact or "none given"),
@@ -98,7 +101,11 @@ def notes(study: Study) -> list[str]:
 
 def _told(study: Study) -> str:
     """What the instructions say of altered images; who compares pairs must know of them."""
+    if study.task == Study.Task.BIAS:
+        return "that both images of each pair were altered"
     if study.task == Study.Task.PAIR:
+        if study.ladder != Study.Ladder.NONE:
+            return "that one image of a pair was altered, more or less, and of some pairs none"
         return "that one image of each pair was altered"
     return "that images may have been altered" if study.tell_altered else "nothing of altered images"
 
@@ -121,11 +128,30 @@ def cases_in_words(study: Study) -> str:
 
 
 def order_in_words(study: Study) -> str:
-    if study.task == Study.Task.PAIR:
+    if study.paired:
         return "a pair shows both arms at once"
     if splits(study):
         return "twins in different sets: a patch is met in one arm per set, crossed over in the following sets"
     return "the paper’s: all arms of a patch in every set"
+
+
+def scale_bar_in_words(study: Study) -> list[tuple[str, str]]:
+    return [("Scale bar", f"{study.microns_per_pixel:g} µm per image pixel")] if study.microns_per_pixel else []
+
+
+def levels_in_words(study: Study) -> list[tuple[str, str]]:
+    """The ladders of a pair comparison: which levels there are, and how the next one is chosen."""
+    if study.task != Study.Task.PAIR or study.ladder == Study.Ladder.NONE:
+        return []
+    rows = [("Levels", study.get_ladder_display())]
+    for name, ladder in study.ladders.items():
+        what = ladder["attack"] or "equal-energy noise"
+        sizes = ", ".join(f"{size:.3g}" for size in ladder["sizes"])
+        rows.append((f"Ladder {name}", f"{what}, at {ladder['norm']} {sizes}"))
+    if study.adaptive:
+        rule = next(iter(study.ladders.values()))
+        rows.append(("Next level", f"{rule['rule']}; {study.trials} pairs of each ladder in a set, {rule['stop']}"))
+    return [*rows, ("Identical pairs", f"{study.identical} in a set")]
 
 
 def gap_in_words(study: Study) -> str:

@@ -52,5 +52,5 @@ def delete_draft(*, study: Study, actor: str) -> None:
     study.assignments.all().delete()
     audit_log.record(study=study, actor=actor, action="deleted", study_name=study.name, slug=study.slug)
     study.slug = f"{study.slug[:40]}.deleted-{study.pk}"  # the name is free again; no address can hold a full stop
-    study.source, study.deleted_at = {}, timezone.now()
+    study.source, study.team, study.deleted_at = {}, None, timezone.now()
     study.save()

@@ -6,7 +6,7 @@ from django.utils.translation import ngettext
 
 from study.models import Assignment, Study
 
-SECONDS: dict[str, int] = {Study.Task.LABELLING: 15, Study.Task.PAIR: 20}
+SECONDS: dict[str, int] = {Study.Task.LABELLING: 15, Study.Task.PAIR: 20, Study.Task.BIAS: 15}
 """About how long a reader looks at one image or pair, for what the pages announce."""
 
 
@@ -39,5 +39,6 @@ def length(study: Study, *, sets: int, count: int) -> str:
 
 def length_for(assignment: Assignment) -> str:
     """What one reader will read, from their own schedule."""
-    counts = list(assignment.sets.annotate(count=Count("presentations")).values_list("count", flat=True))
+    shown = "slots" if assignment.study.adaptive else "presentations"
+    counts = list(assignment.sets.annotate(count=Count(shown)).values_list("count", flat=True))
     return length(assignment.study, sets=len(counts), count=max(counts, default=0))

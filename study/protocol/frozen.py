@@ -10,6 +10,11 @@ SETTINGS = {
     "name": "name",
     "task": "task",
     "pair_display": "pair_display",
+    "exposure_ms": "exposure_ms",
+    "ladder": "ladder",
+    "trials": "trials",
+    "identical": "identical",
+    "ladders": "ladders",
     "criterion": "criterion",
     "questions": "questions",
     "copies": "copies",
@@ -23,6 +28,7 @@ SETTINGS = {
     "floor_d_prime": "floor_d_prime",
     "stopping_rule": "stopping_rule",
     "scale": "scale",
+    "microns_per_pixel": "microns_per_pixel",
     "surroundings": "surroundings",
     "practice_count": "practice_count",
     "break_every": "break_every",
@@ -35,7 +41,9 @@ SETTINGS = {
 }
 """Key of the protocol, and the study's column that it repeats."""
 
-_CASE = ("number", "patch_id", "group", "truth", "truth_source", "tumour_cells", "excluded", "exclusion_reason")
+_CASE = (
+    "number", "patch_id", "group", "truth", "truth_source", "tumour_cells", "flips", "excluded", "exclusion_reason",
+)  # fmt: skip
 _MEASURED = ("model_prob", "model_label", "attack", "norm", "budget", "l0", "l1", "l2", "linf")
 _GUIDE = ("kind", "number", "patch_id", "sha256", "truth")
 

@@ -25,12 +25,16 @@ TITLES = {
     "stopping_rule": "Stopping rule",
     "arms": "Arms",
     "arm_order": "Order of arms",
+    "ladder": "Levels",
+    "identical": "Identical pairs in a set",
+    "exposure_ms": "Exposure of pairs (ms; 0: without limit)",
     "copies": "Sets",
     "min_gap": "Minimum gap (positions)",
     "washout_hours": "Wash-out between sets (hours)",
     "practice_count": "Practice images",
     "break_every": "Images between reminders of a break",
     "scale": "Screen pixels per image pixel",
+    "microns_per_pixel": "Microns per image pixel",
     "surroundings": "Surroundings",
     "tell_altered": "Readers of a labelling study are told that images may be altered",
     "contact": "Contact",
@@ -61,7 +65,9 @@ def as_markdown(study: Study) -> str:
         f"Frozen {fixed['frozen_at']}, version {fixed['protocol_version']}.",
         "",
     ]
-    lines += [f"- **{title}:** {_plain(fixed[name])}" for name, title in TITLES.items() if name in fixed]
+    shown = fixed | {"margin": f"{100 * fixed['margin']:g} points" if fixed.get("margin") else None}
+    lines += [f"- **{title}:** {_plain(shown[name])}" for name, title in TITLES.items() if name in shown]
+    lines += [f"- **Ladder {name}:** {_ladder(fixed, ladder)}" for name, ladder in (fixed.get("ladders") or {}).items()]
     lines.append(f"- **No verdict below:** {floors(fixed.get('floor_tpf'), fixed.get('floor_d_prime'))}")
     lines.append(f"- **Cases:** {', '.join(in_words(fixed['case_counts']))}")
     lines += ["", "## Images and classifier", "", *_source(fixed.get("source") or {})]
@@ -78,6 +84,16 @@ def _secret(fixed: dict[str, Any]) -> str:
         return f"Schedules: {OPEN_TO_GUESSES}."
     line = f"SHA-256 of the secret from which the schedules are drawn: `{fixed[COMMITMENT]}`"
     return f"{line}; disclosed by unblinding: `{fixed['schedule_secret']}`" if "schedule_secret" in fixed else line
+
+
+def _ladder(fixed: dict[str, Any], ladder: dict[str, Any]) -> str:
+    """Levels, and of an adaptive one all that decides which comes next."""
+    sizes = ", ".join(f"{size:.3g}" for size in ladder["sizes"])
+    said = f"{ladder['attack'] or 'equal-energy noise'} at {ladder['norm']} {sizes}"
+    if "prior" not in ladder:
+        return said
+    prior = "; ".join(f"{name.replace('_', ' ')} {_plain(value)}" for name, value in ladder["prior"].items())
+    return f"{said}; next level by {ladder['rule']}; prior: {prior}; stop after {fixed['trials']} pairs"
 
 
 def _plain(value: Any) -> str:

@@ -318,7 +318,7 @@ def study(*, by: Any, draft: Study | None = None, **chosen: Any) -> Job:
     pool = source.pool()
     settings, _ = decided(StudySettings.of(chosen), source=source, pool=pool)  # what cannot be built is told at once
     demand_gap(settings, arms=source.arm_count)
-    chosen = chosen | {"team": chosen.get("team") or _own_team(by)}
+    chosen = chosen | {"team": chosen.get("team") or (draft.team if draft else _own_team(by))}
     chosen = chosen | {"seed": _seed(chosen)}  # in the job's settings, so that a second attempt builds the same study
     title = f"{'Build again' if draft else 'Build study'}: {chosen['name']}"[:200]
     arguments = as_json(StudyRequest, chosen) | ({"draft": draft.slug} if draft else {})

@@ -1,22 +1,26 @@
 """The schedules of a study's readers: which design draws them, from which seeds and secret, and how to check them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
 from core.errors import InvalidInput
 from study.design.draws import Draws, Seed, derived_seed
+from study.design.ladders import AWAY, BESIDE, IDENTICAL, identical_keys, is_identical, ladder_of, read_slot, slot_keys
 from study.design.schedule import Schedule, StimulusKey, build_schedule, largest_gap
 from study.design.twin_split import build_twin_split, largest_split_gap, readers_per_round
-from study.models import Assignment, Presentation, ReadingSet, Stimulus, Study
-from study.protocol import audit_log
+from study.models import Assignment, Presentation, ReadingSet, Slot, Stimulus, Study
+from study.protocol import adaptive, audit_log
 from study.protocol import secret as secrets_of
 from study.protocol.settings import StudySettings
 
 ROUND = 1_000_006
 """Parts the seeds of rounds of readers from all others that are derived from a study's seed."""
+PAIRS = 1_000_008
+"""The same for the choice of cases that identical pairs show, and the order in which ladders meet the cases."""
 ORIGINAL = "original"
+NORMS = ("l0", "l1", "l2", "linf")
 Shown = tuple[StimulusKey, StimulusKey | None]
 """What stands at one position: a stimulus; in a pair comparison the first and the second one."""
 
@@ -40,13 +44,16 @@ def _key(stimulus: Stimulus) -> StimulusKey:
 
 
 _DESIGN = ("task", "arm_order", "copies", "min_gap", "washout_hours", "seed")
+_LADDERS = ("ladder", "trials", "identical", "ladders")
+"""Protocols that were frozen before there were ladders lack these."""
 
 
 @dataclass(frozen=True)
 class Plan:
     """How the schedules of one study are drawn: from the study's rows, or from a frozen protocol alone.
 
-    ``hashes`` holds the SHA-256 of every stimulus, ``truths`` the truth of every case by its number as text.
+    ``hashes`` holds the SHA-256 of every stimulus, ``truths`` the truth of every case by its number as text, ``norms``
+    the measured norms of every stimulus.
     """
 
     hashes: Mapping[StimulusKey, str]
@@ -57,6 +64,11 @@ class Plan:
     min_gap: int
     washout_hours: float
     seed: int
+    norms: Mapping[StimulusKey, Mapping[str, float | None]]
+    ladder: str = Study.Ladder.NONE
+    trials: int = 0
+    identical: int = 0
+    ladders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, study: Study) -> Self:
@@ -64,7 +76,8 @@ class Plan:
         return cls(
             hashes={key: stimulus.sha256 for key, stimulus in stimuli.items()},
             truths={key.case_id: stimulus.case.truth for key, stimulus in stimuli.items()},
-            **{name: getattr(study, name) for name in _DESIGN},
+            norms={key: {norm: getattr(stimulus, norm) for norm in NORMS} for key, stimulus in stimuli.items()},
+            **{name: getattr(study, name) for name in (*_DESIGN, *_LADDERS)},
         )
 
     @classmethod
@@ -77,17 +90,53 @@ class Plan:
                 for arm in sorted(case["stimuli"])
             },
             truths={str(case["number"]): case["truth"] for case in cases},
-            **{name: protocol[name] for name in _DESIGN},
+            norms={
+                StimulusKey(str(case["number"]), arm): measured
+                for case in cases
+                for arm, measured in case.get("measured", {}).items()
+            },
+            **{name: protocol[name] for name in (*_DESIGN, *_LADDERS) if name in protocol or name in _DESIGN},
         )
 
     @cached_property
     def keys(self) -> list[StimulusKey]:
-        """What a schedule arranges: every stimulus; in a pair comparison every altered one."""
-        return [key for key in self.hashes if not self.pair or key.arm != ORIGINAL]
+        """What a schedule arranges: every stimulus; of pairs every one that is not only there to be beside another, and
+        identical pairs; in an adaptive set the places at which a level will be chosen."""
+        cases = list(dict.fromkeys(key.case_id for key in self.hashes))
+        if self.adaptive:
+            asked = {"trials": self.trials, "identical": self.identical, "seed": derived_seed(self.seed, PAIRS)}
+            return slot_keys(cases, sorted(self.ladders), **asked)
+        keys = [key for key in self.hashes if not self.pair or key.arm not in BESIDE]
+        if self.pair and self.identical:
+            keys += identical_keys(cases, self.identical, derived_seed(self.seed, PAIRS))
+        return keys
+
+    @property
+    def adaptive(self) -> bool:
+        return self.pair and self.ladder == Study.Ladder.ADAPTIVE
+
+    def levels(self, case: str | int, ladder: str) -> dict[str, float]:
+        """The levels of a case on a ladder, by arm; none of "", the identical pairs."""
+        if not ladder:
+            return {}
+        norm = self.ladders[ladder]["norm"]
+        return {
+            key.arm: float(norms[norm] or 0)
+            for key, norms in self.norms.items()
+            if key.case_id == case and ladder_of(key.arm) == ladder
+        }
+
+    def named(self, key: StimulusKey) -> str:
+        """How a schedule is recorded: an image by its SHA-256, a place without a level yet by case and ladder."""
+        if key in self.hashes:
+            return self.hashes[key]
+        if self.adaptive:
+            return f"{key.case_id}:{key.arm}"
+        return self.hashes[StimulusKey(key.case_id, ORIGINAL)]
 
     @property
     def pair(self) -> bool:
-        return self.task == Study.Task.PAIR
+        return self.task in (Study.Task.PAIR, Study.Task.BIAS)
 
     @property
     def split(self) -> bool:
@@ -127,7 +176,8 @@ class Plan:
         if not self.pair:
             return [(key, None) for key in keys]
         altered_first = sides.shuffled(place % 2 == 0 for place in range(len(order)))
-        pairs = [(key, StimulusKey(key.case_id, ORIGINAL)) for key in keys]
+        beside = AWAY if self.task == Study.Task.BIAS else ORIGINAL
+        pairs = [(key, StimulusKey(key.case_id, beside)) for key in keys]
         return [pair if first else pair[::-1] for pair, first in zip(pairs, altered_first, strict=True)]
 
     def sets_of(self, secret: str, *, seed: int, number: int) -> list[list[Shown]]:
@@ -148,7 +198,7 @@ class Plan:
     def recorded(self, sets: Sequence[Sequence[Shown]], *, code: str, seed: int, number: int) -> dict[str, Any]:
         """A reader's schedule as the protocol records it: the recorded seeds, and images by their SHA-256."""
         round_seed, turn = self._round_of(number)
-        orders = [[[self.hashes[key] for key in shown if key] for shown in order] for order in sets]
+        orders = [[[self.named(key) for key in shown if key] for shown in order] for order in sets]
         return {
             "reader": code,
             "seed": seed,
@@ -201,14 +251,42 @@ def make_schedule(assignment: Assignment) -> dict[str, Any]:
     plan, stimuli = Plan.of(study), stimuli_of(study)
     number = study.assignments.filter(pk__lt=assignment.pk).count()
     sets = plan.sets_of(secrets_of.stored(study), seed=assignment.seed, number=number)
-    rows = []
+    rows: list[Presentation] = []
+    slots: list[Slot] = []
     for at, order in enumerate(sets, start=1):
         reading_set = ReadingSet.objects.create(assignment=assignment, number=at)
-        for position, (first, second) in enumerate(order, start=1):
-            shown = {"stimulus": stimuli[first], "second": stimuli[second] if second else None}
-            rows.append(Presentation(reading_set=reading_set, position=position, **shown))
+        for position, shown in enumerate(order, start=1):
+            if plan.adaptive:
+                slots.append(slot_of(reading_set, position, shown, stimuli))
+                continue
+            first, second = (stimulus_of(key, stimuli) if key else None for key in shown)
+            rows.append(Presentation(reading_set=reading_set, position=position, stimulus=first, second=second))
     Presentation.objects.bulk_create(rows, batch_size=500)
+    Slot.objects.bulk_create(slots, batch_size=500)
+    if plan.adaptive:
+        adaptive.begin(assignment)
     return plan.recorded(sets, code=assignment.code, seed=assignment.seed, number=number)
+
+
+def stimulus_of(key: StimulusKey, stimuli: Mapping[StimulusKey, Stimulus]) -> Stimulus:
+    """The image of a key; of an identical pair the original on both sides."""
+    return stimuli[StimulusKey(key.case_id, ORIGINAL) if is_identical(key) else key]
+
+
+def slot_of(reading_set: ReadingSet, position: int, shown: Shown, stimuli: Mapping[StimulusKey, Stimulus]) -> Slot:
+    """A place of an adaptive set as a row that is not saved yet."""
+    altered_first, key = _altered(shown)
+    ladder, turn = read_slot(key)
+    case = stimuli[StimulusKey(key.case_id, ORIGINAL)].case
+    made = {"case": case, "ladder": ladder, "turn": turn, "altered_first": altered_first}
+    return Slot(reading_set=reading_set, position=position, **made)
+
+
+def _altered(shown: Shown) -> tuple[bool, StimulusKey]:
+    """Whether the altered one of a pair stands first, and which it is."""
+    first, second = shown
+    altered_first = first.arm != ORIGINAL
+    return altered_first, first if altered_first or second is None else second
 
 
 # --- Drawing again, and checking --------------------------------------------------------------------------------------
@@ -272,7 +350,7 @@ def schedule_problems(study: Study) -> list[str]:
         recorded = plan.recorded(sets, code=code, seed=seed, number=number)
         if fixed.get(code) != audit_log.sha256_of(recorded):
             problems.append(f"Reader {code}: the schedule does not have the SHA-256 that was recorded.")
-        problems += _differences(assignment, plan, sets)
+        problems += _chosen(assignment, plan, sets) if plan.adaptive else _differences(assignment, plan, sets)
     gone = sorted(set(fixed) - {assignment.code for assignment in assignments})
     return problems + [
         f"Reader {code}: the protocol or the log has a schedule, but the reader is gone." for code in gone
@@ -305,4 +383,30 @@ def _differences(assignment: Assignment, plan: Plan, sets: Sequence[Sequence[Sho
 
 
 def _described(plan: Plan, key: StimulusKey | None) -> tuple[int | None, str | None, str | None]:
-    return (None, None, None) if key is None else (int(key.case_id), key.arm, plan.hashes[key])
+    if key is None:
+        return None, None, None
+    return int(key.case_id), ORIGINAL if key.arm == IDENTICAL else key.arm, plan.named(key)
+
+
+def _chosen(assignment: Assignment, plan: Plan, sets: Sequence[Sequence[Shown]]) -> list[str]:
+    """Where an adaptive reader's places are not the ones drawn, or a level is not the one that the rule gives."""
+    rows = Slot.objects.filter(reading_set__assignment=assignment)
+    names = ("case__number", "ladder", "turn", "altered_first")
+    stored = {
+        (at, position): tuple(slot)
+        for at, position, *slot in rows.values_list("reading_set__number", "position", *names)
+    }
+    drawn, places = {}, []
+    for at, order in enumerate(sets, start=1):
+        for position, shown in enumerate(order, start=1):
+            altered_first, key = _altered(shown)
+            ladder, turn = read_slot(key)
+            drawn[at, position] = (int(key.case_id), ladder, turn, altered_first)
+            places.append(adaptive.Place(at, position, int(key.case_id), ladder, plan.levels(key.case_id, ladder)))
+    wrong = sorted(place for place in {**stored, **drawn} if stored.get(place) != drawn.get(place))
+    problems = [
+        f"Reader {assignment.code}, set {at}, position {position}: the place is not the one that the seed and the "
+        "secret give."
+        for at, position in wrong
+    ]
+    return problems + list(adaptive.replay(assignment, plan.ladders, places))

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from rest_framework import serializers
 
+from attacks.engine.ladder import MOST_LEVELS
 from core.requests import Number, Request, check, fields_of
 from study.design.sampling import Stratify
 from study.models import Study
@@ -34,6 +35,7 @@ STRATA = [
 ]
 CASES = {"section": "Cases and controls"}
 READING = {"section": "Reading"}
+LADDER = {"section": "Levels of a pair comparison"}
 ANALYSIS = {"section": "Analysis"}
 ROOM = {"section": "Room and texts"}
 Settings = TypeVar("Settings")
@@ -129,6 +131,67 @@ class SettingsRequest(Request):
         help_text="In the pair comparison.",
         style=READING,
     )
+    exposure_ms = serializers.IntegerField(
+        min_value=0,
+        max_value=10_000,
+        default=0,
+        label="Exposure (ms)",
+        help_text="Pairs side by side: a mask covers them after so long; the frames painted are stored. 0: no limit.",
+        style=READING,
+    )
+    ladder = serializers.ChoiceField(
+        choices=Study.Ladder.choices,
+        default=Study.Ladder.NONE.value,
+        label="Levels",
+        help_text="Whether each pair shows its change at several sizes, to find the smallest that a reader sees. With "
+        "the noise control, equal-energy noise is a ladder of its own.",
+        style=LADDER,
+    )
+    levels = serializers.IntegerField(
+        min_value=3,
+        max_value=MOST_LEVELS,
+        default=8,
+        label="Levels of a ladder",
+        help_text="The same change at so many sizes in equal ratios, in whole grey levels.",
+        style=LADDER,
+    )
+    lowest = Number(
+        min_value=0.001,
+        max_value=255,
+        allow_null=True,
+        default=None,
+        label="Weakest level",
+        help_text="In the norm of the attack; if left out, half of the median change that flips the model.",
+        style=LADDER,
+    )
+    highest = Number(
+        min_value=0.001,
+        max_value=255,
+        allow_null=True,
+        default=None,
+        label="Strongest level",
+        help_text="Plain for anybody to see; if left out, 12 in L1, 16 in L2, 32 in L∞.",
+        style=LADDER,
+    )
+    trials = serializers.IntegerField(
+        min_value=10,
+        max_value=2000,
+        default=60,
+        label="Pairs of each ladder",
+        help_text="Adaptive only: in each set. Their number is fixed, as a stop that depends on the answers would tell "
+        "readers how they fare.",
+        style=LADDER,
+    )
+    identical = serializers.IntegerField(
+        min_value=0,
+        max_value=2000,
+        allow_null=True,
+        default=None,
+        label="Identical pairs",
+        help_text="Pairs of one image beside itself, in each set: they show guessing. If left out, one for every ten "
+        "other pairs, at most one per case where levels are fixed.",
+        style=LADDER,
+    )
     questions = serializers.ListField(
         child=serializers.ChoiceField(choices=QUESTIONS),
         default=["confidence"],
@@ -192,6 +255,15 @@ class SettingsRequest(Request):
     )
     scale = serializers.IntegerField(
         min_value=1, max_value=8, default=2, help_text="Screen pixels per image pixel.", style=ROOM
+    )
+    microns_per_pixel = Number(
+        min_value=0.01,
+        max_value=100,
+        allow_null=True,
+        default=None,
+        label="Microns per pixel",
+        help_text="Of the data set, such as 0.25 for PanNuke: readers are shown a scale bar. None if left out.",
+        style=ROOM,
     )
     surroundings = serializers.ChoiceField(
         choices=Study.Surroundings.choices,
@@ -257,10 +329,32 @@ class SettingsRequest(Request):
     def validate(self, settings: dict[str, Any]) -> dict[str, Any]:
         if settings["positives"] + (settings["negatives"] or 0) < 1:
             raise serializers.ValidationError({"positives": ["A study needs at least one case."]})
-        if settings["task"] == Study.Task.PAIR and settings["arm_order"] == Study.ArmOrder.TWIN_SPLIT:
+        paired = settings["task"] != Study.Task.LABELLING
+        if settings["exposure_ms"] and not (paired and settings["pair_display"] == Study.PairDisplay.SIDE):
+            text = "Only pairs that stand side by side are shown for a limited time; choose that, or 0."
+            raise serializers.ValidationError({"exposure_ms": [text]})
+        if settings["task"] == Study.Task.BIAS and settings["pair_display"] != Study.PairDisplay.SIDE:
+            raise serializers.ValidationError({"pair_display": ["Bias pairs stand side by side; choose that."]})
+        for control in ("noise", "catch"):
+            if settings["task"] == Study.Task.BIAS and settings[control]:
+                text = "A bias pair is two images of equal energy, and needs no control; leave this out."
+                raise serializers.ValidationError({control: [text]})
+        if paired and settings["arm_order"] == Study.ArmOrder.TWIN_SPLIT:
             text = "A pair comparison shows both images at once; leave this out, or choose the paper’s order."
             raise serializers.ValidationError({"arm_order": [text]})
+        if settings["ladder"] != Study.Ladder.NONE:
+            self._check_ladder(settings)
         return settings
+
+    @staticmethod
+    def _check_ladder(settings: dict[str, Any]) -> None:
+        if settings["task"] != Study.Task.PAIR:
+            raise serializers.ValidationError({"ladder": ["Levels are compared in pairs; choose that task."]})
+        if settings["catch"]:
+            text = "The strongest level of a ladder is there for anybody to see; leave catch images out."
+            raise serializers.ValidationError({"catch": [text]})
+        if settings["lowest"] and settings["highest"] and settings["lowest"] >= settings["highest"]:
+            raise serializers.ValidationError({"highest": ["The strongest level must be above the weakest one."]})
 
 
 def with_declared_defaults(settings: type[Settings]) -> type[Settings]:
@@ -291,6 +385,13 @@ class StudySettings:
     washout_hours: float
     task: str
     pair_display: str
+    exposure_ms: int
+    ladder: str
+    levels: int
+    lowest: float | None
+    highest: float | None
+    trials: int
+    identical: int | None
     questions: tuple[str, ...]
     margin: float | None
     margin_rationale: str
@@ -299,6 +400,7 @@ class StudySettings:
     floor_d_prime: float | None
     stopping_rule: str
     scale: int
+    microns_per_pixel: float | None
     surroundings: str
     practice: int
     examples: int

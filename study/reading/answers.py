@@ -18,17 +18,20 @@ from core.errors import InvalidInput
 from core.version import code_version
 from study.models import Assignment, Presentation, ReadingSession, ReadingSet, Response, Study
 from study.protocol import answer_chain, audit_log
+from study.protocol.adaptive import go_on
 from study.protocol.locks import hold_assignment
 from study.reading.progress import Progress, Stage, progress_of
 
 ANSWERS: dict[str, tuple[str, str]] = {
     Study.Task.LABELLING: (Response.Answer.TUMOUR, Response.Answer.NO_TUMOUR),
     Study.Task.PAIR: (Response.Answer.FIRST, Response.Answer.SECOND),
+    Study.Task.BIAS: (Response.Answer.FIRST, Response.Answer.SECOND),
 }
 VIEWING_FIELDS = (
     "inner_width", "inner_height", "screen_width", "screen_height", "device_pixel_ratio", "colour_depth", "zoom",
     "scale", "scale_wanted", "javascript", "magnifier_steps", "magnifier_max", "alternations", "touch",
-    "pattern_seen",
+    "pattern_seen", "exposure_frames", "exposure_ms", "pixels_per_mm", "distance_cm", "gamut_p3", "gamut_rec2020",
+    "high_dynamic_range",
 )  # fmt: skip
 MAX_NOTE = 2000
 MAX_CELLS = 10_000
@@ -213,7 +216,10 @@ def record_answer(
     check_answer(assignment.study, sent)
     response = response_to(presentation, sent, revision=revision + 1, key=key, session_id=session)
     answer_chain.append(cast(ReadingSet, progress.reading_set), presentation, response)
-    return Saved(response, progress if revision else progress.after_answer())
+    if revision:
+        return Saved(response, progress)
+    chosen = go_on(presentation, assignment, sent.answer) if assignment.study.adaptive else None
+    return Saved(response, progress.after_answer(chosen))
 
 
 def response_to(presentation: Presentation, sent: SentAnswer, **fields: Any) -> Response:

@@ -25,7 +25,7 @@ def _named(presentation: Presentation | None, pair: bool) -> dict[str, str | Non
 
 def describe(progress: Progress) -> dict[str, Any]:
     """All that a browser is told: numbers and opaque tokens of one length."""
-    pair = progress.assignment.study.task == "pair"
+    pair = progress.assignment.study.paired
     return {
         "stage": progress.stage,
         "set": progress.reading_set.number if progress.reading_set else None,

@@ -15,8 +15,10 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.utils import timezone
 
 from study.design.draws import Draws
+from study.design.ladders import is_identical, read_slot
+from study.design.schedule import StimulusKey
 from study.models import Assignment, GuideImage, Presentation, ReadingSet, Response, Stimulus, Study
-from study.protocol.schedules import Plan, stimuli_of
+from study.protocol.schedules import ORIGINAL, Plan, stimuli_of, stimulus_of
 from study.reading import answers
 from study.reading.answers import Conflict, NotServed, Saved, SentAnswer
 from study.reading.progress import CountedSet, Progress, Stage, describe_sets, progress_in
@@ -57,11 +59,12 @@ class Preview(Visit):
         study, plan, stimuli = self._study, Plan.of(self._study), stimuli_of(self._study)
         order_key, sides = _key(f"order:{study.pk}"), Draws(_key(f"sides:{study.pk}"))
         order = plan.draw(seed=order_key, round_seed=order_key, min_gap=1).sets[0] if plan.keys else ()
+        levels = Draws(_key(f"levels:{study.pk}"))
         presentations = []
-        for position, (first, second) in enumerate(plan.shown(order, sides), start=1):
+        for position, keys in enumerate(plan.shown(order, sides), start=1):
             tokens = {"token": _token(study, position, "first"), "second_token": _token(study, position, "second")}
-            shown = {"stimulus": stimuli[first], "second": stimuli[second] if second else None}
-            presentations.append(Presentation(position=position, **shown, **tokens))
+            first, second = (stimulus_of(_any_level(plan, key, levels), stimuli) if key else None for key in keys)
+            presentations.append(Presentation(position=position, stimulus=first, second=second, **tokens))
         return presentations
 
     @property
@@ -139,6 +142,14 @@ class Preview(Visit):
             if token == presentation.second_token:
                 return presentation.second
         return None
+
+
+def _any_level(plan: Plan, key: StimulusKey, levels: Draws) -> StimulusKey:
+    """What a place of an adaptive set shows here: one of its levels, whatever was answered before."""
+    if not plan.adaptive or key.arm == ORIGINAL or is_identical(key):
+        return key
+    ladder, _ = read_slot(key)
+    return StimulusKey(key.case_id, levels.choice(sorted(plan.levels(key.case_id, ladder))))
 
 
 def _token(study: Study, position: int, side: str) -> str:

@@ -2,7 +2,8 @@
 
 The *window* is all that a reader can name: the presentation just answered (its answer may be changed), the one whose
 turn it is, and the one directly after it (so that its bytes can be fetched ahead). Everything else does not exist for
-a browser. An older presentation stays shut so that two twins can never be laid side by side.
+a browser. In an adaptive set nothing follows the one whose turn it is: it is chosen after the answer. An older
+presentation stays shut so that two twins can never be laid side by side.
 """
 
 import struct
@@ -75,10 +76,12 @@ class Progress:
         """Whether a presentation of the present set may be named."""
         return self.in_set and 0 <= position - self.answered <= 2
 
-    def after_answer(self) -> "Progress":
-        """The progress when the current presentation has got its answer."""
+    def after_answer(self, made: Presentation | None = None) -> "Progress":
+        """The progress when the current presentation has got its answer; ``made``: what was chosen to follow it."""
         answered = self.answered + 1
-        return replace(self, answered=answered, stage=Stage.READING if answered < self.count else Stage.SET_DONE)
+        window = self.window | ({made.position: made} if made else {})
+        stage = Stage.READING if answered < self.count else Stage.SET_DONE
+        return replace(self, answered=answered, stage=stage, window=window)
 
     @property
     def previous(self) -> Presentation | None:
@@ -164,7 +167,11 @@ def sets_of(assignment: Assignment) -> list[CountedSet]:
     counted = assignment.sets.annotate(
         count=Count("presentations"), answered=Count(Subquery(answer.values("revision")[:1]))
     )
-    return [CountedSet(row, row.count, row.answered) for row in counted.order_by("number")]
+    places: dict[int, int] = {}
+    if assignment.study.adaptive:  # its presentations are made one by one
+        slots = assignment.sets.annotate(places=Count("slots")).values_list("pk", "places")
+        places = dict(slots)
+    return [CountedSet(row, places.get(row.pk, row.count), row.answered) for row in counted.order_by("number")]
 
 
 def progress_in(assignment: Assignment, sets: Sequence[CountedSet]) -> Progress:

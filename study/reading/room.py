@@ -57,7 +57,7 @@ def asked(study: Study) -> dict[str, Any]:
     return {
         "answers": answer_choices(study),
         "immediate": not study.questions,
-        "alternating": study.task == Study.Task.PAIR and study.pair_display == Study.PairDisplay.ALTERNATING,
+        "alternating": study.paired and study.pair_display == Study.PairDisplay.ALTERNATING,
     }
 
 

@@ -60,6 +60,9 @@ VIEWING: dict[str, Any] = {
         "This window is too small to show patches at {wanted} to 1. Please maximise the window, press F11 for the full "
         "screen, or make the page smaller with Ctrl and −. You can continue at {scale} to 1 if that is not possible."
     ),
+    "gamut_srgb": gettext_lazy("sRGB"),
+    "gamut_p3": gettext_lazy("wide (P3)"),
+    "gamut_rec2020": gettext_lazy("very wide (Rec. 2020)"),
     "tiny": gettext_lazy("This window is too small to show a patch at all. Please make it larger."),
 }
 """What the viewing check's script says."""

@@ -48,6 +48,7 @@ def results(request: HttpRequest, study: Study) -> HttpResponse:
     """Tables 1a and 1b side by side, the verdict, and everything behind it."""
     analysis = analysis_of(study).to_json()
     names = ["forest", "flow"] + (["psychometric"] if analysis["psychometric"] else [])
+    names += ["visibility"] if any(one["curves"] for one in analysis["visibility"]) else []
     figures = {name: reverse("results:figure", args=[study.slug, name]) for name in names}
     groups: dict[str, list[tuple[Export, str]]] = {}
     for export in exports(study):

@@ -61,8 +61,13 @@ def fixed_interval(value: list[float] | None, digits: int = 2) -> str:
 
 @register.filter
 def small(value: float | None) -> str:
-    """Three significant digits, for variances."""
+    """Three significant digits, for variances and sizes of changes."""
     return f"{value:.3g}".replace("-", "−") if tables.present(value) else "–"
+
+
+@register.filter
+def small_interval(value: list[float] | None) -> str:
+    return f"{small(value[0])} to {small(value[1])}" if tables.present(value) else "–"
 
 
 @register.filter

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from study import blinds as selectors
+from study.design.ladders import BESIDE, TOWARD, ladder_of
 from study.models import Response, Study
 from study.protocol.audit_log import canonical_json, hashed_text
 from study.statistics.schema import COLUMNS
@@ -55,6 +56,7 @@ _CHUNK = 500
 _PRESENTATION = {
     "pk": "pk",
     "position": "position",
+    "first": "stimulus_id",
     "second": "second_id",
     "set": "reading_set__number",
     "reader": "reading_set__assignment__code",
@@ -63,7 +65,7 @@ _PRESENTATION = {
     "withdrawal_reason": "reading_set__assignment__withdrawal_reason",
 }
 _STIMULUS = ("arm", "sha256", "model_prob", "model_label", "attack", "norm", "budget", "l0", "l1", "l2", "linf")
-_CASE = ("patch_id", "group", "truth", "truth_source", "excluded", "exclusion_reason")
+_CASE = ("patch_id", "group", "truth", "truth_source", "flips", "excluded", "exclusion_reason")
 
 
 def _stimulus_fields(side: str) -> dict[str, str]:
@@ -100,11 +102,12 @@ def _presentation(row: dict[str, Any]) -> dict[str, Any]:
     side, truth = "stimulus", int(row["stimulus.truth"])
     arm = row["stimulus.arm"]
     if row["second"] is not None:
-        # Pair comparison: which of the two was altered? The columns describe the altered one.
-        truth = int(arm == "original")
+        # Which of the two was altered, or pushed toward tumour? The columns describe that one.
+        truth = int(arm in BESIDE)
         side = "second" if truth else "stimulus"
         altered = row[f"{side}.arm"]
-        arm = "pair" if altered == "perturbed" else f"pair-{altered}"
+        kind = ladder_of(altered) or altered
+        arm = {"perturbed": "pair", TOWARD: "bias"}.get(kind, f"pair-{kind}")
     excluded, reason = row[f"{side}.excluded"], row[f"{side}.exclusion_reason"]
     if row["withdrawn_at"] is not None:
         excluded = True
@@ -127,7 +130,18 @@ def _presentation(row: dict[str, Any]) -> dict[str, Any]:
         **{name: row[f"{side}.{name}"] for name in ("budget", "l0", "l1", "l2", "linf")},
         "image_sha256": row[f"{side}.sha256"],
         "seed": row["seed"],
+        **_of_ladder(row, side),
     }
+
+
+def _of_ladder(row: dict[str, Any], side: str) -> dict[str, Any]:
+    """Where a pair stands on its ladder, and where the model errs. An identical pair is level 0 of all ladders."""
+    ladder = ladder_of(row[f"{side}.arm"])
+    if not ladder:
+        return {"level": 0.0 if row["second"] == row["first"] else None}
+    flip = row[f"{side}.flips"].get(ladder, {})
+    level = row[f"{side}.{row[f'{side}.norm']}"]
+    return {"ladder": ladder, "level": level, "flip": flip.get("flip"), "flip_limit": flip.get("limit")}
 
 
 def _answer(answer: dict[str, Any] | None, truth: int) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from study.statistics.sensitivity import sensitivity
 from study.statistics.table import check
 from study.statistics.times import ResponseTime
 from study.statistics.verdict import ALPHA
+from study.statistics.visibility.ladders import Seen, identical_pairs, visibility
 
 
 @dataclass
@@ -39,6 +40,8 @@ class Analysis:
     detection: dict[str, Any]
     response_time: ResponseTime | None
     psychometric: dict[str, Any] | None
+    visibility: list[Seen]
+    identical_pairs: list[dict[str, Any]]
     sensitivity: dict[str, Any]
     order: OrderEffects | None
     model: dict[str, Any] | None
@@ -66,6 +69,8 @@ class Analysis:
             "detection": self.detection,
             "response_time": self.response_time,
             "psychometric": self.psychometric,
+            "visibility": self.visibility,
+            "identical_pairs": self.identical_pairs,
             "specificity": None if self.specificity is None else _endpoint_json(self.specificity),
             "sensitivity": self.sensitivity,
             "order": self.order,
@@ -140,7 +145,7 @@ def analyse(
     level = 1 - 2 * alpha
 
     studied = without_catch_patches(table)
-    readings = studied[studied["arm"].map(arm_family) != "pair"]
+    readings = studied[~studied["arm"].map(arm_family).isin(["pair", "bias"])]
     positive, negative = readings[readings["truth"] == 1], readings[readings["truth"] == 0]
     assay = assay_sensitivity(readings, floor_tpf, floor_d_prime)
     asked: dict[str, Any] = {"margin": margin, "level": level, "withheld": assay.reason or ""}
@@ -185,10 +190,13 @@ def analyse(
             "negatives": secondary.negatives(compared),
             "altered": secondary.altered(compared),
             "pair_comparison": secondary.pair_comparison(table),
+            "bias_task": secondary.bias_task(table),
             "questionnaire": secondary.questionnaire(questionnaire or []),
         },
         response_time=secondary.times(compared, warnings),
         psychometric=secondary.curves(table),
+        visibility=visibility(table),
+        identical_pairs=identical_pairs(table),
         sensitivity=sensitivity(compared_positive, **asked),
         order=order_effects(positive, arm) if len(compared_positive) else None,
         model=model_part,
@@ -249,7 +257,7 @@ def _warn(result: Analysis) -> None:
             "Positives only: a reader who always answers 'tumour' would look the same as one who sees every tumour. "
             "Negatives would tell them apart."
         )
-    if result.n["positives"] == 0 and result.detection["pair_comparison"] is None:
+    if not (result.n["positives"] or result.detection["pair_comparison"] or result.visibility):
         warn("No positives: there is no true positive fraction.")
     if result.n["positives"] and result.sensitivity["gee"] is None:
         warn("GEE: an arm is all correct or all wrong, or the fit failed; the odds ratio is undefined.")

@@ -8,8 +8,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-ARMS = ("original", "perturbed", "noise", "universal", "catch", "pair")
-"""The arms by family. Further arms of a family carry a suffix: ``perturbed-l2-4``, ``noise:2``."""
+ARMS = ("original", "perturbed", "noise", "universal", "catch", "pair", "bias")
+"""The arms by family. Further arms of a family carry a suffix: ``perturbed-l2-4``, ``noise:2``.
+
+Forced choices. ``pair``: an image beside the original of its patch, `which one was altered?`; a pair of a ladder is
+named by its columns ``ladder`` and ``level``, and a level may come back in one set. ``pair-original``: two identical
+images, level 0; ``correct`` then only tells the side that was chosen. ``bias``: two twins of equal energy, one pushed
+toward tumour and one away, `which looks more like tumour?`; ``correct`` is 1 when the one pushed toward it was chosen.
+"""
 
 _ARM = re.compile(rf"^({'|'.join(ARMS)})([-_:.].+)?$")
 
@@ -196,6 +202,38 @@ TIDY: tuple[Column, ...] = (
         missing_code="empty",
         minimum=0,
         maximum=255,
+    ),
+    Column(
+        "ladder",
+        "text",
+        "The ladder of levels that a pair belongs to: what is scaled (an attack, noise, a natural change).",
+        missing_code="empty: no ladder, or an identical pair that serves all ladders",
+    ),
+    Column(
+        "level",
+        "number",
+        "The size of the change that is shown, in the ladder's norm; 0: two identical images.",
+        units="0-255 units; l0: share of pixels",
+        derivation=_NORMS,
+        missing_code="empty: no ladder",
+        minimum=0,
+    ),
+    Column(
+        "flip",
+        "number",
+        "The smallest displayed change of this patch that made the classifier err, in the ladder's norm.",
+        units="0-255 units; l0: share of pixels",
+        derivation="the smallest found; a smaller one may exist",
+        missing_code="empty: none was found up to flip_limit",
+        minimum=0,
+    ),
+    Column(
+        "flip_limit",
+        "number",
+        "The largest change of this patch at which a flip was looked for, in the ladder's norm.",
+        units="0-255 units; l0: share of pixels",
+        missing_code="empty: not known",
+        minimum=0,
     ),
     Column("image_sha256", "text", "SHA-256 of the bytes that were served."),
     Column("app_version", "text", "Version of the program that took the answer."),

@@ -143,8 +143,25 @@ def altered(rows: pd.DataFrame) -> dict[str, Any] | None:
 
 
 def pair_comparison(table: pd.DataFrame) -> dict[str, Any] | None:
-    """Two-interval forced choice: proportion correct per reader, their mean. None without such rows."""
-    rows = table[(table["arm"].map(arm_family) == "pair") & table["correct"].notna()]
+    """`Which one was altered?`: proportion correct per reader, their mean. None without such rows.
+
+    Pairs of a ladder and of two identical images are told by :mod:`study.statistics.visibility`.
+    """
+    return _choices(table[(table["arm"].map(arm_family) == "pair") & ~_of_ladder(table)])
+
+
+def bias_task(table: pd.DataFrame) -> dict[str, Any] | None:
+    """`Which looks more like tumour?` of two twins of equal energy: how often the one pushed toward it was chosen."""
+    return _choices(table[table["arm"].map(arm_family) == "bias"])
+
+
+def _of_ladder(table: pd.DataFrame) -> pd.Series:
+    return table["level"].notna() if "level" in table else pd.Series(False, index=table.index)
+
+
+def _choices(rows: pd.DataFrame) -> dict[str, Any] | None:
+    """Two-interval forced choice; answers on one pair are one piece of knowledge, in however many sets."""
+    rows = rows[rows["correct"].notna()]
     if rows.empty:
         return None
     unit = unit_of(rows)
@@ -176,10 +193,17 @@ def curves(table: pd.DataFrame) -> dict[str, Any] | None:
     """Psychometric functions over budgets, pooled and per reader and norm. None for fewer than three budgets."""
     if "budget" not in table:
         return None
+    table = table[~_of_ladder(table)]
     family = table["arm"].map(arm_family)
     result: dict[str, Any] = {}
     for task, kept, rising in (("labelling", family == "perturbed", False), ("pair", family == "pair", True)):
-        rows = table[kept & table["correct"].notna() & (table["budget"] > 0) & ((table["truth"] == 1) | rising)]
+        rows = table[
+            kept
+            & ~_of_ladder(table)
+            & table["correct"].notna()
+            & (table["budget"] > 0)
+            & ((table["truth"] == 1) | rising)
+        ]
         norm = rows["norm"].fillna("") if "norm" in rows else pd.Series("", index=rows.index)
         for name, part in rows.groupby(norm):
             if part["budget"].nunique() < 3:

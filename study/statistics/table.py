@@ -186,6 +186,8 @@ def _kind(kind: str) -> str:
 def _refuse_duplicates(table: pd.DataFrame, where: _Where) -> None:
     key = ["reader_id", "set", "patch_id", "arm"]
     repeated = table.duplicated(key, keep=False)
+    if "level" in table:  # a reader may meet one level of a ladder several times
+        repeated &= table["level"].isna()
     if not repeated.any():
         return
     first = table.loc[repeated, key].iloc[0]
@@ -198,7 +200,7 @@ def _refuse_duplicates(table: pd.DataFrame, where: _Where) -> None:
 
 
 def _refuse_two_truths(table: pd.DataFrame, where: _Where) -> None:
-    labelled = table[table["arm"].map(arm_family) != "pair"]
+    labelled = table[~table["arm"].map(arm_family).isin(["pair", "bias"])]
     truths = labelled.groupby("patch_id")["truth"].nunique()
     both = truths.index[truths > 1]
     if len(both):

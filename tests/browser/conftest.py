@@ -61,7 +61,7 @@ def sign_in(page, username: str = "reader") -> None:
     page.goto("/sign-in/")
     page.fill("input[name=username]", username)
     page.fill("input[name=password]", factories.PASSWORD)
-    page.click("form button[type=submit] >> nth=-1")
+    page.click("main form button[type=submit]")
     page.wait_for_url(re.compile(r"/(reading/)?$"))  # readers to the reading room, others to the office
 
 

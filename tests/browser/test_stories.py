@@ -95,7 +95,7 @@ def test_an_admins_path(window, transactional_db, own_files, tmp_path):
     page.wait_for_selector("#state.done")
     follow(page, ".results-of-job a")
 
-    follow(page, "main >> text=Edit")
+    follow(page, ".actions >> text=Edit")
     page.fill("input[name=name]", "Second thought")
     page.fill("input[name=positives]", "5")
     follow(page, "text=Build the draft again")
@@ -105,7 +105,7 @@ def test_an_admins_path(window, transactional_db, own_files, tmp_path):
     assert "Second thought" in told(page) and "5 positives" in told(page)
     no_fault(page, "admin-draft")
 
-    follow(page, "main >> text=Readers")
+    follow(page, ".actions >> text=Readers")
     page.fill("#field-username input >> nth=0", "ann")
     follow(page, "text=Create invitation >> nth=0")
     link = page.input_value("#link")
@@ -145,7 +145,7 @@ def test_an_admins_path(window, transactional_db, own_files, tmp_path):
     assert "its readers may begin" in told(page)
 
     answer_all(Study.objects.get(), silent=("R02", "R03"))
-    follow(page, "main >> text=Readers")
+    follow(page, ".actions >> text=Readers")
     page.click("tr:has-text('R03') >> text=Withdraw…")
     assert "cannot be undone" in page.inner_text("tr:has-text('R03')")
     page.fill("tr:has-text('R03') input[name=reason]", "changed hospital")

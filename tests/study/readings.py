@@ -28,3 +28,21 @@ def from_cells(a: int, b: int, c: int, d: int, reader: str = "R1", number: int =
         for arm, label in zip(("original", "perturbed"), pair)
     ]
     return pd.DataFrame(rows, columns=["reader_id", "set", "patch_id", "arm", "truth", "label"])
+
+
+def on_a_ladder(
+    readers=3, patches=20, trials=None, seed=0, world=None, ladder="perturbed", flip=True, **columns
+) -> pd.DataFrame:
+    """Pairs of one ladder, read by simulated readers of known thresholds, as a tidy table."""
+    from benchmarks.lib.seeing import World, read
+
+    found = read(np.random.default_rng(seed), world or World(), readers, patches, trials)
+    table = pd.DataFrame({
+        "reader_id": [f"R{reader + 1}" for reader in found.reader],
+        "patch_id": [f"p{patch:03d}" for patch in found.patch],
+        "arm": "pair", "set": 1, "truth": 1, "label": found.right.astype(int), "ladder": ladder, "norm": "l2",
+        "level": found.level, "l2": found.level, "linf": 4 * found.level,
+    })  # fmt: skip
+    if flip:
+        table["flip"] = np.exp(found.log_flip)[found.patch]
+    return table.assign(**columns)

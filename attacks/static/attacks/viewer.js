@@ -11,6 +11,7 @@ function draw() {
   const most = 50 * (1 - 1 / zoom);
   [x, y] = [x, y].map((shift) => Math.max(-most, Math.min(most, shift)));
   for (const [name, value] of [["--zoom", zoom], ["--x", x], ["--y", y]]) viewer.style.setProperty(name, value);
+  viewer.classList.toggle("zoomed", zoom > 1);
   document.querySelector("#zoom-shown").textContent = `${zoom} ×`;
   button("out").disabled = zoom === 1;
   button("in").disabled = zoom === LARGEST;
@@ -58,7 +59,7 @@ document.addEventListener("keydown", (event) => {
 });
 viewer.addEventListener("pointerdown", (event) => {
   const frame = event.target.closest(".frame");
-  if (!frame) return;
+  if (!frame || zoom === 1) return;
   viewer.setPointerCapture(event.pointerId);
   let last = event;
   const move = (next) => {

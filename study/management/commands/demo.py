@@ -1,7 +1,8 @@
 """The whole main job on generated patches: data, classifier, attack, blinded study, one rehearsed reader, results.
 
-Two studies come of it: `demo`, in which a simulated reader answers through the real pages and which is then closed
-and unblinded, so that the results page has something to show; and `demo-live`, open, for a visitor to read.
+Three studies come of it: `demo`, in which a simulated reader answers through the real pages and which is then closed
+and unblinded, so that the results page has something to show; `demo-live`, open, for a visitor to read; and
+`demo-visibility`, in which three simulated readers whose thresholds are known compare pairs on a ladder of levels.
 """
 
 import io
@@ -27,6 +28,14 @@ PEOPLE = {
     "researcher": User.Role.RESEARCHER,
     "admin": User.Role.ADMIN,
 }
+VISIBILITY: dict[str, Any] = {
+    "threshold": ["perturbed=2.5", "noise=3"],
+    "slope": 4.5,
+    "threshold_sd": 0.3,
+    "threshold_patch_sd": 0.4,
+    "lapse": 0.02,
+}
+"""What is planted in the readers of `demo-visibility`: its results can be compared with it."""
 FIGURES = {
     "classifier": ("demo", ("roc", "precision-recall", "calibration", "confusion")),
     "dataset": ("demo", ("roc", "precision-recall", "calibration", "confusion", "folds")),
@@ -96,6 +105,33 @@ class Command(JsonCommand):
         made["rehearsal"] = self._stage(made, "rehearse", "rehearse", "demo", reader=["reader1"], seed=seed)
         call_command("close_study", "demo", unfinished=True, unblind=True, by="demo", json=True, stdout=io.StringIO())
         self._stage(made, "build_live", "build_study", name="Demo live", reader=["reader2"], **common)
+        self._visibility(made, seed)
+
+    def _visibility(self, made: dict[str, Any], seed: int) -> None:
+        """How small a change do readers see, and which one fools the model already?"""
+        self._stage(
+            made,
+            "minimal",
+            "minimal",
+            "demo",
+            norm="l2",
+            name="demo-minimal-l2",
+            patches=16,
+            positives_only=True,
+            steps=30,
+            seed=seed,
+        )
+        planted = f"{', '.join(VISIBILITY['threshold'])}, SD {VISIBILITY['threshold_sd']} between readers and "
+        said = (
+            "Its readers are simulated. Their thresholds are known (root mean squared grey levels, on the logarithm "
+            f"normal): {planted}{VISIBILITY['threshold_patch_sd']} between patches."
+        )
+        made["visibility"] = self._stage(
+            made, "build_visibility", "build_study", name="Demo visibility", attack="demo-minimal-l2", task="pair",
+            ladder="adaptive", noise=True, trials=40, cases=12, negatives=0, copies=1, washout_hours=0, seed=seed,
+            by="demo", note=[said],
+        )  # fmt: skip
+        self._stage(made, "rehearse_visibility", "rehearse", "demo-visibility", readers=3, seed=seed, **VISIBILITY)
 
     def _stage(
         self, made: dict[str, Any], title: str, command: str, *args: str, quiet: bool = False, **kwargs: Any

@@ -1,5 +1,6 @@
 """Columns of the exports that are not in the tidy table, for the data dictionary."""
 
+from study.results.exports import visibility
 from study.results.tidy import AUDIT_COLUMNS, READER_COLUMNS, RESPONSE_COLUMNS, STIMULUS_COLUMNS
 from study.statistics.schema import BY_NAME, Column
 
@@ -53,6 +54,42 @@ _OWN = {
     "hashed": Column("hashed", "text", "All of the event as the JSON text that is hashed; see docs/verifying.md."),
 }  # fmt: skip
 
+_IN_NORM = "in the ladder's norm"
+_ENDS = "95 % interval; other readers and patches like these"
+
+
+def _number(name: str, description: str, units: str = "", derivation: str = "") -> Column:
+    return Column(name, "number", description, units, missing_code="empty: see reasons", derivation=derivation)
+
+
+_OWN |= {
+    column.name: column
+    for column in (
+        Column("readers", "integer", "Readers who answered pairs of this ladder."),
+        Column("patches", "integer", "Patches of this ladder."),
+        Column("answers", "integer", "Answers to pairs of this ladder; identical pairs are not counted."),
+        Column("flips_found", "integer", "Patches on which a change was found that makes the classifier err."),
+        _number("threshold", "The size of change that is seen on every second look, guesses and slips taken off.",
+                _IN_NORM, "of the readers' mean, or of this reader, on the patch in the middle"),
+        _number("threshold_low", "Lower end of the threshold's interval.", _IN_NORM, _ENDS),
+        _number("threshold_high", "Upper end of the threshold's interval.", _IN_NORM, _ENDS),
+        _number("blind_spot_index", "Share of (reader, patch) with the smallest flip below the threshold.",
+                derivation="patches without a flip count as never flipping"),
+        _number("index_low", "Lower end of the index's interval.", "", _ENDS),
+        _number("index_high", "Upper end of the index's interval.", "", _ENDS),
+        _number("index_these_low", "The same for these readers alone, lower end.", "", "95 % interval; other patches"),
+        _number("index_these_high", "The same for these readers alone, upper end.", "", "95 % interval; other patches"),
+        _number("safety_factor", "Median over (reader, patch) of threshold / smallest flip."),
+        _number("factor_low", "Lower end of the factor's interval.", "", _ENDS),
+        _number("factor_high", "Upper end of the factor's interval.", "", _ENDS),
+        _number("median_flip", "Median over patches of the smallest flip.", _IN_NORM),
+        _number("patch_sd", "SD over patches of the log threshold."),
+        _number("slope", "Steepness of the reader's curve in the logarithm of the level."),
+        _number("lapse", "Share of slips: answers that are wrong although the change is plain."),
+        Column("reasons", "text", "Why a number is missing.", missing_code="empty"),
+    )
+}  # fmt: skip
+
 EXTRA: dict[str, list[Column]] = {
     file: [_OWN.get(name) or BY_NAME[name] for name in columns]
     for file, columns in (
@@ -60,6 +97,8 @@ EXTRA: dict[str, list[Column]] = {
         ("readers.csv", READER_COLUMNS),
         ("stimuli.csv", STIMULUS_COLUMNS),
         ("audit_log.csv", AUDIT_COLUMNS),
+        ("blind_spot.csv", visibility.COLUMNS),
+        ("thresholds.csv", visibility.READER_COLUMNS),
     )
 }
 """File name to its columns; columns shared with the tidy table mean the same there."""

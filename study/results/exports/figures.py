@@ -6,6 +6,7 @@ from matplotlib import rc_context
 from matplotlib.patches import FancyBboxPatch
 
 from core import plot_style as style
+from study.results.exports import visibility
 from study.results.exports.tables import present
 
 INK, MUTED, ACCENT, SECOND, BAND = "#22262e", "#6b7280", "#5b3f8f", "#b3541e", "#efeaf7"
@@ -138,4 +139,4 @@ def psychometric(analysis: dict[str, Any]) -> bytes | None:
         return style.render(figure)
 
 
-FIGURES = {"forest": forest, "flow": flow, "psychometric": psychometric}
+FIGURES = {"forest": forest, "flow": flow, "psychometric": psychometric, "visibility": visibility.figure}

@@ -19,14 +19,16 @@ def software() -> dict[str, str]:
 def methods_text(protocol: dict[str, Any] | None, analysis: dict[str, Any]) -> list[str]:
     """Paragraphs for a paper; what the protocol does not know is left out rather than guessed."""
     p, pair = protocol or {}, analysis["detection"]["pair_comparison"]
-    design = f"{_design(p, analysis, bool(pair))} {_stimuli(p)}".strip()
+    design = f"{_design(p, analysis, bool(pair or analysis['visibility']))} {_stimuli(p)}".strip()
     shown = analysis["flow"]["presentations"]
     data = (
         f"Every answer counted, flagged or not (intention to read): {shown['analysed']} of "
         f"{shown['scheduled_for_started']} presentations; {_amended(shown['amended'])}, and the last revision counted."
     )
     versions = ", ".join(f"{name} {number}" for name, number in software().items())
-    body = [_forced_choice(data)] if pair else _labelling(analysis, data)
+    ladders = analysis["visibility"]
+    body = [_forced_choice(data)] if pair else [] if ladders else _labelling(analysis, data)
+    body += [_visibility(data)] if ladders else []
     return [design, *body, f"Software: {versions}."]
 
 
@@ -109,9 +111,21 @@ def _budget(attack: dict[str, Any]) -> str:
 
 def _forced_choice(data: str) -> str:
     return (
-        "The proportion of comparisons in which the altered image was named was tested against one half by the exact "
-        "binomial test, reader by reader, with Clopper-Pearson intervals; over readers the mean is given with its t "
-        f"interval. {data}"
+        "The proportion of comparisons in which the altered image was named was tested against one half, reader by "
+        "reader, by the exact sign-flip test over pairs (with every pair shown once, the exact binomial test), with "
+        "Clopper-Pearson intervals at the effective number of comparisons; over readers the mean is given with an "
+        f"interval that takes readers and patches as random. {data}"
+    )
+
+
+def _visibility(data: str) -> str:
+    return (
+        "Right answers against the size of the displayed change were fitted by one logistic psychometric function "
+        "(guessing rate 1/2) with threshold, slope and lapse rate of each reader and a normally distributed effect of "
+        "the patch on the logarithm of the threshold, by penalised marginal likelihood. The blind-spot index is the "
+        "share of reader-patch combinations whose threshold lies above the smallest change that made the model err; "
+        "the safety factor is the median of threshold over that change. Intervals take readers and patches as random. "
+        f"Patches on which no such change was found count as never flipping. {data}"
     )
 
 
@@ -222,7 +236,7 @@ def checklist(protocol: dict[str, Any] | None, analysis: dict[str, Any]) -> list
         ("MRMC", "Reference standard", "; ".join(sorted({str(c["truth_source"]) for c in p.get("cases", [])})) or None),
         ("MRMC", "Endpoint and primary estimand fixed beforehand", p.get("primary_estimand")),
         ("MRMC", "Margin and alpha fixed beforehand",
-         f"margin {p['margin']}, one-sided alpha {p['alpha_one_sided']}" if p and p.get("margin") else None),
+         f"margin {100 * p['margin']:g} points, one-sided alpha {p['alpha_one_sided']}" if p.get("margin") else None),
         ("MRMC", "Readers and cases random or fixed",
          crossed["method"] if crossed else "One reader: the result speaks of this reader alone"),
         ("MRMC", "Effect with interval", effect),

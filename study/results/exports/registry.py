@@ -17,7 +17,7 @@ from study.models import Study
 from study.protocol.documents import disclosed
 from study.results import tidy as rows
 from study.results.analysis import analysis_of, what_is_analysed
-from study.results.exports import mrmc
+from study.results.exports import mrmc, visibility
 from study.results.exports.extra_columns import EXTRA
 from study.results.exports.readme import readme
 from study.results.exports.report import report_html
@@ -148,6 +148,10 @@ _FIXED = (
            lacking=_not_audited),
     Export("analysis.json", "application/json", "Every number of the analysis", lambda s: _json(s.analysis)),
     Export("table_1.csv", CSV, "Table 1b as CSV", lambda s: csv_chunks(TABLE_COLUMNS, table_1_rows(s.analysis))),
+    Export("blind_spot.csv", CSV, "The blind spot: one row per change that was scaled, and model",
+           lambda s: csv_chunks(visibility.COLUMNS, visibility.rows(s.analysis))),
+    Export("thresholds.csv", CSV, "What each reader sees, per change that was scaled",
+           lambda s: csv_chunks(visibility.READER_COLUMNS, visibility.reader_rows(s.analysis))),
     Export("table_1.md", "text/markdown; charset=utf-8", "Table 1 as Markdown", lambda s: markdown(s.analysis)),
     Export("table_1.tex", TEXT, "Table 1 as LaTeX", lambda s: latex(s.analysis)),
     Export("report.html", "text/html; charset=utf-8", "The report: one file to print",

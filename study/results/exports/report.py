@@ -7,6 +7,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from study.models import Study
+from study.results.exports import visibility
 from study.results.exports.figures import FIGURES, finished
 from study.results.exports.methods import checklist, methods_text
 from study.results.exports.model_figures import model_figures
@@ -29,7 +30,8 @@ def page_context(study: Study, analysis: dict[str, Any]) -> dict[str, Any]:
         "analysis": analysis,
         "primary": primary,
         "level": f"{100 * primary['level']:g}",
-        "headline": _headline(primary, pair),
+        "headline": _headline(primary, pair, bool(analysis["visibility"])),
+        "blind_spots": visibility.page_rows(analysis),
         "pair_statement": _pair_statement(pair) if pair else None,
         "table_1a": table_1a(analysis),
         "table_1b": _table_1b(analysis),
@@ -59,7 +61,9 @@ def _model_note(classifier: dict[str, Any]) -> str:
     return f"Classifier: {network}. First weights: {began}. Its own weights: {classifier['weights_sha256'][:12]}…"
 
 
-def _headline(primary: dict[str, Any], pair: dict[str, Any] | None) -> str:
+def _headline(primary: dict[str, Any], pair: dict[str, Any] | None, ladder: bool) -> str:
+    if primary["ci"] is None and ladder:
+        return "Pairs on a ladder: what fools the model, and what readers see"
     if pair:
         return "Pair comparison"
     if primary["ci"] is None:

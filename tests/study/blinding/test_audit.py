@@ -16,12 +16,13 @@ from core.errors import InvalidInput
 from study.blinding.audit import LEAK, as_text
 from study.blinding.auditing import audit_copy, audit_study, latest_report
 from study.blinding.channels import png_chunks
-from study.blinding.plants import IN_THE_ROWS, PLANTS, Planted, plant_rows
-from study.blinding.scratch import Copy
+from study.blinding.plants import IN_THE_ROWS, PLANTS, SLOT, Planted, plant_rows
+from study.blinding.scratch import Copy, copied_presentations, copied_slots
 from study.blinding.servers import in_this_process
-from study.models import AuditEvent, Presentation, ReadingSession, ReadingSet, Response, Study
+from study.models import AuditEvent, Presentation, ReadingSession, ReadingSet, Response, Slot, Study
 from study.protocol import audit_log
-from tests import factories
+from study.protocol.schedules import schedule_problems
+from tests import factories, ladders
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +37,7 @@ SHOWS_IN = {
     "timing": {"timing"},
     "header": {"image header values"},
     "cookie": {"cookies"},
+    "quicker": {"timing"},
 }
 
 
@@ -78,20 +80,18 @@ def test_the_clean_study_passes_and_is_left_alone():
 @contextmanager
 def served(study: Study, plant: str = ""):
     """The test's own rows, served with a leak: what the audit's scratch copy is, without a second process."""
-    rows = list(
-        Presentation.objects.filter(reading_set__assignment__study=study)
-        .select_related("reading_set__assignment__reader", "stimulus__case", "second__case")
-        .order_by("reading_set__assignment__code", "reading_set__number", "position")
-    )
+    assignments = list(study.assignments.all())
+    rows, slots = copied_presentations(study, assignments), copied_slots(assignments)
     if plant in IN_THE_ROWS:
-        plant_rows(plant, rows, random.Random(0))
+        plant_rows(plant, rows, random.Random(0), slots)
         Presentation.objects.bulk_update(rows, ["token", "stimulus", "second"])
+        Slot.objects.bulk_update(slots, SLOT)
     with in_this_process(Planted(get_wsgi_application(), plant)) as address:
-        yield Copy(address, factories.PASSWORD, rows)
+        yield Copy(address, factories.PASSWORD, rows, slots)
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("plant", PLANTS)
+@pytest.mark.parametrize("plant", [plant for plant in PLANTS if plant != "quicker"])
 def test_a_planted_leak_is_found(plant):
     study = small()
     with served(study, plant) as copy:
@@ -105,6 +105,59 @@ def test_a_pair_comparison_passes():
     with served(study) as copy:
         report = audit_copy(copy, study)
     assert report["passed"], as_text(report)
+
+
+def ladder_study(**options) -> Study:
+    """Two readers with 28 pairs each."""
+    asked = {"readers": ("reader", "other"), "size": 16, "trials": 12, "identical": 4}
+    return ladders.opened(**(asked | options))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_adaptive_study_passes():
+    study = ladder_study()
+    with served(study) as copy:
+        report = audit_copy(copy, study)
+    assert report["passed"], as_text(report)
+    assert report["presentations"] == 2 * 28
+    assert not schedule_problems(study)  # what the audit's readers were shown is what the rule gives
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("plant", ["quicker", "timing", "order", "seed"])  # the others do not know the task
+def test_a_planted_leak_is_found_in_an_adaptive_study(plant):
+    study = ladder_study()
+    with served(study, plant) as copy:
+        report = audit_copy(copy, study)
+    assert leaks(report) >= SHOWS_IN[plant], as_text(report)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("plant", ["", "quicker"])
+def test_a_fixed_ladder_passes_and_a_next_image_that_is_quicker_after_a_right_answer_is_found(plant):
+    study = ladder_study(ladder_="fixed", identical=4)
+    with served(study, plant) as copy:
+        report = audit_copy(copy, study)
+    assert leaks(report) == ({"timing"} if plant else set()), as_text(report)
+
+
+def test_the_audit_copies_an_adaptive_study_and_leaves_it_alone():
+    """By the command: on a copy with a server of its own, which makes every presentation but the first."""
+    ladder_study(readers=("reader",), trials=10, noise=False, identical=2, cases=3)
+    out = io.StringIO()
+    call_command("audit_blinding", "small", "--json", "--redraws", "499", stdout=out)
+    report = json.loads(out.getvalue())
+    assert report["passed"], as_text(report)
+    assert (report["presentations"], Presentation.objects.count()) == (12, 1)
+
+
+@pytest.mark.parametrize(
+    ("plant", "task", "why"), [("quicker", "labelling", "right"), ("id", "pair", "choose another")]
+)
+def test_a_leak_that_a_study_cannot_have_is_refused(plant, task, why):
+    study = small(cases=2, copies=1, min_gap=1) if task == "labelling" else ladder_study()
+    with pytest.raises(InvalidInput, match=why):
+        audit_study(study=study, actor="test", plant=plant)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -127,7 +180,7 @@ def test_a_study_with_twins_in_different_sets_passes(copies):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("plant", PLANTS)
+@pytest.mark.parametrize("plant", [plant for plant in PLANTS if plant != "quicker"])
 def test_a_planted_leak_is_found_where_twins_lie_in_different_sets(plant):
     study = small(arm_order="twin-split", cases=20)
     with served(study, plant) as copy:

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from core.errors import InvalidInput
-from study.design.simulate import SimulatedReader, answer
+from study.design.simulate import SimulatedReader, answer, threshold_of
 
 READER = SimulatedReader(lapse=0.0)
 
@@ -187,3 +187,36 @@ def test_perfect_blind_and_absent_minded_readers_are_possible():
 def test_an_impossible_skill_is_named(wrong, words):
     with pytest.raises(InvalidInput, match=words):
         SimulatedReader(**wrong)
+
+
+def test_a_planted_threshold_comes_out_of_the_pairs():
+    reader = SimulatedReader(threshold={"perturbed": 4.0}, slope=6.0, lapse=0.0)
+
+    def share(level, ladder="perturbed", arm="perturbed:03"):
+        asked = {"seed": 1, "reader_id": "R01", "patch_id": "p", "set_number": 1, "truth": True, "arm": arm}
+        picked = [
+            answer(reader, position=at, ladder=ladder, level=level, **asked).chose_altered for at in range(1, 401)
+        ]
+        return sum(picked) / len(picked)
+
+    assert share(4.0) == pytest.approx(0.75, abs=0.06)
+    assert share(16.0) > 0.98
+    assert share(0.5) == pytest.approx(0.5, abs=0.08)
+    assert share(0.0, ladder="", arm="original") == pytest.approx(0.5, abs=0.08)
+
+
+def test_thresholds_differ_between_readers_and_patches_as_much_as_planted():
+    reader = SimulatedReader(threshold={"perturbed": 4.0}, threshold_sd=0.3, threshold_patch_sd=0.5)
+    logs = np.array([
+        [np.log(threshold_of(reader, "perturbed", seed=1, reader_id=f"R{r}", patch_id=f"p{p}") / 4) for p in range(60)]
+        for r in range(60)
+    ])  # fmt: skip
+    assert logs.mean(axis=1).std() == pytest.approx(0.3, rel=0.3)
+    assert logs.mean(axis=0).std() == pytest.approx(0.5, rel=0.3)
+
+
+@pytest.mark.parametrize(("wrong", "field"), [({"slope": 0.0}, "slope"), ({"threshold": {"noise": 0.0}}, "threshold")])
+def test_a_threshold_that_is_none_is_refused(wrong, field):
+    with pytest.raises(InvalidInput) as refused:
+        SimulatedReader(**wrong)
+    assert refused.value.field == field

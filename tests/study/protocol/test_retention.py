@@ -5,6 +5,7 @@ import json
 
 import pytest
 from axes.models import AccessAttempt
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
@@ -74,6 +75,7 @@ def test_erasing_leaves_no_trace_of_the_names_and_every_answer(study):
     assert client.get("/reading/").status_code == 200
     Client().post("/sign-in/", {"username": "ann-smith", "password": "wrong again"})  # kept: no success follows it
     assert AccessAttempt.objects.filter(username="ann-smith").exists()
+    session = client.session.session_key
     ended(study)
 
     answers = list(Response.objects.order_by("pk").values())
@@ -83,6 +85,7 @@ def test_erasing_leaves_no_trace_of_the_names_and_every_answer(study):
         assert trace not in left, trace
     assert list(Response.objects.order_by("pk").values()) == answers
     assert client.get("/reading/").status_code == 302, "the session has ended"
+    assert not Session.objects.filter(pk=session).exists(), "its row names the account, in a form that is not text"
     event = study.events.get(action="names_erased")
     assert (event.actor, event.detail) == ("the office", {"erased": ["R01", "R02"], "kept": []})
     assert audit_log.first_broken_event() is None

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def nothing_is_judged(monkeypatch):
     """The pool's classifier has no weights; what it says of controls is not asked here."""
-    monkeypatch.setattr("study.protocol.controls.Controls._answer", lambda controls, pixels: None)
+    monkeypatch.setattr("study.protocol.controls.Controls.answer", lambda controls, pixels: None)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ function commonGrid(ratio) {
 }
 
 export class Picture {
-  constructor(stage, canvases, wanted) {
+  constructor(stage, canvases, wanted, exposure = 0) {
+    this.exposure = exposure; // ms, or 0 without limit
     this.stage = stage;
     this.canvases = canvases;
     this.wanted = wanted;
@@ -28,7 +29,9 @@ export class Picture {
     this.factor = 1;
     this.centre = [0.5, 0.5];
     this.shown = 0;
+    this.masked = false;
     this.used = { magnifier_steps: 0, magnifier_max: 1, alternations: 0 };
+    if (this.exposure) Object.assign(this.used, { exposure_frames: 0, exposure_ms: 0 });
   }
 
   watchRatio() {
@@ -42,6 +45,43 @@ export class Picture {
     this.cover(true);
   }
 
+  // Shows the picture for about so many ms, in whole frames, then a mask. What was painted is kept.
+  expose(ms) {
+    const mine = this.bitmaps;
+    let first = null;
+    const frame = (now) => {
+      if (this.bitmaps !== mine) return; // another picture has come
+      first ??= now; // the frame with which the picture is painted
+      this.used.exposure_ms = Math.round((now - first) * 10) / 10;
+      const frames = this.used.exposure_frames;
+      const half = frames ? (now - first) / frames / 2 : Infinity;
+      if (frames && now - first + half >= ms) this.mask();
+      else {
+        this.used.exposure_frames += 1;
+        requestAnimationFrame(frame);
+      }
+    };
+    requestAnimationFrame(frame);
+  }
+
+  mask() {
+    this.masked = true;
+    this.draw();
+  }
+
+  // Squares of random greys in the place of the picture, as large as its pixels: an after-image is wiped out.
+  drawMask(context, wide, high, left, top, step) {
+    const across = Math.max(1, Math.round(wide / step));
+    const down = Math.max(1, Math.round(high / step));
+    const noise = Object.assign(document.createElement("canvas"), { width: across, height: down });
+    const values = new Uint32Array(across * down).map(() => 0xff000000 + 0x010101 * Math.floor(64 + 128 * Math.random()));
+    const pixels = new ImageData(new Uint8ClampedArray(values.buffer), across, down);
+    noise.getContext("2d").putImageData(pixels, 0, 0);
+    context.imageSmoothingEnabled = false;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.drawImage(noise, left, top, wide, high);
+  }
+
   cover(covered) {
     for (const canvas of this.canvases) canvas.hidden = covered || !this.bitmaps.length;
   }
@@ -53,6 +93,7 @@ export class Picture {
     this.reset();
     this.cover(false);
     this.draw();
+    if (this.exposure) this.expose(this.exposure);
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
   }
 
@@ -92,6 +133,11 @@ export class Picture {
     context.beginPath();
     context.rect(left, top, wide, high);
     context.clip();
+    if (this.masked) {
+      this.drawMask(context, wide, high, left, top, step);
+      context.restore();
+      return;
+    }
     const [x, y] = this.corner(width, height, seen);
     context.imageSmoothingEnabled = false;
     context.setTransform(step, 0, 0, step, left - x * step, top - y * step);

@@ -14,7 +14,7 @@ const $ = (id) => document.getElementById(id);
 const room = $("room");
 const data = room.dataset;
 const canvases = [$("first"), $("second")].filter(Boolean);
-const picture = new Picture($("stage"), canvases, Number(data.scale));
+const picture = new Picture($("stage"), canvases, Number(data.scale), Number(data.exposure));
 const clock = new Clock();
 const outbox = new Outbox(data.study, data.code);
 const form = new AnswerForm($("answer-form"), data.questions.split(" ").filter(Boolean), onAnswer);
@@ -242,7 +242,24 @@ function showWhich() {
   which.textContent = say(picture.shown ? "showing_second" : "showing_first");
 }
 
+// A length of tissue that is a round number and about a quarter of the picture.
+const LENGTHS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
+
+function drawScaleBar() {
+  const bar = $("scale-bar");
+  const microns = Number(data.microns);
+  if (!bar || !microns || !picture.bitmaps.length) return;
+  const perMicron = (picture.scale * picture.factor) / microns / devicePixelRatio; // page pixels
+  const wanted = (picture.bitmaps[0].width * picture.scale) / devicePixelRatio / 4;
+  const length = LENGTHS.findLast((one) => one * perMicron <= wanted) ?? LENGTHS[0];
+  const [line, text] = bar.children;
+  line.style.width = `${length * perMicron}px`;
+  text.textContent = `${length} µm`;
+  bar.hidden = false;
+}
+
 function noteScale() {
+  drawScaleBar();
   $("factor").textContent = `${picture.factor}×`;
   const small = picture.scale < picture.wanted;
   $("scale-note").hidden = !small;

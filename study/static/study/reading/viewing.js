@@ -7,8 +7,38 @@ const BAR = 72;
 const NARROW = matchMedia("(max-width: 36rem), (max-width: 56rem) and (orientation: portrait)"); // the panel goes below
 const BESIDE = 0.45; // and leaves the image this share of the height
 
+const CARD_MM = 85.6; // ISO/IEC 7810 ID-1: bank cards and most identity cards
+const CARD_RATIO = 85.6 / 53.98;
+
 const form = document.getElementById("viewing");
+const card = document.getElementById("card");
 const put = (id, text) => { document.getElementById(id).textContent = text; };
+
+// Which colours the screen shows, as far as the browser tells.
+function gamut() {
+  return {
+    gamut_p3: matchMedia("(color-gamut: p3)").matches,
+    gamut_rec2020: matchMedia("(color-gamut: rec2020)").matches,
+    high_dynamic_range: matchMedia("(dynamic-range: high)").matches,
+  };
+}
+
+// What the reader measured: device pixels per millimetre, and the distance. Left out where it was not done.
+function physical() {
+  if (!card) return {};
+  const width = Number(document.getElementById("card-width").value);
+  const distance = Number(document.getElementById("distance").value);
+  const found = {};
+  if (document.getElementById("card-fits").checked) found.pixels_per_mm = Math.round((width * devicePixelRatio * 1000) / CARD_MM) / 1000;
+  if (distance >= 10 && distance <= 300) found.distance_cm = distance;
+  return found;
+}
+
+function drawCard() {
+  const width = Number(document.getElementById("card-width").value);
+  card.style.width = `${width}px`;
+  card.style.height = `${width / CARD_RATIO}px`;
+}
 
 function measure() {
   const across = Number(form.dataset.pair);
@@ -29,6 +59,8 @@ function measure() {
     touch: navigator.maxTouchPoints > 0,
     pattern_seen: new FormData(form).get("pattern") === "yes",
     javascript: true,
+    ...gamut(),
+    ...physical(),
   };
 }
 
@@ -55,6 +87,7 @@ function show() {
   put("screen", `${found.screen_width} × ${found.screen_height}`);
   put("ratio", String(Math.round(found.device_pixel_ratio * 1000) / 1000));
   put("depth", say("bits", { value: found.colour_depth }));
+  put("gamut", say(found.gamut_rec2020 ? "gamut_rec2020" : found.gamut_p3 ? "gamut_p3" : "gamut_srgb"));
   put("scale", `${Math.max(found.scale, 1)} : 1`);
   const verdict = found.scale < 1 ? "tiny" : found.scale < found.scale_wanted ? "small" : "good";
   put("verdict", say(verdict, { scale: found.scale, wanted: found.scale_wanted }));
@@ -65,6 +98,17 @@ function show() {
 
 document.getElementById("measured").hidden = false;
 document.getElementById("pattern-question").hidden = false;
+if (card) {
+  document.getElementById("physical").hidden = false;
+  document.getElementById("card-width").max = Math.min(900, document.documentElement.clientWidth - 40);
+  document.getElementById("card-width").addEventListener("input", () => {
+    document.getElementById("card-fits").checked = false; // what was moved must be compared again
+    drawCard();
+    show();
+  });
+  document.getElementById("distance").addEventListener("input", show);
+  drawCard();
+}
 for (const choice of form.elements.pattern) choice.required = true;
 form.addEventListener("change", () => {
   document.getElementById("pattern-advice").hidden = form.elements.pattern.value !== "no";

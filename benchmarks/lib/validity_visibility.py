@@ -1,0 +1,122 @@
+"""How often do the intervals of the visibility study cover the truth, and how often is a forced choice falsely found?
+
+    cells(replications, seed, quick) -> one dict per line
+
+Thresholds, the blind-spot index and the safety factor of simulated readers and patches, fixed and adaptive; forced
+choices of readers who see nothing but prefer one image of a pair for good.
+"""
+
+from collections.abc import Iterator
+from itertools import product
+from math import log, sqrt
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.lib.seeing import FLIP, MIDDLE, World, read
+from study.design.choice_power import ChoiceDesign, found, power, simulate
+from study.statistics.visibility.index import Comparison, Flips
+from study.statistics.visibility.model import Trials, fit
+from study.statistics.visibility.predictors import ranked
+
+SPREADS = ((0.3, 0.5), (0.5, 0.7))
+LAPSES = (0.0, 0.05, 0.15)
+READERS = (3, 5, 10)
+DESIGNS = {"fixed, 8 levels x 20 patches": (20, None), "adaptive, 60 pairs on 30 patches": (30, 60)}
+
+
+def cells(replications: int, seed: int, quick: bool = False) -> list[dict[str, Any]]:
+    chosen = list(product(DESIGNS, SPREADS, LAPSES, READERS))
+    if quick:
+        chosen = [cell for cell in chosen if cell[2] == 0.05 and cell[3] < 10]
+    rows = [row for cell in chosen for row in _coverage(*cell, replications, seed)]
+    rows += _choices(max(4 * replications, 20), seed)
+    return rows + list(_predictors(max(replications // 2, 10), seed))
+
+
+def _coverage(design: str, spread: tuple[float, float], lapse: float, readers: int, replications: int, seed: int):
+    patches, trials = DESIGNS[design]
+    world = World(*spread, lapse)
+    rng = np.random.default_rng(seed)
+    hits: dict[str, list[bool]] = {"threshold": [], "blind-spot index": [], "safety factor": []}
+    errors, widths = [], []
+    for _ in range(replications):
+        study = read(rng, world, readers, patches, trials)
+        covariate = study.log_flip - study.log_flip.mean()
+        fitted = fit(Trials.count(study.reader, study.patch, study.level, study.right, covariate))
+        compared = Comparison(fitted, Flips(study.log_flip, np.arange(patches)))
+        threshold = compared.over_readers(lambda at: at[:readers]).ci95
+        share, factor = compared.share(), compared.factor()[1]
+        hits["threshold"].append(_inside(threshold, log(MIDDLE)))
+        hits["blind-spot index"].append(_inside(share.ci95, world.index()))
+        hits["safety factor"].append(_inside(factor, MIDDLE / FLIP))
+        errors.append(np.abs(fitted.mean - study.log_threshold))
+        widths.append((share.ci95 or (0.0, 1.0))[1] - (share.ci95 or (0.0, 1.0))[0])
+    about = {
+        "within_15_percent": round(float(np.mean(np.concatenate(errors) < log(1.15))), 3),
+        "median_error": round(float(np.expm1(np.median(np.concatenate(errors)))), 3),
+        "index_width": round(float(np.mean(widths)), 2),
+        "pairs_per_reader": trials or 8 * patches,
+    }
+    name = f"{design}, {readers} readers, SD {spread[0]:g} and {spread[1]:g}, lapses {lapse:.0%}"
+    for what, hit in hits.items():
+        yield _row(f"{name}: {what}", "coverage", 0.95, hit) | about
+
+
+def _inside(ci: tuple[float, float] | None, truth: float) -> bool:
+    """No interval counts as covering: nothing false is said."""
+    return ci is None or ci[0] <= truth <= ci[1]
+
+
+def _choices(replications: int, seed: int) -> Iterator[dict[str, Any]]:
+    for readers, sets, sd, pairs in product((1, 3, 5), (1, 2, 4), (1.5, 3.0), (20, 40)):
+        rng = np.random.default_rng(seed)
+        design = ChoiceDesign(pairs, readers, sets, sd)
+        false = [found(simulate(rng, design)) for _ in range(replications)]
+        sets_said = f"{sets} set{'s' * (sets > 1)}"
+        name = (
+            f"forced choice, {readers} reader{'s' * (readers > 1)}, {pairs} pairs, {sets_said}, preferences SD {sd:g}"
+        )
+        yield _row(name, "false sight (one-sided)", 0.05 if readers == 1 else 0.025, false)
+    for design in (ChoiceDesign(400, 1, 2), ChoiceDesign(200, 5, 2)):
+        planned = power(design, 0.55, replications=replications, seed=seed + 1)
+        rng = np.random.default_rng(seed)
+        again = [found(simulate(rng, design, 0.55)) for _ in range(replications)]
+        name = (
+            f"bias of 55 %, {design.readers} readers, {design.pairs} pairs, {design.sets} sets, planned {planned:.0%}"
+        )
+        yield _row(name, "found", planned, again)
+
+
+def planted(rng: np.random.Generator, readers: int, patches: int, trials: int | None, noise: float = 0.5):
+    """Answers that follow one measure, beside two that stray from it by patch and one that knows the direction only."""
+    study = read(rng, World(0.3, 0.0, 0.05), readers, patches, trials)
+    stray = noise * rng.standard_normal((3, patches))
+    table = pd.DataFrame({"reader_id": study.reader.astype(str), "patch_id": study.patch.astype(str)})
+    table = table.assign(correct=study.right.astype(float), seen=study.level)
+    for number in (0, 1):
+        table[f"other{number}"] = study.level * np.exp(stray[number][study.patch])
+    return table.assign(rank=np.exp(stray[2])[study.patch] * np.sqrt(study.level))
+
+
+def _predictors(replications: int, seed: int) -> Iterator[dict[str, Any]]:
+    for readers, patches, trials in ((3, 20, None), (5, 30, 60)):
+        rng = np.random.default_rng(seed)
+        first, wrongly = [], []
+        for _ in range(replications):
+            order = ranked(planted(rng, readers, patches, trials), ("other0", "seen", "other1", "rank"))
+            first.append(order[0].measure == "seen")
+            below = [row.behind_ci95 for row in order if row.measure == "seen" and row.behind_ci95]
+            wrongly.append(any(ci[0] > 0 for ci in below))
+        name = f"what predicts seeing, {readers} readers, {patches} patches, {'adaptive' if trials else 'fixed'}"
+        yield _row(f"{name}: the planted measure is first", "found", 0.9, first)
+        yield _row(f"{name}: the planted measure lies behind with its whole interval", "false", 0.05, wrongly)
+
+
+def _row(name: str, what: str, nominal: float, hits: list[bool]) -> dict[str, Any]:
+    n, at = len(hits), min(max(nominal, 0.01), 0.99)
+    return {
+        "name": name, "what": what, "nominal": round(nominal, 4), "rate": round(float(np.mean(hits)), 4),
+        "monte_carlo_error": round(sqrt(at * (1 - at) / n), 4), "replications": n,
+    }  # fmt: skip

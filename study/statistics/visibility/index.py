@@ -1,0 +1,152 @@
+"""The blind spot: how often does the model flip below what a reader sees, and by how much?
+
+    blind-spot index   share of (reader, patch) with flip < threshold
+    safety factor      median over (reader, patch) of threshold / flip
+
+Nobody measures the threshold of one reader on one patch exactly. So the share is the mean of the probabilities, given
+all answers, that the threshold lies above the flip (:mod:`study.statistics.visibility.model`). A patch without a flip
+up to the largest change that was tried counts as one that does not flip: the index is then the smallest that fits.
+
+The interval speaks of other readers and other patches like these: by :mod:`study.statistics.two_way`, on the probit
+scale, since shares near 0 and 1 are lopsided. The safety factor's interval holds the factors m for which the share of
+threshold / flip above m may be one half (Woodruff 1952).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize, special
+
+from core.proportions import wilson
+from study.statistics.paired import Interval
+from study.statistics.two_way import Overall, PerReader, over_readers
+from study.statistics.visibility.model import Fit, derivative
+
+NEAR = 1e-5
+"""Shares are told from 0 and 1 so far."""
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Log of the smallest flip per patch (patches,), +inf where none was found; ``unit`` (patches,): the slide of each,
+    as numbers from 0."""
+
+    log: np.ndarray
+    unit: np.ndarray
+
+    @property
+    def found(self) -> int:
+        return int(np.isfinite(self.log).sum())
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share over readers and patches; ``ci95`` None where it does not exist."""
+
+    value: float
+    ci95: Interval | None
+    """Other readers and other patches like these."""
+    these_ci95: Interval | None
+    """These readers, other patches."""
+    per_reader: tuple[float, ...]
+
+
+class Comparison:
+    """Thresholds of one fit beside the flips of the same patches."""
+
+    def __init__(self, fit: Fit, flips: Flips) -> None:
+        self.fit, self.flips = fit, flips
+        self.units = np.bincount(flips.unit)
+        few = len(self.units) / max(len(self.units) - 1, 1)  # the whole jackknife, for a mean
+        self._moved = few * np.stack([np.bincount(flips.unit, weights=column) for column in fit.moved.T], axis=1)
+
+    def over_readers(self, of: Callable[[np.ndarray], np.ndarray]) -> Overall:
+        """Mean over readers of a function of the parameters, (R,)."""
+        value, moved = of(self.fit.at), self._follows(of)
+        return over_readers(PerReader(value, value[:, None] + moved, self.units))
+
+    def each_reader(self, of: Callable[[np.ndarray], np.ndarray]) -> list[Overall]:
+        """The same of each reader alone, patches random."""
+        value = of(self.fit.at)
+        slope = derivative(of, self.fit.at)
+        found = []
+        for r in range(len(value)):
+            moved = self._widened(slope[[r]])
+            found.append(over_readers(PerReader(value[[r]], value[[r], None] + moved, self.units)))
+        return found
+
+    def _follows(self, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        return self._widened(derivative(of, self.fit.at))
+
+    def _widened(self, slope: np.ndarray) -> np.ndarray:
+        """What leaving out a unit does to numbers of this slope (numbers, units), through the parameters.
+
+        Where answers are few the jackknife sees less than the model knows to be unknown (a prior moves with no unit):
+        then it is stretched until the mean of the numbers is as uncertain as the model says.
+        """
+        moved = slope @ self._moved.T
+        mean = slope.mean(axis=0)
+        seen = float(((moved.mean(axis=0) - moved.mean()) ** 2).sum()) * (len(self.units) - 1) / len(self.units)
+        expected = float(mean @ self.fit.covariance @ mean)
+        return moved * np.sqrt(max(expected / max(seen, 1e-12), 1.0))
+
+    def blind(self, at: np.ndarray, log_factor: float = 0.0) -> np.ndarray:
+        """P(threshold > factor x flip | answers) of every reader and patch (R, patches)."""
+        patch = self.fit.model.posterior(at)
+        mean = self.fit.model.parts(at)[0]
+        return special.ndtr((mean[:, None] + patch.mean - self.flips.log - log_factor) / patch.sd)
+
+    def share(self, log_factor: float = 0.0) -> Share:
+        """Share of (reader, patch) with threshold / flip above the factor: at 0 the blind-spot index."""
+        chance = self.blind(self.fit.at, log_factor)
+        value = chance.mean(axis=1)
+        own = np.stack([np.bincount(self.flips.unit, weights=row) for row in chance])
+        without = (chance.sum(axis=1, keepdims=True) - own) / np.maximum(chance.shape[1] - self.units, 1)
+        units = len(self.units)
+        moved = self._follows(lambda at: _probit(self.blind(at, log_factor).mean(axis=1)))
+        values, left = _probit(value), _probit(without) + moved
+        these = over_readers(PerReader(values.mean(keepdims=True), left.mean(axis=0, keepdims=True), self.units))
+        mean = float(value.mean())
+        return Share(
+            mean,
+            _interval(mean, over_readers(PerReader(values, left, self.units)), units),
+            _interval(mean, these, units),
+            tuple(value.tolist()),
+        )
+
+    def factor(self) -> tuple[float | None, Interval | None]:
+        """The safety factor and its interval; None where half of the flips or more were not found."""
+        middle = self._at_share(0.5)
+        if middle is None:
+            return None, None
+        ci = self.share(middle).ci95
+        low, high = (None, None) if ci is None else (self._at_share(ci[1]), self._at_share(ci[0]))
+        return float(np.exp(middle)), None if low is None or high is None else (float(np.exp(low)), float(np.exp(high)))
+
+    def _at_share(self, share: float) -> float | None:
+        """The log factor above which ``share`` of all threshold / flip lie."""
+
+        def above(log_factor: float) -> float:
+            return float(self.blind(self.fit.at, log_factor).mean()) - share
+
+        low, high = -12.0, 12.0
+        if above(low) < 0 or above(high) > 0:
+            return None
+        return float(optimize.brentq(above, low, high, xtol=1e-4))
+
+
+def _probit(share: np.ndarray) -> np.ndarray:
+    return special.ndtri(np.clip(share, NEAR, 1 - NEAR))
+
+
+def _interval(share: float, found: Overall, units: int) -> Interval | None:
+    """As wide about the share as ``found`` about the mean probit; never narrower than Wilson's for so many units."""
+    if units < 2:
+        return None
+    least = wilson(share * units, units)
+    if found.ci95 is None:  # all alike: what so many units cannot rule out
+        return least
+    half, middle = (found.ci95[1] - found.ci95[0]) / 2, float(_probit(np.array(share)))
+    low, high = (float(special.ndtr(middle + side * half)) for side in (-1, 1))
+    return min(low, least[0]), max(high, least[1])

@@ -19,7 +19,7 @@ from model.learning.crossval import derived_seed
 from model.learning.devices import usable_device
 from model.learning.network import Init, Initialisation, Network, build_network
 from model.learning.prediction import predict
-from model.learning.resume import Checkpoint, forget_stale
+from model.learning.resume import Checkpoint
 from model.learning.training import TrainSettings, train
 from model.learning.training import preset as preset_settings
 from model.models import Classifier, Dataset
@@ -76,7 +76,6 @@ def train_classifier(
     settings = preset_settings(preset, **changes, defence=against)
     table = patch_table(dataset)
     labels, groups = table["tumour"].to_numpy().astype(int), table["group"].to_numpy()
-    notes: list[str] = []
     if base is not None:
         settings = replace(settings, shrink=base.settings.get("shrink", 1))
         arch = base.arch
@@ -84,6 +83,7 @@ def train_classifier(
             base, dataset, table.index.to_numpy(), labels, groups, test_share=test_share, seed=seed
         )
         network, start = stored_network(base), start_of(base, seed)
+        notes: list[str] = []
     else:
         kept, held_out = splits.split(labels, groups, test_share=test_share, seed=seed)
         (network, start), notes = told(
@@ -186,9 +186,7 @@ def _checkpoint(
         "code": code_version(),
     }
     digest = hashlib.sha256(json.dumps(determining, sort_keys=True, default=str).encode()).hexdigest()
-    folder = Path(project.HOME) / "training"
-    forget_stale(folder)  # of trainings that were cut off and never begun again
-    return Checkpoint(folder / f"{digest[:32]}.pt")
+    return Checkpoint(Path(project.HOME) / "training" / f"{digest[:32]}.pt")
 
 
 def _plane_file(network: Network, weights: list[dict[str, torch.Tensor]]) -> bytes:

@@ -235,7 +235,8 @@ def demand_gap(settings: StudySettings, *, arms: int) -> None:
         return
     names = [f"arm {number}" for number in range(1, arms)] + ["noise"] * settings.noise
     cases = range(1, settings.positives + (settings.negatives or 0) + 1)
-    identical, ladders = 0, dict.fromkeys(names, {}) if settings.ladder != Study.Ladder.NONE else {}
+    identical = 0
+    ladders: dict[str, Any] = {name: {} for name in names} if settings.ladder != Study.Ladder.NONE else {}
     if ladders:
         identical = identical_pairs(settings, len(cases), len(names))
         names = [arm_of(name, level) for name in names for level in range(1, settings.levels + 1)]

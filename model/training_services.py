@@ -19,7 +19,7 @@ from model.learning.crossval import derived_seed
 from model.learning.devices import usable_device
 from model.learning.network import Init, Initialisation, Network, build_network
 from model.learning.prediction import predict
-from model.learning.resume import Checkpoint
+from model.learning.resume import Checkpoint, forget_stale
 from model.learning.training import TrainSettings, train
 from model.learning.training import preset as preset_settings
 from model.models import Classifier, Dataset
@@ -186,7 +186,9 @@ def _checkpoint(
         "code": code_version(),
     }
     digest = hashlib.sha256(json.dumps(determining, sort_keys=True, default=str).encode()).hexdigest()
-    return Checkpoint(Path(project.HOME) / "training" / f"{digest[:32]}.pt")
+    folder = Path(project.HOME) / "training"
+    forget_stale(folder)  # of trainings that were cut off and never begun again
+    return Checkpoint(folder / f"{digest[:32]}.pt")
 
 
 def _plane_file(network: Network, weights: list[dict[str, torch.Tensor]]) -> bytes:

@@ -76,7 +76,6 @@ def train_classifier(
     settings = preset_settings(preset, **changes, defence=against)
     table = patch_table(dataset)
     labels, groups = table["tumour"].to_numpy().astype(int), table["group"].to_numpy()
-    notes: list[str] = []
     if base is not None:
         settings = replace(settings, shrink=base.settings.get("shrink", 1))
         arch = base.arch
@@ -84,6 +83,7 @@ def train_classifier(
             base, dataset, table.index.to_numpy(), labels, groups, test_share=test_share, seed=seed
         )
         network, start = stored_network(base), start_of(base, seed)
+        notes: list[str] = []
     else:
         kept, held_out = splits.split(labels, groups, test_share=test_share, seed=seed)
         (network, start), notes = told(

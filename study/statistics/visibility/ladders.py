@@ -14,6 +14,7 @@ from study.statistics.two_way import Overall
 from study.statistics.units import FEWEST_GROUPS, unit_of
 from study.statistics.visibility.index import Comparison, Flips
 from study.statistics.visibility.model import Fit, Trials, fit
+from study.statistics.visibility.predictors import Predictor, ranked
 
 GUESS = 0.5
 FEWEST_PATCHES, FEWEST_ANSWERS, FEWEST_LEVELS = 10, 30, 3
@@ -98,6 +99,13 @@ def identical_pairs(table: pd.DataFrame) -> list[dict[str, Any]]:
         {"reader": str(reader), "second": int(own["label"].sum()), "n": len(own)}
         for reader, own in rows.groupby("reader_id", sort=True)
     ]
+
+
+def predictors(table: pd.DataFrame) -> list[Predictor]:
+    """Which measure of the changes foretells best what is seen, over all ladders."""
+    if "level" not in table:
+        return []
+    return ranked(table[table["level"] > 0], MEASURES)
 
 
 def _text(rows: pd.DataFrame, name: str) -> pd.Series:

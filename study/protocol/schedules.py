@@ -235,9 +235,9 @@ def demand_gap(settings: StudySettings, *, arms: int) -> None:
         return
     names = [f"arm {number}" for number in range(1, arms)] + ["noise"] * settings.noise
     cases = range(1, settings.positives + (settings.negatives or 0) + 1)
-    identical, ladders = 0, dict[str, dict[str, Any]]()
-    if settings.ladder != Study.Ladder.NONE:
-        ladders = {name: {} for name in names}
+    identical = 0
+    ladders: dict[str, Any] = {name: {} for name in names} if settings.ladder != Study.Ladder.NONE else {}
+    if ladders:
         identical = identical_pairs(settings, len(cases), len(names))
         names = [arm_of(name, level) for name in names for level in range(1, settings.levels + 1)]
     if settings.task == Study.Task.BIAS:

@@ -29,7 +29,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     elif isinstance(error, ValidationError):
         fields = error.message_dict if hasattr(error, "error_dict") else {"detail": error.messages}
         error = exceptions.ValidationError(fields)
-    elif isinstance(error, (OverflowError, UnicodeEncodeError)):
+    elif isinstance(error, (OverflowError, UnicodeError)):
         error = exceptions.ValidationError({"detail": ["A number or text here is out of range."]})
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()

@@ -125,10 +125,14 @@ def assignment_of(user: Any, slug: str) -> Assignment | None:
 
 
 def opening_time(reading_set: ReadingSet, before: ReadingSet | None) -> datetime | None:
-    """When a set opens: the first at once (None), each later one its wash-out after the end of the one before it."""
-    if before is None or before.completed_at is None:
+    """When a set opens: the first at once (None), each later one its wash-out after the end of the one before it.
+
+    Without a wash-out that is at once, too, whatever the server's clock has done since.
+    """
+    hours = reading_set.assignment.study.washout_hours
+    if before is None or before.completed_at is None or not hours:
         return None
-    return before.completed_at + timedelta(hours=reading_set.assignment.study.washout_hours)
+    return before.completed_at + timedelta(hours=hours)
 
 
 def _shut(assignment: Assignment) -> Stage | None:
@@ -187,7 +191,7 @@ def progress_in(assignment: Assignment, sets: Sequence[CountedSet]) -> Progress:
     if _practice_due(assignment):
         return replace(progress, stage=Stage.PRACTICE)
     opens_at = opening_time(current, sets[index - 1].reading_set if index else None)
-    if opens_at and opens_at > timezone.now():
+    if opens_at and not answered and opens_at > timezone.now():  # a clock that steps back shuts no set that was begun
         return replace(progress, stage=Stage.WASHOUT, opens_at=opens_at)
     stage = Stage.READING if answered < count else Stage.SET_DONE
     return replace(progress, stage=stage, answered=answered, opens_at=opens_at)
@@ -235,7 +239,7 @@ def describe_sets(sets: Sequence[CountedSet], marks: Mapping[int, str] | None = 
                 "completed_at": row.completed_at,
                 "mark": (marks or {}).get(row.number, "") if row.completed_at else "",
                 "opens_at": opens_at,
-                "open": reached and (opens_at is None or opens_at <= timezone.now()),
+                "open": reached and (opens_at is None or counted.answered > 0 or opens_at <= timezone.now()),
             }
         )
         before = row

@@ -26,6 +26,11 @@ def ask(client):
     return call
 
 
+@pytest.mark.parametrize("header", ["Token \xff\xfe", "Token a\x00b", "Token", "Token \xff x"])
+def test_a_token_that_is_no_text_is_refused(client, header):
+    assert client.get("/api/v1/studies/", headers={"Authorization": header}).status_code in (400, 401)
+
+
 @pytest.mark.parametrize("query", [f"limit={HUGE}", f"offset={HUGE}", f"limit=5&offset={HUGE}"])
 @pytest.mark.parametrize("rows", ["datasets", "jobs", "studies"])
 def test_a_limit_out_of_range_is_refused_with_its_name(ask, rows, query):

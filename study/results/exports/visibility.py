@@ -130,7 +130,7 @@ def figure(analysis: dict[str, Any]) -> bytes | None:
         return None
     with style.look():
         drawn = style.new(8.6, 5.6 * len(fitted))
-        for part, one in zip(np.atleast_1d(drawn.subfigures(len(fitted), 1)), fitted):
+        for part, one in zip(drawn.subfigures(len(fitted), 1, squeeze=False)[:, 0], fitted):
             _draw(part, one)
     return style.render(drawn)
 

@@ -275,7 +275,7 @@ def _curve(fitted: Fit, at: np.ndarray, log_level: np.ndarray) -> np.ndarray:
     return GUESS + (1 - GUESS - lapse)[:, None] * seen
 
 
-def _right_at(fitted: Fit, log_level: float, at: np.ndarray) -> np.ndarray:
+def _share_at(fitted: Fit, log_level: float, at: Any) -> np.ndarray:
     return _curve(fitted, at, np.array([log_level]))[:, 0]
 
 
@@ -286,7 +286,7 @@ def _curves(fitted: Fit, compared: Comparison, names: np.ndarray, flip: np.ndarr
     curves = _curve(fitted, fitted.at, log_level)
     band = []
     for one in log_level[::4]:
-        found = compared.over_readers(partial(_right_at, fitted, one))
+        found = compared.over_readers(partial(_share_at, fitted, one))
         band.append([max(found.ci95[0], 0.0), min(found.ci95[1], 1.0)] if found.ci95 else [None, None])
     patch = fitted.model.posterior(fitted.at).mean
     return {
@@ -321,8 +321,8 @@ def _in_measures(rows: pd.DataFrame, fitted: Fit, place: pd.Series, log_flip: np
             of_threshold.append(at_one + power * threshold[number])
             of_flip.append(at_one + power * log_flip[number])
         seen, flips = np.array(of_threshold), np.array(of_flip)
-        flips = np.where(np.isfinite(flips), flips, np.inf)
-        found.append(InMeasure(measure, _median(seen), _median(flips), _median(seen - flips)))
+        flipped = np.where(np.isfinite(flips), flips, np.inf)
+        found.append(InMeasure(measure, _median(seen), _median(flipped), _median(seen - flipped)))
     return found
 
 

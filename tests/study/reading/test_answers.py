@@ -146,6 +146,17 @@ def test_the_wash_out_is_kept_by_the_server():
         completed_at=timezone.now() - timedelta(days=14, seconds=1)
     )
     answer(assignment, 1, number=2)
+    # The server's clock steps back, or was ahead when the first set ended: a set that was begun goes on.
+    ReadingSet.objects.filter(assignment=assignment, number=1).update(completed_at=timezone.now() + timedelta(days=30))
+    answer(assignment, 2, number=2)
+
+
+def test_without_a_wash_out_the_next_set_opens_whatever_the_clock_says():
+    assignment = factories.assignment_of(factories.open_study(cases=2, copies=2, min_gap=1, washout_hours=0))
+    read_set(assignment)
+    ReadingSet.objects.filter(assignment=assignment, number=1).update(completed_at=timezone.now() + timedelta(days=30))
+    assert progress_of(assignment).stage is Stage.READING
+    answer(assignment, 1, number=2)
 
 
 def test_a_finished_set_reopens_for_its_last_answer_until_the_next_one_has_begun(assignment):

@@ -31,10 +31,10 @@ def shown_on(page) -> list[str]:
     ("display", "first", "second"), [("side", "Left", "Right"), ("alternating", "First", "Second")]
 )
 def test_a_pair_is_practised_with_pairs_and_the_altered_one_is_named(client, display, first, second):
-    study = practising(client, task="pair", pair_display=display)
+    study = practising(client, task="pair", pair_display=display, guides=6)
     assert progress_of(factories.assignment_of(study)).stage is Stage.PRACTICE
     sides = set()
-    for number in (1, 2):
+    for number in range(1, 7):
         address = f"{BASE}practice/{number}/"
         tokens = shown_on(client.get(address))
         kinds = [GuideImage.objects.get(token=token).kind for token in tokens]
@@ -47,6 +47,7 @@ def test_a_pair_is_practised_with_pairs_and_the_altered_one_is_named(client, dis
         assert "Right." in client.post(address, {"answer": answers[side]}).text
         assert f"The altered one was: {labels[side]}." in client.post(address, {"answer": answers[1 - side]}).text
         assert shown_on(client.get(address)) == tokens  # the same at every visit
+    assert sides == {0, 1}  # neither side is always right
     assert client.post(BASE + "practice/").url == BASE
     assert progress_of(factories.assignment_of(study)).stage is Stage.READING
     assert not Response.objects.exists()

@@ -220,7 +220,7 @@ def summarise(
     def numbers(measure: str, statistic: pairing.Statistic) -> dict[str, Any]:
         return {"measure": measure} | pairing.bootstrapped(statistic, len(truth), groups, seed=seed)
 
-    rows = [{"measure": "accuracy"} | pairing.shares(*right, groups)]
+    rows = [{"measure": "accuracy"} | pairing.shares(right[0], right[1], groups)]
     rows.append(numbers("AUC", lambda rows: _both(given, rows, lambda p, at: _auc(truth[at], p))))
     rows.append(
         numbers("Brier score", lambda rows: _both(given, rows, lambda p, at: float(((p - truth[at]) ** 2).mean())))
@@ -230,10 +230,10 @@ def summarise(
     for norm in norms:
         for budget in BUDGETS[norm]:
             held = [values > budget * (1 + 1e-9) for values in smallest[norm]]
-            rows.append({"measure": f"robust accuracy, {norm} {budget:g}"} | pairing.shares(*held, groups))
+            rows.append({"measure": f"robust accuracy, {norm} {budget:g}"} | pairing.shares(held[0], held[1], groups))
     for change in answers["first"].get("natural", {}):
         held = [np.array(answers[side]["natural"][change], dtype=bool) for side in SIDES]
-        rows.append({"measure": f"robust accuracy, worst {change}"} | pairing.shares(*held, groups))
+        rows.append({"measure": f"robust accuracy, worst {change}"} | pairing.shares(held[0], held[1], groups))
     for norm in norms:
         both = np.flatnonzero(right[0] & right[1])
         if len(both):

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from attacks.engine.curves import AXES
+from attacks.engine.curves import axis_label
 from attacks.models import Comparison
-from core.plot_style import BLUE, GREY, VERMILION, look, new, render, unit_square
+from core.plot_style import BLUE, DOUBLE, GREY, VERMILION, look, new, render, unit_square
 from core.proportions import wilson
 
 SIDES = (("first", BLUE, "-"), ("second", VERMILION, "--"))
@@ -18,11 +18,11 @@ def plot_comparison(comparison: Comparison, kind: str = "svg") -> bytes:
     norms = comparison.settings["norms"]
     names = {"first": comparison.first.name, "second": comparison.second.name}
     with look():
-        figure = new(3.4 * (len(norms) + 1), 3.9)
+        figure = new(DOUBLE, 2.9)
         panels = figure.subplots(1, len(norms) + 1, squeeze=False)[0]
         for axes, norm in zip(panels, norms):
             _curves(axes, comparison.answers, norm, comparison.settings["budgets"][norm])
-        panels[0].set_ylabel("share right")
+        panels[0].set_ylabel("Share right")
         _calibration(panels[-1], comparison.result["calibration"])
         lines = panels[0].get_lines()[:2]
         figure.legend(lines, [_short(names[side]) for side, *_ in SIDES], loc="outside lower center", ncols=2)
@@ -38,8 +38,7 @@ def _curves(axes: Axes, answers: dict[str, Any], norm: str, budgets: list[float]
         limits = np.array([wilson(int(count), len(values)) for count in held])
         axes.step(steps, held / len(values), where="post", color=colour, linestyle=dashes)
         axes.fill_between(steps, limits[:, 0], limits[:, 1], step="post", color=colour, alpha=0.13, linewidth=0)
-    axes.set(xlim=(0, end), ylim=(0, 1.02), xlabel=f"budget: {AXES[norm]}", title="Right under attack")
-    axes.xaxis.label.set_fontsize(9)
+    axes.set(xlim=(0, end), ylim=(0, 1.02), xlabel=f"Budget: {axis_label(norm)}", title="Right under attack")
 
 
 def _calibration(axes: Axes, curves: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from attacks.engine.norms import check_budget, check_reachable
+from attacks.engine.norms import Norm, check_budget, check_reachable
 from attacks.engine.transfer import STEPS, table
 from attacks.models import Transfer
 from attacks.selectors import attacked_patches, drawn_patches
@@ -19,7 +19,7 @@ from model.models import Classifier
 def run_transfer(
     *,
     classifiers: Sequence[Classifier],
-    norm: str,
+    norm: Norm,
     budget: float | None = None,
     name: str = "",
     patches: int | None = None,

@@ -116,6 +116,8 @@ def listed(
     sort = sort if sort.removeprefix("-") in fields else order
     if sort:
         rows = rows.order_by(f"{'-' * sort.startswith('-')}{fields[sort.removeprefix('-')]}", "pk")
+    elif not rows.ordered:  # pages of rows in no order may show one twice
+        rows = rows.order_by("-pk")
     kept = QueryDict(mutable=True)
     kept.update({"search": text} if text else {})
     kept.update({str(one["name"]): str(one["chosen"]) for one in shown_filters if one["chosen"]})

@@ -17,6 +17,7 @@ from model.learning.checkpoints import bytes_of, read_state
 from model.learning.devices import usable_device
 from model.learning.forms import (
     Form,
+    Format,
     check_gradient,
     check_onnx,
     format_of,
@@ -76,7 +77,7 @@ def import_classifier(
     table = patch_table(dataset)
     truth = table["tumour"].to_numpy().astype(int)
     images = dataset_arrays(dataset)
-    kind = "python" if entry else "encoder" if encoder else format_of(str(weights))
+    kind: Format = "python" if entry else "encoder" if encoder else format_of(str(weights))
     notes: list[str] = []
     if kind == "weights":
         if not arch:

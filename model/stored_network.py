@@ -29,8 +29,8 @@ def stored_network(classifier: Classifier) -> Network:
         )
     kept, size = classifier.settings.get("form"), classifier.dataset.size
     if kept and kept["format"] != "weights":
-        form = Form.from_dict(kept)
-        return open_network(form, data, name, image_size=size, code_allowed=settings.PYTHON_NETWORKS)
+        whole = Form.from_dict(kept)
+        return open_network(whole, data, name, image_size=size, code_allowed=settings.PYTHON_NETWORKS)
     form = Form.from_dict(kept) if kept else None
     with tempfile.TemporaryDirectory(prefix="blindspot-weights-") as folder:
         copy = Path(folder) / Path(name).name

@@ -82,7 +82,8 @@ def train_classifier(
         kept, held_out = split_of(
             base, dataset, table.index.to_numpy(), labels, groups, test_share=test_share, seed=seed
         )
-        network, start, notes = stored_network(base), start_of(base, seed), []
+        network, start = stored_network(base), start_of(base, seed)
+        notes: list[str] = []
     else:
         kept, held_out = splits.split(labels, groups, test_share=test_share, seed=seed)
         (network, start), notes = told(

@@ -100,20 +100,22 @@ def progress_counts(study: Study) -> tuple[int, int]:
 
 def progress_by_reader(study: Study) -> list[Mapping[str, Any]]:
     """Per reader and set: planned and answered presentations."""
-    by_set: dict[str, Any] = {"reader": F("reading_set__assignment__code"), "set": F("reading_set__number")}
-    rows: list[Any] = list(
+    rows: list[Mapping[str, Any]] = list(
         Presentation.objects.filter(reading_set__assignment__study=study)
-        .values(**by_set)
+        .values(reader=F("reading_set__assignment__code"), set=F("reading_set__number"))
         .annotate(planned=Count("pk", distinct=True), answered=Count("responses__presentation", distinct=True))
         .order_by("reader", "set")
     )
-    if not study.adaptive:
+    if not study.adaptive:  # an adaptive set has a place for each, of which presentations are made one by one
         return rows
     answered = {(row["reader"], row["set"]): row["answered"] for row in rows}
-    slots = Slot.objects.filter(reading_set__assignment__study=study).values(**by_set).annotate(planned=Count("pk"))
-    return [
-        {**row, "answered": answered.get((row["reader"], row["set"]), 0)} for row in slots.order_by("reader", "set")
-    ]
+    places = (
+        Slot.objects.filter(reading_set__assignment__study=study)
+        .values(reader=F("reading_set__assignment__code"), set=F("reading_set__number"))
+        .annotate(planned=Count("pk"))
+        .order_by("reader", "set")
+    )
+    return [{**row, "answered": answered.get((row["reader"], row["set"]), 0)} for row in places]
 
 
 def assignments_of(study: Study) -> QuerySet[Assignment]:

@@ -57,7 +57,10 @@ def _store(case, arm, original, pixels) -> None:
 
 def opened(*, readers: tuple[str, ...] = ("reader",), **fields) -> Study:
     """Frozen and opened; its readers have consented."""
-    study = bias(**fields) if fields.get("task") == "bias" else draft(**fields)
+    if fields.get("task") == "bias":
+        study = bias(**{name: value for name, value in fields.items() if name != "ladder_"})
+    else:
+        study = draft(**fields)
     for name in readers:
         life.assign_reader(
             study=study, reader=User.objects.filter(username=name).first() or factories.user(name), actor="test"

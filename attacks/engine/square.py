@@ -164,7 +164,7 @@ class Squares(_Drawn):
 
     def first(self) -> Tensor:
         width = self.x.shape[3]
-        signs = np.stack([draw.choice(np.float32([-1, 1]), size=(3, 1, width)) for draw in self.draws])
+        signs = np.stack([draw.choice(np.array([-1, 1], np.float32), size=(3, 1, width)) for draw in self.draws])
         return self.budget * torch.from_numpy(signs).to(self.x.device).expand(self.x.shape)
 
     def next(self, done: float) -> Tensor:

@@ -61,7 +61,7 @@ class Form:
         return cls(**(dict(stored) | {"reading": Reading.from_dict(stored["reading"])}))
 
 
-def format_of(path: str | Path) -> str:
+def format_of(path: str | Path) -> Format:
     """What a file holds, by its content: "torchscript", "onnx" or "weights"."""
     path = Path(path)
     if path.suffix == ".onnx":
@@ -186,10 +186,10 @@ def check_onnx(network: Network, data: bytes, image: Tensor, source: str) -> Non
         given = network.body(seen)
     model = onnx.load_model_from_string(data)
     try:
-        expected = ReferenceEvaluator(model).run(None, {model.graph.input[0].name: seen.numpy()})[0]
+        answers: Any = ReferenceEvaluator(model).run(None, {model.graph.input[0].name: seen.numpy()})
     except Exception as error:
         raise InvalidInput(f"{source} cannot be run by ONNX's own reference: {_first(error)}") from error
-    off = float((given - torch.from_numpy(expected).reshape(given.shape)).abs().max())
+    off = float((given - torch.from_numpy(answers[0]).reshape(given.shape)).abs().max())
     if off > 1e-3 * max(1.0, float(given.abs().max())):
         raise InvalidInput(f"{source} was not converted faithfully: answers differ by {off:.3g}.")
 

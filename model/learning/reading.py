@@ -47,8 +47,11 @@ class Reading:
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> "Reading":
-        tuples = {name: tuple(stored[name]) for name in ("mean", "std", "positive") if name in stored}
-        return cls(**(stored | tuples))
+        settings = dict(stored)
+        for name in ("mean", "std", "positive"):
+            if name in stored:
+                settings[name] = tuple(stored[name])
+        return cls(**settings)
 
     def two_logits(self, outputs: Tensor) -> Tensor:
         """(n, outputs) -> (n, 2), whose softmax gives no tumour and tumour the probabilities of their classes.

@@ -100,11 +100,14 @@ def draw_labels(copy: Copy, study: Study, seen: Sequence[Seen], *, seed: int, re
 
         true = [_labelled(row) for row in rows]
         chose_first = [one.chose_first for one in seen if one.reader == reader.code]
-        drawn.append(
-            redraw(
-                true, plan.keys, draw=draw, draws=redraws, seed=seed + number, pair=plan.pair, chose_first=chose_first
-            )
-        )
+        asked: dict[str, Any] = {
+            "draw": draw,
+            "draws": redraws,
+            "seed": seed + number,
+            "pair": plan.pair,
+            "chose_first": chose_first,
+        }
+        drawn.append(redraw(true, plan.keys, **asked))
     further = {name: np.concatenate([one.further[name] for one in drawn]) for name in drawn[0].further}
     arm, patch = (np.concatenate([getattr(one, name) for one in drawn]) for name in ("arm", "patch"))
     return Drawn(arm, patch, further)

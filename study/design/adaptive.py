@@ -60,7 +60,10 @@ class Prior:
 
     @classmethod
     def of_json(cls, stored: Mapping[str, Any]) -> Self:
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
+        }
+        return cls(**values)
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,24 @@ from typing import Any, Self
 
 from core.errors import InvalidInput
 from study.design.draws import Draws, Seed, derived_seed
-from study.design.ladders import AWAY, BESIDE, IDENTICAL, identical_keys, is_identical, ladder_of, read_slot, slot_keys
+from study.design.ladders import (
+    AWAY,
+    BESIDE,
+    IDENTICAL,
+    TOWARD,
+    arm_of,
+    identical_keys,
+    is_identical,
+    ladder_of,
+    read_slot,
+    slot_keys,
+)  # fmt: skip
 from study.design.schedule import Schedule, StimulusKey, build_schedule, largest_gap
 from study.design.twin_split import build_twin_split, largest_split_gap, readers_per_round
 from study.models import Assignment, Presentation, ReadingSet, Slot, Stimulus, Study
 from study.protocol import adaptive, audit_log
 from study.protocol import secret as secrets_of
+from study.protocol.ladders import identical_pairs
 from study.protocol.settings import StudySettings
 
 ROUND = 1_000_006
@@ -64,7 +76,7 @@ class Plan:
     min_gap: int
     washout_hours: float
     seed: int
-    norms: Mapping[StimulusKey, Mapping[str, float | None]]
+    norms: Mapping[StimulusKey, Mapping[str, float | None]] = field(default_factory=dict)
     ladder: str = Study.Ladder.NONE
     trials: int = 0
     identical: int = 0
@@ -219,10 +231,18 @@ def demand_gap(settings: StudySettings, *, arms: int) -> None:
         settings: decided ones, with nothing left open but the gap.
         arms: of a case: the original, and those that an attack or pairs give.
     """
-    if settings.min_gap is None or settings.ladder != Study.Ladder.NONE:  # whose levels are only known once built
+    if settings.min_gap is None:
         return
-    names = [ORIGINAL, *(f"arm {number}" for number in range(1, arms)), *(["noise"] if settings.noise else [])]
+    names = [f"arm {number}" for number in range(1, arms)] + ["noise"] * settings.noise
     cases = range(1, settings.positives + (settings.negatives or 0) + 1)
+    identical = 0
+    ladders: dict[str, Any] = {name: {} for name in names} if settings.ladder != Study.Ladder.NONE else {}
+    if ladders:
+        identical = identical_pairs(settings, len(cases), len(names))
+        names = [arm_of(name, level) for name in names for level in range(1, settings.levels + 1)]
+    if settings.task == Study.Task.BIAS:
+        names = [TOWARD, AWAY]
+    names = [ORIGINAL, *names]
     keys = [StimulusKey(str(case), arm) for case in cases for arm in names]
     apart = len(cases) if _splits(settings.arm_order or "", settings.task) else 0
     keys += [StimulusKey(str(apart + number), "catch") for number in range(1, settings.catch + 1)]
@@ -235,7 +255,10 @@ def demand_gap(settings: StudySettings, *, arms: int) -> None:
         min_gap=settings.min_gap,
         washout_hours=settings.washout_hours,
         seed=0,
-        norms={},
+        ladder=settings.ladder,
+        trials=settings.trials,
+        identical=identical,
+        ladders=ladders,
     )
     largest = plan.largest_gap
     if largest is not None and settings.min_gap > largest:

@@ -20,7 +20,8 @@ from study.statistics.sensitivity import sensitivity
 from study.statistics.table import check
 from study.statistics.times import ResponseTime
 from study.statistics.verdict import ALPHA
-from study.statistics.visibility.ladders import Seen, identical_pairs, visibility
+from study.statistics.visibility.ladders import Seen, identical_pairs, predictors, visibility
+from study.statistics.visibility.predictors import Predictor
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Analysis:
     psychometric: dict[str, Any] | None
     visibility: list[Seen]
     identical_pairs: list[dict[str, Any]]
+    predictors: list[Predictor]
     sensitivity: dict[str, Any]
     order: OrderEffects | None
     model: dict[str, Any] | None
@@ -71,6 +73,7 @@ class Analysis:
             "psychometric": self.psychometric,
             "visibility": self.visibility,
             "identical_pairs": self.identical_pairs,
+            "predictors": self.predictors,
             "specificity": None if self.specificity is None else _endpoint_json(self.specificity),
             "sensitivity": self.sensitivity,
             "order": self.order,
@@ -197,6 +200,7 @@ def analyse(
         psychometric=secondary.curves(table),
         visibility=visibility(table),
         identical_pairs=identical_pairs(table),
+        predictors=predictors(table),
         sensitivity=sensitivity(compared_positive, **asked),
         order=order_effects(positive, arm) if len(compared_positive) else None,
         model=model_part,

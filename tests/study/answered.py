@@ -26,7 +26,8 @@ def open_study_of(readers: int = 2, positives: int = 6, name: str = "Answered", 
 
 
 def answer_all(study: Study, *, right=(0.9, 0.8), seed: int = 0, skip: int = 0, amend: int = 0, silent=()) -> None:
-    """Answers by chance: P(correct) for original and altered stimuli; ``skip`` are left open, ``amend`` revised."""
+    """Answers by chance: P(correct) for original and altered stimuli, or a function of the presentation; ``skip`` are
+    left open, ``amend`` revised."""
     shown = (
         Presentation.objects.filter(reading_set__assignment__study=study)
         .exclude(reading_set__assignment__code__in=silent)
@@ -54,7 +55,7 @@ def _answer(shown, *, right=(0.9, 0.8), seed: int = 0, skip: int = 0, amend: int
     for number, one in enumerate(shown):
         if number < skip:
             continue
-        correct = rng.random() < right[int(one.stimulus.arm != "original")]
+        correct = rng.random() < (right(one) if callable(right) else right[int(one.stimulus.arm != "original")])
         if one.second_id:
             answer = "second" if (one.stimulus.arm == "original") == correct else "first"
         else:

@@ -32,6 +32,7 @@ def page_context(study: Study, analysis: dict[str, Any]) -> dict[str, Any]:
         "level": f"{100 * primary['level']:g}",
         "headline": _headline(primary, pair, bool(analysis["visibility"])),
         "blind_spots": visibility.page_rows(analysis),
+        "predictors": visibility.predictor_rows(analysis),
         "pair_statement": _pair_statement(pair) if pair else None,
         "table_1a": table_1a(analysis),
         "table_1b": _table_1b(analysis),

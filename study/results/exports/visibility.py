@@ -15,6 +15,8 @@ COLUMNS = ("ladder", "norm", "attack", "classifier_id", "readers", "patches", "a
            "threshold_low", "threshold_high", "blind_spot_index", "index_low", "index_high", "index_these_low",
            "index_these_high", "safety_factor", "factor_low", "factor_high", "median_flip", "patch_sd",
            "reasons")  # fmt: skip
+TOO_WIDE = 0.8
+"""An interval of the index that is wider than this says nothing."""
 READER_COLUMNS = ("ladder", "norm", "classifier_id", "reader_id", "answers", "threshold", "threshold_low",
                   "threshold_high", "slope", "lapse", "blind_spot_index")  # fmt: skip
 
@@ -72,10 +74,15 @@ def page_rows(analysis: dict[str, Any]) -> list[dict[str, Any]]:
             "median_flip": _median_flip(one),
             "statement": statement(one),
             "measures": [{**row, "name": NORMS.get(row["measure"], row["measure"])} for row in one["measures"]],
-            "why": sorted(set(one["reasons"].values())),
+            "why": sorted({why for name, why in one["reasons"].items() if name not in ("index", "factor")}),
         }
         for one in analysis["visibility"]
     ]
+
+
+def predictor_rows(analysis: dict[str, Any]) -> list[dict[str, Any]]:
+    """The measures of a change in words, the best first."""
+    return [{**row, "name": NORMS.get(row["measure"], row["measure"])} for row in analysis["predictors"]]
 
 
 def title(one: dict[str, Any]) -> str:
@@ -94,6 +101,9 @@ def statement(one: dict[str, Any]) -> str:
         f"In {percent(one['index'])} of all looks of one reader at one patch{_within(percents, one['index_ci95'])} the "
         "smallest change that fools the model lies below what that reader can see."
     )
+    ends = one["index_ci95"]
+    if ends and ends[1] - ends[0] > TOO_WIDE:
+        said += " So few readers or answers say nothing of other readers; the table also tells of these readers alone."
     if one["factor"] is None:
         return f"{said} No safety factor: {one['reasons'].get('factor', 'not known')}."
     return (
@@ -120,7 +130,7 @@ def figure(analysis: dict[str, Any]) -> bytes | None:
         return None
     with style.look():
         drawn = style.new(8.6, 5.6 * len(fitted))
-        for part, one in zip(np.atleast_1d(drawn.subfigures(len(fitted), 1)), fitted):
+        for part, one in zip(drawn.subfigures(len(fitted), 1, squeeze=False)[:, 0], fitted):
             _draw(part, one)
     return style.render(drawn)
 
@@ -157,7 +167,7 @@ def _draw(part: Any, one: dict[str, Any]) -> None:
     axes.xaxis.set_minor_formatter("")
     axes.set(xlim=levels[[0, -1]], ylim=(-0.02, 1.02), xlabel=f"Size of the change that is shown ({one['unit']})",
              ylabel="Share of patches on which the model errs")  # fmt: skip
-    axes.legend(loc="upper left")
+    axes.legend(loc="upper left", frameon=False, fontsize=9)
     right = axes.secondary_yaxis("right", functions=(lambda y: 50 + 50 * y, lambda p: (p - 50) / 50))
     right.set_ylabel("Readers: right answers (%)")
 

@@ -106,8 +106,10 @@ class Comparison:
         units = len(self.units)
         moved = self._follows(lambda at: _probit(self.blind(at, log_factor).mean(axis=1)))
         values, left = _probit(value), _probit(without) + moved
-        these = over_readers(PerReader(values.mean(keepdims=True), left.mean(axis=0, keepdims=True), self.units))
         mean = float(value.mean())
+        together = self._follows(lambda at: _probit(self.blind(at, log_factor).mean(keepdims=True)[0]))
+        fixed = _probit(without.mean(axis=0, keepdims=True)) + together
+        these = over_readers(PerReader(_probit(np.array([mean])), fixed, self.units))
         return Share(
             mean,
             _interval(mean, over_readers(PerReader(values, left, self.units)), units),

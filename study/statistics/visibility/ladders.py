@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from study.statistics.two_way import Overall
 from study.statistics.units import FEWEST_GROUPS, unit_of
 from study.statistics.visibility.index import Comparison, Flips
 from study.statistics.visibility.model import Fit, Trials, fit
+from study.statistics.visibility.predictors import Predictor, ranked
 
 GUESS = 0.5
 FEWEST_PATCHES, FEWEST_ANSWERS, FEWEST_LEVELS = 10, 30, 3
@@ -97,6 +99,13 @@ def identical_pairs(table: pd.DataFrame) -> list[dict[str, Any]]:
         {"reader": str(reader), "second": int(own["label"].sum()), "n": len(own)}
         for reader, own in rows.groupby("reader_id", sort=True)
     ]
+
+
+def predictors(table: pd.DataFrame) -> list[Predictor]:
+    """Which measure of the changes foretells best what is seen, over all ladders."""
+    if "level" not in table:
+        return []
+    return ranked(table[table["level"] > 0], MEASURES)
 
 
 def _text(rows: pd.DataFrame, name: str) -> pd.Series:
@@ -266,6 +275,10 @@ def _curve(fitted: Fit, at: np.ndarray, log_level: np.ndarray) -> np.ndarray:
     return GUESS + (1 - GUESS - lapse)[:, None] * seen
 
 
+def _share_at(fitted: Fit, log_level: float, at: Any) -> np.ndarray:
+    return _curve(fitted, at, np.array([log_level]))[:, 0]
+
+
 def _curves(fitted: Fit, compared: Comparison, names: np.ndarray, flip: np.ndarray, rows: pd.DataFrame) -> dict:
     ends = [*flip[flip > 0], rows["level"].min(), rows["level"].max()]
     levels = np.geomspace(min(ends) / 1.5, max(ends) * 1.5, 41)
@@ -273,7 +286,7 @@ def _curves(fitted: Fit, compared: Comparison, names: np.ndarray, flip: np.ndarr
     curves = _curve(fitted, fitted.at, log_level)
     band = []
     for one in log_level[::4]:
-        found = compared.over_readers(lambda at, one=one: _curve(fitted, at, np.array([one]))[:, 0])
+        found = compared.over_readers(partial(_share_at, fitted, one))
         band.append([max(found.ci95[0], 0.0), min(found.ci95[1], 1.0)] if found.ci95 else [None, None])
     patch = fitted.model.posterior(fitted.at).mean
     return {
@@ -307,9 +320,9 @@ def _in_measures(rows: pd.DataFrame, fitted: Fit, place: pd.Series, log_flip: np
             number = place[patch]
             of_threshold.append(at_one + power * threshold[number])
             of_flip.append(at_one + power * log_flip[number])
-        of_flip, of_threshold = np.array(of_flip), np.array(of_threshold)
-        flipped = np.where(np.isfinite(of_flip), of_flip, np.inf)
-        found.append(InMeasure(measure, _median(of_threshold), _median(flipped), _median(of_threshold - flipped)))
+        seen, flips = np.array(of_threshold), np.array(of_flip)
+        flipped = np.where(np.isfinite(flips), flips, np.inf)
+        found.append(InMeasure(measure, _median(seen), _median(flipped), _median(seen - flipped)))
     return found
 
 

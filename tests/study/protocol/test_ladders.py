@@ -1,5 +1,7 @@
 """Building a study with ladders: levels from an attack's images, measured and judged on their bytes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from study.protocol.building import StudySettings, build_study
 from study.protocol.documents import facts
 from study.protocol.ladders import smallest_flip
 from study.protocol.preregistration import as_markdown
-from study.protocol.schedules import Plan
+from study.protocol.schedules import Plan, demand_gap
 from study.results.tidy import presentation_rows
 from tests.pool import attacked_pool
 
@@ -128,3 +130,21 @@ def test_what_cannot_be_built_is_refused_at_its_setting(asked, field, why):
         built(**asked)
     assert refused.value.field == field
     assert not Study.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "largest"),
+    [
+        ({"ladder": "fixed", "levels": 4, "identical": 0}, 4),
+        ({"ladder": "adaptive", "trials": 20, "identical": 4}, 4),
+        ({"task": "bias"}, None),
+        ({}, None),
+    ],
+)
+def test_the_gap_is_checked_for_the_pairs_that_will_be_shown_before_anything_is_built(asked, largest):
+    settings = StudySettings(**({"positives": 4, "negatives": 0, "task": "pair", "copies": 1, "min_gap": 5} | asked))
+    if largest is None:
+        return demand_gap(settings, arms=2)
+    with pytest.raises(InvalidInput, match=f"largest feasible gap is {largest}"):
+        demand_gap(settings, arms=2)
+    return demand_gap(replace(settings, min_gap=largest), arms=2)

@@ -14,7 +14,7 @@ from study.models import Presentation, Study
 from study.results.analysis import analysis_of
 from study.results.exports import visibility
 from tests import ladders
-from tests.study.answered import _answer, unblinded
+from tests.study.answered import answer_all, unblinded
 
 pytestmark = pytest.mark.django_db
 
@@ -30,14 +30,12 @@ def researcher(client):
 def study() -> Study:
     """Three readers who see changes from 3 grey levels on; the model flips at 1."""
     made = ladders.opened(ladder_=Study.Ladder.FIXED, noise=False, cases=12, identical=4, readers=("ann", "bob", "eve"))
-    shown = Presentation.objects.filter(reading_set__assignment__study=made).order_by("pk")
-    by_level: dict[float, list[int]] = {}
-    for one in shown.select_related("stimulus", "second"):
-        by_level.setdefault(max(one.stimulus.l2 or 0, one.second.l2 or 0), []).append(one.pk)
-    for number, (level, some) in enumerate(sorted(by_level.items())):
-        right = 0.5 + 0.48 / (1 + (level / 3) ** -4) if level else 0.5
-        answered = shown.filter(pk__in=some).select_related("stimulus", "second", "reading_set__assignment__study")
-        _answer(answered, right=(right, right), seed=number)
+
+    def right(shown: Presentation) -> float:
+        level = max(shown.stimulus.l2 or 0, shown.second.l2 or 0)
+        return 0.5 + 0.48 / (1 + (level / 3) ** -4) if level else 0.5
+
+    answer_all(made, right=right)
     return unblinded(made)
 
 
@@ -63,6 +61,7 @@ def test_the_page_says_how_large_the_blind_spot_is(researcher, study):
     assert visibility.statement(found) in text
     assert f"{100 * found['index']:.0f} %" in text
     assert "Two identical images" in text
+    assert "What predicts seeing? Measure Bits per answer" in text
     assert "No comparison could be made" not in text
     assert "which one was altered?" not in text
 

@@ -118,5 +118,6 @@ def test_a_level_may_come_back_in_a_set_and_the_analysis_is_plain_numbers():
     assert table.duplicated(["reader_id", "set", "patch_id", "arm"]).any()
     document = json.loads(json.dumps(analyse(table).to_json()))
     assert document["visibility"][0]["index"] is not None
+    assert [row["measure"] for row in document["predictors"]] in (["l2", "linf"], ["linf", "l2"])
     assert document["detection"]["pair_comparison"] is None  # a share over all sizes would mean nothing
     assert not any("No positives" in warning for warning in document["warnings"])

@@ -208,6 +208,10 @@ def history(study: Study) -> Problems:
     steps = [event for event in events if event.action in _STAMPS]
     row, by = f"study_study row {study.pk}", "the log"
     yield from differs(f"{row}, state", study.state, steps[-1].action if steps else Study.State.DRAFT, by)
+    if study.deleted_at:
+        if not steps and any(event.action == "deleted" for event in events):
+            return  # a draft, of which nothing is left but its log
+        yield Problem(f"{row}, deleted_at", "it hides the study, and the log knows of no draft that was deleted")
     done = {event.action: event for event in steps}
     for action, column in _STAMPS.items():
         stored: datetime | None = getattr(study, column)

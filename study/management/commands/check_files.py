@@ -27,7 +27,7 @@ class Command(JsonCommand):
     def run(self, *, remove_orphans: bool, **options: Any) -> dict[str, Any]:
         found = stored_files.check_files(progress=self.progress("checking files", unit="file"))
         broken = audit_log.first_broken_event()
-        unsound = self.unsound(study for study in Study.objects.defer("protocol", "source").order_by("pk"))
+        unsound = self.unsound(study for study in Study._base_manager.defer("protocol", "source").order_by("pk"))
         if remove_orphans:
             stored_files.remove(found.orphans)
         if unsound:

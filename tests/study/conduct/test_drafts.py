@@ -11,6 +11,7 @@ from study.protocol import audit_log
 from study.protocol.building import StudySettings, build_study
 from study.protocol.life import change_team
 from study.protocol.readers import invite
+from study.protocol.verification import verify
 from tests import factories
 from tests.pool import attacked_pool
 from tests.study.conduct.test_pages import BUILDER, SURE
@@ -94,6 +95,8 @@ def test_a_deleted_draft_is_gone_and_its_log_holds(ada):
     assert last is not None and (last.action, last.actor, last.detail["slug"]) == ("deleted", "ada", "small")
     assert audit_log.first_broken_event() is None
     assert factories.draft_study().slug == "small", "the name is free again"
+    deleted = Study._base_manager.get(deleted_at__isnull=False)
+    assert verify(deleted).problems == []
 
 
 def test_freezing_shows_what_it_will_fix_and_leads_on_to_opening(ada):

@@ -204,6 +204,7 @@ MANIPULATIONS: dict[str, tuple[Callable[[Study], None], str]] = {
     "change model_prob": (each("UPDATE study_stimulus SET model_prob = 0.5"), "model_prob: it is 0.5"),
     "change the state": (each("UPDATE study_study SET state = 'closed'"),
                          'state: it is "closed", but the log says "unblinded"'),
+    "hide a study": (each("UPDATE study_study SET deleted_at = frozen_at"), "deleted_at: it hides the study"),
     "change when it was closed": (each("UPDATE study_study SET closed_at = frozen_at"), "closed_at: it is"),
     "change who unblinded": (each("UPDATE study_study SET unblinded_by = 'Nobody'"), "unblinded_by"),
     "replace a PNG and its hash": (replace_a_png_and_its_hash, "sha256: it is"),
@@ -284,6 +285,7 @@ def test_a_few_digits_are_no_anchor(study):
 def test_every_column_of_a_study_is_fixed_by_the_protocol_or_known_to_be_something_else():
     """A new setting that is not compared could be changed after freezing."""
     apart = {"id", "state", "protocol", "protocol_sha256", "created_at", "created_by", "unblinded_by", "team"}
+    apart.add("deleted_at")  # of a draft: compared with the log
     stamps = {"frozen_at", "opened_at", "closed_at", "unblinded_at"}  # compared with the log
     columns = {field.name for field in Study._meta.concrete_fields}
     assert columns - apart - stamps == set(frozen.SETTINGS.values())

@@ -180,7 +180,8 @@ def main() -> int:
         rows, minutes, output = run(part, folder, options.quick)
         say(f"{part.name}: {minutes:.1f} min, {', '.join(row.outcome for row in rows)}")
         if any(row.outcome == "FAILED" for row in rows):
-            say(output[-6000:])
+            said = [line for line in output.splitlines() if line.startswith("E  ")]
+            say("\n".join([*said[:60], output[-3000:]]))
         return rows
 
     with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor(options.lanes) as lanes:

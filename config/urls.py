@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from core.accounts import admin_sign_in
+from core.accounts import admin_on_site, admin_sign_in
 from core.api import ApiDocs
 from study.conduct import front
 from study.conduct import help as helping
@@ -27,5 +27,6 @@ urlpatterns = [
     path("api/v1/", include("config.api_urls")),
     path("api/", ApiDocs.as_view(url_name="api:schema"), name="api-docs"),
     path("admin/login/", admin_sign_in),
+    path("admin/r/<path:rest>", admin.site.admin_view(admin_on_site)),
     path("admin/", admin.site.urls),
 ]

@@ -5,7 +5,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -36,6 +36,11 @@ def admin_sign_in(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         raise PermissionDenied
     return redirect(f"{reverse('sign_in')}?{request.GET.urlencode()}")
+
+
+def admin_on_site(request: HttpRequest, rest: str) -> HttpResponse:
+    """404: Django's "view on site" leads from the number of a row's kind, and no page here is found by that."""
+    raise Http404(rest)
 
 
 class SignOut(LogoutView):

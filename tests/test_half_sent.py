@@ -32,6 +32,10 @@ def test_a_page_is_answered_beside_fifty_half_sent_requests(tmp_path):
         for number in range(50):
             half = open_ones.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
             half.sendall(HEADERS if number % 2 else BODY)
+        for length in (b"x", b"-1", b"9" * 400):  # Django itself would make an error of the server of these
+            with socket.create_connection(("127.0.0.1", port), timeout=60) as odd:
+                odd.sendall(BODY.replace(b"100", length))
+                assert odd.recv(100).startswith((b"HTTP/1.0 4", b"HTTP/1.1 4"))
         for _ in range(5):
             assert httpx.get(f"{address}/sign-in/", timeout=120, trust_env=False).status_code == 200
 

@@ -66,3 +66,9 @@ def test_an_odd_filter_finds_nothing_or_is_refused(ask, query):
 def test_a_request_with_a_value_out_of_range_is_refused(ask, path, body):
     assert ask(path, body).status_code == 400
     assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize("path", ["classifiers/1/curves/", "studies/", "jobs/1/"])
+def test_options_are_not_asked_for(client, path):
+    key = AuthToken.objects.create(user=factories.user("ada", "admin"))[1]
+    assert client.options(f"/api/v1/{path}", headers={"Authorization": f"Token {key}"}).status_code == 405

@@ -46,6 +46,7 @@ TYPES = ["application/json", "application/x-www-form-urlencoded", "multipart/for
 HEADERS: dict[str, list[str]] = {
     "Accept": ["application/xml", "*/*", "text/html;q=x", "a" * 500],
     "Accept-Language": ["x" * 600, "de-" * 200, "é"],
+    # No Content-Length: a server checks it before Django sees it (tests/test_half_sent.py).
     "Cookie": ["sessionid=\x7f", "csrftoken=" + "x" * 3_000, "sessionid=" + "a" * 32, "a" * 100, "messages=[[["],
     "Host": ["evil.example.org", "localhost:99999", "[", "a\0b", "localhost:x"],
     "If-Modified-Since": ["Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 99 Jan 0000 00:00:00 GMT"],
@@ -53,7 +54,6 @@ HEADERS: dict[str, list[str]] = {
     "Range": ["bytes=-99999999999999999999", "bytes=5-1"],
     "Authorization": ["Token", "Token a b", "Token \xff\xfe", "Basic", "Basic ====", "Bearer x"],
     "User-Agent": ["", "x" * 5_000, "\xff\xfe"],
-    "Content-Length": ["-1", "x", "99999999999"],
     "X-Forwarded-Proto": ["https, http", "\xff"],
     "X-Forwarded-For": ["x", "1.2.3.4, ::1, " + "9" * 300],
     "Referer": ["http://[", "javascript:1"],

@@ -14,7 +14,6 @@ pytestmark = pytest.mark.django_db
         ("reader", "/studies/", 403, "Not allowed"),
         ("researcher", "/new-study/", 403, "Not allowed"),
         ("admin", "/studies/nowhere/", 404, "Not found"),
-        ("admin", "/admin/r/1/1/", 404, "Not found"),
         ("reader", "/reading/study/nowhere/", 404, "Not found"),
     ],
 )
@@ -55,3 +54,8 @@ def test_a_fault_of_the_server_is_told_in_the_same_looks(monkeypatch):
 def test_a_request_that_is_not_understood_is_told_in_the_same_looks():
     answer = Client().get("/", headers={"host": "somewhere-else.example"})
     assert answer.status_code == 400 and "<h1>Not understood</h1>" in answer.text
+
+
+def test_the_administration_finds_no_page_by_the_number_of_a_rows_kind(client):
+    client.force_login(factories.user("root", "admin", is_staff=True, is_superuser=True))
+    assert client.get("/admin/r/1/1/").status_code == 404

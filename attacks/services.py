@@ -246,7 +246,7 @@ def prepared(classifier: Classifier, device: str | None = None, *, amp: bool = F
 
 def chunk_on(device: str) -> int:
     """Patches per chunk: on a GPU several batches, so that those that flip early leave no batch half empty."""
-    return max(CHUNK, 4 * batch_for(device))
+    return CHUNK if device == "cpu" else max(CHUNK, 4 * batch_for(device))
 
 
 def network_of(classifier: Classifier) -> nn.Module:

@@ -28,6 +28,7 @@ def test_a_releases_study_is_migrated_and_exported(tmp_path, release):
     with gzip.open(release) as packed, (tmp_path / "b.tar").open("wb") as tar:
         shutil.copyfileobj(packed, tar)
     manage("restore", str(tmp_path / "b.tar"))
+    assert json.loads(manage("verify", "answered", "--json"))["ok"]
     exported = json.loads(manage("export_study", "answered", str(tmp_path / "out"), "--json"))
     assert {"presentations.csv", "responses.csv", "analysis.json", "protocol.json"} <= set(exported["files"])
     rows = Path(tmp_path / "out" / "presentations.csv").read_text().splitlines()

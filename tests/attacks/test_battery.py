@@ -13,6 +13,7 @@ from attacks.deletion import delete_battery
 from attacks.engine.battery import battery_recipe, first_descent, run
 from attacks.engine.masking import before_attacks, within_attacks
 from attacks.engine.passes import Passes
+from attacks.engine.pgd import pgd
 from attacks.models import Attack, Battery, Perturbation
 from core.errors import InvalidInput
 from core.images import read_pixels
@@ -164,13 +165,13 @@ def flags_of(network, *, others=()):
     passes = Passes(network)
     rows = {row["attack"]: row for row in run(passes, images, labels, asked, others=others)}
     attacked = rows["pgd"]["asked"]
-    white = sum(rows[name]["first"] for name in ("pgd", "ce", "margin", "minimal"))
+    fell = pgd(passes, images, labels, first_descent(asked)).flipped.tolist()
     told = before_attacks(passes, images, labels)
     told += within_attacks(
         passes,
         images,
         labels,
-        [number < white for number in range(len(images))],
+        fell,
         first_descent(asked),
         by_transfer=rows.get("transfer", {"first": 0})["first"],
         by_black_box=rows["square"]["first"],

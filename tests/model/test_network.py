@@ -12,6 +12,7 @@ from model.learning import checkpoints
 from model.learning import network as net
 from model.learning.checkpoints import read_state
 from model.learning.network import build_network, load_weights, save_weights
+from model.learning.reading import MEAN, STD
 
 SMALL = "shufflenet_v2_x0_5"
 
@@ -47,7 +48,7 @@ def test_a_vision_transformer_takes_the_patch_size_it_was_built_for(tmp_path, mo
 def test_normalisation_is_inside_so_that_pixels_enter_in_zero_to_one():
     network, _ = small()
     images = torch.rand(2, 3, 64, 64)
-    mean, std = torch.tensor(net.MEAN).view(1, 3, 1, 1), torch.tensor(net.STD).view(1, 3, 1, 1)
+    mean, std = torch.tensor(MEAN).view(1, 3, 1, 1), torch.tensor(STD).view(1, 3, 1, 1)
     with torch.inference_mode():
         torch.testing.assert_close(network(images), network.body((images - mean) / std))
 

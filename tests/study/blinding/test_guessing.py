@@ -35,7 +35,7 @@ def row_of(study: Study, code: str = "R01"):
     rows = Presentation.objects.filter(reading_set__assignment__study=study, reading_set__assignment__code=code)
     rows = rows.select_related("reading_set__assignment__reader", "stimulus__case", "second__case")
     copy = Copy("", "", list(rows.order_by("reading_set__number", "position")))
-    return examine_guesses(guess_labels(copy, study), draw_labels(copy, study, seed=0, redraws=999))
+    return examine_guesses(guess_labels(copy, study), draw_labels(copy, study, [], seed=0, redraws=999))
 
 
 @pytest.mark.django_db
@@ -86,7 +86,7 @@ def test_a_schedule_that_follows_from_a_guess_in_part_is_found_and_chance_is_not
 def test_the_audits_copy_of_a_study_holds_neither_secret_nor_seed_nor_protocol(plant):
     study = opened("paper", seed=4_711_000_123)
     assignments = list(Assignment.objects.filter(study=study))
-    _, rows = _copy(Study.objects.get(pk=study.pk), assignments, plant, "password", 0)
+    *_, rows = _copy(Study.objects.get(pk=study.pk), assignments, plant, "password", 0)
     text = serializers.serialize("json", rows)
     assert SECRET not in text and str(study.seed) not in text and "schedulesecret" not in text
     assert {row["fields"]["seed"] for row in json.loads(text) if "seed" in row["fields"]} == {0}

@@ -38,5 +38,5 @@ def test_one_answer_is_not_answers():
 
 def test_the_headline_says_the_margin_and_not_that_it_was_only_just_kept():
     primary = {"ci": [-0.02, 0.01], "verdict": "non_inferior", "margin": 0.1}
-    assert _headline(primary, None) == "Non-inferior (margin 10 points)"
-    assert _headline(primary | {"verdict": "different", "margin": None}, None) == "A difference was found"
+    assert _headline(primary, None, ladder=False) == "Non-inferior (margin 10 points)"
+    assert _headline(primary | {"verdict": "different", "margin": None}, None, ladder=False) == "A difference was found"

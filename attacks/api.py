@@ -9,11 +9,12 @@ from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from attacks import requests
+from attacks import battery_requests, requests
+from attacks.battery_requests import BatteryRequest, TransferRequest
 from attacks.comparison_requests import ComparisonRequest, compare
 from attacks.comparison_table import table_of
 from attacks.models import Attack, Battery, Comparison, PairSet, Perturbation, Transfer
-from attacks.requests import ATTACKS, BatteryRequest, CurvesRequest, PairsRequest, TransferRequest
+from attacks.requests import ATTACKS, CurvesRequest, PairsRequest
 from core.incoming import StorableJSON
 from jobs.api import REQUESTED, RequestedRows
 from model.models import Classifier
@@ -128,7 +129,7 @@ class Batteries(RequestedRows):
     @extend_schema(request=BatteryRequest, responses=REQUESTED)
     def create(self, request: Request) -> Response:
         """Attack a classifier's test patches in every way."""
-        return self.requested(requests.battery(by=request.user, **self.validated(BatteryRequest)))
+        return self.requested(battery_requests.battery(by=request.user, **self.validated(BatteryRequest)))
 
 
 class Transfers(RequestedRows):
@@ -141,7 +142,7 @@ class Transfers(RequestedRows):
     @extend_schema(request=TransferRequest, responses=REQUESTED)
     def create(self, request: Request) -> Response:
         """Make perturbations on each of several classifiers, and show them to each."""
-        return self.requested(requests.transfer(by=request.user, **self.validated(TransferRequest)))
+        return self.requested(battery_requests.transfer(by=request.user, **self.validated(TransferRequest)))
 
 
 class Pairs(RequestedRows):

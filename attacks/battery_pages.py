@@ -4,7 +4,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from attacks import battery_selectors, requests
+from attacks import battery_requests, battery_selectors
 from attacks.models import Transfer
 from core.access import researcher_page
 from core.lists import Column, listed, yes_no
@@ -46,8 +46,8 @@ def batteries(request: HttpRequest) -> HttpResponse:
 def new_battery(request: HttpRequest) -> HttpResponse:
     return request_page(
         request,
-        requests.BatteryRequest,
-        requests.battery,
+        battery_requests.BatteryRequest,
+        battery_requests.battery,
         title="Battery of attacks",
         back="attacks:batteries",
         lead="Attacks of different kinds on the same test patches. What stands against all of them is robust accuracy.",
@@ -87,8 +87,8 @@ def transfers(request: HttpRequest) -> HttpResponse:
 def new_transfer(request: HttpRequest) -> HttpResponse:
     return request_page(
         request,
-        requests.TransferRequest,
-        requests.transfer,
+        battery_requests.TransferRequest,
+        battery_requests.transfer,
         title="Transfer between classifiers",
         back="attacks:transfers",
         lead="Perturbations are made on each classifier and shown to each. Who cannot see a network attacks it so.",

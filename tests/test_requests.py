@@ -17,6 +17,7 @@ from lxml import html
 from PIL import Image
 from rest_framework import serializers
 
+from attacks import battery_requests
 from attacks import requests as attacks
 from attacks.comparison_requests import ComparisonRequest
 from attacks.engine import natural, norms, recipe
@@ -69,8 +70,8 @@ WHERE = {
     attacks.UniversalAttackRequest: Where(sheet("/attacks/new/?kind=universal"), "attacks/", "universal"),
     attacks.NaturalChangesRequest: Where(sheet("/attacks/new/?kind=natural"), "attacks/", "corruptions"),
     attacks.WorstCaseRequest: Where(sheet("/attacks/new/?kind=worst"), "attacks/", "worst_case"),
-    attacks.BatteryRequest: Where(sheet("/batteries/new/"), "batteries/", "battery"),
-    attacks.TransferRequest: Where(sheet("/transfers/new/"), "transfers/", "transfer"),
+    battery_requests.BatteryRequest: Where(sheet("/batteries/new/"), "batteries/", "battery"),
+    battery_requests.TransferRequest: Where(sheet("/transfers/new/"), "transfers/", "transfer"),
     attacks.CurvesRequest: Where(
         sheet("/classifiers/{classifier}/curves/new/"), "classifiers/{id}/curves/", "success_curves", frozenset({"out"})
     ),

@@ -1,7 +1,7 @@
 """battery CLASSIFIER --norm linf --budget B: several attacks within one budget, and what stands against all of them."""
 
+from attacks.battery_requests import BatteryRequest
 from attacks.battery_services import run_battery
-from attacks.requests import BatteryRequest
 from core.commands import RequestCommand
 
 

@@ -1,6 +1,6 @@
 """transfer CLASSIFIER CLASSIFIER ... --norm linf --budget B: what is made on one classifier, shown to the others."""
 
-from attacks.requests import TransferRequest
+from attacks.battery_requests import TransferRequest
 from attacks.transfer_services import run_transfer
 from core.commands import RequestCommand
 

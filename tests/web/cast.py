@@ -139,4 +139,11 @@ class World:
         elif "/figures/" in pattern:
             chosen["name"] = "roc"
         row = next((row for start, row in self.keys.items() if pattern.startswith(start)), None)
+        if "row" in chosen:
+            inner = Pair.objects.first() if pattern.startswith("/pairs/") else self._attacked
+            chosen["row"] = inner.pk if inner is not None else 1
         return chosen | ({"pk": row.pk} if row is not None else {})
+
+    @property
+    def _attacked(self) -> Perturbation | None:
+        return Perturbation.objects.filter(attack__name="pool").exclude(image="").order_by("pk").first()

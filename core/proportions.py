@@ -24,17 +24,22 @@ def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, floa
     return (0.0 if successes == 0 else low), (1.0 if successes == n else high)
 
 
-def exact(successes: int, n: int, level: float = 0.95) -> Interval:
-    """Clopper and Pearson's interval of ``successes`` in ``n`` > 0, as shares: at least so sure, whatever the share."""
-    interval = stats.binomtest(successes, n).proportion_ci(level, method="exact")
-    return float(interval.low), float(interval.high)
+def clopper_pearson(successes: float, n: float, level: float = 0.95) -> Interval:
+    """The exact binomial interval of ``successes`` in ``n`` > 0, as shares: at least so sure, whatever the share.
+
+    Counts may be fractions where they were deflated to an effective number.
+    """
+    tail = (1 - level) / 2
+    low = 0.0 if successes == 0 else float(stats.beta.ppf(tail, successes, n - successes + 1))
+    high = 1.0 if successes == n else float(stats.beta.ppf(1 - tail, successes + 1, n - successes))
+    return low, high
 
 
 def share_exactly(count: int, of: int) -> dict[str, Any]:
     """A share with its exact 95 % interval: {"count", "of", "share", "low", "high"}; nulls where ``of`` is 0."""
     if not of:
         return {"count": 0, "of": 0, "share": None, "low": None, "high": None}
-    low, high = exact(count, of)
+    low, high = clopper_pearson(count, of)
     return {"count": count, "of": of, "share": count / of, "low": low, "high": high}
 
 

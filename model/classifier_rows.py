@@ -1,4 +1,4 @@
-"""Classifiers as rows and files, whoever made them: names, weights, what the numbers depend on."""
+"""Classifiers as rows and files, trained here or imported: names, weights, what the numbers depend on."""
 
 import hashlib
 import os

@@ -307,7 +307,7 @@ class ReadingSet(models.Model):
 
 
 class ReadingSession(models.Model):
-    """One sitting at one screen, with the result of its viewing check."""
+    """A reader's time at one screen without a break, with the result of its viewing check."""
 
     assignment = models.ForeignKey(Assignment, on_delete=models.PROTECT, related_name="sessions")
     started_at = models.DateTimeField(auto_now_add=True)

@@ -5,7 +5,6 @@ image is flipped and grows while it is not. The smallest flipped proposal is kep
 forward pass in the end (``search``).
 """
 
-import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from attacks.engine.api import check_images
+from attacks.engine.batches import ROUNDED, search_batches
 from attacks.engine.constraints import size
 from attacks.engine.ddn import DecoupledDirection
 from attacks.engine.display import to_bytes
@@ -23,9 +23,6 @@ from attacks.engine.recipe import MinimalRecipe, minimal_recipe
 from attacks.engine.results import PerturbationSet
 from attacks.engine.sigma_zero import SigmaZero
 from core.errors import Progress, no_progress
-
-_ROUNDED = 1e-6
-"""By which a length of whole grey levels, added up in float32, may seem to exceed its budget."""
 
 
 class Walker(Protocol):
@@ -88,32 +85,16 @@ def search(
     With a ``budget`` a batch is done once all of it is flipped within; what is longer counts as not flipped, and keeps
     its original bytes.
     """
-    started = time.perf_counter()
-    before = passes.judge(images)
-    right = (before.argmax(1) == labels).nonzero()[:, 0]  # the others are reported, and left as they are
-    displayed, steps = images.clone(), torch.zeros(len(images), dtype=torch.int64)
-    done = len(images) - len(right)
-    progress(done, len(images))
-    for part in right.split(passes.batch) if len(right) else ():
-        x = passes.floats(images[part])
-        found = descend(passes, x, labels[part].to(passes.device), recipe, enough=budget)
+
+    def of_batch(rows: list[int], x: Tensor, y: Tensor, tell: Callable[[], None]) -> tuple[Tensor, int]:
+        tell()
+        found = descend(passes, x, y, recipe, enough=budget)
         if budget:
-            longer = size(found - x, recipe.norm) > budget * (1 + _ROUNDED)
+            longer = size(found - x, recipe.norm) > budget * (1 + ROUNDED)
             found = torch.where(longer.reshape(-1, 1, 1, 1), x, found)
-        displayed[part] = to_bytes(found)
-        steps[part] = recipe.steps
-        done += len(part)
-        progress(done, len(images))
-    return PerturbationSet.of_whole_numbers(
-        passes,
-        images,
-        displayed,
-        labels,
-        before=before,
-        started=started,
-        steps=steps.numpy(),
-        settings=recipe.as_dict(),
-    )
+        return to_bytes(found), recipe.steps
+
+    return search_batches(passes, images, labels, of_batch, settings=recipe.as_dict(), progress=progress)
 
 
 def descend(passes: Passes, x: Tensor, y: Tensor, recipe: MinimalRecipe, *, enough: float = 0.0) -> Tensor:

@@ -8,7 +8,6 @@ A proposal is kept if it brings the best other class nearer. Every one is the di
 every answer a float32 verdict. What is drawn for an image depends on the seed and the image's number alone.
 """
 
-import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -17,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from attacks.engine.batches import search_batches
 from attacks.engine.constraints import pixel_count
 from attacks.engine.ddn import per_image
 from attacks.engine.display import shown, to_bytes, within_pixels
@@ -62,32 +62,13 @@ def square(
     progress: Progress = no_progress,
 ) -> PerturbationSet:
     """Attack uint8 images (n, 3, h, w) with classes int64 (n,) by ``queries`` answers each; the rest as ``pgd``."""
-    started = time.perf_counter()
-    before = passes.judge(images)
-    right = (before.argmax(1) == labels).nonzero()[:, 0]
-    displayed, steps = images.clone(), torch.zeros(len(images), dtype=torch.int64)
-    done = len(images) - len(right)
-    for rows in right.split(passes.batch) if len(right) else ():
-        x, y = passes.floats(images[rows]), labels[rows].to(passes.device)
-        draws = [np.random.default_rng([seed, 5, first + int(row)]) for row in rows]
-        proposer = PROPOSERS[norm](x, budget, draws)
 
-        def tell(done: int = done) -> None:
-            progress(done, len(images))
+    def search(rows: list[int], x: Tensor, y: Tensor, tell: Callable[[], None]) -> tuple[Tensor, Tensor]:
+        draws = [np.random.default_rng([seed, 5, first + row]) for row in rows]
+        return _search(passes, PROPOSERS[norm](x, budget, draws), x, y, norm, budget, queries, tell)
 
-        displayed[rows], steps[rows] = _search(passes, proposer, x, y, norm, budget, queries, tell)
-        done += len(rows)
-    progress(done, len(images))
-    return PerturbationSet.of_whole_numbers(
-        passes,
-        images,
-        displayed,
-        labels,
-        before=before,
-        started=started,
-        steps=steps.numpy(),
-        settings={"norm": norm, "budget": budget, "queries": queries, "seed": seed},
-    )
+    settings = {"norm": norm, "budget": budget, "queries": queries, "seed": seed}
+    return search_batches(passes, images, labels, search, settings=settings, progress=progress)
 
 
 def _search(

@@ -6,9 +6,7 @@ L2, Linf    steps of adaptive length (``apgd``)
 A proposal that the gradient pass calls flipped is judged by a float32 forward pass; an image that is done leaves.
 """
 
-import time
 from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +14,7 @@ import torch
 from torch import Tensor
 
 from attacks.engine.apgd import AdaptiveSteps
+from attacks.engine.batches import ROUNDED, search_batches
 from attacks.engine.bookkeeping import start_noise
 from attacks.engine.constraints import project, size
 from attacks.engine.display import to_bytes, within_pixels
@@ -24,9 +23,6 @@ from attacks.engine.recipe import Recipe
 from attacks.engine.results import PerturbationSet
 from attacks.engine.sparse import FewPixels, SparseSteps
 from core.errors import Progress, no_progress
-
-_ROUNDED = 1e-6
-"""By which a length of whole grey levels, added up in float32, may seem to exceed its budget."""
 
 
 class Walker(Protocol):
@@ -55,31 +51,13 @@ def within_budget(
     progress: Progress = no_progress,
 ) -> PerturbationSet:
     """Attack uint8 images (n, 3, h, w) with classes int64 (n,) ; as ``attacks.engine.pgd.pgd``."""
-    started = time.perf_counter()
-    before, done = [], 0
-    for part in images.split(passes.batch):
-        before.append(passes.judge(part))
-        progress(0, len(images))
-    original = torch.cat(before)
-    right = (original.argmax(1) == labels).nonzero()[:, 0]  # the others are reported, and left as they are
-    displayed, steps = images.clone(), torch.zeros(len(images), dtype=torch.int64)
-    done = len(images) - len(right)
-    for rows in right.split(passes.batch) if len(right) else ():
-        x, y = passes.floats(images[rows]), labels[rows].to(passes.device)
-        walker = WALKERS[recipe.norm](x, _start(x, recipe, [first + int(row) for row in rows]), recipe)
-        displayed[rows], steps[rows] = _descend(passes, walker, x, y, recipe, tell=partial(progress, done, len(images)))
-        done += len(rows)
-    progress(done, len(images))
-    return PerturbationSet.of_whole_numbers(
-        passes,
-        images,
-        displayed,
-        labels,
-        before=original,
-        started=started,
-        steps=steps.numpy(),
-        confidence=recipe.confidence,
-        settings=recipe.as_dict(),
+
+    def search(rows: list[int], x: Tensor, y: Tensor, tell: Callable[[], None]) -> tuple[Tensor, Tensor]:
+        walker = WALKERS[recipe.norm](x, _start(x, recipe, [first + row for row in rows]), recipe)
+        return _descend(passes, walker, x, y, recipe, tell=tell)
+
+    return search_batches(
+        passes, images, labels, search, settings=recipe.as_dict(), confidence=recipe.confidence, progress=progress
     )
 
 
@@ -97,7 +75,7 @@ def _descend(
         logits, gradient = passes.ascend(seen, y, recipe.loss)
         value = LOSS_FUNCTIONS[recipe.loss](logits, y)
         flipped = reached(logits, y, recipe.confidence, passes.margin)
-        inside = size(seen - x, recipe.norm) <= recipe.budget * (1 + _ROUNDED)
+        inside = size(seen - x, recipe.norm) <= recipe.budget * (1 + ROUNDED)
         better = inside & ((value > best) | flipped)
         best = torch.where(better, value, best)
         if better.any():

@@ -2,7 +2,7 @@
 
 Nothing is unpickled: state dicts are read with ``weights_only``, safetensors and ONNX hold numbers, and TorchScript
 is read by torch's own reader, which runs its instructions and no Python. Python code runs only where an installation
-allows it (``PYTHON_NETWORKS``), for whoever writes it can do anything.
+allows it (``PYTHON_NETWORKS``), because code can do anything.
 """
 
 import importlib
@@ -198,7 +198,7 @@ def _python(entry: str, data: bytes, source: str, allowed: bool) -> nn.Module:
     """What ``package.module:function`` returns, with the stored weights in it."""
     if not allowed:
         raise InvalidInput(
-            f"{entry} is Python code, and this installation runs none for networks. Whoever may start it can set "
+            f"{entry} is Python code, and this installation runs none for networks. Its admin can set "
             "PYTHON_NETWORKS=on; that code can then do anything that the server can."
         )
     if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", entry):

@@ -81,7 +81,7 @@ def _negatives(settings: StudySettings, pool: pd.DataFrame, notes: list[str]) ->
                 f"As many negatives as positives ({settings.positives}) were wanted, but the pool has {negatives}: "
                 f"{negatives or 'none'} will be shown. Attack more patches without tumour to have more."
             )
-    if not negatives:
+    if not negatives and settings.task == Study.Task.LABELLING:
         notes.append(
             "Positives only: a reader who always answers “tumour” would look the same as one who sees every tumour. "
             "Negatives of the same slides or patients would tell them apart."

@@ -11,7 +11,7 @@ from study.protocol.audit_log import sha256_of
 from study.protocol.decided import group_counts, in_words
 from study.protocol.schedules import Plan, splits
 from study.protocol.settings import STRATA
-from study.statistics.methods import MULTIPLICITY, PRIMARY_INTERVAL, SENSITIVITY_SET, UNIT
+from study.statistics.methods import planned
 
 SEALED = ("cases", "guide_images", "schedules", "seed", "salt")
 OPEN_TO_GUESSES = "frozen before schedules were secret: who guesses the study’s seed can compute every arm"
@@ -22,31 +22,27 @@ def facts(study: Study) -> list[dict[str, Any]]:
     source = study.source or {}
     classifier, attack, dataset = (source.get(key) or {} for key in ("classifier", "attack", "dataset"))
     arms = arm_counts(study)
+    plan = planned(study.task, ladder=study.ladder != Study.Ladder.NONE)
+    labelling = study.task == Study.Task.LABELLING
     return [
         {
             "title": "Question",
             "rows": [
                 ("Task", study.get_task_display()),
-                (
-                    "Primary estimand",
-                    "TPF(perturbed) − TPF(original), averaged over sets and readers, on positive cases",
-                ),
-                ("Margin", "none" if study.margin is None else f"{100 * study.margin:g} points"),
-                ("Why this margin", study.margin_rationale or "no reason given"),
-                ("Level", f"{study.alpha:g}, one-sided"),
-                ("No verdict below", floors(study.floor_tpf, study.floor_d_prime)),
+                ("Primary estimand", plan["primary_estimand"]),
+                *(_margin(study) if labelling else ()),
                 ("Stopping rule", study.stopping_rule or "none stated"),
-                ("Criterion", study.criterion),
+                *([("Criterion", study.criterion)] if labelling else ()),
                 ("Further questions", ", ".join(question.replace("_", " ") for question in study.questions) or "none"),
             ],
         },
         {
             "title": "Analysis",
             "rows": [
-                ("Interval", PRIMARY_INTERVAL),
-                ("Unit of inference", UNIT),
-                ("Sensitivity", SENSITIVITY_SET),
-                ("Multiplicity", MULTIPLICITY),
+                ("Interval", plan["primary_interval"]),
+                ("Unit of inference", plan["unit_of_inference"]),
+                ("Sensitivity", plan["sensitivity_set"]),
+                ("Multiplicity", plan["multiplicity"]),
             ],
         },
         {
@@ -91,6 +87,15 @@ def facts(study: Study) -> list[dict[str, Any]]:
                 ("Readers", f"{study.assignments.filter(withdrawn_at=None).count()} (more may be invited)"),
             ],
         },
+    ]
+
+
+def _margin(study: Study) -> list[tuple[str, str]]:
+    return [
+        ("Margin", "none" if study.margin is None else f"{100 * study.margin:g} points"),
+        ("Why this margin", study.margin_rationale or "no reason given"),
+        ("Level", f"{study.alpha:g}, one-sided"),
+        ("No verdict below", floors(study.floor_tpf, study.floor_d_prime)),
     ]
 
 

@@ -23,12 +23,11 @@ from study.protocol.frozen import rows_part
 from study.protocol.locks import hold_assignments
 from study.protocol.schedules import check_gap, make_schedule
 from study.protocol.verification import demand_verified, verify
-from study.statistics.methods import MULTIPLICITY, PRIMARY_INTERVAL, SENSITIVITY_SET, UNIT
+from study.statistics.methods import planned
 
 Judge = Callable[..., str]
 """``judge(study, progress=...)`` returns one sentence about the stored verdicts, or raises InvalidInput."""
 
-PRIMARY_ESTIMAND = "TPF(perturbed) - TPF(original), averaged over sets and readers, on positive cases"
 EXCLUSIONS = "Cases marked excluded before unblinding. What was not answered is missing; every given answer counts."
 
 
@@ -156,11 +155,7 @@ def _freeze(study: Study, actor: str, checked: dict[int, str], verdicts: str, se
     schedules = [make_schedule(assignment) for assignment in study.assignments.order_by("code")]
     protocol = {
         **rows_part(study),
-        "primary_estimand": PRIMARY_ESTIMAND,
-        "primary_interval": PRIMARY_INTERVAL,
-        "unit_of_inference": UNIT,
-        "sensitivity_set": SENSITIVITY_SET,
-        "multiplicity": MULTIPLICITY,
+        **planned(study.task, ladder=study.ladder != Study.Ladder.NONE),
         "exclusions": EXCLUSIONS,
         secrets_of.COMMITMENT: secrets_of.commitment_to(secret),
         "salt": secrets_of.salt(secret),

@@ -82,7 +82,7 @@ def reading_api(view: View) -> View:
 
 
 def own_page(view: View) -> View:
-    """``view(request)`` for whoever is signed in, about themselves."""
+    """``view(request)`` for the person who is signed in, about themselves."""
     return for_readers_or_preview(view, login_required)
 
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from core.proportions import wilson
-from study.statistics.paired import Interval
+from core.proportions import Interval, wilson
 from study.statistics.two_way import means, over_readers, sums
 
 RESAMPLES = 2000

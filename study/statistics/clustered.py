@@ -10,7 +10,8 @@ from math import sqrt
 import numpy as np
 from scipy import stats
 
-from study.statistics.paired import Interval, Paired, tango
+from core.proportions import Interval, tango
+from study.statistics.paired import Paired
 
 ENUMERATE_UP_TO = 20  # non-zero differences; 2^20 sign patterns
 MONTE_CARLO_DRAWS = 200_000

@@ -6,7 +6,7 @@ from math import sqrt
 import numpy as np
 from scipy import special, stats
 
-from study.statistics.paired import Interval, clopper_pearson
+from core.proportions import Interval, clopper_pearson
 from study.statistics.two_way import means, over_readers
 
 

@@ -12,7 +12,7 @@ from math import sqrt
 import numpy as np
 from scipy import stats
 
-from study.statistics.paired import Interval
+from core.proportions import Interval
 from study.statistics.two_way import PerReader, over_readers
 
 LEVEL = 0.95

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from core.proportions import Interval, tango
 from study.statistics.clustered import Clusters, effective, obuchowski, yang
-from study.statistics.paired import Interval, Paired, mcnemar_exact, mcnemar_midp, newcombe, tango
+from study.statistics.paired import Paired, mcnemar_exact, mcnemar_midp, newcombe
 from study.statistics.primary import Crossed, Primary, Scored, flipped, one_reader, several_readers
 from study.statistics.readings import crossover, reading
 from study.statistics.rule import judge

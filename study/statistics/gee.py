@@ -5,7 +5,7 @@ from math import exp, log
 
 import numpy as np
 
-from study.statistics.paired import Interval
+from core.proportions import Interval
 from study.statistics.two_way import PerReader, over_readers, sums
 
 ONE_READER = "GEE, logit link, working independence, clustered on the unit, t on units - 1, for this reader alone"

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from core.proportions import Interval
 from study.statistics import unequal
-from study.statistics.paired import Interval
 
 _STEPS = 60
 _HALVINGS = 44

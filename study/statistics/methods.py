@@ -22,3 +22,39 @@ MULTIPLICITY = (
     "The perturbed arm is primary. All other comparisons (control arms against the original, perturbed against noise) "
     "are one family, corrected by Holm's method."
 )
+
+
+TPF = "TPF(perturbed) - TPF(original), averaged over sets and readers, on positive cases"
+_CHOSEN = "Proportion of pairs in which the {which} was named, over pairs and readers; guessing gives 1/2."
+_CHOICES = (
+    "Each reader: sign-flip test over pairs, Clopper-Pearson at the effective number of comparisons. Over readers: "
+    "readers and units are random."
+)
+_LADDER = (
+    "Blind-spot index: the share of reader-patch combinations whose threshold lies above the smallest change that "
+    "flips the model."
+)
+_THRESHOLDS = (
+    "Psychometric functions with threshold, slope and lapses of each reader and with patches as random effects, by "
+    "penalised marginal likelihood; intervals take readers and patches as random."
+)
+_ONE = "There is one primary figure per change; nothing is corrected."
+
+
+def planned(task: str, *, ladder: bool = False) -> dict[str, str]:
+    """What a study of this task (``labelling``, ``pair``, ``bias``) is for and how it will be analysed, by the names of
+    the frozen protocol."""
+    if task == "labelling":
+        estimand, interval, multiplicity = TPF, PRIMARY_INTERVAL, MULTIPLICITY
+        sensitivity = SENSITIVITY_SET
+    else:
+        which = "altered image" if task == "pair" else "image pushed toward tumour"
+        estimand, interval = (_LADDER, _THRESHOLDS) if ladder else (_CHOSEN.format(which=which), _CHOICES)
+        sensitivity, multiplicity = "None is planned.", _ONE
+    return {
+        "primary_estimand": estimand,
+        "primary_interval": interval,
+        "unit_of_inference": UNIT,
+        "sensitivity_set": sensitivity,
+        "multiplicity": multiplicity,
+    }

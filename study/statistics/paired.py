@@ -11,9 +11,7 @@ from math import sqrt
 import numpy as np
 from scipy import stats
 
-from core.proportions import Interval as Interval
-from core.proportions import tango as tango  # asked for here, beside the other intervals of pairs
-from core.proportions import wilson
+from core.proportions import Interval, wilson
 
 
 @dataclass(frozen=True)
@@ -57,14 +55,6 @@ def mcnemar_midp(b: int, c: int) -> float:
         return 1.0
     seen = float(stats.binom.pmf(b, b + c, 0.5))
     return 1 - seen / 2 if b == c else mcnemar_exact(b, c) - seen
-
-
-def clopper_pearson(successes: float, n: float, level: float = 0.95) -> Interval:
-    """The exact binomial interval; counts may be fractions where they were deflated to an effective number."""
-    tail = (1 - level) / 2
-    low = 0.0 if successes == 0 else float(stats.beta.ppf(tail, successes, n - successes + 1))
-    high = 1.0 if successes == n else float(stats.beta.ppf(1 - tail, successes + 1, n - successes))
-    return low, high
 
 
 def newcombe(pairs: Paired, level: float = 0.95) -> Interval:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.proportions import Interval
 from study.statistics.clustered import SignFlip, sign_flip
 from study.statistics.margin import Units
-from study.statistics.paired import Interval
 from study.statistics.readers import Estimate
 from study.statistics.rule import Judged, judge, over_slides
 from study.statistics.units import FEWEST_GROUPS

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import optimize, stats
 from scipy.special import expit, gammaln
 
-from study.statistics.paired import Interval
+from core.proportions import Interval
 
 
 @dataclass(frozen=True)

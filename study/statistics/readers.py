@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from core.proportions import Interval
 from study.statistics import unequal
-from study.statistics.paired import Interval
 
 DUST = 1e-18
 """Variances below this are rounding left over from means of equal numbers."""

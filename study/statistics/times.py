@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from study.statistics.paired import Interval
+from core.proportions import Interval
 from study.statistics.two_way import means, over_readers
 
 ONE_READER = "paired t test of the log times over {}, for this reader alone"

@@ -21,8 +21,8 @@ from math import exp, inf, log, sqrt
 import numpy as np
 from scipy import optimize, special
 
+from core.proportions import Interval
 from study.statistics import unequal
-from study.statistics.paired import Interval
 
 SMALLEST = 1e-100
 """Smaller p values are not told apart."""

@@ -1,6 +1,6 @@
 """What may be said against a margin. The only place where a verdict is given."""
 
-from study.statistics.paired import Interval
+from core.proportions import Interval
 from study.statistics.rule import different
 
 ALPHA = 0.025

@@ -45,7 +45,7 @@ def test_readers_pages_are_the_same_by_day_and_by_night(window, transactional_db
         assert brightness(page) > 240, address
 
 
-def test_a_time_is_shown_in_the_zone_of_whoever_looks(window, transactional_db):
+def test_a_time_is_shown_in_the_viewers_zone(window, transactional_db):
     study = factories.open_study()
     factories.user("ada", User.Role.ADMIN)
     page = window(timezone_id="Asia/Kolkata")

@@ -4,20 +4,16 @@ The next pair is chosen from the answers, so that an answer that came twice, or 
 """
 
 import random
-import threading
 
 import pytest
 
-from tests import factories
-from tests.browser.conftest import enter_room
+from tests.browser.weather import Weather, reading_room
 from tests.own_server import OwnServer
 
 pytestmark = pytest.mark.slow
 
 PAIRS = 60
-KILLED_AT = {9, 41}
-CUT_AT = {22, 50}
-ANSWER_LOST_AT = 31  # the server has stored the answer and chosen the next pair, but its reply never arrives
+WEATHER = Weather(killed_at=frozenset({9, 41}), cut_at=frozenset({22, 50}), answer_lost_at=31)
 RELOADED_AT = 36
 
 
@@ -32,37 +28,8 @@ def server(tmp_path):
 
 @pytest.fixture
 def page(chromium, server):
-    context = chromium.new_context(viewport={"width": 1280, "height": 720}, base_url=server.address)
-    context.set_default_timeout(120_000)
-    page = context.new_page()
-    page.goto("/sign-in/")
-    page.fill("input[name=username]", "reader")
-    page.fill("input[name=password]", factories.PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/reading/")
-    enter_room(page)
-    yield page
-    context.close()
-
-
-def lose_the_reply(route) -> None:
-    route.fetch()
-    route.abort()
-
-
-def answer(page, server, number: int, key: str) -> None:
-    if number in KILLED_AT:
-        server.kill()
-        threading.Timer(1.0, server.start).start()
-    elif number in CUT_AT:
-        page.context.set_offline(True)
-    elif number == ANSWER_LOST_AT:
-        page.route("**/answers/", lose_the_reply, times=1)
-    page.keyboard.press(key)
-    if number in CUT_AT:
-        page.wait_for_selector("#banner:not([hidden])")
-        page.wait_for_timeout(700)
-        page.context.set_offline(False)
+    with reading_room(chromium, server) as page:
+        yield page
 
 
 def test_sixty_adaptive_pairs_are_there_once_and_every_level_follows_from_them(page, server):
@@ -72,13 +39,8 @@ def test_sixty_adaptive_pairs_are_there_once_and_every_level_follows_from_them(p
     keys = [rng.choice("lr") for _ in range(PAIRS)]
     for number, key in enumerate(keys, start=1):
         page.wait_for_selector('#room[data-ready="yes"]')
-        assert page.text_content("#position").strip() == str(number)
         assert len(set(images)) <= 2 * number  # nothing was fetched ahead
-        answer(page, server, number, key)
-        if number < PAIRS:
-            page.wait_for_function(
-                "n => document.getElementById('position').textContent.trim() == n", arg=str(number + 1)
-            )
+        WEATHER.answer(page, server, number, key, last=PAIRS)
         if number == RELOADED_AT:
             page.reload()
     page.wait_for_selector("#done:not([hidden])")

@@ -1,19 +1,16 @@
 """Eighty presentations by keyboard; the server is killed twice and the network cut three times: every answer, once."""
 
 import random
-import threading
 
 import pytest
 
-from tests import factories
-from tests.browser.conftest import enter_room
+from tests.browser.weather import Weather, reading_room
 from tests.own_server import OwnServer
 
 pytestmark = pytest.mark.slow
 
-KILLED_AT = {12, 55}
-CUT_AT = {25, 40, 63}
-ANSWER_LOST_AT = 33  # the server has stored the answer, but its reply never arrives
+PER_SET = 40
+WEATHER = Weather(killed_at=frozenset({12, 55}), cut_at=frozenset({25, 40, 63}), answer_lost_at=33)
 
 
 @pytest.fixture
@@ -27,54 +24,16 @@ def server(tmp_path):
 
 @pytest.fixture
 def page(chromium, server):
-    context = chromium.new_context(viewport={"width": 1280, "height": 720}, base_url=server.address)
-    context.set_default_timeout(120_000)
-    page = context.new_page()
-    page.goto("/sign-in/")
-    page.fill("input[name=username]", "reader")
-    page.fill("input[name=password]", factories.PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/reading/")
-    enter_room(page)
-    yield page
-    context.close()
-
-
-def lose_the_reply(route) -> None:
-    """The request goes through; what comes back is thrown away."""
-    route.fetch()
-    route.abort()
-
-
-def answer(page, server, number: int, key: str) -> None:
-    """Press one key in whatever weather the test has made, and wait until the page has moved on."""
-    if number in KILLED_AT:
-        server.kill()
-        threading.Timer(1.0, server.start).start()
-    elif number in CUT_AT:
-        page.context.set_offline(True)
-    elif number == ANSWER_LOST_AT:
-        page.route("**/answers/", lose_the_reply, times=1)
-    page.keyboard.press(key)
-    if number in CUT_AT:
-        page.wait_for_selector("#banner:not([hidden])")
-        page.wait_for_timeout(700)
-        page.context.set_offline(False)
+    with reading_room(chromium, server) as page:
+        yield page
 
 
 def test_every_answer_is_there_once(page, server):
     rng = random.Random(7)
     keys = [rng.choice("tn") for _ in range(80)]
     for number, key in enumerate(keys, start=1):
-        page.wait_for_selector('#room[data-ready="yes"]')
-        position = (number - 1) % 40 + 1
-        assert page.text_content("#position").strip() == str(position)
-        answer(page, server, number, key)
-        if position < 40:
-            page.wait_for_function(
-                "n => document.getElementById('position').textContent.trim() == n", arg=str(position + 1)
-            )
-        else:
+        WEATHER.answer(page, server, number, key, last=PER_SET)
+        if number % PER_SET == 0:
             page.click("#finish")
             page.wait_for_url("**/study/small/")
             if number == 40:

@@ -1,4 +1,4 @@
-// Times that the server gives in UTC, in the zone of whoever looks, with its name; UTC stays in the hint.
+// Times that the server gives in UTC, in the viewer's zone, with its name; UTC stays in the hint.
 const { lang } = document.documentElement;
 const calm = document.body.classList.contains("calm"); // readers' pages: the day of the week helps
 const format = (seconds) => new Intl.DateTimeFormat(lang.startsWith("en") ? "en-GB" : lang, {

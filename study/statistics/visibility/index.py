@@ -18,8 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special
 
-from core.proportions import wilson
-from study.statistics.paired import Interval
+from core.proportions import Interval, wilson
 from study.statistics.two_way import Overall, PerReader, over_readers
 from study.statistics.visibility.model import Fit, derivative
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from study.statistics.paired import Interval
+from core.proportions import Interval
 from study.statistics.two_way import Overall
 from study.statistics.units import FEWEST_GROUPS, unit_of
 from study.statistics.visibility.index import Comparison, Flips

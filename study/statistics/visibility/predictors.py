@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import optimize, stats
 from scipy.special import expit
 
-from study.statistics.paired import Interval
+from core.proportions import Interval
 from study.statistics.units import unit_of
 
 FOLDS = 5

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from core.errors import InvalidInput
+from core.proportions import tango
 from study.statistics.analysis import analyse
-from study.statistics.paired import tango
 from study.statistics.verdict import state, verdict
 from tests.study.readings import from_cells, simulate
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from core.proportions import tango
 from study.statistics.clustered import Clusters, effective, obuchowski, sign_flip, yang
-from study.statistics.paired import tango
 
 B = np.array([2, 0, 1, 0, 0, 1, 2, 0, 0, 1])
 C = np.array([0, 1, 0, 0, 2, 0, 0, 0, 1, 0])

@@ -8,15 +8,8 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from core.proportions import wilson
-from study.statistics.paired import (
-    Paired,
-    clopper_pearson,
-    mcnemar_exact,
-    mcnemar_midp,
-    newcombe,
-    tango,
-)
+from core.proportions import clopper_pearson, tango, wilson
+from study.statistics.paired import Paired, mcnemar_exact, mcnemar_midp, newcombe
 
 counts = st.integers(0, 30)
 

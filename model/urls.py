@@ -13,6 +13,7 @@ urlpatterns = [
     path("patches/<int:pk>.png", pages.patch_image, name="patch"),
     path("classifiers/", pages.classifiers, name="classifiers"),
     path("classifiers/new/", pages.new_classifier, name="classifier_new"),
+    path("classifiers/import/", pages.import_classifier, name="classifier_import"),
     path("classifiers/<int:pk>/", pages.classifier, name="classifier"),
     path("cross-validations/new/", pages.new_cross_validation, name="cross_validation_new"),
 ]

@@ -45,7 +45,12 @@ class FinishedAttack(Named):
         if positives is None:
             return instance.name
         negatives = instance.summary.get("flipped", 0) - positives
-        return f"{instance.name}: {positives} positive and {negatives} negative patches flipped"
+        groups = instance.summary.get("flipped_groups") or {}
+        of = {name: f" (of {count} slide{'s' * (count != 1)} or patients)" for name, count in groups.items()}
+        return (
+            f"{instance.name}: {positives} positive{of.get('tumour', '')} and {negatives} negative"
+            f"{of.get('no_tumour', '')} patches flipped"
+        )
 
 
 class CasesRequest(Request):

@@ -1,8 +1,8 @@
 """Networks of any origin behind one face: state dicts, TorchScript, ONNX, a head on a frozen encoder, Python code.
 
 Nothing is unpickled: state dicts are read with ``weights_only``, safetensors and ONNX hold numbers, and TorchScript
-is read by torch's own reader, which runs its instructions and no Python. Python code runs only where an installation
-allows it (``PYTHON_NETWORKS``), because code can do anything.
+is read by torch's own reader, which runs its instructions and no Python; those that reach for files are refused.
+Python code runs only where an installation allows it (``PYTHON_NETWORKS``), because code can do anything.
 """
 
 import importlib
@@ -111,14 +111,34 @@ def body_of(form: Form, data: bytes, source: str, *, image_size: int, code_allow
 # --- Formats ----------------------------------------------------------------------------------------------------------
 
 
+_OF_FILES = re.compile(rb"\b(from_file|save|read_file|write_file|load_tensor)\b")
+"""TorchScript's instructions that read or write files of whoever runs it."""
+
+
+def _check_instructions(data: bytes, source: str) -> None:
+    """InvalidInput where TorchScript would reach for other files. Before it is loaded: loading runs some of it."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for member in archive.infolist():
+            if "code/" not in member.filename.lower():
+                continue
+            if found := _OF_FILES.search(archive.read(member)):
+                raise InvalidInput(
+                    f"{source} holds the instruction {found[1].decode()} in {member.filename}, which reads or writes "
+                    "files of this machine. A network needs none: export it without."
+                )
+
+
 def _torchscript(data: bytes, source: str) -> nn.Module:
     try:
+        _check_instructions(data, source)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that torch.export is to replace it: files of labs are what they are
             loaded = torch.jit.load(io.BytesIO(data), map_location="cpu").eval()
         for value in loaded.parameters():
             value.requires_grad_(False)  # a copy of weights with gradients would be no weights
         return loaded
+    except InvalidInput:
+        raise
     except Exception as error:  # torch raises many kinds for a file that is not its own
         raise InvalidInput(f"{source} is not TorchScript that can be read: {_first(error)}") from error
 

@@ -295,6 +295,30 @@ def test_a_name_of_timm_reads_no_other_file_and_fetches_nothing(arch, message):
     assert refused.value.field == "arch"
 
 
+class Reads(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        held = torch.from_file("/etc/hostname", False, 2, dtype=torch.uint8)
+        return x.mean((2, 3))[:, :2] + held
+
+
+class Writes(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        torch.save(x, "written-by-a-network")
+        return x.mean((2, 3))[:, :2]
+
+
+@pytest.mark.parametrize("network", [Reads, Writes])
+def test_torchscript_that_reads_or_writes_files_is_not_even_loaded(network, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(network()), tmp_path / "net.pt")
+    form = forms.Form("torchscript")
+    with pytest.raises(InvalidInput, match=r"net.pt holds the instruction (from_file|save) in .*code/"):
+        forms.open_network(form, (tmp_path / "net.pt").read_bytes(), "net.pt", image_size=SIDE)
+    assert [path.name for path in tmp_path.iterdir()] == ["net.pt"]
+
+
 @pytest.mark.django_db
 def test_python_code_is_not_run_unless_the_installation_allows_it(two, tmp_path, settings):
     dataset, options = small_dataset(n=8, size=SIDE), python(two, tmp_path)

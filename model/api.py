@@ -90,7 +90,7 @@ class Classifiers(RequestedRows):
         return self.requested(requests.train(by=request.user, **self.validated(TrainRequest)))
 
     @extend_schema(request=ImportClassifierRequest, responses=REQUESTED)
-    @action(detail=False, methods=["post"], url_path="import")
+    @action(detail=False, methods=["post"], url_path="import", url_name="import")
     def import_(self, request: Request) -> Response:
         """Import a network: its file is uploaded, with what the file does not say. Nothing is unpickled."""
         return self.requested(import_network(by=request.user, **self.validated(ImportClassifierRequest)))

@@ -64,6 +64,7 @@ def test_natural_changes_at_random_and_at_their_worst_are_arms_from_the_builder_
     assert set(Attack.objects.values_list("name", flat=True)) == {"gradient", "natural", "natural-at random"}
 
     page.goto(f"/attacks/{Attack.objects.get(name='gradient').pk}/")
+    assert "slides or patients with tumour and" in told(page)
     follow(page, "text=Build a study from it")
     offered = page.locator("#field-further_attacks label").all_inner_texts()
     assert any("natural changes at their worst, of small" in text for text in offered)

@@ -147,7 +147,7 @@ class ImportClassifierRequest(Request):
 def no_network(file: Any) -> str:
     """What is wrong with an uploaded network's file; "" if nothing is, as far as can be said without opening it."""
     if found_in(file, file.name or "") is None:
-        return f"{file.name} is no {TAKEN}. Save it with torch.save(model.state_dict(), file)."
+        return f"The file {file.name} is no {TAKEN}. Save it with torch.save(model.state_dict(), file)."
     return ""
 
 
@@ -169,7 +169,7 @@ def import_network(
         InvalidInput: naming the field.
     """
     if not upload:
-        text = "choose the file of the encoder, too." if head_upload else "choose the network's file."
+        text = "Choose the file of the encoder, too." if head_upload else "Choose the network's file."
         raise InvalidInput(text, field="upload")
     _check_files(upload, head_upload, card["arch"])
     name = name.strip() or f"{PurePath(upload.name).stem}-{card['arch'] or 'network'}".replace("/", "-")[:100]
@@ -191,8 +191,9 @@ def _check_files(upload: Any, head: Any, arch: str) -> None:
     if kind == "weights" and not arch:
         what = "encoder" if head else "network"
         raise InvalidInput(
-            f"{upload.name} holds weights alone, which are no {what} yet: name the architecture that they are for.",
+            f"The file {upload.name} holds weights alone, which are no {what} yet: name the architecture that they are "
+            "for.",
             field="arch",
         )
     if head and found_in(head, head.name or "") != "weights":
-        raise InvalidInput(f"{head.name} is no state dict of linear layers.", field="head_upload")
+        raise InvalidInput(f"The file {head.name} is no state dict of linear layers.", field="head_upload")

@@ -31,7 +31,7 @@ class ComparisonRequest(Request):
     natural = serializers.BooleanField(
         default=False,
         label="Natural changes, too",
-        help_text="Stain and tone at their worst, within the bounds by which the data set's slides differ.",
+        help_text="Each natural change at its worst, within the bounds by which the data set's slides differ.",
     )
     patches = serializers.IntegerField(
         min_value=10,

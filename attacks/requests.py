@@ -50,11 +50,18 @@ WORST = [
     ("stain", "stain: gains and shifts of haematoxylin, eosin and the rest"),
     ("tone", "brightness, contrast and gamma"),
     ("blur", "out of focus"),
-    ("place", "shift and rotation"),
+    ("place", "a small shift and turn"),
+    ("rotation", "rotation"),
+    ("zoom", "zoom"),
+    ("crop", "crop: a part of the patch, enlarged"),
     ("jpeg", "JPEG compression"),
     ("resample", "scaled down and up again"),
     ("flip", "flips and quarter turns"),
     ("noise", "noise"),
+]
+STAINS = [
+    ("ruifrok", "those that Ruifrok and Johnston measured"),
+    ("macenko", "estimated from the data set's patches (Macenko et al. 2009)"),
 ]
 PAIRS_CSV = "pairs.csv (original,perturbed,label[,group,attack,budget])"
 FOLDED = {"section": MORE}
@@ -343,6 +350,17 @@ class WorstCaseRequest(AttackSettings):
     )
     steps = serializers.IntegerField(
         min_value=1, max_value=1000, default=10, label="Gradient steps", help_text="Of each climb.", style=FOLDED
+    )
+    stains = serializers.ChoiceField(
+        choices=STAINS, default="ruifrok", label="Colours of the stains", help_text="Densities.", style=FOLDED
+    )
+    stain_matrix = serializers.ListField(
+        child=Number(min_value=0, max_value=10),
+        default=list,
+        max_length=6,
+        label="Colours given",
+        help_text="Six densities: of haematoxylin in red, green and blue, then of eosin; instead of those above.",
+        style=FOLDED,
     )
 
 

@@ -1,4 +1,4 @@
-"""The table of a comparison: every measure of both classifiers, and the difference with its paired interval. No torch."""
+"""The table of a comparison: each measure of both classifiers, the difference with its paired interval. No torch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -108,9 +108,7 @@ def _saliency(answers: dict[str, Any], groups: Any, seed: int) -> list[dict[str,
 
 def _means(values: list[np.ndarray], at: np.ndarray, groups: Any, seed: int) -> dict[str, Any]:
     own = None if groups is None else groups[at]
-    return pairing.bootstrapped(
-        lambda rows: _both(values, rows, lambda v, _: float(v.mean())), len(at), own, seed=seed
-    )
+    return pairing.bootstrapped(lambda rows: _both(values, rows, lambda v, _: float(v.mean())), len(at), own, seed=seed)
 
 
 def _medians(norm: str, smallest: list[np.ndarray], both: np.ndarray, groups: Any, seed: int) -> dict[str, Any]:

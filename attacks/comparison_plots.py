@@ -80,9 +80,15 @@ def looks_figure(
             for number, row in enumerate(grid):
                 for step, title in enumerate(("as it is", "under attack")):
                     axes = row[1 + 2 * place + step]
-                    shown = picture(axes, pair[step][number], title if number == 0 else "", cmap="cividis", vmin=0, vmax=top)
+                    shown = picture(
+                        axes, pair[step][number], title if number == 0 else "", cmap="cividis", vmin=0, vmax=top
+                    )
             bar = figure.colorbar(
-                shown, ax=grid[:, 1 + 2 * place : 3 + 2 * place].ravel().tolist(), location="bottom", aspect=30, extend="max"
+                shown,
+                ax=grid[:, 1 + 2 * place : 3 + 2 * place].ravel().tolist(),
+                location="bottom",
+                aspect=30,
+                extend="max",
             )
             bar.set_label(f"saliency, {_short(classifier, 30)}")
     return figure

@@ -66,9 +66,7 @@ def measured(classifier: Classifier, patches: Sequence[Patch], *, seed: int, dev
         for name, maps in (("on tumour nuclei", before), ("on tumour nuclei under attack", after)):
             found[name] = np.where(none, np.nan, mass_inside(maps, masks))
     places = {patch.pk: place for place, patch in enumerate(some)}
-    return {
-        name: [_number(values, places.get(patch.pk), right) for patch in patches] for name, values in found.items()
-    }
+    return {name: [_number(values, places.get(patch.pk), right) for patch in patches] for name, values in found.items()}
 
 
 def _number(values: NDArray[np.float64], place: int | None, right: NDArray[np.bool_]) -> float | None:

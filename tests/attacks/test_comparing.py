@@ -183,7 +183,7 @@ def test_a_map_that_stays_correlates_and_a_coarse_one_is_called_coarse():
     wave = np.broadcast_to(1 + np.sin(np.arange(64) * 2 * np.pi / 32), (3, 64, 64)).astype(np.float32)
     assert comparison_saliency.correlations(wave, 5 * wave + 1) == pytest.approx([1, 1, 1])
     assert np.abs(comparison_saliency.correlations(wave, fine)).max() < 0.5
-    assert (comparison_saliency.coarse_share(wave) > 0.99).all() and (comparison_saliency.coarse_share(fine) < 0.2).all()
+    assert comparison_saliency.coarse_share(wave).min() > 0.99 and comparison_saliency.coarse_share(fine).max() < 0.2
     nothing = np.zeros((1, 8, 8), np.float32)
     assert np.isnan(comparison_saliency.correlations(nothing, nothing)).all()
 

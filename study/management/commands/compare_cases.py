@@ -11,8 +11,8 @@ from study.models import Study
 
 class Command(RequestCommand):
     help = (
-        "Two classifiers side by side, as compare does, with rows of their own for the cases of a frozen study: what it "
-        "takes to flip each classifier on the patches that readers were shown."
+        "Two classifiers side by side, as compare does, with rows of their own for the cases of a frozen study: what "
+        "it takes to flip each classifier on the patches that readers were shown."
     )
 
     request = ComparisonRequest
@@ -26,7 +26,5 @@ class Command(RequestCommand):
         if found.state == Study.State.DRAFT:
             raise InvalidInput(f"{found} is a draft: its cases may still change. Freeze it first.")
         cases = list(found.cases.filter(excluded=False).values_list("patch_id", flat=True))
-        made = run_comparison(
-            cases=cases, progress=self.progress("compare", "patch"), **self.settings(options)
-        )
+        made = run_comparison(cases=cases, progress=self.progress("compare", "patch"), **self.settings(options))
         return {"study": found.slug, "cases": len(cases)} | report(made)

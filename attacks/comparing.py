@@ -47,7 +47,8 @@ def run_comparison(
 
     On the test patches of both that neither was trained on; ``patches``: so many of them, drawn by the seed. For each
     of ``norms`` (Linf and L2 if none is named) every patch that is right is searched for its smallest perturbation,
-    and attacked within each of ``BUDGETS`` where none that small was found. Of up to 200 of them saliency is measured
+    and attacked within each of ``BUDGETS`` where none that small was found, the largest first; who stands against one
+    is not asked about smaller ones. Of up to 200 of them saliency is measured
     as they are and under attack. ``natural``: every natural change at its worst, too, within the bounds by which the
     data set's slides differ. ``cases``: names of patches, those of a study, which get rows and a figure of their own,
     and are compared whether or not they are drawn. A comparison that was cut off goes on when it is called again with
@@ -171,15 +172,16 @@ def _smallest(
     found = search(passes, images, labels, minimal_recipe(norm=norm, seed=seed), progress=stage(progress, 0, 2))
     smallest = np.where(found.flipped, found.norms[norm], np.inf)
     smallest[found.already_wrong] = 0.0
-    for number, budget in enumerate(BUDGETS[norm]):
-        rows = np.flatnonzero(smallest > budget * (1 + 1e-9))
-        if len(rows):
-            _attack(passes, images, labels, smallest, rows, norm, budget, seed)
+    stood = np.zeros(len(patches), dtype=bool)
+    for number, budget in enumerate(sorted(BUDGETS[norm], reverse=True)):
+        rows = np.flatnonzero((smallest > budget * (1 + 1e-9)) & ~stood)
+        if len(rows):  # who stands against a budget is not asked about a smaller one
+            stood[rows] = _stand(passes, images, labels, smallest, rows, norm, budget, seed)
         progress(len(patches) + (number + 1) * len(patches) // len(BUDGETS[norm]), 2 * len(patches))
     return found.before[:, 1].astype(float).tolist(), [float(one) if np.isfinite(one) else None for one in smallest]
 
 
-def _attack(
+def _stand(
     passes: Passes,
     images: Tensor,
     labels: Tensor,
@@ -188,12 +190,12 @@ def _attack(
     norm: str,
     budget: float,
     seed: int,
-) -> None:
-    """Lower ``smallest`` where an attack within the budget flips what the search did not."""
+) -> np.ndarray:
+    """Which of the rows stand against an attack within the budget; ``smallest`` falls where one does not."""
     picked = torch.from_numpy(rows)
     within = pgd(passes, images[picked], labels[picked], recipe(norm=norm, budget=budget, seed=seed))
-    fell = within.flipped & (within.norms[norm] < smallest[rows])
-    smallest[rows[fell]] = within.norms[norm][fell]
+    smallest[rows[within.flipped]] = within.norms[norm][within.flipped]
+    return ~within.flipped
 
 
 def _withstands_natural(

@@ -74,11 +74,11 @@ def looks_figure(
         grid = figure.subplots(len(patches), 5, squeeze=False)
         for number, (row, name) in enumerate(zip(grid, patches)):
             picture(row[0], originals[number], "original" if number == 0 else "")
-            row[0].set_ylabel(short(name, 22), fontsize=SMALL)
+            row[0].set_ylabel(short(name, 14), fontsize=SMALL)
         for place, (pair, classifier) in enumerate(zip(maps, names)):
             top = float(np.quantile(np.concatenate([one.ravel() for one in pair]), 0.995)) or 1.0
             for number, row in enumerate(grid):
-                for step, title in enumerate(("as it is", "under attack")):
+                for step, title in enumerate((f"{_short(classifier, 16)}, as it is", "under its attack")):
                     axes = row[1 + 2 * place + step]
                     shown = picture(
                         axes, pair[step][number], title if number == 0 else "", cmap="cividis", vmin=0, vmax=top
@@ -106,12 +106,12 @@ def flips_figure(found: Sequence[tuple[Sequence[Pair], Sequence[str]]], names: S
     ]
     gain = gain_for(float(max(largest)))
     with look():
-        figure = new(DOUBLE, 1.75 * len(found[0][0]) + 0.5)
+        figure = new(DOUBLE, 1.66 * len(found[0][0]) + 0.35)
         grid = figure.subplots(len(found[0][0]), 5, squeeze=False)
         for number, row in enumerate(grid):
             pair = found[0][0][number]
             picture(row[0], pair.original, "original" if number == 0 else "")
-            row[0].set_ylabel(short(pair.name, 22), fontsize=SMALL)
+            row[0].set_ylabel(short(pair.name, 14), fontsize=SMALL)
             row[0].set_xlabel("tumour" if pair.tumour else "no tumour")
             for place, ((pairs, told), classifier) in enumerate(zip(found, names)):
                 own, first = pairs[number], number == 0

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from attacks.models import Comparison
-from attacks.requests import MEASURED
+from attacks.request_fields import MEASURED
 from core.requests import MORE, Named, Request, as_json, device_field, seed_field
 from jobs.models import Job
 from jobs.requests import free_name

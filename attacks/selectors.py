@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from attacks.engine.curves import success_curve
 from attacks.engine.norms import MEASURED
-from attacks.models import Attack, Perturbation
+from attacks.models import Attack, Comparison, Perturbation
 from core.differences import gain_for
 from core.errors import InvalidInput
 from core.images import read_pixels
@@ -36,6 +36,15 @@ def attack_named(name: str) -> Attack:
     except Attack.DoesNotExist:
         names = ", ".join(Attack.objects.values_list("name", flat=True)[:20]) or "none yet"
         raise InvalidInput(f"No attack called {name!r}. There are: {names}.") from None
+
+
+def comparison_named(name: str) -> Comparison:
+    """The comparison of that name, or InvalidInput naming those that exist."""
+    try:
+        return Comparison.objects.select_related("first__dataset", "second__dataset").get(name=name)
+    except Comparison.DoesNotExist:
+        names = ", ".join(Comparison.objects.values_list("name", flat=True)[:20]) or "none yet"
+        raise InvalidInput(f"No comparison called {name!r}. There are: {names}.") from None
 
 
 def attacked_patches(classifier: Classifier, *, part: str = "test", positives_only: bool = False) -> list[Patch]:

@@ -1,6 +1,7 @@
 """What the attacks wing does as jobs."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.urls import reverse
@@ -128,9 +129,11 @@ def corruptions(context, *, classifier: str, **settings: Any) -> dict:
 
 @job("compare", title="Compare two classifiers", unit="patches", links=_comparison)
 def compare(context, *, first: str, second: str, **settings: Any) -> dict:
-    """Accuracy, robust accuracy by budget, smallest flips and calibration of two classifiers on the same patches."""
+    """Accuracy, robust accuracy, smallest flips, calibration and saliency of two classifiers on the same patches."""
+    from attacks import figures, gallery
     from attacks.comparing import run_comparison
     from attacks.selectors import classifier_named
+    from core.errors import InvalidInput
 
     found = run_comparison(
         first=classifier_named(first),
@@ -139,6 +142,9 @@ def compare(context, *, first: str, second: str, **settings: Any) -> dict:
         progress=context.progress,
         **settings,
     )
+    for recipe in gallery.figures_of(found):
+        with suppress(InvalidInput):  # nothing that both get right, say: the gallery tells why
+            figures.make(recipe.name, found)
     return {"comparison": found.name, "patches": found.result["patches"]}
 
 

@@ -61,7 +61,7 @@ PATCHES = [
     Column("L0", "l0", number=True),
     Column("L1", "l1", number=True),
     Column("L2", "l2", number=True),
-    Column("Linf", "linf", number=True),
+    Column("L∞", "linf", number=True),
 ]
 """Columns of the table of an attack's perturbations; the gallery is sorted by them, too."""
 PAIRS_PER_PAGE = 24

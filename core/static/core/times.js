@@ -11,3 +11,13 @@ for (const element of document.querySelectorAll("time[datetime]")) {
   element.title = element.textContent;
   element.textContent = ("seconds" in element.dataset ? toTheSecond : toTheMinute).format(new Date(element.dateTime));
 }
+
+// A time that is asked for is entered in the same zone, and sent with it. Without scripts the field is in UTC and says so.
+const zone = toTheMinute.formatToParts(new Date()).find((part) => part.type === "timeZoneName")?.value ?? "";
+for (const input of document.querySelectorAll('input[type="datetime-local"]')) {
+  const words = input.labels[0]?.firstChild;
+  if (words) words.textContent = words.textContent.replace("UTC", zone);
+  input.form?.addEventListener("formdata", ({ formData }) => {
+    if (input.value) formData.set(input.name, new Date(input.value).toISOString());
+  });
+}

@@ -49,9 +49,8 @@ def _read(text: str) -> Any:
 def instants(text: Any) -> Any:
     """A text in which every time is shown as ``instant`` shows it."""
     parts = STAMP.split(conditional_escape(text))  # a time holds nothing that is escaped
-    return format_html_join(
-        "", "{}", ((instant(part) if place % 2 else mark_safe(part),) for place, part in enumerate(parts))
-    )
+    shown = [instant(part) if place % 2 else mark_safe(part) for place, part in enumerate(parts)]
+    return format_html_join("", "{}", ((part,) for part in shown))
 
 
 @register.simple_tag

@@ -125,12 +125,13 @@ def test_invitations_and_reminders_are_there_in_every_language(ada, code, mailou
     """Written with what the language needs: the study, the days, the link, and nothing left in English."""
     settings.EMAIL_CONFIGURED = True
     study = Study.objects.get()
-    invitation, secret = invite(study=study, username="ben", email="ben@example.org", language=code, actor="ada", days=1)
+    asked = {"username": "ben", "email": "ben@example.org", "language": code, "days": 1}
+    invitation, secret = invite(study=study, actor="ada", **asked)
     text = invitation_text(invitation=invitation, link=f"https://here.example/#{secret}")
     assert study.name in text and secret in text and "%(" not in text
     send_invitation(invitation=invitation, link="https://here.example/", actor="ada")
     assert study.name in mailoutbox[0].subject
-    english = {"You are invited", "Open this link", "within"}
+    english = {"You are invited", "Open this link", "be used once"}
     assert (code == "en-gb") == all(part in text for part in english)
     assert code == "en-gb" or not any(part in text for part in english)
     assert translation.get_language() == "en-gb", "the page of the admin stays as it is"

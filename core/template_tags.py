@@ -46,10 +46,10 @@ def _read(text: str) -> Any:
 
 
 @register.filter
-def instants(text: Any) -> Any:
+def instants(text: Any, to: str = "minutes") -> Any:
     """A text in which every time is shown as ``instant`` shows it."""
     parts = STAMP.split(conditional_escape(text))  # a time holds nothing that is escaped
-    shown = [instant(part) if place % 2 else mark_safe(part) for place, part in enumerate(parts)]
+    shown = [instant(part, to) if place % 2 else mark_safe(part) for place, part in enumerate(parts)]
     return format_html_join("", "{}", ((part,) for part in shown))
 
 

@@ -36,7 +36,7 @@ def reminder(*, assignment: Assignment, address: str) -> str:
             "There is %(left)d image left for you in the current set of the study “%(study)s”.",
             "There are %(left)d images left for you in the current set of the study “%(study)s”.", left,
         ) % {"left": left, "study": name}  # fmt: skip
-        return f"{said}\n\n{_('You can go on where you stopped:')}\n{link}\n"
+        return f"{said}\n\n{_('You can continue where you stopped:')}\n{link}\n"
 
 
 def subject_of(assignment: Assignment) -> str:

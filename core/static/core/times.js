@@ -21,3 +21,7 @@ for (const input of document.querySelectorAll('input[type="datetime-local"]')) {
     if (input.value) formData.set(input.name, new Date(input.value).toISOString());
   });
 }
+
+/** A text in which every time, as logs write it, stands in the viewer's zone. */
+export const inViewersZone = (text) =>
+  text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g, (time) => toTheSecond.format(new Date(time)));

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 REPLACED = (
     r"\bOffice\b", "Mind when reading", "Sight or criterion", "model[’']s case", "From invitation to analysis",
-    "Pair by pair", "What it could show", r">\s*Chance\b", "Stands at", "At work", r">\s*Asked for\s*<", r">\s*Done\s*<",
+    "Pair by pair", "What it could show", r">\s*Chance\b", "Stands at", "At work", r">\s*(Asked for|Done)\s*<",
     r">\s*Called\s*<", "Make a link", "Link holds", "Take it back", "paper[’']s letter", "so many workers",
     r">\s*(Newer|Older|Smaller|Larger)\s*<", r"\bGo on\b", "by the reference", "stands in the flow", "is read</",
     "the two entries", r"\ba attack\b", r"\bPw\.py\b",

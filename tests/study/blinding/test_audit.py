@@ -21,7 +21,7 @@ from study.blinding.scratch import Copy, copied_presentations, copied_slots
 from study.blinding.servers import in_this_process
 from study.models import AuditEvent, Presentation, ReadingSession, ReadingSet, Response, Slot, Study
 from study.protocol import audit_log
-from study.protocol.schedules import schedule_problems
+from study.protocol.schedule_checks import schedule_problems
 from tests import factories, ladders
 
 pytestmark = pytest.mark.django_db

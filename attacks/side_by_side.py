@@ -87,6 +87,7 @@ def _asked(request: HttpRequest) -> tuple[list[Thing], list[side_by_side.Section
 @require_safe
 @researcher_page
 def page(request: HttpRequest) -> HttpResponse:
+    """Attacks beside each other, a column each: model, success, norms, time, settings that differ."""
     things, sections, too_many = _asked(request)
     return side_by_side.page(
         request, name="attack", things=things, sections=sections, too_many=too_many,
@@ -100,5 +101,6 @@ def page(request: HttpRequest) -> HttpResponse:
 @require_safe
 @researcher_page
 def table(request: HttpRequest) -> HttpResponse:
+    """The table of the page above."""
     things, sections, _ = _asked(request)
     return side_by_side.as_csv("attacks.csv", things, sections)

@@ -91,6 +91,7 @@ def _asked(request: HttpRequest) -> tuple[list[Thing], list[side_by_side.Section
 @require_safe
 @researcher_page
 def page(request: HttpRequest) -> HttpResponse:
+    """Classifiers beside each other, a column each: accuracy and AUC with intervals, and how each was made."""
     things, sections, too_many = _asked(request)
     return side_by_side.page(
         request, name="classifier", things=things, sections=sections, too_many=too_many,
@@ -106,5 +107,6 @@ def page(request: HttpRequest) -> HttpResponse:
 @require_safe
 @researcher_page
 def table(request: HttpRequest) -> HttpResponse:
+    """The table of the page above."""
     things, sections, _ = _asked(request)
     return side_by_side.as_csv("classifiers.csv", things, sections)

@@ -18,6 +18,7 @@ def _asked(request: HttpRequest) -> tuple[list[side_by_side.Thing], list[side_by
 @require_safe
 @researcher_page
 def page(request: HttpRequest) -> HttpResponse:
+    """Studies beside each other, a column each: what was fixed, who reads, and estimates where arms are open."""
     things, sections, too_many = _asked(request)
     return side_by_side.page(
         request, name="study", things=things, sections=sections, too_many=too_many,
@@ -32,5 +33,6 @@ def page(request: HttpRequest) -> HttpResponse:
 @require_safe
 @researcher_page
 def table(request: HttpRequest) -> HttpResponse:
+    """The table of the page above."""
     things, sections, _ = _asked(request)
     return side_by_side.as_csv("studies.csv", things, sections)

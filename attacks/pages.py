@@ -50,6 +50,7 @@ ATTACKS = [
     Column("Attacked", "summary__attacked", number=True, key="attacked"),
     Column("Flipped", "summary__flipped", number=True, key="flipped"),
     Column("State", "completed_at", key="state"),
+    Column("Compare", css="pick"),
 ]
 PATCHES = [
     Column("Patch", "patch__name", key="patch"),

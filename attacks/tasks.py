@@ -127,7 +127,13 @@ def corruptions(context, *, classifier: str, **settings: Any) -> dict:
     return {"attack": run_corruptions(**_asked(context, classifier), **settings).name}
 
 
-@job("compare", title="Compare two classifiers", unit="patches", links=_comparison)
+@job(
+    "compare",
+    title="Compare two classifiers",
+    unit="patches",
+    links=_comparison,
+    form=_address("attacks:comparison_new"),
+)
 def compare(context, *, first: str, second: str, **settings: Any) -> dict:
     """Accuracy, robust accuracy, smallest flips, calibration and saliency of two classifiers on the same patches."""
     from attacks import figures, gallery
@@ -148,7 +154,7 @@ def compare(context, *, first: str, second: str, **settings: Any) -> dict:
     return {"comparison": found.name, "patches": found.result["patches"]}
 
 
-@job("worst_case", title="Natural changes at their worst", unit="patches", links=_attack)
+@job("worst_case", title="Natural changes at their worst", unit="patches", links=_attack, form=_form("worst"))
 def worst_case(context, *, classifier: str, **settings: Any) -> dict:
     """Stain, tone, focus, place and the like at their worst within bounds, beside random draws within them."""
     from attacks.worst_services import run_worst_case

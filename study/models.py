@@ -277,6 +277,7 @@ class Invitation(models.Model):
 
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="invitations")
     secret_sha256 = models.CharField(max_length=64, unique=True)
+    language = models.CharField(max_length=10, blank=True, help_text="Of the mail, and of the reader's first pages.")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)

@@ -85,10 +85,9 @@ def summarise(attack: Attack) -> dict[str, Any]:
     values = np.array(flipped.values_list(*MEASURED), dtype=float).reshape(-1, len(MEASURED))
     medians = np.median(values, axis=0) if len(values) else [None] * len(MEASURED)
     wrong = rows.filter(already_wrong=True).count()
-    seen = list(rows.values_list("patch__tumour", "patch__group"))
-    groups = groups_per_class(np.array([one for one, _ in seen]), np.array([group for _, group in seen]))
     return {
-        "groups": groups,
+        "groups": _groups(rows),
+        "flipped_groups": _groups(flipped),
         "images": rows.count(),
         "attacked": rows.count() - wrong,
         "already_wrong": wrong,
@@ -100,6 +99,12 @@ def summarise(attack: Attack) -> dict[str, Any]:
             for norm, median in zip(MEASURED, medians)
         },
     }
+
+
+def _groups(rows: QuerySet[Perturbation]) -> dict[str, int]:
+    """How many slides or patients the patches of each class come from; empty where they are not known."""
+    seen = list(rows.values_list("patch__tumour", "patch__group"))
+    return groups_per_class(np.array([one for one, _ in seen]), np.array([group for _, group in seen]))
 
 
 def drawn_patches(patches: Sequence[Patch], count: int | None, *, seed: int) -> list[Patch]:

@@ -9,7 +9,7 @@ from django.db.models import Avg, Max, QuerySet
 from numpy.typing import NDArray
 
 from attacks.engine.curves import success_curve
-from attacks.engine.norms import MEASURED
+from attacks.engine.norms import MEASURED, PERCEPTUAL
 from attacks.models import Attack, Perturbation
 from core.differences import gain_for
 from core.errors import InvalidInput
@@ -127,7 +127,8 @@ def curves_of(classifier: Classifier) -> pd.DataFrame:
 
 
 def perturbation_table(attack: Attack) -> pd.DataFrame:
-    """One row per patch, in the order of reading: verdicts, P(tumour) before and after, steps, norms."""
+    """One row per patch, in the order of reading: verdicts, P(tumour) before and after, steps, norms, measures (empty
+    where nobody measured yet, or no image was kept)."""
     columns = {
         "patch__index": "index",
         "patch__name": "patch",
@@ -135,7 +136,16 @@ def perturbation_table(attack: Attack) -> pd.DataFrame:
         "patch__group": "group",
     } | {
         name: name
-        for name in ("already_wrong", "flipped_float", "flipped", "prob_before", "prob_after", "steps", *MEASURED)
+        for name in (
+            "already_wrong",
+            "flipped_float",
+            "flipped",
+            "prob_before",
+            "prob_after",
+            "steps",
+            *MEASURED,
+            *PERCEPTUAL,
+        )
     }
     rows = attack.perturbations.order_by("patch__index").values_list(*columns)
     return pd.DataFrame.from_records(rows, columns=list(columns.values()))

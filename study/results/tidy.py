@@ -27,7 +27,7 @@ READER_COLUMNS = (
 STIMULUS_COLUMNS = (
     "study_id", "case_number", "patch_id", "group", "truth", "truth_source", "tumour_cells", "excluded",
     "exclusion_reason", "arm", "image_sha256", "model_prob", "model_label", "attack", "norm", "budget", "l0", "l1",
-    "l2", "linf",
+    "l2", "linf", "ciede2000", "ms_ssim_loss",
 )  # fmt: skip
 AUDIT_COLUMNS = (
     "number", "at_utc", "actor", "action", "detail", "previous_hash", "study_previous", "hash", "hashed",
@@ -64,7 +64,8 @@ _PRESENTATION = {
     "withdrawn_at": "reading_set__assignment__withdrawn_at",
     "withdrawal_reason": "reading_set__assignment__withdrawal_reason",
 }
-_STIMULUS = ("arm", "sha256", "model_prob", "model_label", "attack", "norm", "budget", "l0", "l1", "l2", "linf")
+_NUMBERS = ("budget", "l0", "l1", "l2", "linf", "ciede2000", "ms_ssim_loss")
+_STIMULUS = ("arm", "sha256", "model_prob", "model_label", "attack", "norm", *_NUMBERS)
 _CASE = ("patch_id", "group", "truth", "truth_source", "flips", "excluded", "exclusion_reason")
 
 
@@ -127,7 +128,7 @@ def _presentation(row: dict[str, Any]) -> dict[str, Any]:
         "model_prob": row[f"{side}.model_prob"],
         "model_label": _whole(row[f"{side}.model_label"]),
         **{name: row[f"{side}.{name}"] or None for name in ("attack", "norm")},
-        **{name: row[f"{side}.{name}"] for name in ("budget", "l0", "l1", "l2", "linf")},
+        **{name: row[f"{side}.{name}"] for name in _NUMBERS},
         "image_sha256": row[f"{side}.sha256"],
         "seed": row["seed"],
         **_of_ladder(row, side),
@@ -276,6 +277,8 @@ def stimulus_rows(study: Study) -> Iterator[dict[str, Any]]:
             "l1": stimulus.l1,
             "l2": stimulus.l2,
             "linf": stimulus.linf,
+            "ciede2000": stimulus.ciede2000,
+            "ms_ssim_loss": stimulus.ms_ssim_loss,
         }
 
 

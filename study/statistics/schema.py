@@ -204,6 +204,23 @@ TIDY: tuple[Column, ...] = (
         maximum=255,
     ),
     Column(
+        "ciede2000",
+        "number",
+        "Colour difference from the original, mean over pixels.",
+        units="CIEDE2000",
+        derivation="of the displayed bytes, sRGB under D65 (Sharma, Wu & Dalal 2005)",
+        missing_code="empty: not measured",
+        minimum=0,
+    ),
+    Column(
+        "ms_ssim_loss",
+        "number",
+        "Structure lost: 1 less the multi-scale structural similarity with the original.",
+        derivation="of the displayed bytes, mean over channels (Wang, Simoncelli & Bovik 2003)",
+        missing_code="empty: not measured",
+        minimum=0,
+    ),
+    Column(
         "ladder",
         "text",
         "The ladder of levels that a pair belongs to: what is scaled (an attack, noise, a natural change).",

@@ -7,6 +7,7 @@ import numpy as np
 from core import plot_style as style
 from core.proportions import wilson
 from study.results.exports.tables import percent, percents, present
+from study.statistics.visibility.ladders import MEASURES
 
 NORMS = {"l0": "L0", "l1": "L1", "l2": "L2", "linf": "Linf", "ciede2000": "CIEDE2000", "ms_ssim_loss": "1 − MS-SSIM"}
 UNITS = {"l0": "share of pixels", "l1": "grey levels", "l2": "grey levels", "linf": "grey levels",
@@ -83,6 +84,12 @@ def page_rows(analysis: dict[str, Any]) -> list[dict[str, Any]]:
 def predictor_rows(analysis: dict[str, Any]) -> list[dict[str, Any]]:
     """The measures of a change in words, the best first."""
     return [{**row, "name": NORMS.get(row["measure"], row["measure"])} for row in analysis["predictors"]]
+
+
+def unranked(analysis: dict[str, Any]) -> list[str]:
+    """The measures that nobody took of the shown changes, where others are ranked."""
+    ranked = {row["measure"] for row in analysis["predictors"]}
+    return [NORMS[name] for name in MEASURES if name not in ranked] if ranked else []
 
 
 def title(one: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from model.learning.groups import groups_per_class
 from model.models import Classifier, Patch
 from model.selectors import classifier_named as classifier_named  # of the floor below; asked for here, too
 
+VERDICTS = ("already_wrong", "flipped_float", "flipped", "prob_before", "prob_after", "steps")
 CHUNK = 256
 """Patches that are attacked and stored together, unless an attack says otherwise."""
 
@@ -134,19 +135,7 @@ def perturbation_table(attack: Attack) -> pd.DataFrame:
         "patch__name": "patch",
         "patch__tumour": "tumour",
         "patch__group": "group",
-    } | {
-        name: name
-        for name in (
-            "already_wrong",
-            "flipped_float",
-            "flipped",
-            "prob_before",
-            "prob_after",
-            "steps",
-            *MEASURED,
-            *PERCEPTUAL,
-        )
-    }
+    } | {name: name for name in (*VERDICTS, *MEASURED, *PERCEPTUAL)}
     rows = attack.perturbations.order_by("patch__index").values_list(*columns)
     return pd.DataFrame.from_records(rows, columns=list(columns.values()))
 

@@ -46,7 +46,8 @@ class BiasForm(TaskForm):
     folded = ("preference_sd",)
     folded_help = (
         "Readers like one image of a pair for reasons of their own and keep to it: the standard deviation of that "
-        "preference on the logit scale, half of its variance shared by all readers. 1.5: on most pairs they are decided."
+        "preference on the logit scale, half of its variance shared by all readers. With 1.5 they are decided on most "
+        "pairs."
     )
 
     pairs = number("Pairs", 10, 1000, 5, BIAS.pairs)

@@ -1,4 +1,4 @@
-"""Simulated readers of ladders, whose thresholds are known: what the planner and the benchmark of intervals read with."""
+"""Simulated readers of ladders, whose thresholds are known: for the planner and the benchmark."""
 
 from dataclasses import dataclass
 from math import log
@@ -58,7 +58,7 @@ class Readings:
 def read(
     rng: np.random.Generator, world: World, readers: int, patches: int, trials: int | None, sets: int = 1
 ) -> Readings:
-    """One study: every level of every patch once per set (``trials`` None), or so many adaptive trials of each reader."""
+    """One study: every level of every patch once per set (``trials`` None), or so many adaptive trials of a reader."""
     levels = np.array(world.levels)
     own = log(world.middle) + world.reader_sd * rng.standard_normal(readers)
     common = rng.standard_normal(patches)

@@ -50,8 +50,8 @@ class LadderAssumptions:
             "readers": (self.readers, 2, 30), "patches": (self.patches, FEWEST_PATCHES, 200),
             "levels": (self.levels, FEWEST_LEVELS, 20), "trials": (self.trials, FEWEST_ANSWERS, 1000),
             "sets": (self.sets, 1, 10), "times": (self.times, 0.5, 10), "spread_readers": (self.spread_readers, 0, 1.5),
-            "spread_patches": (self.spread_patches, 0, 1.5), "spread_flips": (self.spread_flips, 0.05, 1.5), "lapse": (self.lapse, 0, 0.25),
-            "studies": (self.studies, 10, 1000),
+            "spread_patches": (self.spread_patches, 0, 1.5), "spread_flips": (self.spread_flips, 0.05, 1.5),
+            "lapse": (self.lapse, 0, 0.25), "studies": (self.studies, 10, 1000),
         }  # fmt: skip
         _in_range(ranges)
         if self.design not in (FIXED, ADAPTIVE):
@@ -191,12 +191,13 @@ def plan_bias(assumptions: BiasAssumptions) -> dict[str, Any]:
     """How likely pairs of twins are to show a bias; the same assumptions give the same plan.
 
     Returns:
-        ``assumptions``, ``power`` with its ``monte_carlo_error``, ``false`` (how often a bias would be found where there
-        is none), ``curve`` over numbers of pairs, ``pairs_needed`` for 80 and 90 % (None: beyond the curve), ``warnings``.
+        ``assumptions``, ``power`` with its ``monte_carlo_error``, ``false`` (how often a bias would be found where
+        there is none), ``curve`` over numbers of pairs, ``pairs_needed`` for 80 and 90 % (None: beyond the curve),
+        ``largest_tried`` and ``warnings``.
     """
     a = assumptions
     a.check()
-    top = min(MOST_PAIRS, max(400, 2 * a.pairs))
+    top = min(MOST_PAIRS, max(800, 2 * a.pairs))
     sizes = sorted({*(round(n) for n in np.geomspace(20, top, 9)), a.pairs})
     curve = [{"pairs": n, "power": power(a.design(n), a.share, replications=_enough(a, n), seed=a.seed)} for n in sizes]
     here = next(point["power"] for point in curve if point["pairs"] == a.pairs)
@@ -236,7 +237,7 @@ def _bias_warnings(a: BiasAssumptions) -> Iterator[str]:
     if a.readers == 1:
         yield "One reader speaks of this reader alone; a finding says nothing of others."
     elif a.readers < 4:
-        yield f"With {a.readers} readers a bias that all of them share is found later than the number of answers suggests."
+        yield f"With {a.readers} readers even a bias that all share is found later than so many answers suggest."
     if a.sets > 1 and a.preference_sd >= 1:
         yield "Readers who keep to their preference tell little new in a second set: further pairs help more."
 

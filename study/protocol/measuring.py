@@ -1,4 +1,4 @@
-"""Measures of how different stimuli look, for studies that were built before there were any. Building measures its own."""
+"""Measures of how different stimuli look, for studies of before there were any. Building measures its own."""
 
 from attacks import measuring
 from core.errors import Progress, no_progress
@@ -15,11 +15,9 @@ def measure_study(*, study: Study, progress: Progress = no_progress) -> int:
     Raises:
         InvalidInput: images cannot be read; the others are measured all the same.
     """
-    originals = {
-        row.case_id: row
-        for row in Stimulus.objects.filter(case__study=study, arm="original").only("case", "image", "sha256")
-    }
-    rows = Stimulus.objects.filter(case__study=study, case__in=list(originals)).order_by("pk")
+    stimuli = Stimulus.objects.filter(case__study=study).order_by("pk")
+    originals = {row.case_id: row for row in stimuli.filter(arm="original")}
+    rows = stimuli.filter(case__in=list(originals))
 
     def both(row: Stimulus):
         original = originals[row.case_id]

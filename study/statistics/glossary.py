@@ -62,8 +62,8 @@ GLOSSARY = {
     "sign-flip test": "Whether the differences of the patches could just as well have had the other sign.",
     "Tango interval": "An interval for a change between paired shares that keeps its level in small tables.",
     "threshold of seeing": (
-        "The size of change that a reader sees on every second look, guesses and slips taken off; side by side with the "
-        "original."
+        "The size of change that a reader sees on every second look with the original beside it, guesses and slips "
+        "taken off."
     ),
     "tipping point": "How the missing answers would have to turn out for the result to change.",
     "VIF": (

@@ -1,5 +1,7 @@
 """How different images look is measured by a job of its own, and nothing is shown where nobody measured."""
 
+from pathlib import Path
+
 import pytest
 from django.core.management import call_command
 from django.urls import reverse
@@ -60,8 +62,8 @@ def test_what_is_measured_already_is_left_alone_and_parts_share_the_rest(attack,
 
 def test_an_image_that_was_changed_is_named_and_the_others_are_measured(attack):
     row = attack.perturbations.first()
-    with open(row.image.path, "ab") as file:
-        file.write(b"x")
+    file = Path(row.image.path)
+    file.write_bytes(file.read_bytes() + b"x")
     with pytest.raises(InvalidInput, match="5 images were measured, 1 cannot be read"):
         measuring.measure_attack(attack=attack)
     row.refresh_from_db()

@@ -52,8 +52,8 @@ ROWS = {
 
 class Command(JsonCommand):
     help = (
-        f"{__doc__} Tasks: labelling (original against perturbed), ladder (where is the change seen?) and bias (does it "
-        "look more like tumour?). Options of another task than the chosen one are refused."
+        f"{__doc__} Tasks: labelling (original against perturbed), ladder (where is the change seen?) and bias (does "
+        "it look more like tumour?). Options of another task than the chosen one are refused."
     )
 
     def add_arguments(self, parser):
@@ -97,8 +97,8 @@ def _unless(defaults: dict[str, Any]) -> str:
 def _ladder(result: dict[str, Any]) -> str:
     a, expected, truth = result["assumptions"], result["expected"], result["truth"]
     lines = [
-        f"{a['readers']} readers x {a['patches']} patches, {a['design']} ladder, {result['pairs_per_reader']} pairs each "
-        f"({expected['studies']} simulated studies, medians; 95 % intervals over readers and patches)",
+        f"{a['readers']} readers x {a['patches']} patches, {a['design']} ladder, {result['pairs_per_reader']} pairs "
+        f"each ({expected['studies']} simulated studies, medians; 95 % intervals over readers and patches)",
         f"  blind-spot index {truth['index']:.0%} would be told as {_index(expected)}",
         f"  threshold        {_times(expected)}",
         "",
@@ -124,7 +124,8 @@ def _bias(result: dict[str, Any]) -> str:
     lines = [
         f"{a['readers']} reader(s) x {a['pairs']} pairs x {a['sets']} set(s), preferences SD {a['preference_sd']:g} "
         f"({a['studies']} simulated studies)",
-        f"  power to find a bias of {a['share']:.0%}          {result['power']:.2f} +- {result['monte_carlo_error']:.3f}",
+        f"  power to find a bias of {a['share']:.0%}          {result['power']:.2f} "
+        f"+- {result['monte_carlo_error']:.3f}",
         f"  found by mistake where there is none   {result['false']:.3f}",
     ]
     for target, pairs in result["pairs_needed"].items():

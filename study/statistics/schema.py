@@ -221,6 +221,15 @@ TIDY: tuple[Column, ...] = (
         minimum=0,
     ),
     Column(
+        "cvvdp_loss",
+        "number",
+        "The lost quality that cvvdp predicts on this reader's display.",
+        units="10 - JOD",
+        derivation="of the displayed bytes, at the pixels per degree of card calibration, distance and scale",
+        missing_code="empty: not predicted, or the display was not measured",
+        minimum=0,
+    ),
+    Column(
         "ladder",
         "text",
         "The ladder of levels that a pair belongs to: what is scaled (an attack, noise, a natural change).",

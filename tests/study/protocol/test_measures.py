@@ -19,6 +19,12 @@ pytestmark = pytest.mark.django_db
 NONE = {"ciede2000": None, "ms_ssim_loss": None}
 
 
+@pytest.fixture(autouse=True)
+def judged(monkeypatch):
+    """The pool's classifier has no weights."""
+    monkeypatch.setattr("study.protocol.controls.Controls.answer", lambda controls, pixels: 0.5)
+
+
 def built(**settings) -> Study:
     asked = {"positives": 4, "negatives": 0, "practice": 0, "examples": 0, "copies": 1, "min_gap": 1}
     attack = attacked_pool(positives=8, negatives=4)

@@ -107,28 +107,36 @@ class Comparison:
         """P(threshold > factor x flip | answers) of every reader and patch (R, patches)."""
         return special.ndtr(self._beyond(log_factor))
 
+    def _dense(self, log_factor: float) -> np.ndarray:
+        """How each patch's part of a reader's share moves with that reader's log threshold (R, patches)."""
+        beyond = self._beyond(log_factor)
+        return np.exp(-0.5 * beyond**2) / np.sqrt(2 * np.pi) / self._patch.sd / beyond.shape[1]
+
     def blind_follows(self, log_factor: float = 0.0) -> np.ndarray:
         """How each reader's share of patches moves with the parameters (R, parameters)."""
-        beyond = self._beyond(log_factor)
-        dense = np.exp(-0.5 * beyond**2) / np.sqrt(2 * np.pi) / self._patch.sd / beyond.shape[1]
+        beyond, dense = self._beyond(log_factor), self._dense(log_factor)
         stretched = dense * np.where(np.isfinite(beyond), beyond, 0.0)
         slope = dense @ self._follow.mean.T - stretched @ self._follow.sd.T
         readers = np.arange(len(slope))
-        slope[readers, readers] += dense.sum(axis=1)  # the readers' means are the first parameters
+        slope[readers, readers] += dense.sum(axis=1)  # the means are the first parameters
         return slope
 
     def share(self, log_factor: float = 0.0) -> Share:
         """Share of (reader, patch) with threshold / flip above the factor: at 0 the blind-spot index."""
         chance, slope = self.blind(log_factor), self.blind_follows(log_factor)
-        value = chance.mean(axis=1)
-        own = np.stack([np.bincount(self.flips.unit, weights=row) for row in chance])
-        without = (chance.sum(axis=1, keepdims=True) - own) / np.maximum(chance.shape[1] - self.units, 1)
-        units = len(self.units)
-        values, left = _probit(value), _probit(without) + self._widened(_probit_slope(value)[:, None] * slope)
-        mean = float(value.mean())
-        together = self._widened(_probit_slope(value.mean(keepdims=True))[:, None] * slope.mean(axis=0))
-        fixed = _probit(without.mean(axis=0, keepdims=True)) + together
-        these = over_readers(PerReader(_probit(np.array([mean])), fixed, self.units))
+        value, mean = chance.mean(axis=1), float(chance.mean())
+        own = np.bincount(self.flips.unit, weights=chance.mean(axis=0))
+        without = (own.sum() - own) / np.maximum(chance.shape[1] - self.units, 1)
+        units, steep = len(self.units), _probit_slope(np.array(mean))
+        patches = _probit(without) - _probit(np.array(mean)) + self._widened(steep * slope.mean(axis=0)[None])[0]
+        # On the probit scale the share follows the readers' log thresholds as a straight line, near 0 and 1 as well,
+        # where readers' own shares say little: so readers differ by what their thresholds make of the share of all.
+        follows = steep * float(self._dense(log_factor).sum(axis=1).mean())
+        apart = self._widened(np.eye(len(value), len(self.fit.at)))  # the means are the first parameters
+        middle = float(_probit(np.array(mean)))
+        values = middle + follows * (self.fit.mean - self.fit.mean.mean())
+        left = values[:, None] + patches + follows * (apart - apart.mean(axis=0))
+        these = over_readers(PerReader(np.array([middle]), middle + patches[None], self.units))
         return Share(
             mean,
             _interval(mean, over_readers(PerReader(values, left, self.units)), units),

@@ -190,9 +190,7 @@ class Model:
             right / p - wrong / (1 - p)
         )
 
-    def _at_nodes(
-        self, at: np.ndarray, off: np.ndarray, by: tuple[np.ndarray, ...], first: np.ndarray
-    ) -> np.ndarray:
+    def _at_nodes(self, at: np.ndarray, off: np.ndarray, by: tuple[np.ndarray, ...], first: np.ndarray) -> np.ndarray:
         """Slope of the log likelihood and of the patch's density at every node (parameters, patches, nodes)."""
         t, r = self.trials, self.readers
         scores = np.zeros((3, r, self.patches, len(NODES)))

@@ -46,6 +46,7 @@ CLASSIFIERS = [
     Column("AUC", "metrics__auc", number=True, key="auc"),
     Column("Attacks", "attack_count", number=True, key="attacks"),
     Column("Made", "created_at", key="made"),
+    Column("Compare", css="pick"),
 ]
 
 

@@ -5,12 +5,14 @@ import secrets
 from datetime import UTC
 from typing import Any
 
+from django.conf import settings as site
 from django.contrib.auth.models import Group
 from django.db.models import F, QuerySet
 from rest_framework import serializers
 
 from attacks.models import Attack, PairSet
 from core.errors import InvalidInput
+from core.languages import LanguageField
 from core.models import User, plain_name
 from core.requests import SEED_LIMIT, Named, Request, SureRequest, as_json, fields_of
 from core.texts import slug_of
@@ -189,6 +191,11 @@ class InviteRequest(Request):
         label="Valid for (days)",
         help_text="How long the link can be used.",
     )
+    language = LanguageField(
+        default=site.LANGUAGE_CODE,
+        label="Language",
+        help_text="Of the invitation, and of the reader's pages until they choose another one.",
+    )
     replaces = serializers.RegexField(
         r"^R\d{2,9}\Z",
         allow_blank=True,
@@ -221,8 +228,8 @@ class InviteTableRequest(Request):
 
     table = serializers.FileField(
         label="Table (CSV)",
-        help_text="First line: username, and if wanted email, days. One reader per line. If a line is wrong, nobody "
-        "is invited.",
+        help_text="First line: username, and if wanted email, language, days. One reader per line. If a line is "
+        "wrong, nobody is invited.",
         style={"accept": ".csv,text/csv,text/plain"},
     )
     days = serializers.IntegerField(
@@ -231,6 +238,11 @@ class InviteTableRequest(Request):
         default=14,
         label="Valid for (days)",
         help_text="Where the table has no column of that name.",
+    )
+    language = LanguageField(
+        default=site.LANGUAGE_CODE,
+        label="Language",
+        help_text="Where the table has no column of that name, or an empty cell.",
     )
 
 

@@ -33,6 +33,7 @@ def page_context(study: Study, analysis: dict[str, Any]) -> dict[str, Any]:
         "headline": _headline(primary, pair, bool(analysis["visibility"])),
         "blind_spots": visibility.page_rows(analysis),
         "predictors": visibility.predictor_rows(analysis),
+        "unranked": visibility.unranked(analysis),
         "pair_statement": _pair_statement(pair) if pair else None,
         "table_1a": table_1a(analysis),
         "table_1b": _table_1b(analysis),

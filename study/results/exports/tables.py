@@ -85,8 +85,8 @@ def p_value(p: float | None) -> str:
 
 
 def points(value: float | None) -> str:
-    """A difference in percentage points with its sign."""
-    return f"{100 * value:+.1f}".replace("-", "−") if present(value) else "–"
+    """A difference in percentage points with its sign, which a difference of nothing has not."""
+    return f"{100 * value:+z.1f}".replace("-", "−").replace("+0.0", "0.0") if present(value) else "–"
 
 
 def percent(value: float | None) -> str:

@@ -48,7 +48,6 @@ class ImportClassifierRequest(Request):
         default="", allow_blank=True, help_text="Name of the classifier; made of file and architecture if left out."
     )
     upload = serializers.FileField(
-        required=False,
         label="Network's file",
         help_text=f"{TAKEN[0].upper()}{TAKEN[1:]}; a checkpoint of Lightning or DDP will do. Nothing is unpickled.",
         style=FILE | {"accept": ",".join(ENDINGS)},
@@ -161,16 +160,13 @@ def keep_network(file: Any, *, field: str = "upload") -> str:
 
 
 def import_network(
-    *, dataset: Dataset, by: Any, name: str = "", upload: Any = None, head_upload: Any = None, **card: Any
+    *, dataset: Dataset, by: Any, upload: Any, name: str = "", head_upload: Any = None, **card: Any
 ) -> Job:
     """The import of an uploaded network; ``card`` holds further settings of ``ImportClassifierRequest``.
 
     Raises:
         InvalidInput: naming the field.
     """
-    if not upload:
-        text = "Choose the file of the encoder, too." if head_upload else "Choose the network's file."
-        raise InvalidInput(text, field="upload")
     _check_files(upload, head_upload, card["arch"])
     name = name.strip() or f"{PurePath(upload.name).stem}-{card['arch'] or 'network'}".replace("/", "-")[:100]
     name = free_name("import_classifier", Classifier, name, "classifier")

@@ -17,7 +17,7 @@ from model.requests import dataset_field, name_field
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 """ImageNet's, as in ``model.learning.reading``, which needs torch."""
-ORDERS = [(1, "no tumour, tumour: the second output is for tumour"), (0, "tumour, no tumour: the first one is")]
+ORDERS = [(1, "tumour second"), (0, "tumour first")]
 ACTIVATIONS = ("relu", "gelu", "tanh", "silu")
 FILE = {"section": "The network"}
 CARD = {"section": "Model card: what the file does not say"}
@@ -116,7 +116,8 @@ class ImportClassifierRequest(Request):
         choices=ORDERS,
         default=1,
         label="Order of the classes",
-        help_text="Of two outputs. A single one is the logit of tumour. Both orders are tried on the labelled patches.",
+        help_text="Of two outputs; a single one is the logit of tumour, or with “tumour first” that of no tumour. Both "
+        "orders are tried on the labelled patches.",
         style=CARD,
     )
     positive = serializers.ListField(

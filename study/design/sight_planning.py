@@ -41,7 +41,7 @@ class LadderAssumptions:
     spread_patches: float = 0.5
     spread_flips: float = 0.5
     lapse: float = 0.05
-    studies: int = 40
+    studies: int = 24
     seed: int = 0
 
     def check(self) -> None:
@@ -51,7 +51,7 @@ class LadderAssumptions:
             "levels": (self.levels, FEWEST_LEVELS, 20), "trials": (self.trials, FEWEST_ANSWERS, 1000),
             "sets": (self.sets, 1, 10), "times": (self.times, 0.5, 10), "spread_readers": (self.spread_readers, 0, 1.5),
             "spread_patches": (self.spread_patches, 0, 1.5), "spread_flips": (self.spread_flips, 0.05, 1.5),
-            "lapse": (self.lapse, 0, 0.25), "studies": (self.studies, 10, 1000),
+            "lapse": (self.lapse, 0, 0.25), "studies": (self.studies, 8, 1000),
         }  # fmt: skip
         _in_range(ranges)
         if self.design not in (FIXED, ADAPTIVE):
@@ -88,8 +88,8 @@ def plan_ladder(assumptions: LadderAssumptions) -> dict[str, Any]:
     """
     a = assumptions
     a.check()
-    fewer = max(10, a.studies // 3)
-    others = [replace(a, studies=fewer, readers=n) for n in (2, 3, 5, 8, 12) if n != a.readers]
+    fewer = max(8, a.studies // 3)
+    others = [replace(a, studies=fewer, readers=n) for n in (2, 5, 8, 12) if n != a.readers]
     further = [
         replace(a, studies=fewer, patches=n)
         for n in sorted({max(FEWEST_PATCHES, a.patches // 2), min(200, 2 * a.patches)} - {a.patches})

@@ -12,7 +12,8 @@ from study.statistics.visibility.ladders import MEASURES
 NORMS = {"l0": "L0", "l1": "L1", "l2": "L2", "linf": "Linf", "ciede2000": "CIEDE2000", "ms_ssim_loss": "1 − MS-SSIM",
          "cvvdp_loss": "cvvdp"}  # fmt: skip
 UNITS = {"l0": "share of pixels", "l1": "grey levels", "l2": "grey levels", "linf": "grey levels",
-         "ciede2000": "colour difference", "ms_ssim_loss": "lost similarity", "cvvdp_loss": "predicted loss of quality"}  # fmt: skip
+         "ciede2000": "colour difference", "ms_ssim_loss": "lost similarity",
+         "cvvdp_loss": "predicted loss of quality"}  # fmt: skip
 COLUMNS = ("ladder", "norm", "attack", "classifier_id", "readers", "patches", "answers", "flips_found", "threshold",
            "threshold_low", "threshold_high", "blind_spot_index", "index_low", "index_high", "index_these_low",
            "index_these_high", "safety_factor", "factor_low", "factor_high", "median_flip", "patch_sd",

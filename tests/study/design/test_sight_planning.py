@@ -12,7 +12,7 @@ from study.design.seeing import Readings, World, read
 from study.design.sight_planning import BiasAssumptions, LadderAssumptions, plan_bias, plan_ladder, widths
 from study.statistics.visibility.ladders import visibility
 
-SMALL = LadderAssumptions(readers=3, patches=12, studies=10)
+SMALL = LadderAssumptions(readers=3, patches=12, studies=8)
 
 
 def as_table(found: Readings) -> pd.DataFrame:

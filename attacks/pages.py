@@ -51,6 +51,7 @@ ATTACKS = [
     Column("Attacked", "summary__attacked", number=True, key="attacked"),
     Column("Flipped", "summary__flipped", number=True, key="flipped"),
     Column("State", "completed_at", key="state"),
+    Column("Compare", css="pick"),
 ]
 PATCHES = [
     Column("Patch", "patch__name", key="patch"),
@@ -62,7 +63,7 @@ PATCHES = [
     Column("L0", "l0", number=True),
     Column("L1", "l1", number=True),
     Column("L2", "l2", number=True),
-    Column("Linf", "linf", number=True),
+    Column("L∞", "linf", number=True),
     Column("CIEDE2000", "ciede2000", number=True),
     Column("1 − MS-SSIM", "ms_ssim_loss", number=True, key="ms_ssim"),
 ]

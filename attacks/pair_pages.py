@@ -24,7 +24,7 @@ PAIRS = [
     Column("Patch", "name", key="patch"),
     Column("P before", "prob_before"),
     Column("P after", "prob_after"),
-    *(Column(norm.capitalize(), norm) for norm in ("l0", "l1", "l2", "linf")),
+    *(Column(name, norm) for norm, name in (("l0", "L0"), ("l1", "L1"), ("l2", "L2"), ("linf", "L∞"))),
     Column("CIEDE2000", "ciede2000"),
     Column("1 − MS-SSIM", "ms_ssim_loss", key="ms_ssim"),
 ]

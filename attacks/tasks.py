@@ -1,6 +1,7 @@
 """What the attacks wing does as jobs."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.urls import reverse
@@ -144,11 +145,19 @@ def corruptions(context, *, classifier: str, **settings: Any) -> dict:
     return {"attack": run_corruptions(**_asked(context, classifier), **settings).name}
 
 
-@job("compare", title="Compare two classifiers", unit="patches", links=_comparison)
+@job(
+    "compare",
+    title="Compare two classifiers",
+    unit="patches",
+    links=_comparison,
+    form=_address("attacks:comparison_new"),
+)
 def compare(context, *, first: str, second: str, **settings: Any) -> dict:
-    """Accuracy, robust accuracy by budget, smallest flips and calibration of two classifiers on the same patches."""
+    """Accuracy, robust accuracy, smallest flips, calibration and saliency of two classifiers on the same patches."""
+    from attacks import figures, gallery
     from attacks.comparing import run_comparison
     from attacks.selectors import classifier_named
+    from core.errors import InvalidInput
 
     found = run_comparison(
         first=classifier_named(first),
@@ -157,10 +166,13 @@ def compare(context, *, first: str, second: str, **settings: Any) -> dict:
         progress=context.progress,
         **settings,
     )
+    for recipe in gallery.figures_of(found):
+        with suppress(InvalidInput):  # nothing that both get right, say: the gallery tells why
+            figures.make(recipe.name, found)
     return {"comparison": found.name, "patches": found.result["patches"]}
 
 
-@job("worst_case", title="Natural changes at their worst", unit="patches", links=_attack)
+@job("worst_case", title="Natural changes at their worst", unit="patches", links=_attack, form=_form("worst"))
 def worst_case(context, *, classifier: str, **settings: Any) -> dict:
     """Stain, tone, focus, place and the like at their worst within bounds, beside random draws within them."""
     from attacks.worst_services import run_worst_case

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from attacks import battery_pages, comparison_pages, gallery_pages, measure_pages, pages, pair_pages, viewer
+from attacks import (
+    battery_pages,
+    comparison_pages,
+    gallery_pages,
+    measure_pages,
+    pages,
+    pair_pages,
+    side_by_side,
+    viewer,
+)  # fmt: skip
 
 app_name = "attacks"
 
@@ -12,6 +21,8 @@ urlpatterns = [
     path("attacks/compare/", pages.compare_page, name="compare"),
     path("attacks/compare.csv", pages.compare_csv, name="compare_csv"),
     path("attacks/compare.<str:suffix>", pages.compare_picture, name="compare_picture"),
+    path("attacks/side-by-side/", side_by_side.page, name="side_by_side"),
+    path("attacks/side-by-side.csv", side_by_side.table, name="side_by_side_csv"),
     path("attacks/<int:pk>/", pages.overview, name="attack"),
     path("attacks/<int:pk>/patches/", pages.perturbations, name="perturbations"),
     path("attacks/<int:pk>/measure/", measure_pages.of_attack, name="measure"),

@@ -16,7 +16,7 @@ from core.images import read_bytes
 from study.models import AuditEvent, GuideImage, ReadingSet, Response, Stimulus, Study
 from study.protocol import answer_chain, audit_log, frozen
 from study.protocol.append_only import missing_guards
-from study.protocol.schedules import schedule_problems
+from study.protocol.schedule_checks import schedule_problems
 
 
 class Problem(NamedTuple):

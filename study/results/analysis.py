@@ -13,7 +13,7 @@ from study.results.tidy import tidy_table
 from study.results.verified import verification_of
 from study.statistics.analysis import Analysis, analyse
 
-_KEEP_S = 3600
+KEEP_S = 3600
 
 
 def analysis_of(study: Study) -> Analysis:
@@ -51,7 +51,7 @@ def analysis_of(study: Study) -> Analysis:
     result.flow["deviations"] = deviations(study)
     if said := verification_of(study, again=True).in_a_sentence():
         result.warnings.insert(0, said)
-    cache.set(key, result, _KEEP_S)
+    cache.set(key, result, KEEP_S)
     return result
 
 

@@ -75,10 +75,19 @@ def _headline(primary: dict[str, Any], pair: dict[str, Any] | None, ladder: bool
     return VERDICTS[primary["verdict"]].format(margin=100 * (primary["margin"] or 0))
 
 
+_ARMS = {
+    "natural-worst": "Natural changes at their worst (natural-worst)",
+    "natural-random": "Natural changes at random (natural-random)",
+    "noise": "Noise of equal energy (noise)",
+    "universal": "Universal perturbation (universal)",
+}
+"""Arms whose names say little by themselves."""
+
+
 def _further_arms(analysis: dict[str, Any]) -> list[dict[str, Any]]:
     """The other comparisons, one after the other: what is compared with what, and its result."""
     found = [
-        {"title": f"Arm: {arm}", "arm": arm, "reference": "Original", "value": value}
+        {"title": _ARMS.get(arm, f"Arm: {arm}"), "arm": arm, "reference": "Original", "value": value}
         for arm, value in analysis["controls"].items()
     ]
     for name, value in (analysis.get("against_noise") or {}).items():

@@ -9,7 +9,7 @@ from core.proportions import wilson
 from study.results.exports.tables import percent, percents, present
 from study.statistics.visibility.ladders import MEASURES
 
-NORMS = {"l0": "L0", "l1": "L1", "l2": "L2", "linf": "Linf", "ciede2000": "CIEDE2000", "ms_ssim_loss": "1 − MS-SSIM",
+NORMS = {"l0": "L0", "l1": "L1", "l2": "L2", "linf": "L∞", "ciede2000": "CIEDE2000", "ms_ssim_loss": "1 − MS-SSIM",
          "cvvdp_loss": "cvvdp"}  # fmt: skip
 UNITS = {"l0": "share of pixels", "l1": "grey levels", "l2": "grey levels", "linf": "grey levels",
          "ciede2000": "colour difference", "ms_ssim_loss": "lost similarity",
@@ -129,7 +129,7 @@ def _plain(ci: list[float]) -> str:
     return f"{ci[0]:.2g} to {ci[1]:.2g}"
 
 
-def figure(analysis: dict[str, Any]) -> bytes | None:
+def figure(analysis: dict[str, Any], kind: str = "svg") -> bytes | None:
     """Per ladder the model's success curve and the readers' curves on one axis, with both histograms above.
 
     None where no curve could be fitted.
@@ -138,10 +138,10 @@ def figure(analysis: dict[str, Any]) -> bytes | None:
     if not fitted:
         return None
     with style.look():
-        drawn = style.new(8.6, 5.6 * len(fitted))
+        drawn = style.new(style.DOUBLE, 4.6 * len(fitted))
         for part, one in zip(drawn.subfigures(len(fitted), 1, squeeze=False)[:, 0], fitted):
             _draw(part, one)
-    return style.render(drawn)
+    return style.render(drawn, kind)
 
 
 def _draw(part: Any, one: dict[str, Any]) -> None:

@@ -69,11 +69,11 @@ def test_the_page_says_how_large_the_blind_spot_is(researcher, study):
 
 
 def test_the_two_curves_are_drawn_without_a_date(researcher, study):
-    response = page(researcher, study, "results:figure", "visibility")
+    response = page(researcher, study, "results:figure", "visibility", "svg")
     assert response["Content-Type"] == "image/svg+xml"
     assert response.content.startswith(b"<?xml")
-    assert response.content == page(researcher, study, "results:figure", "visibility").content
-    assert reverse("results:figure", args=[study.slug, "visibility"]) in page(researcher, study).content.decode()
+    assert response.content == page(researcher, study, "results:figure", "visibility", "svg").content
+    assert reverse("results:figure", args=[study.slug, "visibility", "svg"]) in page(researcher, study).content.decode()
 
 
 def test_files_hold_a_row_per_ladder_and_per_reader(researcher, study):

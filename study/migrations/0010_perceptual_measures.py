@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('study', '0008_ladders'),
+        ('study', '0009_language_of_an_invitation'),
     ]
 
     operations = [

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import pi
 from typing import Any
 
-from attacks.engine.predictor import lost_quality
+from attacks.engine.predictor import demand_installed, lost_quality
 from core.errors import InvalidInput, Progress, no_progress
 from core.images import read_pixels
 from study.models import Response, Stimulus, Study
@@ -48,6 +48,7 @@ def predict_study(
             "known; give one.",
             field="pixels_per_degree",
         )
+    demand_installed()
     stimuli = list(Stimulus.objects.filter(case__study=study).order_by("pk"))
     originals = {row.case_id: row for row in stimuli if row.arm == "original"}
     made = 0

@@ -183,7 +183,7 @@ class BiasAssumptions:
                 "more than 100 million answers would have to be simulated; ask for fewer.", field="studies"
             )
 
-    def design(self, pairs: int) -> ChoiceDesign:
+    def pairs_of(self, pairs: int) -> ChoiceDesign:
         return ChoiceDesign(pairs, self.readers, self.sets, self.preference_sd)
 
 
@@ -199,10 +199,12 @@ def plan_bias(assumptions: BiasAssumptions) -> dict[str, Any]:
     a.check()
     top = min(MOST_PAIRS, max(800, 2 * a.pairs))
     sizes = sorted({*(round(n) for n in np.geomspace(20, top, 9)), a.pairs})
-    curve = [{"pairs": n, "power": power(a.design(n), a.share, replications=_enough(a, n), seed=a.seed)} for n in sizes]
+    curve = [
+        {"pairs": n, "power": power(a.pairs_of(n), a.share, replications=_enough(a, n), seed=a.seed)} for n in sizes
+    ]
     here = next(point["power"] for point in curve if point["pairs"] == a.pairs)
     rng = np.random.default_rng([a.seed, 1])
-    none = [found(simulate(rng, a.design(a.pairs))) for _ in range(a.studies)]
+    none = [found(simulate(rng, a.pairs_of(a.pairs))) for _ in range(a.studies)]
     return {
         "task": "bias",
         "assumptions": asdict(a),

@@ -9,7 +9,8 @@ from django.core.management import CommandError, call_command
 from attacks.engine import predictor
 from core.errors import InvalidInput
 from study.models import Stimulus
-from study.protocol.predicting import pixels_per_degree, predict_study
+from study.protocol.predicting import predict_study
+from study.statistics.visibility.display import pixels_per_degree
 from tests import ladders
 
 SCREEN = {"pixels_per_mm": 3.78, "distance_cm": 60, "scale": 2}

@@ -259,7 +259,7 @@ def table(attack: Attack, patches: Sequence[Patch]) -> list[dict[str, Any]]:
         rows.append(_row(kind, columns["worst"], columns["random"], groups) | _lengths(columns))
     flips = {side: np.stack(found) for side, found in each.items()}  # (changes, patches)
     rows += [_average(flips, groups)] if len(flips["worst"]) > 1 else []
-    return [*rows, _row("any of them", flips["worst"].any(0), flips["random"].any(0), groups)]
+    return [*rows, _row("any of them", flips["worst"].max(0), flips["random"].max(0), groups)]
 
 
 def _average(flips: dict[str, np.ndarray], groups: np.ndarray | None) -> dict[str, Any]:

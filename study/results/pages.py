@@ -20,7 +20,6 @@ from study.results.exports.registry import Export, Source, exports, find
 from study.results.exports.report import page_context
 from study.results.verified import verification_of
 
-
 _PICTURES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
 
 

@@ -1,4 +1,4 @@
-"""A data set that was imported by 0.1.0 has the same hash when it is imported again today: no pixel and no label changed."""
+"""A data set imported by 0.1.0 has the same hash when it is imported again: no pixel and no label changed."""
 
 import csv
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The figures of the results page and the report, as bytes of SVG, PNG or PDF. Drawn without pyplot, so that threads do not meet."""
+"""The figures of results page and report, as bytes of SVG, PNG or PDF; without pyplot, so that threads do not meet."""
 
 from typing import Any
 

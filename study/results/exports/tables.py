@@ -220,6 +220,8 @@ def as_text(analysis: dict[str, Any]) -> str:
     body = [list(HEADINGS), *(_cells(row) for row in table_1_rows(analysis))]
     widths = [max(len(row[i]) for row in body) for i in range(len(HEADINGS))]
     lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in body]
+    if groups := analysis.get("groups"):
+        lines += ["", f"Slides or patients: {groups['tumour']} with tumour, {groups['no_tumour']} without"]
     lines += ["", analysis["primary"]["statement"] or "No comparison could be made."]
     if analysis["primary"]["verdict"]:
         lines.append(f"Verdict: {analysis['primary']['verdict']} ({analysis['primary']['method']})")

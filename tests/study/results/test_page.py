@@ -178,6 +178,12 @@ def test_the_verdict_names_the_patches_it_rests_on(researcher, study):
     assert "Readers × patches with tumour × sets 2 × 8 × 2 beside 4 patches without tumour" in text
 
 
+def test_the_slides_or_patients_of_each_class_are_counted_and_few_are_warned_of(researcher, study):
+    text = words_of(page(researcher, study))
+    assert "Slides or patients 5 with tumour, 4 without" in text
+    assert "Cases: only 4 groups without tumour" in text
+
+
 def test_nothing_is_left_out_of_what_was_never_answered(researcher):
     made = open_study_of(readers=2, positives=8)
     answer_all(made, silent=["R02"])

@@ -21,7 +21,8 @@ WRONG = """() => {
     const style = getComputedStyle(element);
     const cut = ["hidden", "clip"].includes(style.overflowX) && element.scrollWidth > element.clientWidth + 1;
     const field = element.matches("input, select, textarea, .for-readers, .sr-only");
-    if (cut && !field && style.textOverflow !== "ellipsis" && element.textContent) wrong.push(`cut off: ${name(element)}`);
+    const shortened = field || style.textOverflow === "ellipsis";
+    if (cut && !shortened && element.textContent) wrong.push(`cut off: ${name(element)}`);
     if (element.matches("img") && element.complete && !element.naturalWidth) wrong.push(`not painted: ${element.src}`);
     if (!element.matches("button, input:not([type=hidden]), select, textarea, summary, a[role=button]")) continue;
     const target = (element.closest("label") || element).getBoundingClientRect();

@@ -1,5 +1,7 @@
 """``{{ job.created_at|instant }}``: a time, in the zone of who looks; ``{{ text|instants }}``: every time of a text.
 
+``{{ attack.norm|norm }}``: L∞.
+
 ``{% languages as choices %}``: all of them.
 """
 
@@ -34,6 +36,15 @@ def instant(value: Any, to: str = "minutes") -> Any:
         utc.isoformat(timespec=to), mark_safe(" data-seconds") if seconds else "",
         f"{utc:%Y-%m-%d %H:%M:%S}" if seconds else f"{utc:%Y-%m-%d %H:%M}",
     )  # fmt: skip
+
+
+NORMS = {"l0": "L0", "l1": "L1", "l1-rescaled": "L1 (rescaled)", "l2": "L2", "linf": "L∞", "none": "no limit"}
+
+
+@register.filter
+def norm(value: str) -> str:
+    """linf -> L∞: a norm as papers write it. Anything else stays as it is."""
+    return NORMS.get(value, value)
 
 
 def _read(text: str) -> Any:

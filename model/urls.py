@@ -15,6 +15,7 @@ urlpatterns = [
     path("classifiers/new/", pages.new_classifier, name="classifier_new"),
     path("classifiers/side-by-side/", side_by_side.page, name="classifiers_compared"),
     path("classifiers/side-by-side.csv", side_by_side.table, name="classifiers_compared_csv"),
+    path("classifiers/import/", pages.import_classifier, name="classifier_import"),
     path("classifiers/<int:pk>/", pages.classifier, name="classifier"),
     path("cross-validations/new/", pages.new_cross_validation, name="cross_validation_new"),
 ]

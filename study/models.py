@@ -209,6 +209,11 @@ class Stimulus(models.Model):
     l1 = models.FloatField(null=True, blank=True)
     l2 = models.FloatField(null=True, blank=True)
     linf = models.FloatField(null=True, blank=True)
+    ciede2000 = models.FloatField(null=True, blank=True, help_text="Mean colour difference from the original.")
+    ms_ssim_loss = models.FloatField(null=True, blank=True, help_text="1 - MS-SSIM with the original.")
+    predicted = models.JSONField(
+        default=dict, blank=True, help_text="By pixels per degree: the lost quality that cvvdp predicts."
+    )
 
     class Meta:
         ordering = ["case", "arm"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings as site
 from django.contrib.auth.models import Group
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from rest_framework import serializers
 
 from attacks.models import Attack, PairSet
@@ -32,7 +32,8 @@ SHOWN = {"section": "What is shown"}
 def finished_attacks() -> QuerySet[Attack]:
     """Those with images to show: natural changes have a table only."""
     rows = Attack.objects.exclude(completed_at=None).exclude(kind=Attack.Kind.NATURAL)
-    return rows.defer("settings").order_by("-created_at")
+    rows = rows.select_related("classifier").annotate(at_random=F("settings__at_random"))
+    return rows.defer("settings", "classifier__split", "classifier__test_probabilities").order_by("-created_at")
 
 
 def possible_readers() -> QuerySet[User]:
@@ -40,14 +41,21 @@ def possible_readers() -> QuerySet[User]:
 
 
 class FinishedAttack(Named):
-    """A finished attack, offered with the number of patches that a study can draw from."""
+    """A finished attack, offered with what it is, and the number of patches that a study can draw from."""
 
     def display_value(self, instance: Any) -> str:
+        what = "natural changes at random" if instance.at_random else instance.get_kind_display()
+        named = f"{instance.name} ({what}, of {instance.classifier.name})"
         positives = instance.summary.get("flipped_positives")
         if positives is None:
-            return instance.name
+            return named
         negatives = instance.summary.get("flipped", 0) - positives
-        return f"{instance.name}: {positives} positive and {negatives} negative patches flipped"
+        groups = instance.summary.get("flipped_groups") or {}
+        of = {name: f" (of {count} slide{'s' * (count != 1)} or patients)" for name, count in groups.items()}
+        return (
+            f"{named}: {positives} positive{of.get('tumour', '')} and {negatives} negative"
+            f"{of.get('no_tumour', '')} patches flipped"
+        )
 
 
 class CasesRequest(Request):
@@ -70,7 +78,8 @@ class CasesRequest(Request):
         many=True,
         default=list,
         label="Further arms",
-        help_text="Other attacks on the same classifier: the same patches under another norm or budget.",
+        help_text="Other attacks on the same classifier: the same patches under another norm or budget, or under "
+        "natural changes at random and at their worst. Each is an arm of its own.",
         style=SHOWN,
     )
     pairs = Named(

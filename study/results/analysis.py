@@ -56,9 +56,11 @@ def analysis_of(study: Study) -> Analysis:
 
 
 def what_is_analysed(study: Study) -> str:
-    """Names the protocol and the answers that a result was made from, for keeping it."""
+    """Names the protocol, the answers and the measured stimuli that a result was made from, for keeping it."""
     last = Response.objects.filter(presentation__reading_set__assignment__study=study).aggregate(last=Max("pk"))["last"]
-    return f"{study.pk}:{study.protocol_sha256}:{last}"
+    measured = study.cases.filter(stimuli__ciede2000__isnull=False).count()
+    predicted = study.cases.exclude(stimuli__predicted={}).count()
+    return f"{study.pk}:{study.protocol_sha256}:{last}:{measured}:{predicted}"
 
 
 def model_part(study: Study) -> dict[str, Any]:

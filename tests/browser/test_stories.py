@@ -17,10 +17,10 @@ from tests.pool import attacked_pool
 from tests.study.answered import answer_all, open_study_of, unblinded
 
 
-def work_off() -> None:
+def work_off(ends: str = "done") -> None:
     """What a worker would do now."""
     for job in Job.objects.filter(state=Job.State.QUEUED).order_by("pk"):
-        assert run_attempt(job.pk, job.attempt) == "done", Job.objects.get(pk=job.pk).error
+        assert run_attempt(job.pk, job.attempt) == ends, Job.objects.get(pk=job.pk).error
 
 
 def told(page) -> str:

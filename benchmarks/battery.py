@@ -18,6 +18,7 @@ CPU-seconds. ``make bench-battery`` installs the reference (requirements-bench.t
 
 import argparse
 import json
+import resource
 import sys
 import time
 from pathlib import Path
@@ -63,7 +64,13 @@ def main() -> None:
         for norm, budget in budgets.items():
             if norm in options.norms:
                 rows += compared(name, network, images, labels, norm, budget, options)
-    print(json.dumps({"torch": torch.__version__, "threads": options.threads, "rows": rows}, indent=2))
+    about = {
+        "torch": torch.__version__,
+        "threads": options.threads,
+        "queries": options.queries,
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+    print(json.dumps(about | {"rows": rows}, indent=2))
 
 
 def arguments() -> argparse.Namespace:

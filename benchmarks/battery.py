@@ -82,6 +82,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--norm", default="linf", help="the norm of --budget (default: linf)")
     parser.add_argument("--budget", type=float, help="one budget for all networks")
     parser.add_argument("--queries", type=int, default=5000, help="of AutoAttack's black-box search (default: 5000)")
+    parser.add_argument("--batch", type=int, default=64, help="images per pass of both (default: 64)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
@@ -103,6 +104,7 @@ def compared(
 ) -> list[dict]:
     common = {"network": name, "norm": norm, "budget": budget, "patches": len(images)}
     passes = Passes(network)
+    passes.batch = options.batch
     began = time.process_time()
     asked = battery_recipe(norm=norm, budget=budget, queries=options.queries * 9 // 10, seed=options.seed)
     rows = [common | {"of": "battery"} | row for row in run(passes, images, labels, asked)]
@@ -139,8 +141,9 @@ def reference(
         before, began = dict(counted.count), time.process_time()
         if len(where):
             floats = autoattack(
-                counted, images[where], labels[where], norm, budget, attack, queries=options.queries, seed=options.seed
-            )
+                counted, images[where], labels[where], norm, budget, attack,
+                queries=options.queries, batch=options.batch, seed=options.seed,
+            )  # fmt: skip
             fell = judge.judge(floats).argmax(1) != labels[where]
             shown = floats.round().clamp(0, 255).to(torch.uint8)
             on_bytes[where[lost(judge.judge(shown), labels[where], judge.margin)]] = False

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from attacks import gallery
+from attacks import comparison_figures, gallery
 from attacks.engine import attack as run_attack
 from attacks.engine.display import chw, hwc
-from attacks.models import Attack, Perturbation
+from attacks.models import Attack, Comparison, Perturbation
 from attacks.selectors import attacked_patches, displayed_pixels, flipped_rows, gain_of
 from core.errors import InvalidInput, Progress, no_progress
 from model import figures as of_models
@@ -296,4 +296,7 @@ def make(name: str, subject: Any, *, progress: Progress = no_progress, **options
     if isinstance(subject, Attack):
         content = gallery.content_of(subject)
         return of_models.stored_or_drawn(recipe, DRAW[recipe.name], subject, content, progress=progress, **options)
+    if isinstance(subject, Comparison):
+        draw, content = comparison_figures.DRAW[recipe.name], gallery.content_of(subject)
+        return of_models.stored_or_drawn(recipe, draw, subject, content, progress=progress, **options)
     return of_models.make(recipe.name, subject, progress=progress, **options)

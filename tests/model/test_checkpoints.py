@@ -167,7 +167,7 @@ def test_auto_falls_back_where_the_cached_file_does_not_fit(old_densenet):
 @pytest.mark.parametrize(
     ("auc", "confusion", "message"),
     [
-        (0.004, [[1, 49], [49, 1]], "look swapped.*--tumour-output 0"),
+        (0.004, [[1, 49], [49, 1]], "look swapped.*other order of the classes"),
         (0.52, [[25, 25], [25, 25]], "does not tell these patches apart"),
         (0.9, [[50, 0], [50, 0]], "calls no patch tumour"),
         (0.9, [[0, 50], [0, 50]], "calls every patch tumour"),
@@ -175,7 +175,7 @@ def test_auto_falls_back_where_the_cached_file_does_not_fit(old_densenet):
     ],
 )
 def test_answers_that_look_wrong_are_noted(auc, confusion, message):
-    notes = doubts({"auc": auc, "confusion": confusion, "n": 100}, tumour_output=1)
+    notes = doubts({"auc": auc, "confusion": confusion, "n": 100})
     assert bool(notes) == bool(message) and all(re.search(message, note) for note in notes)
 
 

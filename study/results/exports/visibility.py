@@ -7,10 +7,13 @@ import numpy as np
 from core import plot_style as style
 from core.proportions import wilson
 from study.results.exports.tables import percent, percents, present
+from study.statistics.visibility.ladders import MEASURES
 
-NORMS = {"l0": "L0", "l1": "L1", "l2": "L2", "linf": "Linf", "ciede2000": "CIEDE2000", "ms_ssim_loss": "1 − MS-SSIM"}
+NORMS = {"l0": "L0", "l1": "L1", "l2": "L2", "linf": "L∞", "ciede2000": "CIEDE2000", "ms_ssim_loss": "1 − MS-SSIM",
+         "cvvdp_loss": "cvvdp"}  # fmt: skip
 UNITS = {"l0": "share of pixels", "l1": "grey levels", "l2": "grey levels", "linf": "grey levels",
-         "ciede2000": "colour difference", "ms_ssim_loss": "lost similarity"}  # fmt: skip
+         "ciede2000": "colour difference", "ms_ssim_loss": "lost similarity",
+         "cvvdp_loss": "predicted loss of quality"}  # fmt: skip
 COLUMNS = ("ladder", "norm", "attack", "classifier_id", "readers", "patches", "answers", "flips_found", "threshold",
            "threshold_low", "threshold_high", "blind_spot_index", "index_low", "index_high", "index_these_low",
            "index_these_high", "safety_factor", "factor_low", "factor_high", "median_flip", "patch_sd",
@@ -85,6 +88,12 @@ def predictor_rows(analysis: dict[str, Any]) -> list[dict[str, Any]]:
     return [{**row, "name": NORMS.get(row["measure"], row["measure"])} for row in analysis["predictors"]]
 
 
+def unranked(analysis: dict[str, Any]) -> list[str]:
+    """The measures that nobody took of the shown changes, where others are ranked."""
+    ranked = {row["measure"] for row in analysis["predictors"]}
+    return [NORMS[name] for name in MEASURES if name not in ranked] if ranked else []
+
+
 def title(one: dict[str, Any]) -> str:
     """The ladder in words."""
     kind, _, which = one["ladder"].partition("-")
@@ -120,7 +129,7 @@ def _plain(ci: list[float]) -> str:
     return f"{ci[0]:.2g} to {ci[1]:.2g}"
 
 
-def figure(analysis: dict[str, Any]) -> bytes | None:
+def figure(analysis: dict[str, Any], kind: str = "svg") -> bytes | None:
     """Per ladder the model's success curve and the readers' curves on one axis, with both histograms above.
 
     None where no curve could be fitted.
@@ -129,10 +138,10 @@ def figure(analysis: dict[str, Any]) -> bytes | None:
     if not fitted:
         return None
     with style.look():
-        drawn = style.new(8.6, 5.6 * len(fitted))
+        drawn = style.new(style.DOUBLE, 4.6 * len(fitted))
         for part, one in zip(drawn.subfigures(len(fitted), 1, squeeze=False)[:, 0], fitted):
             _draw(part, one)
-    return style.render(drawn)
+    return style.render(drawn, kind)
 
 
 def _draw(part: Any, one: dict[str, Any]) -> None:

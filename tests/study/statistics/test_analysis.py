@@ -335,6 +335,23 @@ def test_few_slides_and_a_claim_are_warned_of():
     assert not any("few for this claim" in warning for warning in found["warnings"])  # 0.9^48 = 0.6 %
 
 
+def test_the_groups_of_each_class_are_counted_and_fewer_than_five_are_warned_of():
+    def told(table):
+        found = document(table, margin=0.10)
+        return found["groups"], [warning for warning in found["warnings"] if warning.startswith("Cases: only")]
+
+    both = pd.concat([simulate(readers=2, patches=40), simulate(readers=2, patches=40).assign(truth=0)])
+    both.loc[both["truth"] == 0, "patch_id"] = "n" + both["patch_id"].str[1:]
+    assert told(both) == ({}, [])
+    assert told(grouped(both, 20)) == ({"tumour": 20, "no_tumour": 20}, [])
+    few = grouped(both, 20)
+    few.loc[few["truth"] == 0, "group"] = few["patch_id"].map(lambda patch: f"slide {int(patch[1:]) % 4}")
+    counts, [warning] = told(few)
+    assert counts == {"tumour": 20, "no_tumour": 4} and "only 4 groups without tumour" in warning
+    few.loc[few["patch_id"] == "n1", "group"] = ""
+    assert told(few) == ({}, []), "of a patch without a group nobody knows whose it is"
+
+
 def test_margin_and_alpha_are_checked():
     for wrong in ({"margin": 10}, {"margin": 0}, {"alpha": 0.6}):
         with pytest.raises(InvalidInput, match=next(iter(wrong))):

@@ -3,8 +3,8 @@
 In the manner of QUEST+ (Watson, Journal of Vision 17(3):10, 2017), written from the paper's idea: a grid over the
 threshold, slope and lapse rate of one reader holds a probability for each combination. The next level is the one after
 whose answer, right or wrong, the least entropy of the threshold is expected to be left, slope and lapse rate summed out
-(Prins, Journal of Vision 13(7):3, 2013): they are asked for as far as the threshold needs them. Numbers in, numbers out: the same answers give
-the same choices on every machine.
+(Prins, Journal of Vision 13(7):3, 2013): they are asked for as far as the threshold needs them. Numbers in, numbers
+out: the same answers give the same choices on every machine.
 
     p(right) = guess + (1 - guess - lapse) F(slope (log level - log threshold)), F logistic; at level 0 it is guess
 

@@ -128,8 +128,8 @@ class Command(JsonCommand):
         )
         made["visibility"] = self._stage(
             made, "build_visibility", "build_study", name="Demo visibility", attack="demo-minimal-l2", task="pair",
-            ladder="adaptive", noise=True, levels=6, trials=40, cases=16, negatives=0, copies=1, washout_hours=0, seed=seed,
-            by="demo", note=[said],
+            ladder="adaptive", noise=True, levels=6, trials=40, cases=16, negatives=0, copies=1, washout_hours=0,
+            seed=seed, by="demo", note=[said],
         )  # fmt: skip
         self._stage(made, "rehearse_visibility", "rehearse", "demo-visibility", readers=6, seed=seed, **VISIBILITY)
 

@@ -368,9 +368,7 @@ def fit(trials: Trials, guess: float = 0.5) -> Fit:
     return Fit(model, at, -score @ covariance, covariance, bool(wanted < 0.05))
 
 
-def _step(
-    model: Model, at: np.ndarray, nodes: Nodes, limits: np.ndarray, bend: np.ndarray
-) -> tuple[np.ndarray, float]:
+def _step(model: Model, at: np.ndarray, nodes: Nodes, limits: np.ndarray, bend: np.ndarray) -> tuple[np.ndarray, float]:
     """One of Newton's steps within the limits, halved until the objective falls (else ``at`` itself), and how far the
     whole step would have gone. ``bend`` may be a few steps old."""
     state = model.weights(at)

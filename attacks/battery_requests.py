@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from attacks.engine.norms import check_budget
 from attacks.models import Battery, Transfer
-from attacks.requests import (
+from attacks.request_fields import (
     FOLDED,
     MEASURED,
     AttackSettings,

@@ -9,35 +9,24 @@ import numpy as np
 import torch
 from django.db import IntegrityError
 from django.utils import timezone
-from scipy.stats import rankdata
 from torch import Tensor
 
-from attacks.engine import pairing
+from attacks.comparison_numbers import BUDGETS, SIDES, summarise
+from attacks.comparison_saliency import measured
 from attacks.engine.minimal import search
 from attacks.engine.passes import Passes, lost
 from attacks.engine.pgd import pgd
 from attacks.engine.recipe import minimal_recipe, recipe
 from attacks.engine.soundness import PROBES
-from attacks.engine.worst import at_worst, chosen_changes
+from attacks.engine.worst import CHANGES, at_worst
 from attacks.models import Comparison
 from attacks.selectors import drawn_patches
 from attacks.services import prepared, read
 from attacks.worst_services import measured_bounds
 from core.errors import InvalidInput, Progress, no_progress, stage
 from core.version import code_version
-from model.learning import evaluation
 from model.learning.devices import usable_device
-from model.learning.groups import few_groups, grouped, groups_per_class
 from model.models import Classifier, Patch
-
-BUDGETS: dict[str, tuple[float, ...]] = {
-    "linf": (1, 2, 4, 8),
-    "l2": (0.5, 1, 2, 4),
-    "l1": (0.25, 0.5, 1, 2),
-    "l0": (0.005, 0.01, 0.02, 0.05),
-}
-"""Where robust accuracies are compared, in 0-255 units (L0: share of pixels)."""
-SIDES = ("first", "second")
 
 
 def run_comparison(
@@ -48,6 +37,7 @@ def run_comparison(
     norms: Sequence[str] = (),
     natural: bool = False,
     patches: int | None = None,
+    cases: Sequence[str] = (),
     seed: int = 0,
     device: str | None = None,
     created_by: Any = None,
@@ -57,19 +47,27 @@ def run_comparison(
 
     On the test patches of both that neither was trained on; ``patches``: so many of them, drawn by the seed. For each
     of ``norms`` (Linf and L2 if none is named) every patch that is right is searched for its smallest perturbation,
-    and attacked within each of ``BUDGETS`` where none that small was found. ``natural``: stain and tone at their worst,
-    too, within the bounds by which the data set's slides differ. A comparison that was cut off goes on when
-    it is called again with the same arguments.
+    and attacked within each of ``BUDGETS`` where none that small was found, the largest first; who stands against one
+    is not asked about smaller ones. Of up to 200 of them saliency is measured
+    as they are and under attack. ``natural``: every natural change at its worst, too, within the bounds by which the
+    data set's slides differ. ``cases``: names of patches, those of a study, which get rows and a figure of their own,
+    and are compared whether or not they are drawn. A comparison that was cut off goes on when it is called again with
+    the same arguments.
 
-    Raises InvalidInput for a classifier beside itself, other data sets, and splits without common patches.
+    Raises InvalidInput for a classifier beside itself, other data sets, splits without common patches, and cases that
+    are not among these.
     """
     chosen = tuple(norms) or ("linf", "l2")
     unknown = [norm for norm in chosen if norm not in BUDGETS]
     if unknown:
         raise InvalidInput(f"{unknown[0]!r} is not one of {', '.join(BUDGETS)}.", field="norms")
-    common = drawn_patches(common_patches(first, second), patches, seed=seed)
+    every = common_patches(first, second)
+    own = _named(every, cases)
+    drawn = {patch.pk for patch in [*drawn_patches(every, patches, seed=seed), *own]}
+    common = [patch for patch in every if patch.pk in drawn]
     place = usable_device(device)
-    settings = {"norms": list(chosen), "natural": natural, "seed": seed}
+    settings: dict[str, Any] = {"norms": list(chosen), "natural": natural, "seed": seed}
+    settings |= {"cases": [patch.pk for patch in own]} if own else {}
     row = _begin(first, second, name, settings, common, device=place, created_by=created_by)
     if row.completed_at is not None:
         return row
@@ -82,11 +80,14 @@ def run_comparison(
         answers = row.answers.setdefault(side, {"norms": {}})
         answers["p_tumour"], answers["norms"][norm] = found
         row.save(update_fields=["answers"])
-    for side, classifier in zip(SIDES, (first, second)) if natural else ():
-        if "natural" not in row.answers[side]:
+    for side, classifier in zip(SIDES, (first, second)):
+        if "saliency" not in row.answers[side]:
+            row.answers[side]["saliency"] = measured(classifier, common, seed=seed, device=place)
+            row.save(update_fields=["answers"])
+        if natural and "natural" not in row.answers[side]:
             row.answers[side]["natural"] = _withstands_natural(classifier, common, seed, place)
             row.save(update_fields=["answers"])
-    row.result = summarise(row.answers, common, chosen, seed=seed)
+    row.result = summarise(row.answers, common, chosen, seed=seed, cases=settings.get("cases", ()))
     row.completed_at = timezone.now()
     row.save(update_fields=["result", "completed_at"])
     return row
@@ -110,6 +111,19 @@ def common_patches(first: Classifier, second: Classifier) -> list[Patch]:
             "The two have no test patches of both classes in common. Train them with the same seed and test share, or "
             "one from the other (train --from).",
             field="second",
+        )
+    return found
+
+
+def _named(patches: Sequence[Patch], names: Sequence[str]) -> list[Patch]:
+    """The patches of these names; InvalidInput says how many are not among them."""
+    found = [patch for patch in patches if patch.name in set(names)]
+    missing = sorted(set(names) - {patch.name for patch in found})
+    if missing:
+        raise InvalidInput(
+            f"{len(missing)} of {len(set(names))} cases are no test patches of both classifiers, {missing[0]} among "
+            "them: they were trained on it, or on another data set.",
+            field="cases",
         )
     return found
 
@@ -158,15 +172,16 @@ def _smallest(
     found = search(passes, images, labels, minimal_recipe(norm=norm, seed=seed), progress=stage(progress, 0, 2))
     smallest = np.where(found.flipped, found.norms[norm], np.inf)
     smallest[found.already_wrong] = 0.0
-    for number, budget in enumerate(BUDGETS[norm]):
-        rows = np.flatnonzero(smallest > budget * (1 + 1e-9))
-        if len(rows):
-            _attack(passes, images, labels, smallest, rows, norm, budget, seed)
+    stood = np.zeros(len(patches), dtype=bool)
+    for number, budget in enumerate(sorted(BUDGETS[norm], reverse=True)):
+        rows = np.flatnonzero((smallest > budget * (1 + 1e-9)) & ~stood)
+        if len(rows):  # who stands against a budget is not asked about a smaller one
+            stood[rows] = _stand(passes, images, labels, smallest, rows, norm, budget, seed)
         progress(len(patches) + (number + 1) * len(patches) // len(BUDGETS[norm]), 2 * len(patches))
     return found.before[:, 1].astype(float).tolist(), [float(one) if np.isfinite(one) else None for one in smallest]
 
 
-def _attack(
+def _stand(
     passes: Passes,
     images: Tensor,
     labels: Tensor,
@@ -175,109 +190,28 @@ def _attack(
     norm: str,
     budget: float,
     seed: int,
-) -> None:
-    """Lower ``smallest`` where an attack within the budget flips what the search did not."""
+) -> np.ndarray:
+    """Which of the rows stand against an attack within the budget; ``smallest`` falls where one does not."""
     picked = torch.from_numpy(rows)
     within = pgd(passes, images[picked], labels[picked], recipe(norm=norm, budget=budget, seed=seed))
-    fell = within.flipped & (within.norms[norm] < smallest[rows])
-    smallest[rows[fell]] = within.norms[norm][fell]
+    smallest[rows[within.flipped]] = within.norms[norm][within.flipped]
+    return ~within.flipped
 
 
 def _withstands_natural(
     classifier: Classifier, patches: Sequence[Patch], seed: int, device: str
 ) -> dict[str, list[bool]]:
-    """Whether each patch is right and stays right under stain and tone at their worst."""
+    """Whether each patch is right and stays right under each natural change at its worst."""
     passes = prepared(classifier, device)
     images, labels = read(passes, patches)
     limits = measured_bounds(classifier.dataset, 0.05, seed)
-    right = passes.judge(images).argmax(1) == labels
+    right = (passes.judge(images).argmax(1) == labels).nonzero()[:, 0]
     held = {}
-    for change in chosen_changes(["stain", "tone"]):
-        shown = [
-            at_worst(
-                passes, change, passes.floats(images[rows]), labels[rows].to(passes.device), limits, seed
-            ).displayed
-            for rows in torch.arange(len(images)).split(passes.batch)
-        ]
-        fell = lost(passes.judge(torch.cat(shown)), labels, passes.margin)
-        held[change.name] = (right & ~fell).tolist()
+    for change in CHANGES.values():
+        stands = torch.zeros(len(images), dtype=torch.bool)
+        for number, rows in enumerate(right.split(passes.batch)):
+            x, y = passes.floats(images[rows]), labels[rows].to(passes.device)
+            shown = at_worst(passes, change, x, y, limits, seed + number).displayed
+            stands[rows] = ~lost(passes.judge(shown), labels[rows], passes.margin)
+        held[change.name] = stands.tolist()
     return held
-
-
-# --- The table --------------------------------------------------------------------------------------------------------
-
-
-def summarise(
-    answers: dict[str, Any], patches: Sequence[Patch], norms: Sequence[str], *, seed: int = 0
-) -> dict[str, Any]:
-    """The rows of the table, the points of both calibration curves, and warnings."""
-    truth = np.array([patch.tumour for patch in patches]).astype(int)
-    names = np.array([patch.group for patch in patches])
-    groups = names if grouped(names) else None
-    given = [np.array(answers[side]["p_tumour"]) for side in SIDES]
-    right = [(p >= 0.5) == truth.astype(bool) for p in given]
-
-    def numbers(measure: str, statistic: pairing.Statistic) -> dict[str, Any]:
-        return {"measure": measure} | pairing.bootstrapped(statistic, len(truth), groups, seed=seed)
-
-    rows = [{"measure": "accuracy"} | pairing.shares(right[0], right[1], groups)]
-    rows.append(numbers("AUC", lambda rows: _both(given, rows, lambda p, at: _auc(truth[at], p))))
-    rows.append(
-        numbers("Brier score", lambda rows: _both(given, rows, lambda p, at: float(((p - truth[at]) ** 2).mean())))
-    )
-    rows.append(numbers("calibration error", lambda rows: _both(given, rows, lambda p, at: _ece(truth[at], p))))
-    smallest = {norm: [_floats(answers[side]["norms"][norm]) for side in SIDES] for norm in norms}
-    for norm in norms:
-        for budget in BUDGETS[norm]:
-            held = [values > budget * (1 + 1e-9) for values in smallest[norm]]
-            rows.append({"measure": f"robust accuracy, {norm} {budget:g}"} | pairing.shares(held[0], held[1], groups))
-    for change in answers["first"].get("natural", {}):
-        held = [np.array(answers[side]["natural"][change], dtype=bool) for side in SIDES]
-        rows.append({"measure": f"robust accuracy, worst {change}"} | pairing.shares(held[0], held[1], groups))
-    for norm in norms:
-        both = np.flatnonzero(right[0] & right[1])
-        if len(both):
-            rows.append(_medians(norm, smallest[norm], both, groups, seed))
-    counted = groups_per_class(truth, names)
-    return {
-        "rows": rows,
-        "calibration": {side: evaluation.calibration(truth, p) for side, p in zip(SIDES, given)},
-        "patches": len(truth),
-        "groups": counted,
-        "warnings": few_groups(counted, "Compared patches"),
-    }
-
-
-def _medians(norm: str, smallest: list[np.ndarray], both: np.ndarray, groups: Any, seed: int) -> dict[str, Any]:
-    """The median smallest flip of the patches that both get right."""
-    own = None if groups is None else groups[both]
-    values = [one[both] for one in smallest]
-    found = pairing.bootstrapped(lambda rows: _both(values, rows, lambda v, _: _median(v)), len(both), own, seed=seed)
-    return {"measure": f"median smallest flip, {norm}"} | found
-
-
-def _both(values: list[np.ndarray], rows: np.ndarray, number: Any) -> tuple[float, float]:
-    first, second = (number(one[rows], rows) for one in values)
-    return first, second
-
-
-def _median(values: np.ndarray) -> float:
-    """The middle value; infinite where half were never flipped."""
-    return float(np.sort(values)[len(values) // 2])
-
-
-def _auc(truth: np.ndarray, given: np.ndarray) -> float:
-    """By ranks; not defined where a draw holds one class only."""
-    positives = int(truth.sum())
-    negatives = len(truth) - positives
-    if not positives or not negatives:
-        return float("nan")
-    return float((rankdata(given)[truth == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
-
-
-def _ece(truth: np.ndarray, given: np.ndarray) -> float:
-    return evaluation.calibration_error(truth, given)
-
-
-def _floats(values: Sequence[float | None]) -> np.ndarray:
-    return np.array([np.inf if value is None else value for value in values], dtype=float)

@@ -60,7 +60,7 @@ def new_comparison(request: HttpRequest) -> HttpResponse:
 @researcher_page
 def comparison(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(_rows(), pk=pk)
-    return render(request, "attacks/comparison.html", {"comparison": found, "rows": table_of(found)})
+    return render(request, "attacks/comparison.html", {"comparison": found, "rows": table_of(found), "tab": "overview"})
 
 
 @require_safe

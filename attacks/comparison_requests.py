@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from attacks.models import Comparison
-from attacks.requests import MEASURED
+from attacks.request_fields import MEASURED
 from core.requests import MORE, Named, Request, as_json, device_field, seed_field
 from jobs.models import Job
 from jobs.requests import free_name
@@ -31,7 +31,7 @@ class ComparisonRequest(Request):
     natural = serializers.BooleanField(
         default=False,
         label="Natural changes, too",
-        help_text="Stain and tone at their worst, within the bounds by which the data set's slides differ.",
+        help_text="Each natural change at its worst, within the bounds by which the data set's slides differ.",
     )
     patches = serializers.IntegerField(
         min_value=10,

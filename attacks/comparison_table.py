@@ -15,7 +15,8 @@ def table_of(comparison: Comparison) -> list[dict[str, Any]]:
         told = {name: row.get(name) for name in COLUMNS}
         limits = (row.get("low"), row.get("high"))
         told["excludes_0"] = None not in limits and (limits[0] > 0 or limits[1] < 0)
-        rows.append(told | {"measure": _in_words(row["measure"])})
+        words = _in_words(row["measure"])
+        rows.append(told | {"measure": f"{words} (cases of the study)" if row.get("of") == "cases" else words})
     return rows
 
 

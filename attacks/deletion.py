@@ -26,8 +26,8 @@ def delete_battery(*, battery: Battery) -> None:
 
 
 def delete_comparison(*, comparison: Comparison) -> None:
-    """A comparison; its picture is drawn anew each time."""
-    delete_with_files(comparison, [])
+    """A comparison, and its figures."""
+    delete_with_files(comparison, [], figures=folder_of(comparison))
 
 
 def delete_pairs(*, pair_set: PairSet) -> None:

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from attacks import gallery
+from attacks import comparison_figures, gallery
 from attacks.engine import attack as run_attack
 from attacks.engine.display import chw, hwc
-from attacks.models import Attack, Perturbation
+from attacks.models import Attack, Comparison, Perturbation
 from attacks.selectors import attacked_patches, displayed_pixels, flipped_rows, gain_of
 from core.errors import InvalidInput, Progress, no_progress
+from core.template_tags import NORMS
 from model import figures as of_models
 from model.figures import Draw, Drawn
 from model.learning import embedding, saliency
@@ -67,7 +68,7 @@ def _row_table(rows: Sequence[Perturbation]) -> pd.DataFrame:
 
 def _what(attack: Attack) -> str:
     budget = "" if attack.budget is None else f", budget {attack.budget:g}"
-    return f"{attack.name} ({attack.norm}{budget}) on {attack.classifier.name}"
+    return f"{attack.name} ({NORMS.get(attack.norm, attack.norm)}{budget}) on {attack.classifier.name}"
 
 
 def _about_gain(gain: int) -> str:
@@ -296,4 +297,7 @@ def make(name: str, subject: Any, *, progress: Progress = no_progress, **options
     if isinstance(subject, Attack):
         content = gallery.content_of(subject)
         return of_models.stored_or_drawn(recipe, DRAW[recipe.name], subject, content, progress=progress, **options)
+    if isinstance(subject, Comparison):
+        draw, content = comparison_figures.DRAW[recipe.name], gallery.content_of(subject)
+        return of_models.stored_or_drawn(recipe, draw, subject, content, progress=progress, **options)
     return of_models.make(recipe.name, subject, progress=progress, **options)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from attacks.models import Attack
+from attacks.models import Attack, Comparison
 from attacks.selectors import flipped_rows
 from core.errors import InvalidInput
 from jobs.models import Job
@@ -21,6 +21,7 @@ SUBJECTS: dict[str, type[Model]] = {
     "classifier": Classifier,
     "attack": Attack,
     "cross-validation": CrossValidation,
+    "comparison": Comparison,
 }
 """What figures can be made of, by the name that addresses and jobs use."""
 OF_ATTACKS = {
@@ -48,12 +49,20 @@ OF_ATTACKS = {
         Recipe("universal", "Universal perturbation (Fig. 5)", "attack", {"count": 3, "seed": 0}),
     )
 }
-RECIPES = of_models.RECIPES | OF_ATTACKS
+OF_COMPARISONS = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("twins-saliency", "Where both look, before and under attack", "comparison", {"count": 4, "seed": 0}),
+        Recipe("twins-flips", "The same patches under both attacks", "comparison", {"count": 4, "seed": 0}),
+    )
+}
+RECIPES = of_models.RECIPES | OF_ATTACKS | OF_COMPARISONS
 ALIASES = {"fig1": "pairs", "fig2a": "embedding", "fig2b": "landscape", "fig3": "saliency", "fig5": "universal"}
 FITS: dict[type, tuple[str, ...]] = {
     Attack: ("attack",),
     Classifier: ("classifier", "answers"),
     CrossValidation: ("cross-validation", "answers"),
+    Comparison: ("comparison",),
 }
 """Which kinds of figure can be made of what."""
 OF_POSITIVES = ("saliency", "saliency-mass", "universal")
@@ -93,7 +102,7 @@ def _sensible(recipe: Recipe, subject: Any) -> bool:
     if recipe.name == "universal":
         return subject.kind == Attack.Kind.UNIVERSAL
     if recipe.name == "training":
-        return bool(subject.history)
+        return _was_trained(subject)
     if recipe.name == "landscape":
         return "trajectory" in subject.settings
     if recipe.name == "saliency-mass":
@@ -101,8 +110,17 @@ def _sensible(recipe: Recipe, subject: Any) -> bool:
     return True
 
 
+def _was_trained(subject: Classifier | CrossValidation) -> bool:
+    """Imported networks were not trained here; folds of earlier versions did not keep their epochs."""
+    if isinstance(subject, CrossValidation):
+        return subject.results.filter(details__has_key="history").exists()
+    return bool(subject.history)
+
+
 def lacking(recipe: Recipe, subject: Any) -> str:
     """Why the figure cannot be drawn of this yet; empty where it can."""
+    if isinstance(subject, Comparison):
+        return "" if subject.completed_at else f"Comparison {subject} is not finished."
     if not isinstance(subject, Attack):
         return of_models.lacking(subject)
     if recipe.name in OF_POSITIVES and not flipped_rows(subject, tumour=True).exists():
@@ -112,6 +130,10 @@ def lacking(recipe: Recipe, subject: Any) -> str:
 
 def content_of(subject: Any) -> dict[str, Any]:
     """What identifies the subject of a figure, and with its options every byte of it."""
+    if isinstance(subject, Comparison):
+        weights = [subject.first.weights_sha256, subject.second.weights_sha256]
+        names = [subject.first.name, subject.second.name]
+        return {"comparison": subject.settings_sha256, "weights": weights, "names": names}
     if not isinstance(subject, Attack):
         return of_models.content_of(subject)
     rows = subject.perturbations.order_by("patch__index").values_list("patch__sha256", "sha256", "flipped")

@@ -17,7 +17,7 @@ def plot_worst(rows: Sequence[dict[str, Any]], title: str, kind: str = "svg") ->
         places = np.arange(len(rows))[::-1]
         for side, colour, mark, shift in (("random", BLUE, "s", 0.12), ("worst", VERMILION, "o", -0.12)):
             share = np.array([row[side] for row in rows])
-            limits = np.array([row[f"{side}_low_high"] for row in rows]).reshape(-1, 2)
+            limits = np.array([_limits(row, side) for row in rows], dtype=float).reshape(-1, 2)
             spread = np.clip([share - limits[:, 0], limits[:, 1] - share], 0, None)
             axes.errorbar(
                 share,
@@ -35,3 +35,8 @@ def plot_worst(rows: Sequence[dict[str, Any]], title: str, kind: str = "svg") ->
         axes.grid(axis="x", alpha=0.3)
         axes.legend(loc="lower right" if max((row["worst"] for row in rows[-2:]), default=0) < 0.6 else "upper right")
         return render(figure, kind)
+
+
+def _limits(row: dict[str, Any], side: str) -> list[float]:
+    """The interval; the share itself where there is none."""
+    return [row[side] if limit is None else limit for limit in row[f"{side}_low_high"]]

@@ -19,7 +19,7 @@ from attacks.selectors import attacked_patches, drawn_patches
 from attacks.services import begin, fill
 from core.errors import InvalidInput, Progress, no_progress
 from model.learning.groups import grouped
-from model.learning.staining import amounts
+from model.learning.staining import RUIFROK, Vectors, amounts, checked, macenko
 from model.models import Classifier, Dataset, Patch
 from model.selectors import dataset_arrays
 
@@ -36,6 +36,8 @@ def run_worst_case(
     bounds: Sequence[str] = (),
     quantile: float = 0.05,
     steps: int = 10,
+    stains: str = "ruifrok",
+    stain_matrix: Sequence[float] = (),
     patches: int | None = None,
     name: str = "",
     seed: int = 0,
@@ -48,26 +50,33 @@ def run_worst_case(
     Stores two attacks, whose images a study can show: this one, with each patch's smallest change that flips (or the
     one that came nearest), and "... at random", with a change drawn within the same bounds. The summary has a table of
     both, change by change. ``bounds``, such as "blur=0.1..0.8", take the place of those that are measured on the data
-    set's slides at ``quantile`` and 1 - ``quantile``, or are fixed. A run that was cut off goes on.
+    set's slides at ``quantile`` and 1 - ``quantile``, or are fixed. ``stains``, ``stain_matrix``: see
+    ``stain_vectors``. A run that was cut off goes on.
     """
-    chosen = chosen_changes(list(kinds))
+    chosen_changes(list(kinds))  # an unknown one is refused before anything is read
     if not 0 < quantile < 0.5:
         raise InvalidInput(f"{quantile:g} is not between 0 and 0.5.", field="quantile")
     if steps < 1:
         raise InvalidInput(f"{steps} is too few; at least 1.", field="steps")
-    measured = measured_bounds(classifier.dataset, quantile, seed)
+    vectors = stain_vectors(classifier.dataset, stains, stain_matrix, seed)
+    chosen = chosen_changes(list(kinds), vectors)
+    measured = measured_bounds(classifier.dataset, quantile, seed, vectors)
     given = given_bounds(list(bounds))
     limits = measured | given
     own = drawn_patches(attacked_patches(classifier), patches, seed=seed)
     recipe: dict[str, Any] = {
         "kinds": [change.name for change in chosen],
         "bounds": {name: limits.get(name, pair) for change in chosen for name, pair in change.bounds.items()},
-        "measured": [name for name in MEASURED if name in measured and name not in given],
         "steps": steps,
+        "stains": "given" if stain_matrix else stains,
+        "stain_vectors": [list(one) for one in vectors],
         "drawn": patches,
         "seed": seed,
     }
     recipe["bounds"] = {key: [float(one) for one in pair] for key, pair in recipe["bounds"].items() if key != "draw"}
+    recipe["measured"] = [
+        name for name in MEASURED if name in measured and name not in given and name in recipe["bounds"]
+    ]
     common: dict[str, Any] = {
         "classifier": classifier,
         "kind": Attack.Kind.WORST,
@@ -90,7 +99,24 @@ def run_worst_case(
     return worst
 
 
-def measured_bounds(dataset: Dataset, quantile: float, seed: int) -> dict[str, Bound]:
+def stain_vectors(dataset: Dataset, stains: str, matrix: Sequence[float], seed: int) -> Vectors:
+    """The densities of haematoxylin and eosin: ``matrix``, six numbers, if it is given; else those of Ruifrok and
+    Johnston, or ("macenko") those estimated from the data set's own patches.
+
+    Raises InvalidInput for numbers that are no two stains, and for patches that are hardly stained.
+    """
+    if matrix and stains != "ruifrok":
+        raise InvalidInput("Densities are either estimated or given. Leave one of the two out.", field="stain_matrix")
+    if matrix:
+        numbers = [float(one) for one in matrix]
+        return checked((numbers[:3], numbers[3:]))  # type: ignore[arg-type]
+    if stains != "macenko":
+        return RUIFROK
+    some = drawn_patches(list(Patch.objects.filter(dataset=dataset).order_by("index")), MEASURED_PATCHES, seed=seed)
+    return macenko(dataset_arrays(dataset, [patch.pk for patch in some]))
+
+
+def measured_bounds(dataset: Dataset, quantile: float, seed: int, vectors: Vectors = RUIFROK) -> dict[str, Bound]:
     """The spread of stain strength, brightness and contrast between the data set's slides, as factors.
 
     Stain strength is the 99th percentile of a stain's amount in a patch, as in Macenko's normalisation: it tells of
@@ -104,7 +130,7 @@ def measured_bounds(dataset: Dataset, quantile: float, seed: int) -> dict[str, B
     images = chw(dataset_arrays(dataset, [patch.pk for patch in some]))
     numbers: dict[str, list[Tensor]] = {name: [] for name in MEASURED}
     for part in images.split(16):
-        strength = torch.from_numpy(np.quantile(amounts(part).flatten(2).numpy(), 0.99, axis=2))
+        strength = torch.from_numpy(np.quantile(amounts(part, vectors).flatten(2).numpy(), 0.99, axis=2))
         floats = part.float().flatten(1)
         values = (strength[:, 0], strength[:, 1], floats.mean(1), floats.std(1))
         for name, value in zip(MEASURED, values):
@@ -223,16 +249,29 @@ def table(attack: Attack, patches: Sequence[Patch]) -> list[dict[str, Any]]:
     right = np.concatenate([np.array(chunk["right"], dtype=bool) for chunk in chunks])
     names = np.array([patch.group for patch in patches])[right]
     groups = names if grouped(names) else None
-    rows, either = [], {"worst": np.zeros(right.sum(), bool), "random": np.zeros(right.sum(), bool)}
+    rows: list[dict[str, Any]] = []
+    each: dict[str, list[np.ndarray]] = {"worst": [], "random": []}
     for kind in attack.settings["kinds"]:
         columns = {
             key: np.concatenate([np.array(chunk["changes"][kind][key]) for chunk in chunks])[right]
             for key in ("worst", "random", "l2", "l2_random")
         }
-        for side in either:
-            either[side] |= columns[side].astype(bool)
+        for side, found in each.items():
+            found.append(columns[side].astype(bool))
         rows.append(_row(kind, columns["worst"], columns["random"], groups) | _lengths(columns))
-    return [*rows, _row("any of them", either["worst"], either["random"], groups)]
+    flips = {side: np.stack(found) for side, found in each.items()}  # (changes, patches)
+    rows += [_average(flips, groups)] if len(flips["worst"]) > 1 else []
+    return [*rows, _row("any of them", flips["worst"].max(0), flips["random"].max(0), groups)]
+
+
+def _average(flips: dict[str, np.ndarray], groups: np.ndarray | None) -> dict[str, Any]:
+    """The mean share over the changes: the average fooling rate of Foote et al. 2022."""
+    mean = {side: found.mean(0) for side, found in flips.items()}
+    count = len(mean["worst"])
+    if not count:
+        return {"change": "average of them", "of": 0}
+    found = pairing.bootstrapped(lambda at: (mean["random"][at].mean(), mean["worst"][at].mean()), count, groups)
+    return _told("average of them", found)
 
 
 def _lengths(columns: dict[str, np.ndarray]) -> dict[str, float]:
@@ -244,10 +283,13 @@ def _lengths(columns: dict[str, np.ndarray]) -> dict[str, float]:
 def _row(kind: str, worst: np.ndarray, drawn: np.ndarray, groups: np.ndarray | None) -> dict[str, Any]:
     if not len(worst):
         return {"change": kind, "of": 0}
-    found = pairing.shares(drawn, worst, groups)
+    return _told(kind, pairing.shares(drawn, worst, groups))
+
+
+def _told(kind: str, found: dict[str, Any]) -> dict[str, Any]:
     return {
         "change": kind,
-        "of": len(worst),
+        "of": found["n"],
         "worst": found["second"],
         "worst_low_high": list(found["second_low_high"]),
         "random": found["first"],

@@ -11,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from core.errors import InvalidInput, Progress
-from core.requests import Request, add_options, option_name, validated
+from core.options import add_options, option_name, validated
+from core.requests import Request
 
 _OF_A_PATH = {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENOSPC}
 

@@ -1,4 +1,4 @@
-"""What every row records that somebody made by a job or a command."""
+"""Kinds of rows: what somebody made by a job or a command, and what is only ever added."""
 
 from django.conf import settings
 from django.db import models
@@ -15,3 +15,30 @@ class Made(models.Model):
 
     class Meta:
         abstract = True
+
+
+class AppendOnlyError(TypeError):
+    """Raised when code tries to change or delete rows of an append-only table."""
+
+
+class AppendOnlyQuerySet(models.QuerySet):
+    def update(self, **kwargs):
+        raise AppendOnlyError("rows of this table are append-only: add a new one")
+
+    def delete(self):
+        raise AppendOnlyError("rows of this table are append-only and never deleted")
+
+
+class AppendOnly(models.Model):
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args, **kwargs):
+        if self.pk is not None and not self._state.adding:
+            raise AppendOnlyError("rows of this table are append-only: add a new one")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args, **kwargs):
+        raise AppendOnlyError("rows of this table are append-only and never deleted")

@@ -1,15 +1,13 @@
 """A request for work, declared once: the page renders it, the API validates it, the command takes its options from it.
 
 A request is a DRF serializer whose fields carry label, help text, limits, choices and default. The API takes the
-serializer itself; ``form_class`` makes the page's form of it, ``add_options`` and ``validated`` the command's options.
+serializer itself; ``form_class`` makes the page's form of it, ``core.options`` the command's options.
 Whatever is shown or typed, the serializer has the last word.
 """
 
-import argparse
 import math
 import re
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -22,8 +20,6 @@ from core.errors import InvalidInput
 SEED_LIMIT = 2**32 - 1
 MORE = "More settings"
 """The section of a page whose fields are folded away, because few people need them."""
-NONE = "none"
-"""What is typed after an option for no value at all, such as ``--margin none``."""
 
 
 class Request(serializers.Serializer):
@@ -148,7 +144,7 @@ def _flat(messages: Any) -> str:
     return " ".join(_flat(message) for message in messages)
 
 
-def _default(field: serializers.Field) -> Any:
+def default_of(field: serializers.Field) -> Any:
     """The field's default, None where it has none."""
     if field.default is empty:
         return None
@@ -245,15 +241,22 @@ class _RowChoices(forms.ModelMultipleChoiceField):
     label_from_instance = _RowChoice.label_from_instance
 
 
+class _FileInput(forms.ClearableFileInput):
+    """The server says that a file is missing, not the browser: one that was sent before may be kept."""
+
+    def use_required_attribute(self, initial: Any) -> bool:
+        return False
+
+
 def _form_field(field: serializers.Field) -> forms.Field:
     """The Django form field that shows a serializer's field and reads what was sent."""
     may_be_empty = field.allow_null or getattr(field, "allow_blank", False)
-    shown = field.style.get("suggested", _default(field))
+    shown = field.style.get("suggested", default_of(field))
     made = _widget_for(
         field,
         label=field.label,
         help_text=field.help_text or "",
-        required=not may_be_empty and (field.required or _default(field) is not None),
+        required=not may_be_empty and (field.required or default_of(field) is not None),
         initial=on_page(field, shown),
     )
     if isinstance(made.widget, forms.Textarea) and isinstance(field, serializers.ListField):
@@ -294,7 +297,7 @@ def _widget_for(field: serializers.Field, **shared: Any) -> forms.Field:
         case serializers.FloatField():
             return forms.FloatField(widget=_number(field, "any"), **shared)
         case serializers.FileField():
-            return forms.FileField(widget=forms.ClearableFileInput(attrs={"accept": style.get("accept", "")}), **shared)
+            return forms.FileField(widget=_FileInput(attrs={"accept": style.get("accept", "")}), **shared)
         case serializers.DateTimeField():
             return forms.CharField(widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1}), **shared)
         case serializers.EmailField():
@@ -312,105 +315,3 @@ def _widget_for(field: serializers.Field, **shared: Any) -> forms.Field:
 def _number(field: Any, step: Any) -> forms.NumberInput:
     limits = {"min": on_page(field, field.min_value), "max": on_page(field, field.max_value), "step": step}
     return forms.NumberInput(attrs={name: value for name, value in limits.items() if value is not None})
-
-
-# --- The command ------------------------------------------------------------------------------------------------------
-
-
-def add_options(parser: argparse.ArgumentParser, request: type[Request], *, only: Iterable[str] = ()) -> None:
-    """One option for each of the request's fields, or for ``only`` these."""
-    fields = {name: f for name, f in fields_of(request, command=True).items() if not only or name in only}
-    for name in request.positional:
-        if name in fields:
-            field = fields.pop(name)
-            nargs = "+" if isinstance(field, serializers.ListField | serializers.ManyRelatedField) else None
-            parser.add_argument(name, metavar=name.upper(), help=_help(field), nargs=nargs)
-    for name, field in fields.items():
-        flags = [*([request.aliases[name]] if name in request.aliases else []), f"--{name.replace('_', '-')}"]
-        parser.add_argument(*flags, dest=name, required=field.required, help=_help(field), **_option(field))
-
-
-def validated(request: type[Request], options: dict[str, Any]) -> dict[str, Any]:
-    """The command's options as validated settings.
-
-    Raises:
-        InvalidInput: naming the option's field.
-    """
-    read = {name: options.get(name) for name in fields_of(request, command=True)}
-    sent = {name: None if value is _Nothing else value for name, value in read.items() if value is not None}
-    return check(request, sent, command=True)
-
-
-def option_name(request: type[Request], field: str) -> str:
-    """``--min-gap`` for ``min_gap``; a positional argument's name in capitals; other words as they are."""
-    if field not in fields_of(request, command=True):
-        return field
-    return field.upper() if field in request.positional else f"--{field.replace('_', '-')}"
-
-
-class _Nothing:
-    """No value, as opposed to an option that is not there."""
-
-
-def _help(field: serializers.Field) -> str:
-    told = [field.label if "label" in field._kwargs else "", field.help_text or ""]
-    text = " ".join(f"{str(part).rstrip('.')}." for part in told if part).rstrip(".") or str(field.label)
-    if isinstance(field, serializers.ChoiceField):
-        text += f": {'; '.join(f'{value} = {label}' for value, label in field.choices.items() if value != label)}"
-    if "rows" in field.style and not isinstance(field, serializers.ListField):
-        text += "; @FILE reads it from a file"
-    low, high = getattr(field, "min_value", None), getattr(field, "max_value", None)
-    notes = [f"{low} to {high}"] if None not in (low, high) else [f"{low} or more"] if low is not None else []
-    default = _default(field)
-    if isinstance(default, list):
-        default = " ".join(map(str, default))
-    if default not in (None, "", False) and len(str(default)) <= 40:
-        notes.append(f"default: {default}")
-    if field.allow_null and default is not None:
-        notes.append(f"'{NONE}' for no value")
-    return (f"{text} ({'; '.join(notes)})" if notes else text).replace("%", "%%").removesuffix(": ")
-
-
-def _option(field: serializers.Field) -> dict[str, Any]:
-    """Arguments of ``add_argument`` for an option."""
-    default = _default(field)
-    match field:
-        case serializers.BooleanField() if default:
-            return {"action": argparse.BooleanOptionalAction, "default": default}
-        case serializers.BooleanField():
-            return {"action": "store_true"}
-        case serializers.ListField(child=serializers.ChoiceField() as child):
-            return {"action": "extend", "nargs": "*", "choices": list(child.choices)}
-        case serializers.ListField(child=serializers.IntegerField()):
-            return {"action": "extend", "nargs": "*", "type": int}
-        case serializers.ListField() | serializers.ManyRelatedField():
-            return {"action": "extend", "nargs": "*"}
-        case serializers.ChoiceField():
-            return {"choices": list(field.choices), "default": default}
-        case serializers.IntegerField():
-            return {"type": _or_nothing(int) if field.allow_null else int, "default": default}
-        case serializers.FloatField():
-            return {"type": _or_nothing(float) if field.allow_null else float, "default": default}
-        case serializers.CharField() if "rows" in field.style:
-            return {"type": _text_or_file, "default": default, "metavar": "TEXT"}
-    return {"default": default}
-
-
-def _or_nothing(number: type) -> Any:
-    """Reads a number, or the word for no value."""
-
-    def read(text: str) -> Any:
-        return _Nothing if text == NONE else number(text)
-
-    read.__name__ = number.__name__  # argparse names it in its error
-    return read
-
-
-def _text_or_file(text: str) -> str:
-    """A text, or the content of the file named after an ``@``."""
-    if not text.startswith("@"):
-        return text
-    try:
-        return Path(text[1:]).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise argparse.ArgumentTypeError(f"{text[1:]} cannot be read: {error}") from None

@@ -17,7 +17,7 @@ from django.conf import settings as project
 from django.db import models
 from django.utils import timezone
 
-from core.records import Made
+from core.records import AppendOnly, Made
 
 
 def new_token() -> str:
@@ -209,6 +209,11 @@ class Stimulus(models.Model):
     l1 = models.FloatField(null=True, blank=True)
     l2 = models.FloatField(null=True, blank=True)
     linf = models.FloatField(null=True, blank=True)
+    ciede2000 = models.FloatField(null=True, blank=True, help_text="Mean colour difference from the original.")
+    ms_ssim_loss = models.FloatField(null=True, blank=True, help_text="1 - MS-SSIM with the original.")
+    predicted = models.JSONField(
+        default=dict, blank=True, help_text="By pixels per degree: the lost quality that cvvdp predicts."
+    )
 
     class Meta:
         ordering = ["case", "arm"]
@@ -277,6 +282,7 @@ class Invitation(models.Model):
 
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="invitations")
     secret_sha256 = models.CharField(max_length=64, unique=True)
+    language = models.CharField(max_length=10, blank=True, help_text="Of the mail, and of the reader's first pages.")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
@@ -363,33 +369,6 @@ class Presentation(models.Model):
 
     def __str__(self) -> str:
         return f"presentation {self.pk}"
-
-
-class AppendOnlyError(TypeError):
-    """Raised when code tries to change or delete rows of an append-only table."""
-
-
-class AppendOnlyQuerySet(models.QuerySet):
-    def update(self, **kwargs):
-        raise AppendOnlyError("rows of this table are append-only: add a new one")
-
-    def delete(self):
-        raise AppendOnlyError("rows of this table are append-only and never deleted")
-
-
-class AppendOnly(models.Model):
-    objects = AppendOnlyQuerySet.as_manager()
-
-    class Meta:
-        abstract = True
-
-    def save(self, *args, **kwargs):
-        if self.pk is not None and not self._state.adding:
-            raise AppendOnlyError("rows of this table are append-only: add a new one")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args, **kwargs):
-        raise AppendOnlyError("rows of this table are append-only and never deleted")
 
 
 class Response(AppendOnly):

@@ -51,7 +51,7 @@ Statistic = Callable[[NDArray[np.intp]], tuple[float, float]]
 
 
 def bootstrapped(statistic: Statistic, count: int, groups: Values | None = None, *, seed: int = 0) -> dict[str, Any]:
-    """Any two numbers of the same ``count`` images, and second - first with a 95 % percentile interval.
+    """Any two numbers of the same ``count`` images, and second - first, each with a 95 % percentile interval.
 
     ``DRAWS`` times images, or whole groups where they are known, are drawn again. A draw on which a number is not
     defined is left out; with too few left there is no interval.
@@ -60,18 +60,25 @@ def bootstrapped(statistic: Statistic, count: int, groups: Values | None = None,
     draw = np.random.default_rng([seed, count])
     names = np.arange(count) if groups is None else np.unique(groups, return_inverse=True)[1]
     members = [np.flatnonzero(names == name) for name in range(names.max() + 1)]
-    found = []
+    found: list[tuple[float, float]] = []
     for _ in range(DRAWS):
         rows = np.concatenate([members[place] for place in draw.integers(len(members), size=len(members))])
         one, two = statistic(rows)
         if np.isfinite(one) and np.isfinite(two):
-            found.append(two - one)
+            found.append((one, two))
     enough = len(found) > DRAWS / 2 and len(members) > 1
-    low, high = np.quantile(found, [0.025, 0.975]).tolist() if enough else (None, None)
+    drawn = np.array(found).reshape(-1, 2)
+
+    def middle(values: Values) -> tuple[float | None, float | None]:
+        return tuple(np.quantile(values, [0.025, 0.975]).tolist()) if enough else (None, None)
+
+    low, high = middle(drawn[:, 1] - drawn[:, 0])
     known = np.isfinite(first) and np.isfinite(second)
     return {
         "first": float(first) if np.isfinite(first) else None,
         "second": float(second) if np.isfinite(second) else None,
+        "first_low_high": middle(drawn[:, 0]),
+        "second_low_high": middle(drawn[:, 1]),
         "difference": float(second - first) if known else None,
         "low": low if known else None,
         "high": high if known else None,

@@ -5,8 +5,10 @@ gradient at the displayed image, handed through the change to its parameters); o
 counts is the displayed image: whole grey levels, judged by a float32 pass.
 """
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +16,7 @@ from torchvision.transforms.v2 import functional as vision
 
 from attacks.engine.passes import Passes, gap_of_label
 from core.errors import InvalidInput
-from model.learning.staining import stained
+from model.learning.staining import RUIFROK, Vectors, stained
 
 Bound = tuple[float, float]
 
@@ -30,9 +32,9 @@ class Worst:
 # --- The changes ------------------------------------------------------------------------------------------------------
 
 
-def stain(x: Tensor, theta: Tensor) -> Tensor:
+def stain(x: Tensor, theta: Tensor, vectors: Vectors = RUIFROK) -> Tensor:
     """Gains of haematoxylin, eosin and the rest, and shifts of their optical densities: theta (n, 6)."""
-    return stained(x, theta[:, :3], theta[:, 3:])
+    return stained(x, theta[:, :3], theta[:, 3:], vectors)
 
 
 def tone(x: Tensor, theta: Tensor) -> Tensor:
@@ -65,10 +67,35 @@ def _padded(height: int, width: int) -> tuple[int, int]:
 def place(x: Tensor, theta: Tensor) -> Tensor:
     """Shifts in x and y (pixels, fractions too) and a turn (degrees) about the middle: theta (n, 3)."""
     _, _, height, width = x.shape
-    angle = theta[:, 2] * torch.pi / 180
+    return _moved(x, 2 * theta[:, 0] / width, 2 * theta[:, 1] / height, turn=theta[:, 2])
+
+
+def rotation(x: Tensor, theta: Tensor) -> Tensor:
+    """A turn by any angle (degrees) about the middle: theta (n, 1)."""
+    nothing = torch.zeros_like(theta[:, 0])
+    return _moved(x, nothing, nothing, turn=theta[:, 0])
+
+
+def zoom(x: Tensor, theta: Tensor) -> Tensor:
+    """Enlarged about the middle by theta (n, 1); what lies outside when it is below 1 is mirrored."""
+    nothing = torch.zeros_like(theta[:, 0])
+    return _moved(x, nothing, nothing, seen=1 / theta[:, 0])
+
+
+def crop(x: Tensor, theta: Tensor) -> Tensor:
+    """A square of this share of the side, enlarged to the whole: theta (n, 3), its share and where it lies in x and y,
+    from -1 (left, top) to 1 (right, bottom)."""
+    free = 1 - theta[:, 0]
+    return _moved(x, theta[:, 1] * free, theta[:, 2] * free, seen=theta[:, 0])
+
+
+def _moved(x: Tensor, right: Tensor, down: Tensor, *, turn: Tensor | None = None, seen: Tensor | None = None) -> Tensor:
+    """Looked at from elsewhere: (n,) in half sides to the right and down, degrees, share of the side that is seen."""
+    nothing = torch.zeros_like(right)
+    angle, part = (nothing if turn is None else turn * torch.pi / 180), (nothing + 1 if seen is None else seen)
     rows = [
-        torch.stack([angle.cos(), -angle.sin(), 2 * theta[:, 0] / width], 1),
-        torch.stack([angle.sin(), angle.cos(), 2 * theta[:, 1] / height], 1),
+        torch.stack([part * angle.cos(), -part * angle.sin(), right], 1),
+        torch.stack([part * angle.sin(), part * angle.cos(), down], 1),
     ]
     grid = nn.functional.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
     return nn.functional.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
@@ -140,6 +167,9 @@ CHANGES = {
         Change("tone", tone, {"brightness": (0.9, 1.1), "contrast": (0.9, 1.1), "gamma": (0.9, 1.1)}, (1, 1, 1), True),
         Change("blur", blur, {"blur": (0.05, 1.0)}, (0.05,), True),
         Change("place", place, {"shift x": (-2, 2), "shift y": (-2, 2), "rotation": (-5, 5)}, (0, 0, 0), True),
+        Change("rotation", rotation, {"angle": (-45, 45)}, (0,), True),
+        Change("zoom", zoom, {"zoom": (0.8, 1.25)}, (1,), True),
+        Change("crop", crop, {"crop": (0.8, 1), "crop x": (-1, 1), "crop y": (-1, 1)}, (1, 0, 0), True),
         Change("jpeg", jpeg, {"jpeg": (60, 95)}, (95,), False, 6),
         Change("resample", resample, {"resample": (0.5, 1.0)}, (1,), False, 6),
         Change("flip", flip, {"flip": (0, 7)}, (0,), False, 8),
@@ -149,12 +179,29 @@ CHANGES = {
 """Every change. Their bounds are those of ``settled_bounds`` where the data set's slides have been measured."""
 
 
-def chosen_changes(names: list[str] | None = None) -> list[Change]:
-    """Those named, or all; InvalidInput for an unknown one."""
+LIMITS: dict[str, Bound] = {
+    "blur": (0, 2),
+    "jpeg": (1, 100),
+    "resample": (0.02, 1),
+    "zoom": (0.1, 10),
+    "crop": (0.1, 1),
+    "crop x": (-1, 1),
+    "crop y": (-1, 1),
+    "angle": (-180, 180),
+    "gamma": (0.05, 20),
+    "noise": (0, 255),
+}
+"""What a bound may be set to, where not every number makes sense."""
+
+
+def chosen_changes(names: list[str] | None = None, vectors: Vectors = RUIFROK) -> list[Change]:
+    """Those named, or all; InvalidInput for an unknown one. ``vectors``: the densities of the stains."""
     unknown = [name for name in names or [] if name not in CHANGES]
     if unknown:
         raise InvalidInput(f"There is no change {unknown[0]!r}; there are {', '.join(CHANGES)}.", field="kinds")
-    return [change for name, change in CHANGES.items() if not names or name in names]
+    found = [change for name, change in CHANGES.items() if not names or name in names]
+    own = partial(stain, vectors=vectors)
+    return [replace(change, apply=own) if change.name == "stain" else change for change in found]
 
 
 def given_bounds(texts: list[str]) -> dict[str, Bound]:
@@ -170,7 +217,8 @@ def given_bounds(texts: list[str]) -> dict[str, Bound]:
             low, high = (float(part) for part in values.split(".."))
         except ValueError:
             raise InvalidInput(f"{text!r}: two numbers expected, such as {name}=0.9..1.1.", field="bounds") from None
-        if not low <= high or (name == "blur" and not 0 <= low <= high <= 2) or (name == "jpeg" and low < 1):
+        least, most = LIMITS.get(name, (-float("inf"), float("inf")))
+        if not least <= low <= high <= most or not math.isfinite(low + high):
             raise InvalidInput(f"{text!r} is out of range, or its numbers are the wrong way round.", field="bounds")
         found[name] = (low, high)
     return found

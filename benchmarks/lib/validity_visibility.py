@@ -26,6 +26,8 @@ from study.statistics.visibility.predictors import ranked
 SPREADS = ((0.3, 0.5), (0.5, 0.7))
 LAPSES = (0.0, 0.05, 0.15)
 READERS = (3, 5, 10)
+STRAYS = (0.5, 0.3)
+"""SD over patches of the log by which another measure strays from the one that made the answers."""
 DESIGNS = {"fixed, 8 levels x 20 patches": (20, None), "adaptive, 60 pairs on 30 patches": (30, 60)}
 
 
@@ -38,7 +40,7 @@ def cells(replications: int, seed: int, quick: bool = False) -> Iterator[dict[st
         yield from coverage(*cell, replications, seed)
     yield from _ideal_observer()
     yield from _choices(max(4 * replications, 20), seed)
-    yield from _predictors(max(replications // 2, 10), seed)
+    yield from _predictors(replications, seed)
 
 
 def coverage(
@@ -167,15 +169,17 @@ def planted(rng: np.random.Generator, readers: int, patches: int, trials: int | 
 
 
 def _predictors(replications: int, seed: int) -> Iterator[dict[str, Any]]:
-    for readers, patches, trials in ((3, 20, None), (5, 30, 60)):
+    designs = ((3, 20, None), (5, 20, None), (3, 30, 60), (5, 30, 60), (10, 30, 60))
+    for noise, (readers, patches, trials) in product(STRAYS, designs):
         rng = np.random.default_rng(seed)
         first, wrongly = [], []
         for _ in range(replications):
-            order = ranked(planted(rng, readers, patches, trials), ("other0", "seen", "other1", "rank"))
+            order = ranked(planted(rng, readers, patches, trials, noise), ("other0", "seen", "other1", "rank"))
             first.append(order[0].measure == "seen")
             below = [row.behind_ci95 for row in order if row.measure == "seen" and row.behind_ci95]
             wrongly.append(any(ci[0] > 0 for ci in below))
-        name = f"what predicts seeing, {readers} readers, {patches} patches, {'adaptive' if trials else 'fixed'}"
+        design = f"{readers} readers, {patches} patches, {'adaptive' if trials else 'fixed'}"
+        name = f"what predicts seeing, {design}, other measures stray by SD {noise:g}"
         yield _row(f"{name}: the planted measure is first", "found", 0.9, first)
         yield _row(f"{name}: the planted measure lies behind with its whole interval", "false", 0.05, wrongly)
 

@@ -16,7 +16,7 @@ from core.images import read_bytes
 from study.models import AuditEvent, GuideImage, ReadingSet, Response, Stimulus, Study
 from study.protocol import answer_chain, audit_log, frozen
 from study.protocol.append_only import missing_guards
-from study.protocol.schedules import schedule_problems
+from study.protocol.schedule_checks import schedule_problems
 
 
 class Problem(NamedTuple):
@@ -99,7 +99,7 @@ def _case(study: Study, where: str, stored: dict[str, Any], fixed: dict[str, Any
         digests = stored["stimuli"][arm], fixed["stimuli"][arm]
         yield from differs(f"{row}, sha256", *digests, f"{by} (arm {arm})")
         for name, wanted in fixed.get("measured", {}).get(arm, {}).items():
-            yield from differs(f"{row}, {name}", stored["measured"][arm][name], wanted, f"{by} (arm {arm})")
+            yield from differs(f"{row}, {name}", stored["measured"][arm].get(name), wanted, f"{by} (arm {arm})")
 
 
 def schedules(study: Study) -> Problems:

@@ -3,7 +3,7 @@
 A study's seed and a reader's number can be guessed, and researchers know both. So everything that decides which arm
 stands where is drawn from keys made of the seed *and* the secret. The secret is made at freezing. The protocol holds
 its SHA-256; unblinding discloses it (``study.blinds.disclosed_secret``), and then anyone can draw the schedules again
-(``study.protocol.schedules.recompute``). See ``docs/decisions/0011-schedules-are-secret-until-unblinding.md``.
+(``study.protocol.schedule_checks.recompute``). See ``docs/decisions/0011-schedules-are-secret-until-unblinding.md``.
 
 A study that was frozen before there were secrets has none (``""`` here): its schedules follow from its seed alone.
 """

@@ -8,16 +8,22 @@ import numpy as np
 import pytest
 import torch
 from django.core.files.base import ContentFile
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from lxml import html
 
-from attacks import comparing
+from attacks import comparing, comparison_saliency, gallery
 from attacks.comparing import common_patches, run_comparison
 from attacks.comparison_plots import plot_comparison
+from attacks.comparison_requests import compare
+from attacks.comparison_table import table_of
+from attacks.deletion import delete_comparison
 from attacks.engine import attack
 from attacks.engine.display import chw
 from attacks.models import Comparison
+from attacks.services import run_attack
 from core.errors import InvalidInput
+from jobs.models import Job
+from jobs.running import run_attempt
 from model.learning.defence import defence
 from model.learning.network import weights_bytes
 from model.learning.training import preset, train
@@ -66,7 +72,7 @@ def quick(monkeypatch):
 
 
 def row_of(comparison, measure):
-    [row] = [row for row in comparison.result["rows"] if row["measure"] == measure]
+    [row] = [row for row in comparison.result["rows"] if row["measure"] == measure and "of" not in row]
     return row
 
 
@@ -78,9 +84,11 @@ def test_a_defended_twin_withstands_more_and_the_interval_says_so(pair, monkeypa
         assert sorted((row[side] for row in budgets), reverse=True) == [row[side] for row in budgets]
     four = budgets[1]
     assert four["second"] >= four["first"] + 0.3 and 0 < four["low"] < four["difference"] < four["high"]
-    for change in ("stain", "tone"):
+    for change in ("stain", "tone", "rotation", "of all changes"):
         row = row_of(found, f"robust accuracy, worst {change}")
         assert row["first"] <= row_of(found, "accuracy")["first"] and row["low"] <= row["difference"] <= row["high"]
+    flips = row_of(found, "share flipped, linf 4")
+    assert flips["second"] <= flips["first"] - 0.3 and flips["high"] < 0 and flips["n"] <= four["n"]
     norms = row_of(found, "median smallest flip, linf")
     assert norms["second"] > norms["first"]
     ids = found.settings["patches"]
@@ -158,6 +166,57 @@ def test_the_page_shows_every_measure_with_its_interval_and_a_picture(pair, quic
     assert "defended" in client.get("/comparisons/").content.decode()
 
 
+def test_saliency_is_measured_as_it_is_and_under_attack(pair, quick):
+    found = run_comparison(first=pair[0], second=pair[1], norms=["linf"])
+    for name in ("same under attack", "coarser than 8 pixels"):
+        row = row_of(found, f"saliency, {name}")
+        assert 0 < row["first"] <= 1 and 0 < row["second"] <= 1 and row["low"] <= row["difference"] <= row["high"]
+    measured = found.answers["second"]["saliency"]["same under attack"]
+    assert len(measured) == len(found.settings["patches"])
+    again = comparison_saliency.measured(pair[1], common_patches(*pair), seed=0, device="cpu")
+    assert again["same under attack"] == measured
+
+
+def test_a_map_that_stays_correlates_and_a_coarse_one_is_called_coarse():
+    draw = np.random.default_rng(0)
+    fine = draw.random((3, 64, 64)).astype(np.float32)
+    wave = np.broadcast_to(1 + np.sin(np.arange(64) * 2 * np.pi / 32), (3, 64, 64)).astype(np.float32)
+    assert comparison_saliency.correlations(wave, 5 * wave + 1) == pytest.approx([1, 1, 1])
+    assert np.abs(comparison_saliency.correlations(wave, fine)).max() < 0.5
+    assert comparison_saliency.coarse_share(wave).min() > 0.99 and comparison_saliency.coarse_share(fine).max() < 0.2
+    nothing = np.zeros((1, 8, 8), np.float32)
+    assert np.isnan(comparison_saliency.correlations(nothing, nothing)).all()
+
+
+def test_cases_of_a_study_have_rows_of_their_own_and_are_always_compared(pair, quick):
+    every = common_patches(*pair)
+    names = [patch.name for patch in every[-3:]]
+    found = run_comparison(first=pair[0], second=pair[1], norms=["linf"], patches=4, cases=names)
+    assert {patch.pk for patch in every[-3:]} <= set(found.settings["patches"]) and len(found.settings["patches"]) < 8
+    own = {row["measure"]: row for row in found.result["rows"] if row.get("of") == "cases"}
+    assert own["share flipped, linf 4"]["n"] == 3 and "median smallest flip, linf" in own
+    assert "Share flipped, L∞ 4 (cases of the study)" in [row["measure"] for row in table_of(found)]
+    with pytest.raises(InvalidInput, match="1 of 2 cases are no test patches") as refused:
+        run_comparison(first=pair[0], second=pair[1], cases=[names[0], "nowhere"])
+    assert refused.value.field == "cases"
+
+
+def test_both_figures_are_drawn_shown_in_the_gallery_and_deleted_with_the_comparison(pair, client):
+    client.force_login(factories.user("ora", "researcher"))
+    job = compare(first=pair[0], second=pair[1], norms=["linf"], patches=10, by=factories.user("asks", "researcher"))
+    assert run_attempt(job.pk, job.attempt) == "done", Job.objects.get(pk=job.pk).error
+    found = Comparison.objects.get()
+    page = client.get(f"/figures/comparison/{found.pk}/").content.decode()
+    for name in ("twins-saliency", "twins-flips"):
+        stored = gallery.stored_figure(name, found)
+        assert stored is not None and stored.numbers["shown"] == 4 and f"{name}.png" in page
+    table = stored.files["csv"].read_text()
+    assert table.count("first") == table.count("second") == 4
+    assert f'href="/figures/comparison/{found.pk}/"' in client.get(f"/comparisons/{found.pk}/").content.decode()
+    delete_comparison(comparison=found)
+    assert not stored.files["png"].exists()
+
+
 def test_few_groups_are_named(pair):
     pair[0].dataset.patches.update(group="one")
     truth = [patch.tumour for patch in common_patches(*pair)]
@@ -168,3 +227,21 @@ def test_few_groups_are_named(pair):
     told = comparing.summarise(answers, common_patches(*pair), ["linf"])
     assert "only 1 group with tumour" in told["warnings"][0]
     assert torch.tensor([row["difference"] for row in told["rows"]]).abs().max() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_cases_of_a_frozen_study_are_compared_by_a_command(pair, quick):
+    silent = {"stdout": io.StringIO(), "stderr": io.StringIO()}
+    run_attack(classifier=pair[0], norm="linf", budget=16, name="strong")
+    built = {"attack": "strong", "name": "Twins", "cases": 2, "min_gap": 1, "washout_hours": 0.0}
+    call_command("build_study", **built, draft=True, **silent)
+    with pytest.raises(CommandError, match="is a draft"):
+        call_command("compare_cases", "twins", "plain", "defended", **silent)
+    call_command("freeze_study", "twins", **silent)
+    out = io.StringIO()
+    call_command("compare_cases", "twins", "plain", "defended", norms=["linf"], json=True, stdout=out,
+                 stderr=io.StringIO())  # fmt: skip
+    said = json.loads(out.getvalue())
+    assert said["study"] == "twins" and said["cases"] >= 2
+    [row] = [row for row in said["table"] if row["measure"] == "Share flipped, L∞ 2 (cases of the study)"]
+    assert row["n"] <= said["cases"] and row["second"] <= row["first"]

@@ -58,8 +58,9 @@ def test_the_slope_of_a_change_in_its_parameters_is_that_of_finite_differences(n
     theta = (low + (high - low) * 0.6).requires_grad_(True)
     weights = torch.randn(images.shape, generator=draw)
     (slope,) = torch.autograd.grad((change.apply(images, theta) * weights).sum(), theta)
+    finely = 0.002 if name in ("rotation", "zoom", "crop") else 0.02  # they move far, and a pixel is soon passed
     for place in range(theta.shape[1]):
-        width = 0.02 * (high - low)[:, place]
+        width = finely * (high - low)[:, place]
         ways = [theta.detach().clone() for _ in range(2)]
         ways[0][:, place] += width
         ways[1][:, place] -= width
@@ -97,6 +98,17 @@ def test_parameters_stay_within_their_bounds(asked):
     assert (shown - (x * 1.1).clamp(0, 255).round()).abs().max() <= 1
 
 
+def test_a_crop_at_an_edge_is_that_part_enlarged_and_a_zoom_out_shows_more():
+    images = patches(2, seed=3)[0].float()
+    left_top = CHANGES["crop"].apply(images, torch.tensor([[0.5, -1.0, -1.0]] * 2))
+    part = torch.nn.functional.interpolate(images[:, :, :16, :16], size=32, mode="bilinear", align_corners=False)
+    assert (left_top - part)[:, :, 1:-1, 1:-1].abs().max() < 0.01
+    out = CHANGES["zoom"].apply(images, torch.tensor([[0.5]] * 2))
+    assert (out[:, :, 8:24, 8:24].mean() - images.mean()).abs() < 1  # the whole patch, in its middle
+    quarter = CHANGES["rotation"].apply(images, torch.tensor([[90.0]] * 2))
+    assert (quarter - images.rot90(1, (2, 3))).abs().max() < 0.05
+
+
 def test_bounds_are_the_spread_between_slides():
     groups = [f"slide {n}" for n in range(9) for _ in range(4)]
     values = torch.tensor([0.8, 0.9, 0.95, 1.0, 1.0, 1.0, 1.05, 1.1, 1.3]).repeat_interleave(4) * 50
@@ -108,7 +120,18 @@ def test_bounds_are_the_spread_between_slides():
 
 
 @pytest.mark.parametrize(
-    "text", ["nose=1..2", "blur=1", "blur=0.5..9", "eosin gain=1.2..0.8", "jpeg=0..50", "draw=0..1"]
+    "text",
+    [
+        "nose=1..2",
+        "blur=1",
+        "blur=0.5..9",
+        "eosin_gain=1.2..0.8",
+        "jpeg=0..50",
+        "draw=0..1",
+        "crop=0.5..1.5",
+        "zoom=0..1",
+        "gamma=1..inf",
+    ],
 )
 def test_bounds_that_mean_nothing_are_refused(text):
     with pytest.raises(InvalidInput) as refused:
@@ -142,7 +165,9 @@ def test_both_are_stored_and_the_table_counts_what_was_stored(small, client):
     beside = Attack.objects.get(name=found.summary["random"])
     assert found.completed_at and beside.completed_at and beside.settings["at_random"]
     rows = {row["change"]: row for row in found.summary["worst"]}
-    assert list(rows) == ["stain", "flip", "any of them"]
+    assert list(rows) == ["stain", "flip", "average of them", "any of them"]
+    for side in ("worst", "random"):
+        assert rows["average of them"][side] == pytest.approx((rows["stain"][side] + rows["flip"][side]) / 2)
     attacked = found.perturbations.filter(already_wrong=False)
     assert rows["any of them"]["worst"] == pytest.approx(attacked.filter(flipped=True).count() / attacked.count())
     for row in rows.values():
@@ -193,3 +218,31 @@ def test_a_study_shows_the_worst_and_the_random_change_as_arms(small):
                  min_gap=1, washout_hours=0.0, json=True, stdout=io.StringIO(), stderr=io.StringIO())  # fmt: skip
     assert set(Stimulus.objects.values_list("arm", flat=True)) == {"original", "perturbed", "natural-random"}
     assert Classifier.objects.get() == small
+
+
+# --- The colours of the stains ---
+
+
+@pytest.mark.django_db
+def test_stain_is_changed_along_the_densities_that_are_estimated_or_given(small, client):
+    usual = run_worst_case(classifier=small, kinds=["stain"], bounds=BOUNDS, steps=2)
+    assert usual.settings["stains"] == "ruifrok"
+    own = run_worst_case(classifier=small, kinds=["stain"], bounds=BOUNDS, steps=2, stains="macenko")
+    assert own.settings["stain_vectors"] != usual.settings["stain_vectors"]
+    numbers = [0.55, 0.76, 0.34, 0.21, 0.89, 0.40]
+    given = run_worst_case(classifier=small, kinds=["stain"], bounds=BOUNDS, steps=2, stain_matrix=numbers)
+    assert given.settings["stain_vectors"] == [numbers[:3], numbers[3:]] and given.settings["stains"] == "given"
+    shown = [list(one.perturbations.values_list("sha256", flat=True)) for one in (usual, own, given)]
+    assert shown[0] != shown[1] != shown[2] != shown[0]
+    client.force_login(factories.user("ora", "researcher"))
+    assert "0.55" in client.get(f"/attacks/{given.pk}/patches/").content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "options", [{"stain_matrix": [0.5, 0.7]}, {"stain_matrix": [0.5, 0.7, 0.3, 0.1, 0.9, 0.1], "stains": "macenko"}]
+)
+def test_densities_that_cannot_be_used_are_refused_before_anything_is_written(small, options):
+    with pytest.raises(InvalidInput) as refused:
+        run_worst_case(classifier=small, kinds=["stain"], **options)
+    assert refused.value.field == "stain_matrix" and not Attack.objects.exists()

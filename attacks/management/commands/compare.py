@@ -12,8 +12,8 @@ from core.errors import InvalidInput
 
 class Command(RequestCommand):
     help = (
-        "Two classifiers side by side: accuracy, robust accuracy by budget, smallest flips and calibration, each "
-        "difference with its paired interval. A comparison that was cut off goes on when asked again."
+        "Two classifiers side by side: accuracy, robust accuracy by budget, smallest flips, calibration and saliency, "
+        "each difference with its paired interval. A comparison that was cut off goes on when asked again."
     )
 
     request = ComparisonRequest

@@ -1,11 +1,11 @@
-"""figure NAME --out FILE: the figures of the paper, of a classifier, a cross-validation or an attack."""
+"""figure NAME --out FILE: the figures of the paper, of a classifier, a cross-validation, an attack, a comparison."""
 
 import shutil
 from pathlib import Path
 from typing import Any
 
 from attacks import figures, gallery
-from attacks.selectors import attack_named, classifier_named
+from attacks.selectors import attack_named, classifier_named, comparison_named
 from core.commands import JsonCommand
 from core.errors import InvalidInput
 from model.recipes import KINDS
@@ -13,7 +13,7 @@ from model.selectors import dataset_named, latest_cross_validation
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "method": {"help": "saliency: gradient, smoothgrad, gradcam; embedding: umap, pca"},
-    "count": {"type": int, "help": "patches shown (pairs, saliency, universal)"},
+    "count": {"type": int, "help": "patches shown (pairs, saliency, universal, twins)"},
     "patches": {"type": int, "help": "patches measured (landscape, saliency-mass)"},
     "tracks": {"type": int, "help": "attacks whose way is drawn (embedding)"},
     "neighbours": {"type": int, "help": "UMAP's neighbours (embedding)"},
@@ -32,6 +32,7 @@ class Command(JsonCommand):
         parser.add_argument("name", metavar="NAME")
         parser.add_argument("--attack", help="name of the attack it is about")
         parser.add_argument("--classifier", help="name of the classifier it is about")
+        parser.add_argument("--comparison", help="name of the comparison it is about")
         parser.add_argument("--dataset", help="name of the data set whose last cross-validation it is about")
         parser.add_argument("--out", type=Path, help="file to write: .svg, .png or .pdf (default: only the cache)")
         parser.add_argument("--data", type=Path, help="file for the data behind it, as CSV")
@@ -44,6 +45,7 @@ class Command(JsonCommand):
         name: str,
         attack: str | None,
         classifier: str | None,
+        comparison: str | None,
         dataset: str | None,
         out: Path | None,
         data: Path | None,
@@ -55,7 +57,7 @@ class Command(JsonCommand):
         for path in (out, data):
             if path is not None and not path.resolve().parent.is_dir():
                 raise InvalidInput(f"{path}: there is no folder {path.parent}.")
-        subject = _subject(attack, classifier, dataset)
+        subject = _subject(attack, classifier, comparison, dataset)
         chosen = {option: options[option] for option in OPTIONS}
         drawn = figures.make(name, subject, progress=self.progress(name), **chosen)
         for target, source in ((out, kind), (data, "csv")):
@@ -71,9 +73,11 @@ class Command(JsonCommand):
         }
 
 
-def _subject(attack: str | None, classifier: str | None, dataset: str | None) -> Any:
-    if sum(value is not None for value in (attack, classifier, dataset)) != 1:
-        raise InvalidInput("Name what the figure is about: one of --attack, --classifier, --dataset.")
+def _subject(attack: str | None, classifier: str | None, comparison: str | None, dataset: str | None) -> Any:
+    if sum(value is not None for value in (attack, classifier, comparison, dataset)) != 1:
+        raise InvalidInput("Name what the figure is about: one of --attack, --classifier, --comparison, --dataset.")
+    if comparison is not None:
+        return comparison_named(comparison)
     if attack is not None:
         return attack_named(attack)
     if classifier is not None:

@@ -3,7 +3,7 @@
 import time
 
 from core.commands import JsonCommand
-from core.requests import add_options
+from core.options import add_options
 from model.learning.synthetic import synthesise
 from model.management.commands.import_pannuke import dataset_report
 from model.models import Dataset

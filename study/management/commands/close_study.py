@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.commands import JsonCommand
-from core.requests import add_options
+from core.options import add_options
 from study.blinds import get_study, progress_counts
 from study.models import Study
 from study.protocol.life import close_study, unblind_study

@@ -106,6 +106,7 @@ class Command(JsonCommand):
         call_command("close_study", "demo", unfinished=True, unblind=True, by="demo", json=True, stdout=io.StringIO())
         self._stage(made, "build_live", "build_study", name="Demo live", reader=["reader2"], **common)
         self._visibility(made, seed)
+        self._stage(made, "measures", "measures")
 
     def _visibility(self, made: dict[str, Any], seed: int) -> None:
         """How small a change do readers see, and which one fools the model already?"""

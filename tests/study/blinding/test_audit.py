@@ -4,7 +4,9 @@ import base64
 import io
 import json
 import random
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,7 +23,7 @@ from study.blinding.scratch import Copy, copied_presentations, copied_slots
 from study.blinding.servers import in_this_process
 from study.models import AuditEvent, Presentation, ReadingSession, ReadingSet, Response, Slot, Study
 from study.protocol import audit_log
-from study.protocol.schedules import schedule_problems
+from study.protocol.schedule_checks import schedule_problems
 from tests import factories, ladders
 
 pytestmark = pytest.mark.django_db
@@ -56,17 +58,36 @@ def small(**options) -> Study:
     return factories.open_study(**({"cases": 10, "copies": 2, "size": 16, "guides": 0} | options))
 
 
+def raised(report) -> list[dict]:
+    return [row for row in report["channels"] if row["verdict"] == LEAK]
+
+
 def leaks(report) -> set[str]:
-    return {row["channel"] for row in report["channels"] if row["verdict"] == LEAK}
+    return {row["channel"] for row in raised(report)}
+
+
+def only_by_chance(report) -> bool:
+    """What is left to chance (times, above all) raises an alarm in one or two studies of a hundred."""
+    return all(row["constant"] is None for row in raised(report))
+
+
+def clean_by_command(*options: str) -> dict:
+    """The report of ``audit_blinding small``; an alarm by chance must not come back."""
+    for _ in range(2):
+        out = io.StringIO()
+        with suppress(CommandError):
+            call_command("audit_blinding", "small", "--json", *options, stdout=out)
+        report = json.loads(out.getvalue())
+        if report["passed"] or not only_by_chance(report):
+            break
+    assert report["passed"], as_text(report)
+    return report
 
 
 def test_the_clean_study_passes_and_is_left_alone():
     study = small(readers=("reader", "other"), washout_hours=336)
     before = audit_log.sha256_of(study.protocol), list(ReadingSet.objects.values_list("completed_at", flat=True))
-    out = io.StringIO()
-    call_command("audit_blinding", "small", "--json", stdout=out)
-    report = json.loads(out.getvalue())
-    assert report["passed"], as_text(report)
+    report = clean_by_command()
     assert (report["presentations"], report["exchanges"], report["probes"]) == (80, 480, 320)
     study.refresh_from_db()
     assert before == (
@@ -90,6 +111,42 @@ def served(study: Study, plant: str = ""):
         yield Copy(address, factories.PASSWORD, rows, slots)
 
 
+def clean(make: Callable[..., Study], **more) -> tuple[dict, Study]:
+    """The report of a study that tells nothing: an alarm by chance must not come back with another study."""
+    for slug in ("small", "small-again"):
+        study = make(slug=slug)
+        with served(study) as copy:
+            report = audit_copy(copy, study, **more)
+        if report["passed"] or not only_by_chance(report):
+            break
+    assert report["passed"], as_text(report)
+    return report, study
+
+
+def test_an_alarm_by_chance_must_not_come_back_and_a_broken_promise_fails_at_once(monkeypatch):
+    made = []
+
+    def told(*rows):
+        channels = [{"channel": name, "verdict": LEAK, "constant": constant} for name, constant in rows]
+        return {"passed": not rows, "channels": channels}
+
+    def alarms(*reports):
+        made.clear()
+        each = iter(reports)
+        monkeypatch.setattr(f"{__name__}.audit_copy", lambda copy, study: next(each))
+        monkeypatch.setattr(f"{__name__}.as_text", str)
+        return clean(lambda slug: made.append(slug))
+
+    monkeypatch.setattr(f"{__name__}.served", lambda study: nullcontext())
+    assert alarms(told(("timing", None)), told())[0] == told()
+    assert made == ["small", "small-again"]
+    with pytest.raises(AssertionError, match="timing"):
+        alarms(told(("timing", None)), told(("timing", None)))
+    with pytest.raises(AssertionError, match="cookies"):
+        alarms(told(("timing", None), ("cookies", False)), told())
+    assert made == ["small"]
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("plant", [plant for plant in PLANTS if plant != "quicker"])
 def test_a_planted_leak_is_found(plant):
@@ -101,10 +158,7 @@ def test_a_planted_leak_is_found(plant):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_pair_comparison_passes():
-    study = small(task="pair", cases=12, copies=3)
-    with served(study) as copy:
-        report = audit_copy(copy, study)
-    assert report["passed"], as_text(report)
+    clean(partial(small, task="pair", cases=12, copies=3))
 
 
 def ladder_study(**options) -> Study:
@@ -115,10 +169,7 @@ def ladder_study(**options) -> Study:
 
 @pytest.mark.django_db(transaction=True)
 def test_an_adaptive_study_passes():
-    study = ladder_study()
-    with served(study) as copy:
-        report = audit_copy(copy, study)
-    assert report["passed"], as_text(report)
+    report, study = clean(ladder_study)
     assert report["presentations"] == 2 * 28
     assert not schedule_problems(study)  # what the audit's readers were shown is what the rule gives
 
@@ -133,21 +184,22 @@ def test_a_planted_leak_is_found_in_an_adaptive_study(plant):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("plant", ["", "quicker"])
-def test_a_fixed_ladder_passes_and_a_next_image_that_is_quicker_after_a_right_answer_is_found(plant):
-    study = ladder_study(ladder_="fixed", identical=4)
-    with served(study, plant) as copy:
+def test_a_fixed_ladder_passes():
+    clean(partial(ladder_study, ladder_="fixed"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_next_image_that_is_quicker_after_a_right_answer_is_found_in_a_fixed_ladder():
+    study = ladder_study(ladder_="fixed")
+    with served(study, "quicker") as copy:
         report = audit_copy(copy, study)
-    assert leaks(report) == ({"timing"} if plant else set()), as_text(report)
+    assert "timing" in leaks(report), as_text(report)
 
 
 def test_the_audit_copies_an_adaptive_study_and_leaves_it_alone():
     """By the command: on a copy with a server of its own, which makes every presentation but the first."""
     ladder_study(readers=("reader",), trials=10, noise=False, identical=2, cases=3)
-    out = io.StringIO()
-    call_command("audit_blinding", "small", "--json", "--redraws", "499", stdout=out)
-    report = json.loads(out.getvalue())
-    assert report["passed"], as_text(report)
+    report = clean_by_command("--redraws", "499")
     assert (report["presentations"], Presentation.objects.count()) == (12, 1)
 
 
@@ -162,20 +214,15 @@ def test_a_leak_that_a_study_cannot_have_is_refused(plant, task, why):
 
 @pytest.mark.django_db(transaction=True)
 def test_pages_in_another_language_pass():
-    study = small(cases=12)
-    with served(study) as copy:
-        report = audit_copy(copy, study, language="zh-hans")
-    assert report["passed"], as_text(report)
+    clean(partial(small, cases=12), language="zh-hans")
     assert set(ReadingSession.objects.values_list("language", flat=True)) == {"zh-hans"}
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("copies", [2, 4])
 def test_a_study_with_twins_in_different_sets_passes(copies):
-    study = small(arm_order="twin-split", cases=12, copies=copies, readers=("reader", "other", "third"))
-    with served(study) as copy:
-        report = audit_copy(copy, study)
-    assert report["passed"], as_text(report)
+    split = partial(small, arm_order="twin-split", cases=12, copies=copies, readers=("reader", "other", "third"))
+    report, _ = clean(split)
     assert report["presentations"] == 3 * copies * 12
 
 
@@ -216,10 +263,7 @@ def test_what_follows_the_end_of_a_png_is_seen():
 @pytest.mark.django_db(transaction=True)
 def test_a_study_passes_with_an_id_in_every_answer(settings):
     settings.MIDDLEWARE = ["core.logs.RequestIds", *settings.MIDDLEWARE]
-    study = small()
-    with served(study) as copy:
-        report = audit_copy(copy, study)
-    assert report["passed"], as_text(report)
+    clean(small)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -9,7 +9,7 @@ from core.errors import InvalidInput
 from study.design.adaptive import Rule
 from study.models import Presentation, Response, Slot, Stimulus, Study
 from study.protocol.append_only import guard, unguard
-from study.protocol.schedules import recompute, schedule_problems
+from study.protocol.schedule_checks import recompute, schedule_problems
 from study.protocol.secret import stored
 from study.protocol.verification import verify
 from study.reading.answers import NotServed, SentAnswer, finish_set, record_answer

@@ -8,7 +8,7 @@ from attacks.engine.pairs import norms_of
 from core.errors import InvalidInput
 from study.models import Presentation, Study
 from study.protocol.building import StudySettings, build_study
-from study.protocol.schedules import schedule_problems
+from study.protocol.schedule_checks import schedule_problems
 from study.protocol.verification import verify
 from study.reading.answers import SentAnswer, record_answer
 from study.reading.progress import progress_of

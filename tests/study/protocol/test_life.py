@@ -11,9 +11,10 @@ from attacks.models import Attack, Perturbation
 from core.errors import InvalidInput
 from core.images import read_pixels
 from core.models import User
+from core.records import AppendOnlyError
 from study import blinds as selectors
 from study.design.draws import derived_seed
-from study.models import AppendOnlyError, AuditEvent, Presentation, Response, Stimulus, Study
+from study.models import AuditEvent, Presentation, Response, Stimulus, Study
 from study.protocol import audit_log
 from study.protocol.append_only import unguard
 from study.protocol.building import StudySettings, build_study

@@ -22,7 +22,8 @@ from study.protocol import audit_log
 from study.protocol import secret as secrets_of
 from study.protocol.documents import sealed
 from study.protocol.life import assign_reader, close_study, freeze_study, unblind_study
-from study.protocol.schedules import Plan, make_schedule, recompute, schedule_problems, secret_matches
+from study.protocol.schedule_checks import recompute, schedule_problems, secret_matches
+from study.protocol.schedules import Plan, make_schedule
 from study.protocol.secret import new_secret  # the real one: tests run with a fixed one
 from tests import factories
 from tests.conftest import SECRET

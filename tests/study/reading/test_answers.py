@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from core.errors import InvalidInput
-from study.models import AppendOnlyError, AuditEvent, Presentation, ReadingSet, Response
+from core.records import AppendOnlyError
+from study.models import AuditEvent, Presentation, ReadingSet, Response
 from study.protocol import life as services
 from study.reading import answers as reading
 from study.reading.answers import Conflict, NotServed, SentAnswer

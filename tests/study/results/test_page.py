@@ -45,7 +45,7 @@ def page(client, study, name="results:results", *args):
 def test_results_stay_closed_until_the_arms_are_open(researcher):
     made = open_study_of(readers=1)
     answer_all(made)
-    for address in (("results:results",), ("results:figure", "forest"), ("results:file", "presentations.csv")):
+    for address in (("results:results",), ("results:figure", "forest", "svg"), ("results:file", "presentations.csv")):
         response = page(researcher, made, *address)
         assert response.status_code == 403
         text = response.content.decode()
@@ -57,7 +57,7 @@ def test_results_stay_closed_until_the_arms_are_open(researcher):
 def test_readers_and_strangers_see_nothing(client, study, role):
     if role:
         client.force_login(User.objects.create_user("rob", role=role))
-    for address in (("results:results",), ("results:figure", "forest"), ("results:file", "presentations.csv")):
+    for address in (("results:results",), ("results:figure", "forest", "svg"), ("results:file", "presentations.csv")):
         response = page(client, study, *address)
         assert response.status_code == (403 if role else 302)
 
@@ -93,11 +93,11 @@ def test_nothing_on_the_page_needs_more_than_the_policy_allows(researcher, study
 
 @pytest.mark.parametrize("name", ["forest", "flow"])
 def test_figures_are_svg_and_the_same_every_time(researcher, study, name):
-    first = page(researcher, study, "results:figure", name)
+    first = page(researcher, study, "results:figure", name, "svg")
     assert first["Content-Type"] == "image/svg+xml"
     assert b"<svg" in first.content
-    assert first.content == page(researcher, study, "results:figure", name).content
-    assert page(researcher, study, "results:figure", "unknown").status_code == 404
+    assert first.content == page(researcher, study, "results:figure", name, "svg").content
+    assert page(researcher, study, "results:figure", "unknown", "svg").status_code == 404
 
 
 def test_every_listed_file_can_be_downloaded(researcher, study):
@@ -176,6 +176,12 @@ def words_of(response) -> str:
 def test_the_verdict_names_the_patches_it_rests_on(researcher, study):
     text = words_of(page(researcher, study))
     assert "Readers × patches with tumour × sets 2 × 8 × 2 beside 4 patches without tumour" in text
+
+
+def test_the_slides_or_patients_of_each_class_are_counted_and_few_are_warned_of(researcher, study):
+    text = words_of(page(researcher, study))
+    assert "Slides or patients 5 with tumour, 4 without" in text
+    assert "Cases: only 4 groups without tumour" in text
 
 
 def test_nothing_is_left_out_of_what_was_never_answered(researcher):

@@ -117,7 +117,7 @@ class Command(JsonCommand):
             "demo",
             norm="l2",
             name="demo-minimal-l2",
-            patches=20,
+            patches=24,
             positives_only=True,
             steps=30,
             seed=seed,

@@ -12,7 +12,8 @@ curves    passes of one minimal run beside those of a sweep over 12 budgets
 batches   seconds per gradient at several batch sizes: how the engine's own were chosen
 
 Seconds are the process's CPU-seconds on a CPU, wall seconds on a GPU. There ``ours`` takes TF32 gradients, as
-attacks do, and ``ours_bf16`` those of ``attack(amp=True)``. Peers that are not installed are left out and named;
+attacks do, and ``ours_bf16`` those of ``attack(amp=True)``; on a CPU ``ours_unfolded`` takes them from the network
+as given. Peers that are not installed are left out and named;
 ``make bench-attacks`` installs them (requirements-bench.txt). Without --classifier, patches are generated and a
 ResNet-18 is trained on them once (kept under BLINDSPOT_HOME).
 """
@@ -48,8 +49,9 @@ from benchmarks.lib.bare import Logged, bare_seconds  # noqa: E402
 from benchmarks.peers import LINF_PEERS, MINIMAL_PEERS, Counted, missing  # noqa: E402
 
 STEPS = 10
-OURS = {"ours": False, "ours_bf16": True}
-"""This engine's rows, and whether gradients are bfloat16 (on a GPU only). Peers run in torch's default, TF32."""
+OURS = {"ours": {}, "ours_unfolded": {"fold": False}, "ours_bf16": {"amp": True}}
+"""This engine's rows, and how their passes differ: gradients by the network as given (on a CPU, where one pass of an
+original then serves verdict and gradient), or in bfloat16 (on a GPU). Peers run in torch's default, TF32."""
 
 
 def main() -> None:
@@ -160,7 +162,7 @@ def pgd_part(network: nn.Module, images: Tensor, labels: Tensor, device: str, op
     judge = Passes(network, device=device)
     tallies: dict[str, Tally] = defaultdict(Tally)
     bare: dict[tuple[str, str], float] = defaultdict(float)
-    names = [*(OURS if device.startswith("cuda") else ["ours"]), *options.peers]
+    names = ["ours", "ours_bf16" if device.startswith("cuda") else "ours_unfolded", *options.peers]
     block = options.patches if device.startswith("cuda") else max(options.batch, options.patches // 2)
     blocks = list(torch.arange(len(images)).split(block)) * options.rounds
     if device.startswith("cuda"):  # the libraries of the first calls are loaded outside the clock
@@ -170,7 +172,7 @@ def pgd_part(network: nn.Module, images: Tensor, labels: Tensor, device: str, op
         x, y = images[rows], labels[rows]
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             if name in OURS:
-                passes = Logged(network, device=device, amp=OURS[name])
+                passes = Logged(network, device=device, **OURS[name])
                 begun = clock(device)
                 found = pgd(passes, x, y, ours_recipe(options.cap))
                 seconds = clock(device) - begun
@@ -192,6 +194,12 @@ def pgd_part(network: nn.Module, images: Tensor, labels: Tensor, device: str, op
         **{f"ratio_{name}": None for name in ("torchattacks", "foolbox")},
         **ratios,
         **{
+            f"ratio_{name}_of_{one}": rows[name]["seconds_per_image"] / rows[one]["seconds_per_image"]
+            for one in whole
+            for name in options.peers
+            if one != "ours"
+        },
+        **{
             f"ratio_bare{name.removeprefix('ours')}": (bare[name, "gradient"] + bare[name, "forward"]) / seconds
             for name, seconds in whole.items()
         },
@@ -201,8 +209,8 @@ def pgd_part(network: nn.Module, images: Tensor, labels: Tensor, device: str, op
 
 
 def warm_up(network: nn.Module, x: Tensor, y: Tensor, device: str, options: argparse.Namespace) -> None:
-    for amp in OURS.values():
-        pgd(Passes(network, device=device, amp=amp), x, y, ours_recipe(options.cap, steps=2))
+    for named in OURS.values():
+        pgd(Passes(network, device=device, **named), x, y, ours_recipe(options.cap, steps=2))
     for name in options.peers:
         run_peer(LINF_PEERS[name], network, x, y, device, options)
 

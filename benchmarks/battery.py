@@ -18,6 +18,7 @@ CPU-seconds. ``make bench-battery`` installs the reference (requirements-bench.t
 
 import argparse
 import json
+import resource
 import sys
 import time
 from pathlib import Path
@@ -63,7 +64,13 @@ def main() -> None:
         for norm, budget in budgets.items():
             if norm in options.norms:
                 rows += compared(name, network, images, labels, norm, budget, options)
-    print(json.dumps({"torch": torch.__version__, "threads": options.threads, "rows": rows}, indent=2))
+    about = {
+        "torch": torch.__version__,
+        "threads": options.threads,
+        "queries": options.queries,
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+    print(json.dumps(about | {"rows": rows}, indent=2))
 
 
 def arguments() -> argparse.Namespace:
@@ -75,6 +82,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--norm", default="linf", help="the norm of --budget (default: linf)")
     parser.add_argument("--budget", type=float, help="one budget for all networks")
     parser.add_argument("--queries", type=int, default=5000, help="of AutoAttack's black-box search (default: 5000)")
+    parser.add_argument("--batch", type=int, default=64, help="images per pass of both (default: 64)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
@@ -96,6 +104,7 @@ def compared(
 ) -> list[dict]:
     common = {"network": name, "norm": norm, "budget": budget, "patches": len(images)}
     passes = Passes(network)
+    passes.batch = options.batch
     began = time.process_time()
     asked = battery_recipe(norm=norm, budget=budget, queries=options.queries * 9 // 10, seed=options.seed)
     rows = [common | {"of": "battery"} | row for row in run(passes, images, labels, asked)]
@@ -132,8 +141,9 @@ def reference(
         before, began = dict(counted.count), time.process_time()
         if len(where):
             floats = autoattack(
-                counted, images[where], labels[where], norm, budget, attack, queries=options.queries, seed=options.seed
-            )
+                counted, images[where], labels[where], norm, budget, attack,
+                queries=options.queries, batch=options.batch, seed=options.seed,
+            )  # fmt: skip
             fell = judge.judge(floats).argmax(1) != labels[where]
             shown = floats.round().clamp(0, 255).to(torch.uint8)
             on_bytes[where[lost(judge.judge(shown), labels[where], judge.margin)]] = False

@@ -47,10 +47,11 @@ class Pool:
         batch = Batch(self, np.flatnonzero(self.index < 0)[: len(self.images) - self._next])
         if batch:
             coming = slice(self._next, self._next + len(batch))
-            self.x[batch.place] = self.images[coming].to(self.device).to(torch.float32)  # bytes travel as bytes
+            images = self.images[coming].to(self.device, non_blocking=True)  # bytes travel as bytes
+            self.x[batch.place] = images.to(torch.float32)
             self.seen[batch.place] = self.x[batch.place]
             self.delta[batch.place] = 0
-            self.y[batch.place] = self.labels[coming].to(self.device)
+            self.y[batch.place] = self.labels[coming].to(self.device, non_blocking=True)
             self.index[batch.rows] = np.arange(coming.start, coming.stop)
             self.steps[batch.rows] = 0
             self.suspect[batch.rows] = self.judged[batch.rows] = False
@@ -77,7 +78,8 @@ class Batch:
 
     def __init__(self, pool: Pool, rows: Rows):
         self.pool, self.rows = pool, rows
-        self.place = torch.from_numpy(rows).to(pool.device)  # the rows as an index into the pool's tensors
+        # The rows as an index into the pool's tensors. A GPU is not waited for: what it is given is never read back.
+        self.place = torch.from_numpy(rows).to(pool.device, non_blocking=True)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -95,6 +97,11 @@ class Batch:
     def y(self) -> Tensor:
         """The reference classes, (b,)."""
         return self.pool.y[self.place]
+
+    @property
+    def labels(self) -> Tensor:
+        """The reference classes, (b,), on the CPU."""
+        return self.pool.labels[self.index]
 
     @property
     def delta(self) -> Tensor:

@@ -21,7 +21,7 @@ def information(log_level: np.ndarray, slope: float, lapse: float = 0.0) -> np.n
     f = expit(slope * log_level)
     room = 1 - GUESS - lapse
     p = GUESS + room * f
-    return (room * slope * f * (1 - f)) ** 2 / (p * (1 - p))
+    return (room * slope * f) ** 2 * (1 - f) * ((1 - f) / (p * (1 - p)))
 
 
 def best(slope: float, lapse: float = 0.0) -> tuple[float, float]:

@@ -60,7 +60,7 @@ def coverage(
         share, (factor, factor_ci) = compared.share(), compared.factor()
         found["threshold"].append(_found(threshold.mean, threshold.ci95, log(MIDDLE)))
         found["blind-spot index"].append(
-            _found(float(ndtri(share.value)), share.ci95 and tuple(ndtri(share.ci95)), float(ndtri(world.index())))
+            _found(_probit(share.value), share.ci95 and tuple(map(_probit, share.ci95)), _probit(world.index()))
         )
         found["safety factor"].append(
             _found(log(factor) if factor else None, factor_ci and tuple(np.log(factor_ci)), log(MIDDLE / FLIP))
@@ -80,6 +80,10 @@ def coverage(
         yield _row(f"{name}: {what}", "coverage", 0.95, [one.side == 0 for one in ones]) | _misses(ones) | about
     row = _row(f"{name}: one reader's threshold", "coverage", 0.95, own) | about
     yield row | {"replications": replications}  # readers of one study are not independent: the error is that of studies
+
+
+def _probit(share: float) -> float:
+    return float(ndtri(min(max(share, 1e-5), 1 - 1e-5)))
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,7 @@ def autoattack(
     attack: str,
     *,
     queries: int = 5000,
+    batch: int = 64,
     seed: int = 0,
 ) -> Tensor:
     """One attack of the reference AutoAttack, with the starts of its standard version, on uint8 images: floats 0-255.
@@ -139,7 +140,7 @@ def autoattack(
     reference.square.n_queries = queries
     if norm == "l1":  # as its standard version does there
         reference.apgd.use_largereps, reference.apgd.n_restarts = True, 5
-    found, _ = reference.run_standard_evaluation(images.float() / 255, labels, batch_size=64)
+    found, _ = reference.run_standard_evaluation(images.float() / 255, labels, batch_size=batch)
     return 255 * found.detach()
 
 

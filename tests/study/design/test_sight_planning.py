@@ -12,7 +12,7 @@ from study.design.seeing import Readings, World, read
 from study.design.sight_planning import BiasAssumptions, LadderAssumptions, plan_bias, plan_ladder, widths
 from study.statistics.visibility.ladders import visibility
 
-SMALL = LadderAssumptions(readers=3, patches=12, studies=10)
+SMALL = LadderAssumptions(readers=3, patches=12, studies=8)
 
 
 def as_table(found: Readings) -> pd.DataFrame:
@@ -66,7 +66,7 @@ def test_a_bias_is_found_as_often_as_planned_and_none_as_rarely_as_promised():
     a = BiasAssumptions(pairs=200, readers=5, studies=200, seed=3)
     plan = plan_bias(a)
     rng = np.random.default_rng(77)
-    again = np.mean([found(simulate(rng, a.design(200), 0.55)) for _ in range(200)])
+    again = np.mean([found(simulate(rng, a.pairs_of(200), 0.55)) for _ in range(200)])
     assert abs(plan["power"] - again) < 3 * np.sqrt(2) * plan["monte_carlo_error"]
     assert plan["false"] <= 0.06
     curve = {row["pairs"]: row["power"] for row in plan["curve"]}

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import optimize, special
 
 from benchmarks.lib.seeing import LEVELS, MIDDLE, Grid, World, read
 from study.design.adaptive import Prior, Rule
@@ -27,6 +28,47 @@ def test_slopes_and_curvature_are_those_of_the_likelihood():
     nodes = model.aim(at)
     of_information = derivative(lambda x: np.array(model.information(x, nodes)[0]), at)
     assert model.information(at, nodes)[1] == pytest.approx(of_information, abs=1e-5)
+
+
+def test_the_bend_of_the_information_is_its_second_derivative():
+    model = Model(trials()[0], 0.5)
+    at = model.prior_mean + 0.1
+    nodes = model.aim(at)
+    assert model.bend(at, nodes) == pytest.approx(derivative(lambda x: model.information(x, nodes)[1], at), abs=1e-5)
+
+
+@pytest.mark.parametrize(("readers", "asked", "lapse"), [(3, None, 0.0), (4, 60, 0.15)])
+def test_the_fit_is_the_one_that_a_general_search_finds(readers, asked, lapse):
+    """Newton's steps end where L-BFGS-B ends on the same objective, to 0.01 of every reader's log threshold."""
+    data, _ = trials(readers, 20, asked, seed=3, world=World(0.5, 0.7, lapse))
+    found = fit(data)
+    assert found.converged
+    model = Model(data, 0.5)
+    at = model.prior_mean
+    for _ in range(8):
+        nodes = model.aim(at)
+
+        def objective(x, nodes=nodes):
+            return tuple(one + more for one, more in zip(model.negative(x), model.information(x, nodes)))
+
+        at = optimize.minimize(objective, at, jac=True, method="L-BFGS-B", options={"ftol": 1e-10}).x
+    assert found.mean == pytest.approx(at[:readers], abs=0.01)
+    assert found.at == pytest.approx(at, abs=0.05)
+
+
+def test_the_share_and_its_posterior_move_as_their_slopes_say():
+    """The slopes behind the intervals of index and factor, against differences of the numbers themselves."""
+    data, _ = trials(3, 12, seed=4)
+    whole = fit(data)
+    flips = np.r_[np.inf, np.linspace(-0.5, 2.0, 11)]  # one patch without a flip
+    compared = Comparison(whole, Flips(flips, np.arange(12)))
+
+    def share(at):
+        patch = whole.model.posterior(at)
+        return special.ndtr((at[:3, None] + patch.mean - flips - 0.2) / patch.sd).mean(axis=1)
+
+    assert compared.blind(0.2).mean(axis=1) == pytest.approx(share(whole.at))
+    assert compared.blind_follows(0.2) == pytest.approx(derivative(share, whole.at), abs=1e-5)
 
 
 def test_patches_are_integrated_out_exactly():

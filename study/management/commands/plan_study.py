@@ -41,8 +41,8 @@ TASKS: dict[str, tuple[Any, Callable[[Any], dict[str, Any]]]] = {
     "bias": (BiasAssumptions, plan_bias),
 }
 DEFAULTS: dict[str, dict[str, Any]] = {
-    task: {field.name: getattr(made, field.name) for field in fields(made)}
-    for task, made in {"labelling": Assumptions(), "ladder": LadderAssumptions(), "bias": BiasAssumptions()}.items()
+    task: {field.name: getattr(made(), field.name) for field in fields(made)}
+    for task, made in [("labelling", Assumptions), *((task, made) for task, (made, _) in TASKS.items())]
 }
 ROWS = {
     "mcnemar_exact": "find the change, exact McNemar",

@@ -34,7 +34,7 @@ def test_the_planned_widths_are_those_that_the_analysis_gives_to_such_studies():
         halves.append(np.sqrt(seen.threshold_ci95[1] / seen.threshold_ci95[0]) if seen.threshold_ci95 else np.inf)
     assert planned["index"]["low"] == pytest.approx(np.median([low for low, _ in ends]), abs=1e-6)
     assert planned["index"]["width"] == pytest.approx(np.median([high - low for low, high in ends]), abs=1e-6)
-    assert planned["threshold"]["times"] == pytest.approx(np.median(halves), rel=1e-6)
+    assert planned["threshold"]["times"] == pytest.approx(np.exp(np.median(np.log(halves))), rel=1e-6)
 
 
 def test_more_readers_and_more_patches_make_the_index_better_known():

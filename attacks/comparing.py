@@ -66,7 +66,7 @@ def run_comparison(
     drawn = {patch.pk for patch in [*drawn_patches(every, patches, seed=seed), *own]}
     common = [patch for patch in every if patch.pk in drawn]
     place = usable_device(device)
-    settings = {"norms": list(chosen), "natural": natural, "seed": seed}
+    settings: dict[str, Any] = {"norms": list(chosen), "natural": natural, "seed": seed}
     settings |= {"cases": [patch.pk for patch in own]} if own else {}
     row = _begin(first, second, name, settings, common, device=place, created_by=created_by)
     if row.completed_at is not None:

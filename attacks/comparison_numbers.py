@@ -70,14 +70,15 @@ def summarise(
 
 def _natural(answers: dict[str, Any], groups: Any) -> list[dict[str, Any]]:
     """Who withstands each natural change at its worst, and all of them."""
-    rows, all_held = [], [np.array(True)] * 2
-    for change in answers["first"].get("natural", {}):
-        held = [np.array(answers[side]["natural"][change], dtype=bool) for side in SIDES]
-        all_held = [before & now for before, now in zip(all_held, held)]
-        rows.append({"measure": f"robust accuracy, worst {change}"} | pairing.shares(held[0], held[1], groups))
-    if len(rows) > 1:
-        rows.append({"measure": "robust accuracy, worst of all changes"} | pairing.shares(*all_held, groups))
-    return rows
+    found = [answers[side].get("natural", {}) for side in SIDES]
+    table = [{change: np.array(held, dtype=bool) for change, held in one.items()} for one in found]
+    if len(table[0]) > 1:
+        for one in table:
+            one["of all changes"] = np.stack(list(one.values())).all(0)
+    return [
+        {"measure": f"robust accuracy, worst {change}"} | pairing.shares(held, table[1][change], groups)
+        for change, held in table[0].items()
+    ]
 
 
 def _flips(smallest: dict[str, list[np.ndarray]], both: np.ndarray, groups: Any, seed: int) -> list[dict[str, Any]]:

@@ -55,14 +55,16 @@ def fill(rows: QuerySet, both: Both, *, part: tuple[int, int] | None = None, pro
     """
     share, shares = part or (0, 1)
     keys = list(rows.values_list("pk", flat=True))
-    measured, unreadable = 0, []
+    measured = 0
+    unreadable: list[str] = []
     for number, first in enumerate(range(0, len(keys), CHUNK)):
         if number % shares == share:
             chunk = list(unmeasured(rows.filter(pk__in=keys[first : first + CHUNK])))
             found, wrong = _measured(chunk, both)
             with transaction.atomic():
                 rows.model._default_manager.bulk_update(found, PERCEPTUAL)
-            measured, unreadable = measured + len(found), unreadable + wrong
+            measured += len(found)
+            unreadable += wrong
         progress(min(first + CHUNK, len(keys)), len(keys))
     if unreadable:
         more = f" And {len(unreadable) - SHOWN} more." if len(unreadable) > SHOWN else ""

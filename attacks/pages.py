@@ -22,6 +22,7 @@ from core.access import researcher_page
 from core.lists import Column, Filter, listed, yes_no
 from core.pages import form_methods, image_response, in_words
 from core.spreadsheet import csv_of
+from core.template_tags import NORMS
 from jobs.models import Job
 from jobs.requests import request_page
 from model.models import Classifier
@@ -241,7 +242,7 @@ def attacks(request: HttpRequest) -> HttpResponse:
         request, rows, columns=ATTACKS, search=("name", "classifier__name"), searches="name, classifier",
         filters=[
             Filter("kind", "Kind", "kind", Attack.Kind.choices),
-            Filter("norm", "Norm", "norm", [(norm, norm) for norm in ("none", *MEASURED)]),
+            Filter("norm", "Norm", "norm", [(norm, NORMS[norm]) for norm in ("none", *MEASURED)]),
             Filter("state", "State", "completed_at__isnull", STATES, {"finished": False, "unfinished": True}),
         ],
     )  # fmt: skip

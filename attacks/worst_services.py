@@ -67,7 +67,6 @@ def run_worst_case(
     recipe: dict[str, Any] = {
         "kinds": [change.name for change in chosen],
         "bounds": {name: limits.get(name, pair) for change in chosen for name, pair in change.bounds.items()},
-        "measured": [name for name in MEASURED if name in measured and name not in given],
         "steps": steps,
         "stains": "given" if stain_matrix else stains,
         "stain_vectors": [list(one) for one in vectors],
@@ -75,6 +74,9 @@ def run_worst_case(
         "seed": seed,
     }
     recipe["bounds"] = {key: [float(one) for one in pair] for key, pair in recipe["bounds"].items() if key != "draw"}
+    recipe["measured"] = [
+        name for name in MEASURED if name in measured and name not in given and name in recipe["bounds"]
+    ]
     common: dict[str, Any] = {
         "classifier": classifier,
         "kind": Attack.Kind.WORST,
@@ -259,7 +261,7 @@ def table(attack: Attack, patches: Sequence[Patch]) -> list[dict[str, Any]]:
         rows.append(_row(kind, columns["worst"], columns["random"], groups) | _lengths(columns))
     flips = {side: np.stack(found) for side, found in each.items()}  # (changes, patches)
     rows += [_average(flips, groups)] if len(flips["worst"]) > 1 else []
-    return [*rows, _row("any of them", flips["worst"].any(0), flips["random"].any(0), groups)]
+    return [*rows, _row("any of them", flips["worst"].max(0), flips["random"].max(0), groups)]
 
 
 def _average(flips: dict[str, np.ndarray], groups: np.ndarray | None) -> dict[str, Any]:

@@ -55,16 +55,15 @@ def choose(request: HttpRequest) -> HttpResponse:
 class LanguageField(serializers.ChoiceField):
     """One of the languages of readers' pages, also as people write them: ``DE``, ``en``, ``zh-CN``."""
 
-    default_error_messages = {"invalid_choice": "'{input}' is none of " + ", ".join(dict(settings.LANGUAGES)) + "."}
-
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(choices=settings.LANGUAGES, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         try:
             return translation.get_supported_language_variant(str(data).strip().lower().replace("_", "-"))
-        except LookupError:
-            self.fail("invalid_choice", input=data)
+        except (LookupError, ValueError):  # unknown; longer than any language's name
+            said = f"'{str(data)[:40]}' is none of {', '.join(dict(settings.LANGUAGES))}."
+            raise serializers.ValidationError(said) from None
 
 
 class ReadersLanguage:

@@ -38,7 +38,7 @@ def instant(value: Any, to: str = "minutes") -> Any:
     )  # fmt: skip
 
 
-NORMS = {"l0": "L0", "l1": "L1", "l1-rescaled": "L1 (rescaled)", "l2": "L2", "linf": "L∞", "none": "no limit"}
+NORMS = {"l0": "L0", "l1": "L1", "l1-rescaled": "L1 (rescaled)", "l2": "L2", "linf": "L∞", "none": "none"}
 
 
 @register.filter

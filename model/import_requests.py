@@ -17,7 +17,7 @@ from model.requests import dataset_field, name_field
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 """ImageNet's, as in ``model.learning.reading``, which needs torch."""
-ORDERS = [(1, "no tumour, tumour: the second output is for tumour"), (0, "tumour, no tumour: the first one is")]
+ORDERS = [(1, "tumour second"), (0, "tumour first")]
 ACTIVATIONS = ("relu", "gelu", "tanh", "silu")
 FILE = {"section": "The network"}
 CARD = {"section": "Model card: what the file does not say"}
@@ -48,7 +48,6 @@ class ImportClassifierRequest(Request):
         default="", allow_blank=True, help_text="Name of the classifier; made of file and architecture if left out."
     )
     upload = serializers.FileField(
-        required=False,
         label="Network's file",
         help_text=f"{TAKEN[0].upper()}{TAKEN[1:]}; a checkpoint of Lightning or DDP will do. Nothing is unpickled.",
         style=FILE | {"accept": ",".join(ENDINGS)},
@@ -117,7 +116,8 @@ class ImportClassifierRequest(Request):
         choices=ORDERS,
         default=1,
         label="Order of the classes",
-        help_text="Of two outputs. A single one is the logit of tumour. Both orders are tried on the labelled patches.",
+        help_text="Of two outputs; a single one is the logit of tumour, or with “tumour first” that of no tumour. Both "
+        "orders are tried on the labelled patches.",
         style=CARD,
     )
     positive = serializers.ListField(
@@ -147,7 +147,7 @@ class ImportClassifierRequest(Request):
 def no_network(file: Any) -> str:
     """What is wrong with an uploaded network's file; "" if nothing is, as far as can be said without opening it."""
     if found_in(file, file.name or "") is None:
-        return f"{file.name} is no {TAKEN}. Save it with torch.save(model.state_dict(), file)."
+        return f"The file {file.name} is no {TAKEN}. Save it with torch.save(model.state_dict(), file)."
     return ""
 
 
@@ -161,16 +161,13 @@ def keep_network(file: Any, *, field: str = "upload") -> str:
 
 
 def import_network(
-    *, dataset: Dataset, by: Any, name: str = "", upload: Any = None, head_upload: Any = None, **card: Any
+    *, dataset: Dataset, by: Any, upload: Any, name: str = "", head_upload: Any = None, **card: Any
 ) -> Job:
     """The import of an uploaded network; ``card`` holds further settings of ``ImportClassifierRequest``.
 
     Raises:
         InvalidInput: naming the field.
     """
-    if not upload:
-        text = "choose the file of the encoder, too." if head_upload else "choose the network's file."
-        raise InvalidInput(text, field="upload")
     _check_files(upload, head_upload, card["arch"])
     name = name.strip() or f"{PurePath(upload.name).stem}-{card['arch'] or 'network'}".replace("/", "-")[:100]
     name = free_name("import_classifier", Classifier, name, "classifier")
@@ -191,8 +188,9 @@ def _check_files(upload: Any, head: Any, arch: str) -> None:
     if kind == "weights" and not arch:
         what = "encoder" if head else "network"
         raise InvalidInput(
-            f"{upload.name} holds weights alone, which are no {what} yet: name the architecture that they are for.",
+            f"The file {upload.name} holds weights alone, which are no {what} yet: name the architecture that they are "
+            "for.",
             field="arch",
         )
     if head and found_in(head, head.name or "") != "weights":
-        raise InvalidInput(f"{head.name} is no state dict of linear layers.", field="head_upload")
+        raise InvalidInput(f"The file {head.name} is no state dict of linear layers.", field="head_upload")

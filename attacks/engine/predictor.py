@@ -29,12 +29,18 @@ def lost_quality(original: np.ndarray, shown: np.ndarray, pixels_per_degree: flo
     return max(0.0, BEST - float(quality))
 
 
-@lru_cache(maxsize=8)
-def _metric(pixels_per_degree: float) -> Any:
+def demand_installed() -> None:
+    """Raises InvalidInput, saying how to get it, where cvvdp is not installed."""
     try:
-        import pycvvdp
+        import pycvvdp  # noqa: F401
     except ImportError as error:
         raise InvalidInput(MISSING) from error
+
+
+@lru_cache(maxsize=8)
+def _metric(pixels_per_degree: float) -> Any:
+    demand_installed()
+    import pycvvdp
     import torch
 
     geometry = pycvvdp.vvdp_display_geometry([1920, 1080], ppd=pixels_per_degree)

@@ -119,7 +119,7 @@ def _check_instructions(data: bytes, source: str) -> None:
     """InvalidInput where TorchScript would reach for other files. Before it is loaded: loading runs some of it."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for member in archive.infolist():
-            if "code/" not in member.filename.lower():
+            if not member.filename.lower().endswith(".py"):  # weights, and debugging's own copy of the source
                 continue
             if found := _OF_FILES.search(archive.read(member)):
                 raise InvalidInput(

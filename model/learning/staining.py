@@ -59,8 +59,9 @@ def stained(images: Tensor, gains: Tensor, shifts: Tensor | None = None, vectors
 
 def checked(vectors: Vectors) -> Vectors:
     """Densities that can be told apart; InvalidInput says what is wrong about others."""
-    table = np.asarray(vectors, dtype=float)
-    if table.shape != (2, 3) or not np.isfinite(table).all() or (table < 0).any() or not table.any(1).all():
+    whole = [len(one) for one in vectors] == [3, 3]
+    table = np.asarray(vectors if whole else np.zeros((2, 3)), dtype=float)
+    if not np.isfinite(table).all() or (table < 0).any() or not table.any(1).all():
         raise InvalidInput(
             "Six numbers are expected, none below 0: the densities of haematoxylin in red, green and blue, then those "
             "of eosin.",

@@ -17,6 +17,8 @@ from multiprocessing import get_context
 from threading import Lock, Thread
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from study.conduct.planning_figures import bias_curve, expected_intervals, power_curves
 from study.design.paper_design import paper_design
 from study.design.planning import Assumptions, plan
@@ -54,8 +56,12 @@ def compute(assumptions: Assumed) -> Planned:
 
 
 def _begin() -> None:
-    """Of low priority, and gone when the web process is, however that ended."""
+    """Of low priority, on one thread, and gone when the web process is, however that ended.
+
+    The matrices of a plan are small: more threads would wait for each other, and take the cores that readers need.
+    """
     os.nice(5)
+    threadpool_limits(1)
     Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
 
 

@@ -37,6 +37,10 @@ class TaskForm(forms.Form):
         initial = {name: field.initial for name, field in cls.base_fields.items()}
         return cls({**initial, **{name: value for name, value in values.items() if name in cls.base_fields}})
 
+    def assumptions(self) -> Any:
+        """The assumptions of a valid form."""
+        raise NotImplementedError
+
     def main_fields(self) -> list[forms.BoundField]:
         return [field for field in self if field.name not in self.folded]
 

@@ -32,7 +32,7 @@ class LadderForm(TaskForm):
     spread_readers = number("Spread of readers’ thresholds", 0, 1, 0.05, LADDER.spread_readers)
     spread_patches = number("Spread of thresholds between patches", 0, 1, 0.05, LADDER.spread_patches)
     spread_flips = number("Spread of smallest flips", 0.1, 1, 0.05, LADDER.spread_flips)
-    lapse = number("Slips (%)", 0, 20, 1, 100 * LADDER.lapse, "Wrong answers although the change is plain.")
+    lapse = number("Slips (%)", 0, 20, 1, round(100 * LADDER.lapse), "Wrong answers although the change is plain.")
 
     def assumptions(self) -> LadderAssumptions:
         """The assumptions of a valid form."""
@@ -53,7 +53,9 @@ class BiasForm(TaskForm):
     pairs = number("Pairs", 10, 1000, 5, BIAS.pairs)
     readers = number("Readers", 1, 20, 1, BIAS.readers)
     sets = number("Readings of every pair (sets)", 1, 4, 1, BIAS.sets)
-    share = number("Bias to be found (%)", 51, 90, 1, 100 * BIAS.share, "How often the twin toward tumour is chosen.")
+    share = number(
+        "Bias to be found (%)", 51, 90, 1, round(100 * BIAS.share), "How often the twin toward tumour is chosen."
+    )
     preference_sd = number("Readers’ own preferences", 0, 3, 0.1, BIAS.preference_sd)
 
     def assumptions(self) -> BiasAssumptions:

@@ -108,16 +108,20 @@ class Grid:
         self._weight = np.tile(weight, prior.thresholds)[None, :] / (weight.sum() * prior.thresholds)
         f = 1 / (1 + np.exp(-np.clip(slope * (np.log(levels)[:, None] - place), -60, 60)))
         self._right = prior.guess + (1 - prior.guess - lapse) * f  # (levels, grid)
-        self._known = [(p, xlogy(p, p)) for p in (self._right, 1 - self._right)]
+        self._places = prior.thresholds
+        self._by_place = [  # (thresholds, slopes x lapses, levels)
+            np.ascontiguousarray(p.reshape(len(levels), self._places, -1).transpose(1, 2, 0))
+            for p in (self._right, 1 - self._right)
+        ]
 
     def choose(self) -> np.ndarray:
         """The next level of every reader, as its number; (1,) before the first answer."""
-        w = self._weight
-        surprise = xlogy(w, w)
-        left = np.zeros((len(w), len(self._right)))
-        for p, p_log_p in self._known:
-            total = w @ p.T
-            left -= surprise @ p.T + w @ p_log_p.T - xlogy(total, total)
+        weight = self._weight.reshape(len(self._weight), self._places, -1).transpose(1, 0, 2)
+        left = np.zeros((len(self._weight), len(self._right)))
+        for p in self._by_place:
+            joint = weight @ p  # (thresholds, readers, levels)
+            total = joint.sum(axis=0)
+            left += xlogy(total, total) - xlogy(joint, joint).sum(axis=0)
         return np.argmin(np.round(left, 9), axis=1)
 
     def tell(self, at: np.ndarray, right: np.ndarray, readers: int) -> None:

@@ -41,7 +41,7 @@ class LadderAssumptions:
     spread_patches: float = 0.5
     spread_flips: float = 0.5
     lapse: float = 0.05
-    studies: int = 40
+    studies: int = 24
     seed: int = 0
 
     def check(self) -> None:
@@ -51,7 +51,7 @@ class LadderAssumptions:
             "levels": (self.levels, FEWEST_LEVELS, 20), "trials": (self.trials, FEWEST_ANSWERS, 1000),
             "sets": (self.sets, 1, 10), "times": (self.times, 0.5, 10), "spread_readers": (self.spread_readers, 0, 1.5),
             "spread_patches": (self.spread_patches, 0, 1.5), "spread_flips": (self.spread_flips, 0.05, 1.5),
-            "lapse": (self.lapse, 0, 0.25), "studies": (self.studies, 10, 1000),
+            "lapse": (self.lapse, 0, 0.25), "studies": (self.studies, 8, 1000),
         }  # fmt: skip
         _in_range(ranges)
         if self.design not in (FIXED, ADAPTIVE):
@@ -88,8 +88,8 @@ def plan_ladder(assumptions: LadderAssumptions) -> dict[str, Any]:
     """
     a = assumptions
     a.check()
-    fewer = max(10, a.studies // 3)
-    others = [replace(a, studies=fewer, readers=n) for n in (2, 3, 5, 8, 12) if n != a.readers]
+    fewer = max(8, a.studies // 3)
+    others = [replace(a, studies=fewer, readers=n) for n in (2, 5, 8, 12) if n != a.readers]
     further = [
         replace(a, studies=fewer, patches=n)
         for n in sorted({max(FEWEST_PATCHES, a.patches // 2), min(200, 2 * a.patches)} - {a.patches})
@@ -183,7 +183,7 @@ class BiasAssumptions:
                 "more than 100 million answers would have to be simulated; ask for fewer.", field="studies"
             )
 
-    def design(self, pairs: int) -> ChoiceDesign:
+    def pairs_of(self, pairs: int) -> ChoiceDesign:
         return ChoiceDesign(pairs, self.readers, self.sets, self.preference_sd)
 
 
@@ -199,10 +199,12 @@ def plan_bias(assumptions: BiasAssumptions) -> dict[str, Any]:
     a.check()
     top = min(MOST_PAIRS, max(800, 2 * a.pairs))
     sizes = sorted({*(round(n) for n in np.geomspace(20, top, 9)), a.pairs})
-    curve = [{"pairs": n, "power": power(a.design(n), a.share, replications=_enough(a, n), seed=a.seed)} for n in sizes]
+    curve = [
+        {"pairs": n, "power": power(a.pairs_of(n), a.share, replications=_enough(a, n), seed=a.seed)} for n in sizes
+    ]
     here = next(point["power"] for point in curve if point["pairs"] == a.pairs)
     rng = np.random.default_rng([a.seed, 1])
-    none = [found(simulate(rng, a.design(a.pairs))) for _ in range(a.studies)]
+    none = [found(simulate(rng, a.pairs_of(a.pairs))) for _ in range(a.studies)]
     return {
         "task": "bias",
         "assumptions": asdict(a),

@@ -1,26 +1,13 @@
 """What readers are predicted to see on their displays, for the study's stimuli: an optional extra (cvvdp)."""
 
-from collections.abc import Mapping, Sequence
-from math import pi
+from collections.abc import Sequence
 from typing import Any
 
-from attacks.engine.predictor import lost_quality
+from attacks.engine.predictor import demand_installed, lost_quality
 from core.errors import InvalidInput, Progress, no_progress
 from core.images import read_pixels
 from study.models import Response, Stimulus, Study
-
-_MM_PER_CM = 10
-
-
-def pixels_per_degree(session: Mapping[str, Any] | None, answer: Mapping[str, Any] | None) -> int | None:
-    """Of the image, from what a session and an answer recorded of the viewing; None where the card or the distance was
-    not measured. Whole numbers: nobody keeps a distance better than that."""
-    screen, shown = session or {}, answer or {}
-    per_mm, distance = screen.get("pixels_per_mm"), screen.get("distance_cm")
-    scale = shown.get("scale") or screen.get("scale")
-    if not (per_mm and distance and scale):
-        return None
-    return max(1, round(per_mm / scale * distance * _MM_PER_CM * pi / 180))
+from study.statistics.visibility.display import pixels_per_degree
 
 
 def displays_of(study: Study) -> list[int]:
@@ -48,6 +35,7 @@ def predict_study(
             "known; give one.",
             field="pixels_per_degree",
         )
+    demand_installed()
     stimuli = list(Stimulus.objects.filter(case__study=study).order_by("pk"))
     originals = {row.case_id: row for row in stimuli if row.arm == "original"}
     made = 0

@@ -30,7 +30,7 @@ def invitations_in(data: bytes, *, called: str, **otherwise: Any) -> list[dict[s
             raise InvalidInput(f"Nobody was invited. {text}", field="table") from error
 
 
-def _rows(table: Table, called: str, **otherwise: Any) -> list[dict[str, Any]]:
+def _rows(table: Table, called: str, otherwise: dict[str, Any]) -> list[dict[str, Any]]:
     unknown = [name for name in table.columns if name not in COLUMNS]
     if unknown:
         raise InvalidInput(f"{called}: unknown column{'s' * (len(unknown) > 1)} {', '.join(unknown)}. "

@@ -64,8 +64,10 @@ def invitation_text(*, invitation: Invitation, link: str) -> str:
         holds = ngettext(
             "The link can be used once, within %(days)d day:", "The link can be used once, within %(days)d days:", days
         )
-        told = [invited % {"study": invitation.assignment.study.name}, length_for(invitation.assignment)]
-        return "\n\n".join([" ".join(filter(None, told)), f"{opens} {holds % {'days': days}}\n{link}\n"])
+        study = invitation.assignment.study
+        told = [invited % {"study": study.name}, length_for(invitation.assignment)]
+        asked = f"\n{_('Questions or trouble? Ask')} {study.contact}.\n" if study.contact else ""
+        return "\n\n".join([" ".join(filter(None, told)), f"{opens} {holds % {'days': days}}\n{link}\n{asked}"])
 
 
 def send_invitation(*, invitation: Invitation, link: str, actor: str) -> bool:

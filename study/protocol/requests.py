@@ -44,18 +44,16 @@ class FinishedAttack(Named):
     """A finished attack, offered with what it is, and the number of patches that a study can draw from."""
 
     def display_value(self, instance: Any) -> str:
-        what = "natural changes at random" if instance.at_random else instance.get_kind_display()
+        # "gradient descent (eq. 1)" without its equation: a list has little room.
+        what = "natural changes at random" if instance.at_random else instance.get_kind_display().partition(" (")[0]
         named = f"{instance.name} ({what}, of {instance.classifier.name})"
         positives = instance.summary.get("flipped_positives")
         if positives is None:
             return named
         negatives = instance.summary.get("flipped", 0) - positives
-        groups = instance.summary.get("flipped_groups") or {}
-        of = {name: f" (of {count} slide{'s' * (count != 1)} or patients)" for name, count in groups.items()}
-        return (
-            f"{named}: {positives} positive{of.get('tumour', '')} and {negatives} negative"
-            f"{of.get('no_tumour', '')} patches flipped"
-        )
+        groups = instance.summary.get("flipped_groups")
+        of, other = (f" ({groups['tumour']} slides or patients)", f" ({groups['no_tumour']})") if groups else ("", "")
+        return f"{named}: flips {positives} positive patches{of} and {negatives} negative ones{other}"
 
 
 class CasesRequest(Request):

@@ -7,7 +7,7 @@ from django.db.models import Max
 
 from core.errors import InvalidInput
 from study import blinds as selectors
-from study.models import Response, Study
+from study.models import Response, Stimulus, Study
 from study.protocol.deviations import deviations
 from study.results.tidy import tidy_table
 from study.results.verified import verification_of
@@ -58,9 +58,10 @@ def analysis_of(study: Study) -> Analysis:
 def what_is_analysed(study: Study) -> str:
     """Names the protocol, the answers and the measured stimuli that a result was made from, for keeping it."""
     last = Response.objects.filter(presentation__reading_set__assignment__study=study).aggregate(last=Max("pk"))["last"]
-    measured = study.cases.filter(stimuli__ciede2000__isnull=False).count()
-    predicted = study.cases.exclude(stimuli__predicted={}).count()
-    return f"{study.pk}:{study.protocol_sha256}:{last}:{measured}:{predicted}"
+    stimuli = Stimulus.objects.filter(case__study=study)
+    measured = stimuli.filter(ciede2000__isnull=False).count()
+    predicted = stimuli.exclude(arm="catch").order_by("pk").values_list("predicted", flat=True).last() or {}
+    return f"{study.pk}:{study.protocol_sha256}:{last}:{measured}:{','.join(sorted(predicted))}"
 
 
 def model_part(study: Study) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from study import blinds as selectors
 from study.design.ladders import BESIDE, TOWARD, ladder_of
 from study.models import Response, Study
 from study.protocol.audit_log import canonical_json, hashed_text
-from study.protocol.predicting import pixels_per_degree
 from study.statistics.schema import COLUMNS
+from study.statistics.visibility.display import pixels_per_degree
 
 RESPONSE_COLUMNS = (
     "study_id", "presentation_id", "reader_id", "set", "position", "patch_id", "arm", "revision", "is_current",

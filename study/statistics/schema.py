@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-ARMS = ("original", "perturbed", "noise", "universal", "catch", "pair", "bias")
+ARMS = ("original", "perturbed", "noise", "universal", "natural", "catch", "pair", "bias")
 """The arms by family. Further arms of a family carry a suffix: ``perturbed-l2-4``, ``noise:2``.
 
 Forced choices. ``pair``: an image beside the original of its patch, `which one was altered?`; a pair of a ladder is

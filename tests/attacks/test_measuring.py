@@ -77,7 +77,7 @@ def test_pages_say_that_nothing_is_measured_yet_offer_it_and_show_it_then(attack
     table = reverse("attacks:perturbations", args=[attack.pk])
     before = researcher.get(page).content.decode()
     assert "6 images have no CIEDE2000 and no MS-SSIM yet." in before
-    assert before.count("CIEDE2000 and MS-SSIM: not measured yet") == 6
+    assert before.count("CIEDE2000, MS-SSIM: not measured yet") == 6
     assert researcher.get(viewer).content.decode().count("not measured yet") == 2
     assert researcher.post(reverse("attacks:measure", args=[attack.pk])).status_code == 302
     job = Job.objects.get(kind="measures")

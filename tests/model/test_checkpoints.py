@@ -92,10 +92,11 @@ def test_the_command_says_what_it_took_a_single_output_for(tmp_path, own_files, 
     file = saved(tmp_path, OrderedDict(state, **{"fc.weight": torch.randn(1, 1024), "fc.bias": torch.zeros(1)}))
     small_dataset()
     out = io.StringIO()
-    call_command("import_classifier", arch=ARCH, weights=str(file), json=True, stdout=out)
+    call_command("import_classifier", arch=ARCH, weights=str(file), keep_order=True, json=True, stdout=out)
     notes = json.loads(out.getvalue())["notes"]
     assert notes[0].startswith("The weights have one output. It is taken for the logit of tumour")
-    call_command("import_classifier", arch=ARCH, weights=str(saved(tmp_path, state)), name="two", json=True, stdout=out)
+    two = {"weights": str(saved(tmp_path, state)), "name": "two", "keep_order": True}
+    call_command("import_classifier", arch=ARCH, json=True, stdout=out, **two)
     assert not any("one output" in note for note in Classifier.objects.get(name="two").settings["notes"])
 
 

@@ -102,13 +102,13 @@ def test_swapped_classes_are_told_before_anything_is_stored_and_the_file_stays(r
 @pytest.mark.parametrize(
     ("upload", "head", "card", "field", "told"),
     [
-        (None, None, {}, "upload", "choose the network's file"),
+        (None, None, {}, "upload", "No file was submitted"),
         ("text.pt", None, {}, "upload", "text.pt is no state dict"),
         ("plain.pth", None, {}, "arch", "plain.pth holds weights alone, which are no network yet"),
         ("plain.pth", "plain.pth", {}, "arch", "which are no encoder yet"),
         ("weights.pt", "text.pt", {}, "head_upload", "text.pt is no state dict"),
         ("weights.pt", "weights.pt", {}, "head_upload", "weights.pt is no state dict of linear layers"),
-        (None, "plain.pth", {}, "upload", "choose the file of the encoder"),
+        (None, "plain.pth", {}, "upload", "No file was submitted"),
         ("weights.pt", None, {"mean": "0.5 0.5"}, "mean", "at least 3"),
         ("weights.pt", None, {"input_size": "0"}, "input_size", "greater than or equal to 1"),
         ("weights.pt", None, {"positive": "one"}, "positive", "valid integer"),

@@ -16,8 +16,8 @@ def judged(rng: np.random.Generator, slides: int, per_slide: int, spread: float)
 
 def test_it_is_scikit_learns_auc_also_with_ties():
     truth, score, _ = judged(np.random.default_rng(0), 40, 1, 0)
-    rounded = np.round(score, 1)
-    for values in (score, rounded):
+    given = 1 / (1 + np.exp(-score))
+    for values in (given, np.round(given, 1)):
         auc, _ = auc_over_units(truth, values, np.arange(len(truth)))
         assert auc == pytest.approx(metrics(truth, values)["auc"])
 

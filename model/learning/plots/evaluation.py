@@ -73,7 +73,7 @@ def calibration_figure(folds: Sequence[Answers], title: str = "") -> Figure:
             label=f"expected calibration error {table['ece'][0]:.3f}",
         )
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.03, 1.03), ylabel="Observed share of tumour", title=title)
-        axes.legend(loc="upper left")
+        axes.legend(loc="lower right")
         below.hist(given, bins=10, range=(0, 1), color=BLUE, edgecolor="white")
         below.set(xlabel="P(tumour) given by the network", ylabel="Patches")
     return figure

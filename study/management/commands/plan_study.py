@@ -40,7 +40,10 @@ TASKS: dict[str, tuple[Any, Callable[[Any], dict[str, Any]]]] = {
     "ladder": (LadderAssumptions, plan_ladder),
     "bias": (BiasAssumptions, plan_bias),
 }
-DEFAULTS: dict[str, Any] = {"labelling": Assumptions()} | {task: made() for task, (made, _) in TASKS.items()}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    task: {field.name: getattr(made(), field.name) for field in fields(made)}
+    for task, made in [("labelling", Assumptions), *((task, made) for task, (made, _) in TASKS.items())]
+}
 ROWS = {
     "mcnemar_exact": "find the change, exact McNemar",
     "mcnemar_midp": "find the change, mid-p McNemar",
@@ -59,7 +62,7 @@ class Command(JsonCommand):
     def add_arguments(self, parser):
         parser.add_argument("--task", choices=["labelling", *TASKS], default="labelling", help="what is planned")
         for name, text in HELP.items():
-            defaults = {task: getattr(made, name) for task, made in DEFAULTS.items() if hasattr(made, name)}
+            defaults = {task: settings[name] for task, settings in DEFAULTS.items() if name in settings}
             kind = {"groups": int, "discordance": float}.get(name) or type(next(iter(defaults.values())))
             choices = {"choices": [FIXED, ADAPTIVE]} if name == "design" else {}
             parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help=f"{text}{_unless(defaults)}", **choices)
@@ -75,7 +78,7 @@ class Command(JsonCommand):
         given = {name: options[name] for name in HELP if options[name] is not None}
         spreads = {field.name: options[f"sd_{field.name}"] for field in fields(Components)}
         told = {name: value for name, value in spreads.items() if value is not None}
-        wrong = [name for name in given if not hasattr(DEFAULTS[task], name)]
+        wrong = [name for name in given if name not in DEFAULTS[task]]
         wrong += [f"sd_{name}" for name in told if task != "labelling"]
         if wrong:
             raise InvalidInput(f"--{wrong[0].replace('_', '-')} is no setting of the task {task}.", field=wrong[0])

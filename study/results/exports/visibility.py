@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import LogLocator
 
 from core import plot_style as style
 from core.proportions import wilson
@@ -156,7 +157,7 @@ def _draw(part: Any, one: dict[str, Any]) -> None:
     hist.set_yticks([])
     hist.spines["left"].set_visible(False)
     hist.set_title(one["title"])
-    hist.set_ylabel("How\noften", rotation=0, ha="right", va="center", fontsize=9)
+    hist.set_ylabel("How\noften", rotation=0, ha="right", va="center", fontsize=style.SMALL)
     for curve in curves["readers"].values():
         axes.plot(levels, _above_guessing(curve), color=style.BLUE, lw=0.8, alpha=0.7)
     band = np.array([[np.nan if end is None else end for end in ends] for ends in curves["band"]], float)
@@ -173,10 +174,11 @@ def _draw(part: Any, one: dict[str, Any]) -> None:
         axes.axvline(one["threshold"], color=style.BLUE, lw=1, ls=":")
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")  # no formulas
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_minor_formatter("")
     axes.set(xlim=levels[[0, -1]], ylim=(-0.02, 1.02), xlabel=f"Size of the change that is shown ({one['unit']})",
              ylabel="Share of patches on which the model errs")  # fmt: skip
-    axes.legend(loc="upper left", frameon=False, fontsize=9)
+    axes.legend(loc="upper left", frameon=False)
     right = axes.secondary_yaxis("right", functions=(lambda y: 50 + 50 * y, lambda p: (p - 50) / 50))
     right.set_ylabel("Readers: right answers (%)")
 

@@ -124,11 +124,12 @@ def test_a_table_may_name_each_readers_language_as_people_write_it(ada):
 def test_invitations_and_reminders_are_there_in_every_language(ada, code, mailoutbox, settings):
     """Written with what the language needs: the study, the days, the link, and nothing left in English."""
     settings.EMAIL_CONFIGURED = True
+    Study.objects.update(contact="study@example.org")
     study = Study.objects.get()
     asked = {"username": "ben", "email": "ben@example.org", "language": code, "days": 1}
     invitation, secret = invite(study=study, actor="ada", **asked)
     text = invitation_text(invitation=invitation, link=f"https://here.example/#{secret}")
-    assert study.name in text and secret in text and "%(" not in text
+    assert study.name in text and secret in text and "%(" not in text and "study@example.org." in text
     send_invitation(invitation=invitation, link="https://here.example/", actor="ada")
     assert study.name in mailoutbox[0].subject
     english = {"You are invited", "Open this link", "be used once"}

@@ -19,6 +19,7 @@ STRONG = {"password": "grey-chequerboard-9", "again": "grey-chequerboard-9"}
 
 
 JOIN = "/reading/join/"
+BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ def test_the_invitations_language_is_the_readers_first_and_their_own_choice_come
     assert client.post(JOIN, STRONG, **english).status_code == 302
     assert language("/reading/study/small/consent/") == "fr"
     client.logout()
-    client.login(username="newcomer", password=STRONG["password"])
+    client.force_login(User.objects.get(username="newcomer"), backend=BACKEND)
     assert language("/reading/") == "fr", "in every browser"
     client.post("/language/", {"language": "es", "next": "/reading/"})
     assert language("/reading/") == "es"

@@ -9,7 +9,8 @@ from django.core.management import CommandError, call_command
 from attacks.engine import predictor
 from core.errors import InvalidInput
 from study.models import Stimulus
-from study.protocol.predicting import pixels_per_degree, predict_study
+from study.protocol.predicting import predict_study
+from study.statistics.visibility.display import pixels_per_degree
 from tests import ladders
 
 SCREEN = {"pixels_per_mm": 3.78, "distance_cm": 60, "scale": 2}
@@ -56,6 +57,7 @@ def test_without_a_measured_display_the_study_says_that_the_size_is_not_known():
 @pytest.mark.django_db
 def test_every_stimulus_is_predicted_once_per_size_and_kept(monkeypatch):
     asked = []
+    monkeypatch.setattr("study.protocol.predicting.demand_installed", lambda: None)
     monkeypatch.setattr("study.protocol.predicting.lost_quality", lambda one, other, size: asked.append(size) or 0.25)
     study = ladders.draft(noise=False)
     assert predict_study(study=study, sizes=[40])["predicted"] == Stimulus.objects.count()

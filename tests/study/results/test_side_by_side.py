@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import lxml.html
 import pytest
@@ -55,11 +56,13 @@ def test_two_unblinded_studies_show_their_estimates_with_intervals_and_no_p(rita
         assert f"{points(primary['delta'])} ({interval(primary['ci'])})" in rows["TPF, change in points"]
     assert rows["TPF, original"].count("mean over readers, 95 % interval") == 2
     assert all(title in rows for title in ESTIMATED)
+    assert "<strong>d′</strong>: " in rita.get(f"{PAGE}?study=first").text, "words are explained at their place"
     table = list(csv.DictReader(io.StringIO(rita.get(f"{TABLE}?study=first&study=second").text)))
     numbers = {(row["of"], row["quantity"]): row for row in table}
     change = numbers["first", "TPF, change in points"]
     assert float(change["low"]) < float(change["value"]) < float(change["high"])
-    assert not any(" p" in row["quantity"] or "p =" in row["text"] or "p-value" in row["text"] for row in table)
+    estimates = [row for row in table if row["section"] == "Estimates"]
+    assert estimates and not any(re.search(r"\bp\b", row["quantity"] + row["text"]) for row in estimates)
 
 
 @pytest.mark.parametrize("state", ["draft", "open", "closed"])
@@ -111,7 +114,7 @@ def test_pairs_and_ladders_show_their_own_estimates(rita):
     rows = rows_of(rita, "pairs", draft.slug)
     assert rows["Altered image named"].count("95 % interval") == 1
     assert "Altered image named, d′" in rows
-    assert "Next level" in rows and "differs" in rows["Task"]
+    assert "Next level" in rows and "differs" in rows["Levels"] and "differs" not in rows["Task"]
 
 
 OTHER = {

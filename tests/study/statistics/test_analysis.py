@@ -308,9 +308,13 @@ def test_controls_and_budgets_are_analysed_against_the_original():
         table[table["arm"] == "perturbed"].assign(arm=f"perturbed-l2-{budget}", budget=budget, norm="l2", label=label)
         for budget, label in ((1, 1), (4, [1, 0] * 24), (16, 0))
     ]
-    noise = table[table["arm"] == "original"].assign(arm="noise")
-    found = document(pd.concat([table, noise, *extra]))
-    assert found["controls"]["noise"]["primary"]["delta"] == 0
+    noise, natural = (table[table["arm"] == "original"].assign(arm=arm) for arm in ("noise", "natural-random"))
+    worst = natural.assign(arm="natural-worst", label=0)
+    found = document(pd.concat([table, noise, natural, worst, *extra]))
+    assert (
+        found["controls"]["noise"]["primary"]["delta"] == found["controls"]["natural-random"]["primary"]["delta"] == 0
+    )
+    assert all(row["perturbed"]["tp"] == 0 for row in found["controls"]["natural-worst"]["table_1b"])
     assert found["perturbed_arm"] == "perturbed"
     assert found["psychometric"]["labelling l2"]["pooled"]["threshold"] == pytest.approx(4, rel=0.5)
     several = pd.concat([table[table["arm"] == "original"], *extra])

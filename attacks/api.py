@@ -40,7 +40,7 @@ class PerturbationSerializer(serializers.ModelSerializer):
         model = Perturbation
         fields = (
             "id", "patch", "tumour", "group", "already_wrong", "flipped_float", "flipped", "prob_before", "prob_after",
-            "steps", "l0", "l1", "l2", "linf", "sha256",
+            "steps", "l0", "l1", "l2", "linf", "ciede2000", "ms_ssim_loss", "sha256",
         )  # fmt: skip
 
 

@@ -102,12 +102,19 @@ def _sensible(recipe: Recipe, subject: Any) -> bool:
     if recipe.name == "universal":
         return subject.kind == Attack.Kind.UNIVERSAL
     if recipe.name == "training":
-        return bool(subject.history)
+        return _was_trained(subject)
     if recipe.name == "landscape":
         return "trajectory" in subject.settings
     if recipe.name == "saliency-mass":
         return subject.classifier.dataset.patches.exclude(tumour_mask="").exists()
     return True
+
+
+def _was_trained(subject: Classifier | CrossValidation) -> bool:
+    """Imported networks were not trained here; folds of earlier versions did not keep their epochs."""
+    if isinstance(subject, CrossValidation):
+        return subject.results.filter(details__has_key="history").exists()
+    return bool(subject.history)
 
 
 def lacking(recipe: Recipe, subject: Any) -> str:

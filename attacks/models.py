@@ -102,6 +102,8 @@ class Perturbation(models.Model):
     l1 = models.FloatField()
     l2 = models.FloatField()
     linf = models.FloatField()
+    ciede2000 = models.FloatField(null=True, blank=True, help_text="Mean colour difference; empty: not measured yet.")
+    ms_ssim_loss = models.FloatField(null=True, blank=True, help_text="1 - MS-SSIM; empty: not measured yet.")
     image = models.FileField(upload_to=perturbed_path, max_length=255, blank=True)
     sha256 = models.CharField(max_length=64, blank=True, help_text="Of the stored PNG's bytes.")
 
@@ -151,6 +153,8 @@ class Pair(models.Model):
     l1 = models.FloatField()
     l2 = models.FloatField()
     linf = models.FloatField()
+    ciede2000 = models.FloatField(null=True, blank=True, help_text="Mean colour difference; empty: not measured yet.")
+    ms_ssim_loss = models.FloatField(null=True, blank=True, help_text="1 - MS-SSIM; empty: not measured yet.")
 
     class Meta:
         ordering = ["pair_set", "index"]

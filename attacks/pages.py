@@ -14,6 +14,7 @@ from attacks import requests, selectors
 from attacks.comparison import MOST, compared, plot_compared, searched_classifiers
 from attacks.engine.curves import AXES, plot, success_curve
 from attacks.engine.norms import MEASURED
+from attacks.measure_requests import measures_of_attack
 from attacks.models import Attack, Perturbation
 from attacks.selectors import curves_of, flip_norms, latest_minimal, perturbation_table
 from attacks.worst_plots import plot_worst
@@ -21,6 +22,7 @@ from core.access import researcher_page
 from core.lists import Column, Filter, listed, yes_no
 from core.pages import form_methods, image_response, in_words
 from core.spreadsheet import csv_of
+from core.template_tags import NORMS
 from jobs.models import Job
 from jobs.requests import request_page
 from model.models import Classifier
@@ -50,6 +52,7 @@ ATTACKS = [
     Column("Attacked", "summary__attacked", number=True, key="attacked"),
     Column("Flipped", "summary__flipped", number=True, key="flipped"),
     Column("State", "completed_at", key="state"),
+    Column("Compare", css="pick"),
 ]
 PATCHES = [
     Column("Patch", "patch__name", key="patch"),
@@ -61,7 +64,9 @@ PATCHES = [
     Column("L0", "l0", number=True),
     Column("L1", "l1", number=True),
     Column("L2", "l2", number=True),
-    Column("Linf", "linf", number=True),
+    Column("L∞", "linf", number=True),
+    Column("CIEDE2000", "ciede2000", number=True),
+    Column("1 − MS-SSIM", "ms_ssim_loss", number=True, key="ms_ssim"),
 ]
 """Columns of the table of an attack's perturbations; the gallery is sorted by them, too."""
 PAIRS_PER_PAGE = 24
@@ -79,6 +84,7 @@ def perturbations(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "attack": attack,
         "tab": "patches",
+        "measures": measures_of_attack(attack),
         "summary": attack.summary,
         "list": listed(request, rows, columns=PATCHES, filters=[verdict, TUMOUR], **SEARCH),
         "has_curve": rows.exists() and attack.norm in MEASURED,
@@ -236,7 +242,7 @@ def attacks(request: HttpRequest) -> HttpResponse:
         request, rows, columns=ATTACKS, search=("name", "classifier__name"), searches="name, classifier",
         filters=[
             Filter("kind", "Kind", "kind", Attack.Kind.choices),
-            Filter("norm", "Norm", "norm", [(norm, norm) for norm in ("none", *MEASURED)]),
+            Filter("norm", "Norm", "norm", [(norm, NORMS[norm]) for norm in ("none", *MEASURED)]),
             Filter("state", "State", "completed_at__isnull", STATES, {"finished": False, "unfinished": True}),
         ],
     )  # fmt: skip
@@ -296,6 +302,7 @@ def overview(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "attack": attack,
         "tab": "overview",
+        "measures": measures_of_attack(attack),
         "list": listed(request, flipped, columns=PATCHES, filters=[TUMOUR], per_page=PAIRS_PER_PAGE, **SEARCH),
         "settings": in_words(attack.settings),
     }

@@ -5,6 +5,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from attacks import requests
+from attacks.measure_requests import measures_of_pairs
 from attacks.models import Pair, PairSet
 from core.access import researcher_page
 from core.lists import Column, Filter, listed, yes_no
@@ -23,7 +24,9 @@ PAIRS = [
     Column("Patch", "name", key="patch"),
     Column("P before", "prob_before"),
     Column("P after", "prob_after"),
-    *(Column(norm.capitalize(), norm) for norm in ("l0", "l1", "l2", "linf")),
+    *(Column(name, norm) for norm, name in (("l0", "L0"), ("l1", "L1"), ("l2", "L2"), ("linf", "L∞"))),
+    Column("CIEDE2000", "ciede2000"),
+    Column("1 − MS-SSIM", "ms_ssim_loss", key="ms_ssim"),
 ]
 
 
@@ -69,6 +72,7 @@ def pair_set(request: HttpRequest, pk: int) -> HttpResponse:
             ],
             per_page=PAIRS_PER_PAGE,
         ),
+        "measures": measures_of_pairs(found),
         "variants": [variant or "unnamed" for variant in found.variants],
     }
     return render(request, "attacks/pair_set.html", context)

@@ -13,6 +13,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from attacks.engine.pairs import PairFolder, ReadPair
+from attacks.engine.perceptual import measures_of
 from attacks.models import Pair, PairSet
 from core.errors import InvalidInput, Progress, no_progress
 from core.images import encode_png, sha256_of
@@ -107,6 +108,7 @@ def _row(
         sha256=sha256,
         prob_after=_answer(network, pair.perturbed),
         **pair.norms,
+        **measures_of(pair.original, pair.perturbed),
     )
 
 

@@ -9,7 +9,7 @@ from django.db.models import Avg, Max, QuerySet
 from numpy.typing import NDArray
 
 from attacks.engine.curves import success_curve
-from attacks.engine.norms import MEASURED
+from attacks.engine.norms import MEASURED, PERCEPTUAL
 from attacks.models import Attack, Comparison, Perturbation
 from core.differences import gain_for
 from core.errors import InvalidInput
@@ -18,6 +18,7 @@ from model.learning.groups import groups_per_class
 from model.models import Classifier, Patch
 from model.selectors import classifier_named as classifier_named  # of the floor below; asked for here, too
 
+VERDICTS = ("already_wrong", "flipped_float", "flipped", "prob_before", "prob_after", "steps")
 CHUNK = 256
 """Patches that are attacked and stored together, unless an attack says otherwise."""
 
@@ -85,10 +86,9 @@ def summarise(attack: Attack) -> dict[str, Any]:
     values = np.array(flipped.values_list(*MEASURED), dtype=float).reshape(-1, len(MEASURED))
     medians = np.median(values, axis=0) if len(values) else [None] * len(MEASURED)
     wrong = rows.filter(already_wrong=True).count()
-    seen = list(rows.values_list("patch__tumour", "patch__group"))
-    groups = groups_per_class(np.array([one for one, _ in seen]), np.array([group for _, group in seen]))
     return {
-        "groups": groups,
+        "groups": _groups(rows),
+        "flipped_groups": _groups(flipped),
         "images": rows.count(),
         "attacked": rows.count() - wrong,
         "already_wrong": wrong,
@@ -100,6 +100,12 @@ def summarise(attack: Attack) -> dict[str, Any]:
             for norm, median in zip(MEASURED, medians)
         },
     }
+
+
+def _groups(rows: QuerySet[Perturbation]) -> dict[str, int]:
+    """How many slides or patients the patches of each class come from; empty where they are not known."""
+    seen = list(rows.values_list("patch__tumour", "patch__group"))
+    return groups_per_class(np.array([one for one, _ in seen]), np.array([group for _, group in seen]))
 
 
 def drawn_patches(patches: Sequence[Patch], count: int | None, *, seed: int) -> list[Patch]:
@@ -136,16 +142,14 @@ def curves_of(classifier: Classifier) -> pd.DataFrame:
 
 
 def perturbation_table(attack: Attack) -> pd.DataFrame:
-    """One row per patch, in the order of reading: verdicts, P(tumour) before and after, steps, norms."""
+    """One row per patch, in the order of reading: verdicts, P(tumour) before and after, steps, norms, measures (empty
+    where nobody measured yet, or no image was kept)."""
     columns = {
         "patch__index": "index",
         "patch__name": "patch",
         "patch__tumour": "tumour",
         "patch__group": "group",
-    } | {
-        name: name
-        for name in ("already_wrong", "flipped_float", "flipped", "prob_before", "prob_after", "steps", *MEASURED)
-    }
+    } | {name: name for name in (*VERDICTS, *MEASURED, *PERCEPTUAL)}
     rows = attack.perturbations.order_by("patch__index").values_list(*columns)
     return pd.DataFrame.from_records(rows, columns=list(columns.values()))
 

@@ -20,6 +20,10 @@ _comparison = by_name(Comparison, "comparison", "attacks:comparison")
 _pairs = by_name(PairSet, "pairs", "attacks:pair_set", "pairs {name}")
 
 
+def _measured(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
+    return _attack(arguments, result) + _pairs(arguments, result)
+
+
 def _form(kind: str) -> Callable[[dict[str, Any]], str]:
     return lambda arguments: f"{reverse('attacks:attack_new')}?kind={kind}"
 
@@ -48,12 +52,22 @@ def _asked(context, classifier: str) -> dict[str, Any]:
     }
 
 
+def _then_measure(context, *attacks: Attack) -> None:
+    """When an attack's images are all there, the next job measures how different they look."""
+    from attacks.measure_requests import measure_attack
+
+    if context.part is None:
+        for found in attacks:
+            measure_attack(attack=found, by=context.job.requested_by)
+
+
 @job("attack", title="Attack", unit="patches", divisible=True, links=_attack, form=_form("pgd"))
 def attack(context, *, classifier: str, **settings: Any) -> dict:
     """``settings`` are those of ``attacks.services.run_attack``; its ``chunk`` is what is dealt to workers."""
     from attacks.services import run_attack
 
     found = run_attack(**_asked(context, classifier), **settings)
+    _then_measure(context, found)
     shown = ("images", "attacked", "flipped", "flipped_positives", "seconds")
     return {"attack": found.name} | {key: found.summary[key] for key in shown if key in found.summary}
 
@@ -64,6 +78,7 @@ def minimal(context, *, classifier: str, **settings: Any) -> dict:
     from attacks.sweeps import run_minimal
 
     found = run_minimal(**_asked(context, classifier), **settings)
+    _then_measure(context, found)
     return {"attack": found.name, "flipped": found.summary.get("flipped")}
 
 
@@ -73,6 +88,7 @@ def universal(context, *, classifier: str, **settings: Any) -> dict:
     from attacks.sweeps import run_universal
 
     found = run_universal(**_asked(context, classifier), **settings)
+    _then_measure(context, found)
     return {"attack": found.name, "unseen": found.summary.get("unseen"), "published": found.summary.get("published")}
 
 
@@ -83,6 +99,7 @@ def battery(context, *, classifier: str, others: list[str], **settings: Any) -> 
     from attacks.selectors import classifier_named
 
     found = run_battery(**_asked(context, classifier), others=[classifier_named(other) for other in others], **settings)
+    _then_measure(context, *found.attacks.all())
     return {"battery": found.name, "robust_accuracy": found.summary["worst"], "flags": len(found.summary["flags"])}
 
 
@@ -116,6 +133,7 @@ def success_curves(context, *, classifier: str, **settings: Any) -> dict:
     from attacks.sweeps import run_success_curves
 
     found = run_success_curves(**_asked(context, classifier), **settings)
+    _then_measure(context, *found["attacks"].values())
     return {"classifier": classifier, "attacks": {key: one.name for key, one in found["attacks"].items()}}
 
 
@@ -127,7 +145,13 @@ def corruptions(context, *, classifier: str, **settings: Any) -> dict:
     return {"attack": run_corruptions(**_asked(context, classifier), **settings).name}
 
 
-@job("compare", title="Compare two classifiers", unit="patches", links=_comparison)
+@job(
+    "compare",
+    title="Compare two classifiers",
+    unit="patches",
+    links=_comparison,
+    form=_address("attacks:comparison_new"),
+)
 def compare(context, *, first: str, second: str, **settings: Any) -> dict:
     """Accuracy, robust accuracy, smallest flips, calibration and saliency of two classifiers on the same patches."""
     from attacks import figures, gallery
@@ -148,12 +172,13 @@ def compare(context, *, first: str, second: str, **settings: Any) -> dict:
     return {"comparison": found.name, "patches": found.result["patches"]}
 
 
-@job("worst_case", title="Natural changes at their worst", unit="patches", links=_attack)
+@job("worst_case", title="Natural changes at their worst", unit="patches", links=_attack, form=_form("worst"))
 def worst_case(context, *, classifier: str, **settings: Any) -> dict:
     """Stain, tone, focus, place and the like at their worst within bounds, beside random draws within them."""
     from attacks.worst_services import run_worst_case
 
     found = run_worst_case(**_asked(context, classifier), **settings)
+    _then_measure(context, found, *Attack.objects.filter(name=found.summary["random"]))
     return {"attack": found.name, "beside": found.summary["random"], "any": found.summary["worst"][-1]}
 
 
@@ -204,6 +229,25 @@ def import_pairs(
         "variants": found.variants,
         "sha256": found.sha256,
     } | told
+
+
+@job("measures", title="Measure how different images look", unit="images", divisible=True, links=_measured)
+def measures(context, *, attack: str = "", pairs: str = "", part: tuple[int, int] | None = None) -> dict[str, Any]:
+    """CIEDE2000 and MS-SSIM of what an attack made, or of imported pairs, where they have none yet."""
+    from attacks import measuring
+    from attacks.selectors import attack_named
+    from core.errors import InvalidInput
+
+    if attack:
+        count = measuring.measure_attack(attack=attack_named(attack), part=part, progress=context.progress)
+        return {"attack": attack, "measured": count}
+    pair_set = PairSet.objects.filter(name=pairs).first()
+    if pair_set is None:
+        raise InvalidInput(f"There are no pairs called {pairs!r} any more.")
+    return {
+        "pairs": pairs,
+        "measured": measuring.measure_pairs(pair_set=pair_set, part=part, progress=context.progress),
+    }
 
 
 @job("figure", title="Draw a figure", unit="steps", links=_figures)

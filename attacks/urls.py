@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from attacks import battery_pages, comparison_pages, gallery_pages, pages, pair_pages, viewer
+from attacks import (
+    battery_pages,
+    comparison_pages,
+    gallery_pages,
+    measure_pages,
+    pages,
+    pair_pages,
+    side_by_side,
+    viewer,
+)  # fmt: skip
 
 app_name = "attacks"
 
@@ -12,8 +21,11 @@ urlpatterns = [
     path("attacks/compare/", pages.compare_page, name="compare"),
     path("attacks/compare.csv", pages.compare_csv, name="compare_csv"),
     path("attacks/compare.<str:suffix>", pages.compare_picture, name="compare_picture"),
+    path("attacks/side-by-side/", side_by_side.page, name="side_by_side"),
+    path("attacks/side-by-side.csv", side_by_side.table, name="side_by_side_csv"),
     path("attacks/<int:pk>/", pages.overview, name="attack"),
     path("attacks/<int:pk>/patches/", pages.perturbations, name="perturbations"),
+    path("attacks/<int:pk>/measure/", measure_pages.of_attack, name="measure"),
     path("attacks/<int:pk>/perturbations.csv", pages.table_csv, name="table_csv"),
     path("attacks/<int:pk>/worst.<str:suffix>", pages.worst_picture, name="worst_picture"),
     path("batteries/", battery_pages.batteries, name="batteries"),
@@ -39,6 +51,7 @@ urlpatterns = [
     path("pairs/", pair_pages.pair_sets, name="pairs"),
     path("pairs/new/", pair_pages.new_pairs, name="pairs_new"),
     path("pairs/<int:pk>/", pair_pages.pair_set, name="pair_set"),
+    path("pairs/<int:pk>/measure/", measure_pages.of_pairs, name="pairs_measure"),
     path("pairs/<int:pk>/<int:row>/", viewer.imported_pair, name="imported_pair"),
     path("pair-images/<int:pk>/difference.png", viewer.pair_difference, name="pair_difference"),
     path("pair-images/<int:pk>/<str:which>.png", pair_pages.pair_image, name="pair_image"),

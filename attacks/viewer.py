@@ -18,6 +18,7 @@ from core.errors import InvalidInput
 from core.images import SMALL_FILE, encode_png, read_pixels
 
 NORMS = ("l0", "l1", "l2", "linf")
+LOOKS = {"ciede2000": "CIEDE2000", "ms_ssim_loss": "1 − MS-SSIM"}
 
 
 @require_safe
@@ -81,6 +82,8 @@ def _page(
 ) -> HttpResponse:
     """With the neighbours in the order of the gallery: by L2, the smallest change first."""
     norms = [(f"L{'∞' if norm == 'linf' else norm[1]}", f"{getattr(found, norm):.4g}") for norm in NORMS]
+    looks = [(said, getattr(found, name)) for name, said in LOOKS.items()]
+    norms += [(said, "not measured yet" if value is None else f"{value:.3g}") for said, value in looks]
     order = list(rows.order_by("l2", "pk").values_list("pk", flat=True))
     place = order.index(found.pk)
     before, after = (order[at] if 0 <= at < len(order) else None for at in (place - 1, place + 1))

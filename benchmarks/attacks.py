@@ -1,16 +1,20 @@
 """The attack engine against its peers: same network, same patches, interleaved. JSON on stdout.
 
     python benchmarks/attacks.py [--classifier NAME] [--patches 64] [--rounds 3] [--threads 1] [--parts pgd ...]
+                                 [--cap 8] [--peers early_stopping ...]
 
-pgd       Linf cap 8: torchattacks (PGD, APGD-CE), foolbox, adv-lib, ART and this engine; success on floats and on
-          displayed bytes, mean norms of what is displayed, image passes, seconds per image, ratios, and the share of
-          bare forward and backward passes at the same batch sizes
+pgd       Linf, in 10 steps of a quarter of the cap: a plain loop that stops early, torchattacks (PGD, APGD-CE),
+          foolbox, adv-lib, ART and this engine; success on floats and on displayed bytes, mean norms of what is
+          displayed, image passes, seconds per image, ratios, and the share of bare forward and backward passes at the
+          same batch sizes
 minimal   displayed norms: this engine's minimal perturbations beside adv-lib's DDN, FMN and sigma-zero
 curves    passes of one minimal run beside those of a sweep over 12 budgets
 batches   seconds per gradient at several batch sizes: how the engine's own were chosen
 
+The checks of a network, once per run, are not in its seconds per image but beside them.
 Seconds are the process's CPU-seconds on a CPU, wall seconds on a GPU. There ``ours`` takes TF32 gradients, as
-attacks do, and ``ours_bf16`` those of ``attack(amp=True)``. Peers that are not installed are left out and named;
+attacks do, and ``ours_bf16`` those of ``attack(amp=True)``; on a CPU ``ours_unfolded`` takes them from the network
+as given. Peers that are not installed are left out and named;
 ``make bench-attacks`` installs them (requirements-bench.txt). Without --classifier, patches are generated and a
 ResNet-18 is trained on them once (kept under BLINDSPOT_HOME).
 """
@@ -40,14 +44,15 @@ from attacks.engine.minimal import search  # noqa: E402
 from attacks.engine.norms import MEASURED  # noqa: E402
 from attacks.engine.passes import Passes, lost  # noqa: E402
 from attacks.engine.pgd import pgd  # noqa: E402
-from attacks.engine.recipe import minimal_recipe, recipe  # noqa: E402
+from attacks.engine.recipe import Recipe, minimal_recipe, recipe  # noqa: E402
 from benchmarks.lib.attack_material import material  # noqa: E402
 from benchmarks.lib.bare import Logged, bare_seconds  # noqa: E402
 from benchmarks.peers import LINF_PEERS, MINIMAL_PEERS, Counted, missing  # noqa: E402
 
-CAP, STEP, STEPS = 8, 2, 10
-OURS = {"ours": False, "ours_bf16": True}
-"""This engine's rows, and whether gradients are bfloat16 (on a GPU only). Peers run in torch's default, TF32."""
+STEPS = 10
+OURS = {"ours": {}, "ours_unfolded": {"fold": False}, "ours_bf16": {"amp": True}}
+"""This engine's rows, and how their passes differ: gradients by the network as given (on a CPU, where one pass of an
+original then serves verdict and gradient), or in bfloat16 (on a GPU). Peers run in torch's default, TF32."""
 
 
 def main() -> None:
@@ -63,6 +68,7 @@ def main() -> None:
         "material": about,
         "patches": len(images),
         "missing": missing(),
+        "cap": options.cap,
     }
     for part in options.parts:
         result |= PARTS[part](network, images, labels, device, options)
@@ -78,8 +84,19 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=32, help="the peers' batch size (default: 32)")
     parser.add_argument("--device")
     parser.add_argument("--parts", nargs="+", choices=tuple(PARTS), default=["pgd"])
+    parser.add_argument("--cap", type=int, default=8, help="largest change in grey levels (default: 8)")
+    parser.add_argument("--peers", nargs="*", choices=tuple(LINF_PEERS), default=list(LINF_PEERS))
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
+
+
+def ours_recipe(cap: int, steps: int = STEPS) -> Recipe:
+    return recipe(norm="linf", budget=cap, steps=steps, step_size=step_of(cap))
+
+
+def step_of(cap: int) -> int:
+    """A quarter of the cap in whole grey levels: 2 of 8."""
+    return max(1, round(cap / 4))
 
 
 # --- Measuring ------------------------------------------------------------------------------------------------------
@@ -142,66 +159,77 @@ class Tally:
 
 
 def pgd_part(network: nn.Module, images: Tensor, labels: Tensor, device: str, options) -> dict:
-    """Linf, cap 8: every method on the same block of patches before the next block, in turning order."""
+    """Linf: every method on the same block of patches before the next block, in turning order."""
     judge = Passes(network, device=device)
     tallies: dict[str, Tally] = defaultdict(Tally)
     bare: dict[tuple[str, str], float] = defaultdict(float)
-    names = [*(OURS if device.startswith("cuda") else ["ours"]), *LINF_PEERS]
+    checked: dict[str, float] = defaultdict(float)
+    names = ["ours", "ours_bf16" if device.startswith("cuda") else "ours_unfolded", *options.peers]
     block = options.patches if device.startswith("cuda") else max(options.batch, options.patches // 2)
     blocks = list(torch.arange(len(images)).split(block)) * options.rounds
     if device.startswith("cuda"):  # the libraries of the first calls are loaded outside the clock
-        warm_up(network, images[: options.batch], labels[: options.batch], device, options.batch)
+        warm_up(network, images[: options.batch], labels[: options.batch], device, options)
     bar = tqdm(total=len(blocks) * len(names), file=sys.stderr, desc="pgd")
     for turn, rows in enumerate(blocks):
         x, y = images[rows], labels[rows]
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             if name in OURS:
-                passes = Logged(network, device=device, amp=OURS[name])
+                passes = Logged(network, device=device, **OURS[name])
                 begun = clock(device)
-                found = pgd(passes, x, y, recipe(norm="linf", budget=CAP, steps=STEPS, step_size=STEP))
+                passes.check(x)  # once per network and run, however many images
+                checked[name] += clock(device) - begun
+                begun = clock(device)
+                found = pgd(passes, x, y, ours_recipe(options.cap))
                 seconds = clock(device) - begun
                 tallies[name].add(judge, x, y, found.displayed.float(), seconds, passes.count)
                 for kind, spent in bare_seconds(passes, x, partial(clock, device)).items():
                     bare[name, kind] += spent
             else:
-                floats, seconds, passes = run_peer(LINF_PEERS[name], network, x, y, device, options.batch)
+                floats, seconds, passes = run_peer(LINF_PEERS[name], network, x, y, device, options)
                 tallies[name].add(judge, x, y, floats, seconds, passes)
             bar.update()
     bar.close()
     rows = {name: tally.row() for name, tally in tallies.items()}
     whole = {name: sum(tallies[name].seconds) for name in OURS if name in tallies}
     ratios = {
-        f"ratio_{name}": rows[name]["seconds_per_image"] / rows["ours"]["seconds_per_image"] for name in LINF_PEERS
+        f"ratio_{name}": rows[name]["seconds_per_image"] / rows["ours"]["seconds_per_image"] for name in options.peers
     }
     return {
         "pgd": rows,
         **{f"ratio_{name}": None for name in ("torchattacks", "foolbox")},
         **ratios,
         **{
+            f"ratio_{name}_of_{one}": rows[name]["seconds_per_image"] / rows[one]["seconds_per_image"]
+            for one in whole
+            for name in options.peers
+            if one != "ours"
+        },
+        **{
             f"ratio_bare{name.removeprefix('ours')}": (bare[name, "gradient"] + bare[name, "forward"]) / seconds
             for name, seconds in whole.items()
         },
         "ratio_bare_gradients_alone": bare["ours", "gradient"] / whole["ours"],
+        "seconds_of_checks_per_run": {name: seconds / len(blocks) for name, seconds in checked.items()},
         "displayed_success": rows["ours"]["success_displayed"],
     }
 
 
-def warm_up(network: nn.Module, x: Tensor, y: Tensor, device: str, batch: int) -> None:
-    for amp in OURS.values():
-        pgd(Passes(network, device=device, amp=amp), x, y, recipe(norm="linf", budget=CAP, steps=2, step_size=STEP))
-    for make in LINF_PEERS.values():
-        run_peer(make, network, x, y, device, batch)
+def warm_up(network: nn.Module, x: Tensor, y: Tensor, device: str, options: argparse.Namespace) -> None:
+    for named in OURS.values():
+        pgd(Passes(network, device=device, **named), x, y, ours_recipe(options.cap, steps=2))
+    for name in options.peers:
+        run_peer(LINF_PEERS[name], network, x, y, device, options)
 
 
-def run_peer(make: Callable, network: nn.Module, x: Tensor, y: Tensor, device: str, batch: int):
+def run_peer(make: Callable, network: nn.Module, x: Tensor, y: Tensor, device: str, options: argparse.Namespace):
     """A peer's result in 0-255, its seconds, and its image passes."""
     model = Counted(copy.deepcopy(network).eval())  # some peers leave a network in another state than they found it
-    attack = make(model, cap=CAP / 255, step=STEP / 255, steps=STEPS)
+    attack = make(model, cap=options.cap / 255, step=step_of(options.cap) / 255, steps=STEPS)
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002 (ART draws from it)
     inputs = (x.float() / 255).to(device)
     begun = clock(device)
-    parts = [attack(one, two) for one, two in zip(inputs.split(batch), y.to(device).split(batch))]
+    parts = [attack(one, two) for one, two in zip(inputs.split(options.batch), y.to(device).split(options.batch))]
     seconds = clock(device) - begun
     return 255 * torch.cat(parts).detach().float().cpu(), seconds, model.count
 

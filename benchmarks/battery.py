@@ -1,14 +1,18 @@
 """The battery of attacks beside the reference AutoAttack: same networks, same patches. JSON on stdout.
 
-    python benchmarks/battery.py [--networks standard hardened masked] [--patches 200] [--classifier NAME]
+    python benchmarks/battery.py [--networks standard hardened masked] [--patches 200] [--queries 5000]
+    python benchmarks/battery.py --networks --classifier NAME --norms linf --norm linf --budget 2
 
 standard  a small network trained on generated patches of 32 x 32
 hardened  a small one trained on the worst of three steps within Linf 4
 masked    the standard one behind a rounding of its input, whose gradient is zero
---classifier adds one from the database, on its test patches
+--classifier adds one from the database, on its test patches (all of them where there are no more than --patches)
 
 AutoAttack (pyautoattack, by its authors) runs what its standard version runs that two classes allow: APGD on the
-cross-entropy, FAB and Square with 5,000 queries, each on what stands against those before it, and so does the battery.
+cross-entropy, FAB and Square with 5,000 queries (--queries), each on what stands against those before it, and so does
+the battery, whose Square has nine tenths of the queries.
+--of-what-stands is for networks that are slow to ask: AutoAttack gets only the patches that stand against the battery.
+What it flips of them is the most by which the battery's robust accuracy can be above its own on all patches.
 AutoAttack's robust accuracy is given on its floats and after rounding to displayed bytes; the battery's is always on
 displayed bytes. A pass is one image through the network, with or without a gradient. Seconds are the process's
 CPU-seconds. ``make bench-battery`` installs the reference (requirements-bench.txt).
@@ -16,6 +20,7 @@ CPU-seconds. ``make bench-battery`` installs the reference (requirements-bench.t
 
 import argparse
 import json
+import resource
 import sys
 import time
 from pathlib import Path
@@ -29,7 +34,7 @@ sys.path.insert(0, str(ROOT))
 
 from attacks.engine.battery import battery_recipe, run  # noqa: E402
 from attacks.engine.passes import Passes, lost  # noqa: E402
-from benchmarks.lib.attack_material import material  # noqa: E402
+from benchmarks.lib.attack_material import test_patches  # noqa: E402
 from benchmarks.peers import Counted, autoattack  # noqa: E402
 from core.proportions import share_exactly  # noqa: E402
 from tests.attacks.networks import hardened, patches, trained  # noqa: E402
@@ -61,7 +66,13 @@ def main() -> None:
         for norm, budget in budgets.items():
             if norm in options.norms:
                 rows += compared(name, network, images, labels, norm, budget, options)
-    print(json.dumps({"torch": torch.__version__, "threads": options.threads, "rows": rows}, indent=2))
+    about = {
+        "torch": torch.__version__,
+        "threads": options.threads,
+        "queries": options.queries,
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+    print(json.dumps(about | {"rows": rows}, indent=2))
 
 
 def arguments() -> argparse.Namespace:
@@ -72,7 +83,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--norms", nargs="+", default=["linf", "l2", "l1"])
     parser.add_argument("--norm", default="linf", help="the norm of --budget (default: linf)")
     parser.add_argument("--budget", type=float, help="one budget for all networks")
-    parser.add_argument("--queries", type=int, default=4500, help="of the battery's black-box search (default: 4500)")
+    parser.add_argument("--queries", type=int, default=5000, help="of AutoAttack's black-box search (default: 5000)")
+    parser.add_argument("--of-what-stands", action="store_true", help="AutoAttack gets what stands against the battery")
+    parser.add_argument("--batch", type=int, default=64, help="images per pass of both (default: 64)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
@@ -86,8 +99,7 @@ def networks(options: argparse.Namespace) -> Any:
     for name in chosen:
         yield name, small[name](), images, labels
     if options.classifier:
-        network, stored, classes, _ = material(options)
-        yield options.classifier, network, stored, classes
+        yield options.classifier, *test_patches(options.classifier, options.patches, seed=options.seed)
 
 
 def compared(
@@ -95,9 +107,11 @@ def compared(
 ) -> list[dict]:
     common = {"network": name, "norm": norm, "budget": budget, "patches": len(images)}
     passes = Passes(network)
+    passes.batch = options.batch
     began = time.process_time()
-    asked = battery_recipe(norm=norm, budget=budget, queries=options.queries, seed=options.seed)
-    rows = [common | {"of": "battery"} | row for row in run(passes, images, labels, asked)]
+    asked = battery_recipe(norm=norm, budget=budget, queries=options.queries * 9 // 10, seed=options.seed)
+    found, stands = run(passes, images, labels, asked)
+    rows = [common | {"of": "battery"} | row for row in found]
     ours = rows[-1]["stand"]
     whole = {
         "attack": "all",
@@ -106,8 +120,14 @@ def compared(
         "passes": dict(passes.count),
         "cpu_seconds": time.process_time() - began,
     }
-    rows.append(common | {"of": "battery"} | whole)
-    rows += [common | {"of": "AutoAttack"} | row for row in reference(network, images, labels, norm, budget, options)]
+    rows = told([*rows, common | {"of": "battery"} | whole])
+    if options.of_what_stands:
+        images, labels = images[stands], labels[stands]
+    theirs = reference(network, images, labels, norm, budget, options) if len(images) else []
+    return rows + told([common | {"of": "AutoAttack", "given": len(images)} | row for row in theirs])
+
+
+def told(rows: list[dict]) -> list[dict]:
     for row in rows:
         print(json.dumps(row), file=sys.stderr, flush=True)
     return rows
@@ -125,7 +145,10 @@ def reference(
         where = stands.nonzero()[:, 0]
         before, began = dict(counted.count), time.process_time()
         if len(where):
-            floats = autoattack(counted, images[where], labels[where], norm, budget, attack, seed=options.seed)
+            floats = autoattack(
+                counted, images[where], labels[where], norm, budget, attack,
+                queries=options.queries, batch=options.batch, seed=options.seed,
+            )  # fmt: skip
             fell = judge.judge(floats).argmax(1) != labels[where]
             shown = floats.round().clamp(0, 255).to(torch.uint8)
             on_bytes[where[lost(judge.judge(shown), labels[where], judge.margin)]] = False

@@ -1,6 +1,10 @@
-"""The language of a page: that which its reader chose, else their browser's; the dashboard and the API are English."""
+"""The language of a page: that which its reader chose, else that of their invitation, else their browser's.
+
+The dashboard and the API are English.
+"""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -9,6 +13,7 @@ from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
+from rest_framework import serializers
 
 from core.access import is_researcher
 
@@ -23,13 +28,42 @@ def language_of(request: HttpRequest) -> str:
         return settings.LANGUAGE_CODE
     if not request.path.startswith(ALWAYS) and is_researcher(request.user):
         return settings.LANGUAGE_CODE
-    return translation.get_language_from_request(request)
+    return own_language(request) or translation.get_language_from_request(request)
+
+
+def own_language(request: HttpRequest) -> str:
+    """The language of the person who is signed in; "" where none is known, and where this browser chose another one."""
+    if settings.LANGUAGE_COOKIE_NAME in request.COOKIES or not request.user.is_authenticated:
+        return ""
+    return request.user.language if known(request.user.language) else ""
+
+
+def known(language: str) -> bool:
+    return language in dict(settings.LANGUAGES)
 
 
 @require_POST
 def choose(request: HttpRequest) -> HttpResponse:
-    """The language that a reader chooses, kept in a cookie; back to the page that they were on."""
+    """The language that a reader chooses, kept in a cookie and with the account; back to the page that they were on."""
+    chosen = request.POST.get("language", "")
+    if request.user.is_authenticated and known(chosen):
+        request.user.language = chosen
+        request.user.save(update_fields=["language"])
     return set_language(request)
+
+
+class LanguageField(serializers.ChoiceField):
+    """One of the languages of readers' pages, also as people write them: ``DE``, ``en``, ``zh-CN``."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=settings.LANGUAGES, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return translation.get_supported_language_variant(str(data).strip().lower().replace("_", "-"))
+        except (LookupError, ValueError):  # unknown; longer than any language's name
+            said = f"'{str(data)[:40]}' is none of {', '.join(dict(settings.LANGUAGES))}."
+            raise serializers.ValidationError(said) from None
 
 
 class ReadersLanguage:

@@ -47,6 +47,11 @@ class User(AbstractUser):
     SEES_ARMS = (Role.ADMIN, Role.RESEARCHER)
 
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.READER)
+    language = models.CharField(
+        max_length=10,
+        blank=True,
+        help_text="Of readers’ pages: en-gb, de ... Empty: their browser’s.",
+    )
     arms_seen_until = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="When they last had a role that sees arms."
     )

@@ -82,7 +82,8 @@ def _option(field: serializers.Field) -> dict[str, Any]:
         case serializers.ListField() | serializers.ManyRelatedField():
             return {"action": "extend", "nargs": "*"}
         case serializers.ChoiceField():
-            return {"choices": list(field.choices), "default": default}
+            kind = {"type": int} if all(isinstance(one, int) for one in field.choices) else {}
+            return {"choices": list(field.choices), "default": default, **kind}
         case serializers.IntegerField():
             return {"type": _or_nothing(int) if field.allow_null else int, "default": default}
         case serializers.FloatField():

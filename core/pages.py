@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from core.errors import InvalidInput
 from core.images import read_bytes
+from core.template_tags import NORMS
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def _in_words(value: Any) -> str:
         return ", ".join(_in_words(item) for item in value)
     if isinstance(value, dict):
         return "; ".join(f"{name} {text}" for name, text in in_words(value).items())
-    return str(value)
+    return NORMS.get(str(value), str(value))
 
 
 def image_response(name: str | None, sha256: str) -> HttpResponse:

@@ -3,7 +3,8 @@
 from math import copysign, inf, isclose, sqrt
 from typing import Any
 
-from scipy import optimize, stats
+import numpy as np
+from scipy import optimize, special, stats
 
 Interval = tuple[float, float]
 
@@ -41,6 +42,37 @@ def share_exactly(count: int, of: int) -> dict[str, Any]:
         return {"count": 0, "of": 0, "share": None, "low": None, "high": None}
     low, high = clopper_pearson(count, of)
     return {"count": count, "of": of, "share": count / of, "low": low, "high": high}
+
+
+def effective_number(hits: np.ndarray, size: np.ndarray) -> float:
+    """How many independent answers ``size`` (k,) answers of k units are worth, of which ``hits`` (k,) were right.
+
+    N / design effect, fewer for few units by the squared ratio of t (Korn & Graubard 1998); without any spread, one
+    per unit.
+    """
+    n, k, share = int(size.sum()), len(size), float(hits.sum() / size.sum())
+    largest = float((size**2).sum() / n)
+    inflation = largest
+    if k < 2:
+        return n / inflation
+    variance = k / (k - 1) * float(((hits - share * size) ** 2).sum()) / n**2
+    if variance > 1e-15:
+        inflation = min(max(variance / (share * (1 - share) / n), 1.0), largest)
+    few = (special.stdtrit(n - 1, 0.975) / special.stdtrit(k - 1, 0.975)) ** 2
+    return float(min(n / inflation * few, n))
+
+
+def share_over_units(right: np.ndarray, unit: np.ndarray) -> tuple[float, Interval]:
+    """The share of ``right`` (N,) with its 95 % Wilson interval; answers on one ``unit`` (N,) are no independent draws.
+
+    With one answer per unit it is Wilson's interval of N.
+    """
+    _, index = np.unique(unit, return_inverse=True)
+    size, hits = np.bincount(index), np.bincount(index, weights=np.asarray(right, float))
+    share = float(hits.sum() / size.sum())
+    n = int(size.sum())
+    effective = n if len(size) == n else effective_number(hits, size)
+    return share, wilson(share * effective, effective)
 
 
 def tango(b: float, c: float, n: float, level: float = 0.95) -> Interval:

@@ -241,6 +241,13 @@ class _RowChoices(forms.ModelMultipleChoiceField):
     label_from_instance = _RowChoice.label_from_instance
 
 
+class _FileInput(forms.ClearableFileInput):
+    """The server says that a file is missing, not the browser: one that was sent before may be kept."""
+
+    def use_required_attribute(self, initial: Any) -> bool:
+        return False
+
+
 def _form_field(field: serializers.Field) -> forms.Field:
     """The Django form field that shows a serializer's field and reads what was sent."""
     may_be_empty = field.allow_null or getattr(field, "allow_blank", False)
@@ -290,7 +297,7 @@ def _widget_for(field: serializers.Field, **shared: Any) -> forms.Field:
         case serializers.FloatField():
             return forms.FloatField(widget=_number(field, "any"), **shared)
         case serializers.FileField():
-            return forms.FileField(widget=forms.ClearableFileInput(attrs={"accept": style.get("accept", "")}), **shared)
+            return forms.FileField(widget=_FileInput(attrs={"accept": style.get("accept", "")}), **shared)
         case serializers.DateTimeField():
             return forms.CharField(widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1}), **shared)
         case serializers.EmailField():

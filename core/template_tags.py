@@ -1,22 +1,33 @@
-"""``{{ job.created_at|instant }}``: a time, in the zone of who looks; ``{% languages as choices %}``: all of them."""
+"""``{{ job.created_at|instant }}``: a time, in the zone of who looks; ``{{ text|instants }}``: every time of a text.
 
+``{{ attack.norm|norm }}``: L∞.
+
+``{% languages as choices %}``: all of them.
+"""
+
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 from django import template
 from django.conf import settings
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import mark_safe
 
 register = template.Library()
+
+STAMP = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d| UTC))")
+"""A time with its zone, as logs and messages write it."""
 
 
 @register.filter
 def instant(value: Any, to: str = "minutes") -> Any:
     """A time in UTC, to the minute or to the second; a script then shows it in the browser's own zone.
 
-    Anything else stays as it is.
+    Texts such as logs keep are times, too, if they name their zone. Anything else stays as it is.
     """
+    if isinstance(value, str):
+        value = _read(value)
     if not isinstance(value, datetime):
         return value
     utc, seconds = value.astimezone(UTC), to == "seconds"
@@ -25,6 +36,32 @@ def instant(value: Any, to: str = "minutes") -> Any:
         utc.isoformat(timespec=to), mark_safe(" data-seconds") if seconds else "",
         f"{utc:%Y-%m-%d %H:%M:%S}" if seconds else f"{utc:%Y-%m-%d %H:%M}",
     )  # fmt: skip
+
+
+NORMS = {"l0": "L0", "l1": "L1", "l1-rescaled": "L1 (rescaled)", "l2": "L2", "linf": "L∞", "none": "none"}
+
+
+@register.filter
+def norm(value: str) -> str:
+    """linf -> L∞: a norm as papers write it. Anything else stays as it is."""
+    return NORMS.get(value, value)
+
+
+def _read(text: str) -> Any:
+    """The time that a text is; the text itself where it is none, or names no zone."""
+    try:
+        read = datetime.fromisoformat(text.replace(" UTC", "+00:00"))
+    except ValueError:
+        return text
+    return read if read.tzinfo else text
+
+
+@register.filter
+def instants(text: Any, to: str = "minutes") -> Any:
+    """A text in which every time is shown as ``instant`` shows it."""
+    parts = STAMP.split(conditional_escape(text))  # a time holds nothing that is escaped
+    shown = [instant(part, to) if place % 2 else mark_safe(part) for place, part in enumerate(parts)]
+    return format_html_join("", "{}", ((part,) for part in shown))
 
 
 @register.simple_tag

@@ -1,4 +1,4 @@
-"""Uploaded zip files: stored until their job is done, then unpacked safely; and folders that pages may import."""
+"""Uploaded files: stored until their job is done; zip files are unpacked safely; and folders that pages may import."""
 
 import contextlib
 import io
@@ -10,7 +10,7 @@ import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -35,24 +35,31 @@ MAX_DIRECTORY_BYTES = 100 * MAX_FILES
 _IGNORED = ("__MACOSX", "Thumbs.db", "desktop.ini", "Icon", "$RECYCLE.BIN", "System Volume Information")
 
 
-def keep(file: Any) -> str:
-    """Store an uploaded zip file under a random name; returns that name.
+def no_zip(file: Any) -> str:
+    """What is wrong with an uploaded zip file; "" if nothing is."""
+    return "" if _is_zip(file) else f"{file.name} is not a zip file."
+
+
+def keep(
+    file: Any, *, field: str = "upload", ending: str = ".zip", wrong: Callable[[Any], str] = no_zip, advice: str = ""
+) -> str:
+    """Store an uploaded file under a random name with this ``ending``; returns that name.
 
     Raises:
-        InvalidInput: it is not a zip file, or larger than ``UPLOAD_MAX_BYTES``.
+        InvalidInput: ``wrong`` says what is wrong with it, or it is larger than ``UPLOAD_MAX_BYTES``.
     """
     if file.size > settings.UPLOAD_MAX_BYTES:
         raise InvalidInput(
             f"{file.name} has {file.size / 1e6:.0f} MB; up to {settings.UPLOAD_MAX_BYTES / 1e6:.0f} MB are "
-            "taken. Put the folder on the server and give its path.",
-            field="upload",
+            f"taken. {advice or 'Put the folder on the server and give its path.'}",
+            field=field,
         )
-    if not _is_zip(file):
-        raise InvalidInput(f"{file.name} is not a zip file.", field="upload")
+    if told := wrong(file):
+        raise InvalidInput(told, field=field)
     if isinstance(file, StoredUpload):
         return file.stored
     file.seek(0)
-    return default_storage.save(f"{FOLDER}/{uuid4().hex}.zip", file)
+    return default_storage.save(f"{FOLDER}/{uuid4().hex}{ending}", file)
 
 
 class StoredUpload(File):
@@ -84,6 +91,36 @@ def _is_zip(file: Any) -> bool:
 def forget(name: str) -> None:
     if name:
         default_storage.delete(name)
+
+
+def is_upload(argument: str) -> bool:
+    """Whether a job's argument of this name is a stored upload."""
+    return argument == "upload" or argument.endswith("_upload")
+
+
+def stored_in(arguments: Mapping[str, Any]) -> list[str]:
+    """The stored uploads that a job's arguments name."""
+    return [str(value) for name, value in arguments.items() if is_upload(name) and value]
+
+
+@contextlib.contextmanager
+def under_its_name(name: str, *, called: str) -> Iterator[Path]:
+    """A stored upload for the time of the block, as a file under the name that it was sent with.
+
+    Raises:
+        InvalidInput: the upload has gone. An error that the block raises is passed on without the temporary folder.
+    """
+    with scratch_folder("upload-") as folder:
+        copy = folder / (PurePosixPath(called.replace("\\", "/")).name or "file")
+        try:
+            with default_storage.open(name) as file, copy.open("wb") as target:
+                shutil.copyfileobj(file, target)
+        except FileNotFoundError:
+            raise InvalidInput(f"{called}: the upload is no longer there; upload it again.") from None
+        try:
+            yield copy
+        except InvalidInput as error:
+            raise InvalidInput(error.message.replace(f"{folder}{os.sep}", ""), field=error.field) from error
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from core.access import in_team, researcher_page
 from core.errors import InvalidInput
 from core.lists import Column, Filter, listed
 from core.pages import in_words
+from core.uploads import is_upload
 from jobs import selectors, services
 from jobs.models import Job
 from jobs.registry import kind_named, kinds
@@ -54,7 +55,9 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
         "workers": selectors.workers(),
         "links": links_to_results(job),
         # An uploaded file's name in the file store means nothing to people.
-        "arguments": in_words({k: v for k, v in selectors.arguments_for(request.user, job).items() if k != "upload"}),
+        "arguments": in_words(
+            {k: v for k, v in selectors.arguments_for(request.user, job).items() if not is_upload(k)}
+        ),
         "result": in_words(job.result or {}),
         "again": _again(request, job),
         "can_retry": job.state in (Job.State.FAILED, Job.State.CANCELLED),

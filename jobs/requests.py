@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django import forms
 from django.core import signing
 from django.core.files.storage import default_storage
 from django.db.models import Model
@@ -53,19 +54,23 @@ def request_page(
     ask: Callable[..., Job],
     *,
     template: str = "core/request.html",
+    keep: Callable[..., str] = uploads.keep,
     **page: Any,
 ) -> HttpResponse:
-    """The form of a request for a job. Choices in the address fill it in, ``?job=`` with what a job was asked for.
+    """The form of a request for a job. Choices in the address fill it in, ``?job=`` with what a job was asked for, and
+    why it failed.
 
-    A file that was sent with a form that has an error is kept, so that it need not be sent again.
+    Files that were sent with a form that has an error are kept, by ``keep``, so that they need not be sent again.
     """
     posted = request.method == "POST"
     form_of = form_class(declared)
-    kept = _kept(request)
+    names = [name for name, field in form_of.base_fields.items() if isinstance(field, forms.FileField)]
+    kept = {name: found for name in names if (found := _kept(request, name))}
     if posted:
         form = form_of(request.POST, _files(request, kept))
     else:
         form = form_of(initial=request.GET.dict() | initial_of_job(request, declared))
+        page["failed"] = _why_failed(request, form)
     if posted and form.is_valid():
         try:
             job = ask(by=request.user, **form.cleaned_data)
@@ -73,8 +78,7 @@ def request_page(
             show_error(form, error)
         else:
             return redirect("jobs:job", pk=job.pk)
-    if "upload" in form.fields:
-        page["kept"] = _keep(request, form) or kept
+    page["kept"] = list((kept | _keep(request, form, names, keep)).values())
     return render(request, template, {"form": form} | page, status=400 if form.errors else 200)
 
 
@@ -89,60 +93,84 @@ def _job(request: HttpRequest) -> Job | None:
     return selectors.jobs(request.user).filter(pk=int(number)).first() if re.fullmatch(r"\d{1,9}", number) else None
 
 
+def _why_failed(request: HttpRequest, form: forms.Form) -> str:
+    """The error of the job that ``?job=`` names, with the label of the field that it is about."""
+    job = _job(request)
+    if job is None or job.state != Job.State.FAILED:
+        return ""
+    name, _, message = job.error.partition(": ")
+    return f"{form.fields[name].label}: {message}" if name in form.fields else job.error
+
+
 # --- Uploaded files that are kept while a form is corrected -----------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A stored upload, for who sent it alone: ``token`` stands in the form."""
+    """A stored upload, for who sent it alone: ``token`` stands in the form, in the hidden field ``name``."""
 
     stored: str
     called: str
     size: int
     token: str
+    name: str
 
 
-def _token(request: HttpRequest, stored: str, called: str) -> Kept | None:
+def called(field: str) -> str:
+    """The job's argument with the name that the file of ``field`` was sent with: "called", "head_called"."""
+    return field.replace("upload", "called")
+
+
+def _hidden(field: str) -> str:
+    return field.replace("upload", "kept")
+
+
+def _token(request: HttpRequest, field: str, stored: str, name: str) -> Kept | None:
     if not default_storage.exists(stored):
         return None
-    token = signing.dumps([request.user.pk, stored, called], salt=KEPT)
-    return Kept(stored, called, default_storage.size(stored), token)
+    token = signing.dumps([request.user.pk, stored, name], salt=KEPT)
+    return Kept(stored, name, default_storage.size(stored), token, _hidden(field))
 
 
-def _kept(request: HttpRequest) -> Kept | None:
+def _kept(request: HttpRequest, field: str) -> Kept | None:
     """The file that was sent earlier with this form, or with the job that it is filled in from."""
     if request.method != "POST":
         job = _job(request)
-        stored = job.arguments.get("upload", "") if job and selectors.may_change(request.user, job) else ""
-        return _token(request, stored, job.arguments.get("called", "")) if job and stored else None
+        stored = job.arguments.get(field, "") if job and selectors.may_change(request.user, job) else ""
+        return _token(request, field, stored, job.arguments.get(called(field), "")) if job and stored else None
     try:
-        user, stored, called = signing.loads(request.POST.get("kept", ""), salt=KEPT, max_age=KEPT_S)
+        user, stored, name = signing.loads(request.POST.get(_hidden(field), ""), salt=KEPT, max_age=KEPT_S)
     except (signing.BadSignature, ValueError):
         return None
-    return _token(request, stored, called) if user == request.user.pk else None
+    return _token(request, field, stored, name) if user == request.user.pk else None
 
 
-def _files(request: HttpRequest, kept: Kept | None) -> Any:
+def _files(request: HttpRequest, kept: dict[str, Kept]) -> Any:
     files: Any = request.FILES.copy()
-    if kept and "upload" not in files:
-        files["upload"] = uploads.StoredUpload(kept.stored, kept.called)
+    for name, one in kept.items():
+        if name not in files:
+            files[name] = uploads.StoredUpload(one.stored, one.called)
     return files
 
 
-def _keep(request: HttpRequest, form: Any) -> Kept | None:
-    """Store the file of a form that has an error elsewhere."""
-    file = request.FILES.get("upload")
-    if file is None or form.errors.get("upload"):
-        return None
-    _forget_abandoned()
-    try:
-        return _token(request, uploads.keep(file), (file.name or "")[:200])
-    except InvalidInput as error:
-        show_error(form, error)
-        return None
+def _keep(request: HttpRequest, form: Any, names: list[str], keep: Callable[..., str]) -> dict[str, Kept]:
+    """Store the files of a form that has an error elsewhere."""
+    files: Any = request.FILES
+    sent = {name: files[name] for name in names if name in files and not form.errors.get(name)}
+    if sent:
+        _forget_abandoned()
+    found: dict[str, Kept] = {}
+    for name, file in sent.items():
+        try:
+            one = _token(request, name, keep(file, field=name), (file.name or "")[:200])
+        except InvalidInput as error:
+            show_error(form, error)
+        else:
+            found |= {name: one} if one else {}
+    return found
 
 
 def _forget_abandoned() -> None:
     """Delete uploads that are a day old and that no job waits for: their forms were left."""
-    named = Job.objects.exclude(state=Job.State.DONE).values_list("arguments__upload", flat=True)
-    uploads.forget_old(KEPT_S, but=set(filter(None, named)))
+    waiting = Job.objects.exclude(state=Job.State.DONE).values_list("arguments", flat=True)
+    uploads.forget_old(KEPT_S, but={name for arguments in waiting for name in uploads.stored_in(arguments)})

@@ -94,7 +94,7 @@ class JobContext:
             raise Stopping
 
     def log(self, message: str) -> None:
-        self.lines.append(f"{time.strftime('%H:%M:%S', time.gmtime())} {message}")
+        self.lines.append(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {message}")
 
     def written(self) -> dict[str, Any]:
         """The fields that the heartbeat writes."""

@@ -12,6 +12,7 @@ from django.db import models
 from django.utils import timezone
 
 from core.errors import Progress, no_progress
+from core.uploads import stored_in
 from jobs.models import Job
 
 YOUNG = timedelta(days=1)
@@ -58,7 +59,7 @@ def also_named(list_names: Callable[[], set[str]]) -> None:
 def _other_files() -> set[str]:
     """Files that rows name inside their JSON: uploads of jobs that may still run, and what the wings name."""
     waiting = Job.objects.exclude(state=Job.State.DONE).filter(created_at__gte=timezone.now() - 7 * YOUNG)
-    names = {arguments.get("upload", "") for arguments in waiting.values_list("arguments", flat=True)}
+    names = {name for arguments in waiting.values_list("arguments", flat=True) for name in stored_in(arguments)}
     return names.union(*(list_names() for list_names in _named_in_json))
 
 

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from core.incoming import StorableJSON
 from jobs.api import REQUESTED, RequestedRows
 from model import requests
+from model.import_requests import ImportClassifierRequest, import_network
 from model.models import Classifier, CrossValidation, Dataset
 from model.requests import CrossValidationRequest, PanNukeRequest, PatchesRequest, TrainRequest
 from model.selectors import accuracy_and_auc, cross_validations
@@ -74,18 +75,25 @@ class Datasets(RequestedRows):
 
 
 class Classifiers(RequestedRows):
-    """Trained networks. Training is a job."""
+    """Trained networks, and imported ones. Training and importing are jobs."""
 
     queryset = (
         Classifier.objects.select_related("dataset").defer("split", "test_probabilities", "history").order_by("pk")
     )
     serializer_class = ClassifierSerializer
     filterset_fields = ["name", "dataset__name"]
+    parser_classes = [StorableJSON, MultiPartParser, FormParser]
 
     @extend_schema(request=TrainRequest, responses=REQUESTED)
     def create(self, request: Request) -> Response:
         """Train a classifier."""
         return self.requested(requests.train(by=request.user, **self.validated(TrainRequest)))
+
+    @extend_schema(request=ImportClassifierRequest, responses=REQUESTED)
+    @action(detail=False, methods=["post"], url_path="import", url_name="import")
+    def import_(self, request: Request) -> Response:
+        """Import a network: its file is uploaded, with what the file does not say. Nothing is unpickled."""
+        return self.requested(import_network(by=request.user, **self.validated(ImportClassifierRequest)))
 
 
 class CrossValidations(RequestedRows):

@@ -130,6 +130,7 @@ def _store_fold(validation: CrossValidation, outcome: FoldOutcome, ids: Any) -> 
                 "initialisation": outcome.initialisation,
                 "images_per_second": round(outcome.images_per_second, 1),
                 "torch": torch.__version__,
+                "history": outcome.history,
             },
             "code_version": code_version(),
         },

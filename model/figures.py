@@ -151,11 +151,29 @@ def _folds(subject: CrossValidation, options: Mapping[str, Any], progress: Progr
     return Drawn(plots.folds_figure(rows, title), frame, numbers, caption)
 
 
-def _training(subject: Classifier, options: Mapping[str, Any], progress: Progress) -> Drawn:
+def _training(subject: Classifier | CrossValidation, options: Mapping[str, Any], progress: Progress) -> Drawn:
+    if isinstance(subject, CrossValidation):
+        return _trainings(subject)
     history = pd.DataFrame(subject.history)
     last = {name: float(history[name].iloc[-1]) for name in ("loss", "accuracy")}
     title = f"{subject.name}: its training on {len(subject.split['train'])} patches"
-    return Drawn(plots.training_figure(subject.history, title), history, last, f"{title}, epoch by epoch.")
+    return Drawn(plots.training_figure([subject.history], title), history, last, f"{title}, epoch by epoch.")
+
+
+def _trainings(subject: CrossValidation) -> Drawn:
+    folds = list(subject.results.filter(details__has_key="history").order_by("run", "fold"))
+    histories = [row.details["history"] for row in folds]
+    table = pd.concat(
+        [pd.DataFrame(history).assign(run=row.run, fold=row.fold) for row, history in zip(folds, histories)]
+    )
+    last = {
+        name: {"mean": float(np.mean(ends)), "folds": ends}
+        for name in ("loss", "accuracy")
+        if (ends := [float(history[-1][name]) for history in histories])
+    }
+    title = f"{_runs_of(subject)}: training"
+    caption = f"{title}, epoch by epoch. Thin: each fold; thick: their mean."
+    return Drawn(plots.training_figure(histories, title), table, last, caption)
 
 
 def plane_of_classifier(classifier: Classifier) -> landscape.Plane:

@@ -1,6 +1,7 @@
 """Classifiers brought along: a lab's own network in any form, judged on patches before anything is stored."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,11 @@ from model.classifier_rows import by_id, check_classifier_name, machine, store_c
 from model.learning import evaluation, splits
 from model.learning.checkpoints import bytes_of, read_state
 from model.learning.devices import usable_device
+from model.learning.file_formats import Format, format_of
 from model.learning.forms import (
     Form,
-    Format,
     check_gradient,
     check_onnx,
-    format_of,
     open_network,
     outputs_of,
     packed,
@@ -45,6 +45,7 @@ def import_classifier(
     shrink: int = 1,
     tumour_output: int = 1,
     positive: Sequence[int] = (),
+    keep_order: bool = False,
     mean: Sequence[float] = MEAN,
     std: Sequence[float] = STD,
     input_size: int | None = None,
@@ -61,7 +62,8 @@ def import_classifier(
     or there are an ``encoder`` (any of these) and a linear ``head``; or an ``entry`` of Python code, with or without
     weights. ``mean``, ``std``, ``input_size``, ``positive``: see ``model.learning.reading``; ``tumour_output`` 0: of
     one or two outputs, the first is for tumour. ``shrink`` as in ``TrainSettings``. What looks wrong about its answers
-    is noted, and which of the two orders of classes fits better.
+    is noted, and which of the two orders of classes fits better; where the other one fits beyond doubt it has to be
+    chosen, unless ``keep_order``.
 
     Raises InvalidInput, before anything is written, if the files do not fit.
     """
@@ -96,6 +98,10 @@ def import_classifier(
             )
     probabilities = predict(network, images, device=place, progress=progress)
     metrics = evaluation.metrics(truth, probabilities)
+    groups = table["group"].to_numpy()
+    counts = splits.groups_per_class(truth, groups)
+    if not keep_order:
+        _check_order(metrics, "positive" if reading.positive else "tumour_output")
     ids = table.index.to_numpy()
     return store_classifier(
         network,
@@ -113,11 +119,12 @@ def import_classifier(
             "shrink": shrink,
             "tumour_output": tumour_output,
             "microns_per_pixel": microns_per_pixel,
+            "groups": {"test": counts},
             "machine": machine(),
-            "notes": notes + orders(metrics) + doubts(metrics, tumour_output),
+            "notes": notes + splits.few_groups(counts, "Test split") + orders(metrics) + doubts(metrics),
         }
         | ({"form": form.as_dict()} if form else {}),
-        split={"train": [], "test": ids.tolist(), "grouped": splits.grouped(table["group"].to_numpy())},
+        split={"train": [], "test": ids.tolist(), "grouped": splits.grouped(groups)},
         metrics=metrics,
         test_probabilities=by_id(ids, probabilities),
         history=[],
@@ -225,13 +232,30 @@ def orders(metrics: dict[str, Any]) -> list[str]:
     ]
 
 
-def doubts(metrics: dict[str, Any], tumour_output: int) -> list[str]:
+def _check_order(metrics: dict[str, Any], field: str) -> None:
+    """InvalidInput where the labelled patches say that the classes are the other way round, beyond what chance does."""
+    auc = metrics["auc"]
+    (right, wrong), (missed, found) = metrics["confusion"]
+    negatives, positives = right + wrong, missed + found
+    chance = math.sqrt((positives + negatives + 1) / (12 * positives * negatives))  # SD of the AUC of a coin
+    if auc >= 0.4 or auc > 0.5 - 3 * chance:
+        return
+    raise InvalidInput(
+        f"The classes look swapped. On the {metrics['n']} labelled patches this order gives AUC {auc:.3f} and accuracy "
+        f"{metrics['accuracy']:.3f}, the other AUC {1 - auc:.3f} and accuracy {1 - metrics['accuracy']:.3f}. "
+        "(Folders in alphabetical order make the first output tumour.) Choose the other order, or ask for this one to "
+        "be kept.",
+        field=field,
+    )
+
+
+def doubts(metrics: dict[str, Any]) -> list[str]:
     """What an imported classifier's answers let one suspect."""
-    auc, other = metrics["auc"], 1 - tumour_output
+    auc = metrics["auc"]
     if auc < 0.4:
         return [
             f"AUC {auc:.3f}: it calls tumour what is none, so its two outputs look swapped (folders in alphabetical "
-            f"order make the first output tumour). Import it again with --tumour-output {other}."
+            "order make the first output tumour). Import it again with the other order of the classes."
         ]
     if auc < 0.6:
         return [

@@ -14,6 +14,7 @@ from core.requests import Request
 from jobs.models import Job
 from jobs.requests import request_page
 from model import requests, selectors
+from model.import_requests import ImportClassifierRequest, import_network, keep_network
 from model.models import Classifier, Dataset, Patch
 from model.requests import CrossValidationRequest, PanNukeRequest, PatchesRequest, TrainRequest
 
@@ -23,6 +24,8 @@ IMPORTS: dict[str, tuple[type[Request], Callable[..., Job]]] = {
 }
 """By the last part of the address: what is asked for, and what asks for it."""
 THUMBNAILS = 48
+TOLD_APART = ("notes", "groups", "imported")
+"""Settings of a classifier that its page tells at places of their own."""
 DATASETS = [
     Column("Name", "name"),
     Column("Kind", "kind"),
@@ -43,6 +46,7 @@ CLASSIFIERS = [
     Column("AUC", "metrics__auc", number=True, key="auc"),
     Column("Attacks", "attack_count", number=True, key="attacks"),
     Column("Made", "created_at", key="made"),
+    Column("Compare", css="pick"),
 ]
 
 
@@ -126,6 +130,19 @@ def new_classifier(request: HttpRequest) -> HttpResponse:
 
 @form_methods
 @researcher_page
+def import_classifier(request: HttpRequest) -> HttpResponse:
+    """A lab's own network: its file is uploaded, and what the file does not say is asked."""
+    return request_page(
+        request,
+        ImportClassifierRequest,
+        import_network,
+        template="model/classifier_import.html",
+        keep=keep_network,
+    )
+
+
+@form_methods
+@researcher_page
 def new_cross_validation(request: HttpRequest) -> HttpResponse:
     return request_page(
         request,
@@ -147,7 +164,7 @@ def classifier(request: HttpRequest, pk: int) -> HttpResponse:
         "classifier": found,
         "tab": "overview",
         "confusion": confusion,
-        "settings": in_words(found.settings),
+        "settings": in_words({name: value for name, value in found.settings.items() if name not in TOLD_APART}),
         "watched": [row for row in found.history if "held_out_robust_accuracy" in row],
         "rows": selectors.table_1a_rows(found.dataset),
         "paper": published.TABLE_1A,

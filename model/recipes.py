@@ -58,7 +58,7 @@ RECIPES = {
         Recipe("precision-recall", "Precision and recall", "answers"),
         Recipe("calibration", "Calibration", "answers"),
         Recipe("confusion", "Confusion matrix", "answers"),
-        Recipe("training", "Training, epoch by epoch", "classifier"),
+        Recipe("training", "Training, epoch by epoch", "answers"),
         Recipe("folds", "Table 1a, fold by fold", "cross-validation"),
         Recipe(
             "landscape",

@@ -169,7 +169,7 @@ class TrainRequest(TrainingSettings):
         queryset=Classifier.objects.all(),
         allow_null=True,
         default=None,
-        label="Go on from",
+        label="Continue from",
         help_text="Fine-tune this classifier, on its own split, instead of beginning anew.",
         style={"empty": "none: begin anew"},
     )

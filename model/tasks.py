@@ -1,5 +1,6 @@
 """What the model wing does as jobs: importing patches, training, cross-validation."""
 
+import contextlib
 from typing import Any
 
 from django.urls import reverse
@@ -24,6 +25,12 @@ def _report(dataset: Dataset) -> dict[str, Any]:
     } | {key: dataset.source[key] for key in TOLD if key in dataset.source}
 
 
+def forget_uploads(**arguments: Any) -> None:
+    """The job is done, and its files are not needed any more."""
+    for name in uploads.stored_in(arguments):
+        uploads.forget(name)
+
+
 _dataset = by_name(Dataset, "dataset", "model:dataset", "data set {name}")
 _classifier = by_name(Classifier, "classifier", "model:classifier")
 
@@ -40,7 +47,7 @@ def _cross_validation(arguments: dict[str, Any], result: dict[str, Any]) -> list
     unit="patches",
     links=_dataset,
     form=lambda arguments: reverse("model:dataset_new", args=["folder"]),
-    cleanup=lambda **arguments: uploads.forget(arguments.get("upload", "")),
+    cleanup=forget_uploads,
 )
 def import_patches(
     context,
@@ -143,3 +150,51 @@ def cross_validate(context, *, dataset: str, part: tuple[int, int] | None = None
     )
     means = {name: value["mean"] for name, value in accuracy_and_auc(validation).items()}
     return {"dataset": dataset, "cross_validation": validation.pk, "folds": validation.results.count()} | means
+
+
+@job(
+    "import_classifier",
+    title="Import a classifier",
+    unit="patches",
+    links=_classifier,
+    form=lambda arguments: reverse("model:classifier_import"),
+    cleanup=forget_uploads,
+)
+def import_classifier(
+    context,
+    *,
+    name: str,
+    dataset: str,
+    upload: str,
+    called: str,
+    head_upload: str = "",
+    head_called: str = "",
+    **card: Any,
+) -> dict[str, Any]:
+    """An uploaded network; ``card`` holds settings of ``model.import_services.import_classifier``."""
+    from model.import_services import import_classifier
+
+    with contextlib.ExitStack() as files:
+        found = made_before(Classifier, name, context.job)
+        if found is None:
+            file = files.enter_context(uploads.under_its_name(upload, called=called))
+            given: dict[str, Any] = {"weights": file}
+            if head_upload:
+                head = files.enter_context(uploads.under_its_name(head_upload, called=head_called))
+                given = {"encoder": file, "head": head}
+            found = import_classifier(
+                name=name,
+                dataset=dataset_named(dataset),
+                created_by=context.job.requested_by,
+                progress=context.progress,
+                **given,
+                **card,
+            )
+        for note in found.settings["notes"]:
+            context.log(note)
+        return {
+            "classifier": found.name,
+            "accuracy": found.metrics.get("accuracy"),
+            "auc": found.metrics.get("auc"),
+            "weights_sha256": found.weights_sha256,
+        }

@@ -19,7 +19,7 @@ from core.passwords import demand_password
 from jobs.api import REQUESTED, RequestedRows
 from study import blinds as selectors
 from study.conduct.power import power_of
-from study.conduct.reminders import reminder
+from study.conduct.reminders import reminder, subject_of
 from study.models import Assignment, Invitation, ReadingSet, Study
 from study.protocol import audit_log, readers, requests
 from study.protocol import documents as protocols
@@ -296,7 +296,9 @@ class Readers(Rows):
         """Invite everybody of a CSV file, or nobody where a line is wrong."""
         study = get_object_or_404(Study, slug=study_slug)
         asked, key = self.validated(InviteTableRequest), readers.new_key()
-        rows = invitations_in(asked["table"].read(), called=asked["table"].name, days=asked["days"])
+        rows = invitations_in(
+            asked["table"].read(), called=asked["table"].name, days=asked["days"], language=asked["language"]
+        )
         readers.invite_all(study=study, rows=rows, actor=actor(request), key=key)
         answer = [self._invited(*made) for made in readers.invited_with(study, key)]
         return Response(answer, status=status.HTTP_201_CREATED)
@@ -315,7 +317,7 @@ class Readers(Rows):
         text = reminder(assignment=assignment, address=request.build_absolute_uri("/"))
         mailed = readers.send(
             assignment=assignment,
-            subject=f"Reminder: {assignment.study.name}",
+            subject=subject_of(assignment),
             text=text,
             actor=actor(request),
             action="reminded",

@@ -209,6 +209,11 @@ class Stimulus(models.Model):
     l1 = models.FloatField(null=True, blank=True)
     l2 = models.FloatField(null=True, blank=True)
     linf = models.FloatField(null=True, blank=True)
+    ciede2000 = models.FloatField(null=True, blank=True, help_text="Mean colour difference from the original.")
+    ms_ssim_loss = models.FloatField(null=True, blank=True, help_text="1 - MS-SSIM with the original.")
+    predicted = models.JSONField(
+        default=dict, blank=True, help_text="By pixels per degree: the lost quality that cvvdp predicts."
+    )
 
     class Meta:
         ordering = ["case", "arm"]
@@ -277,6 +282,7 @@ class Invitation(models.Model):
 
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="invitations")
     secret_sha256 = models.CharField(max_length=64, unique=True)
+    language = models.CharField(max_length=10, blank=True, help_text="Of the mail, and of the reader's first pages.")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 HEAVY = ("torch", "torchvision", "umap", "numba", "sklearn")
 """What only workers and commands load."""
@@ -131,6 +132,12 @@ class Values:
             "attacks:compare": f"?classifier={attack.classifier_id}",
             "study:power": "?positives=20&copies=2&margin=10&alpha=0.05&planned_readers=2",
         }
+        for route, beside in {
+            "attacks:side_by_side": [("attack", key) for key in attacks[:3]],
+            "model:classifiers_compared": [("classifier", key) for key in classifiers[:3]],
+            "study:compare": [("study", slug) for slug in ("answered", "small", "draft")],
+        }.items():
+            self.query |= {name: f"?{urlencode(beside)}" for name in (route, f"{route}_csv")}
         self.query |= {f"attacks:compare_{kind}": self.query["attacks:compare"] for kind in ("picture", "csv")}
         self.query |= {f"attacks:{kind}difference": "?gain=4" for kind in ("", "pair_")}
         self.row = {

@@ -28,6 +28,8 @@ from core.requests import Request, fields_of
 from jobs.models import Job
 from jobs.running import run_attempt
 from model import requests as model
+from model.import_requests import ACTIVATIONS, MEAN, STD, ImportClassifierRequest
+from model.learning import forms, reading
 from model.learning.network import Init
 from model.learning.training import PRESETS
 from study.blinding.requests import RehearseRequest
@@ -62,6 +64,7 @@ WHERE = {
     model.PatchesRequest: Where(sheet("/datasets/new/folder/"), "datasets/", "import_patches"),
     model.PanNukeRequest: Where(sheet("/datasets/new/pannuke/"), "datasets/pannuke/", "import_pannuke"),
     model.TrainRequest: Where(sheet("/classifiers/new/"), "classifiers/", "train"),
+    ImportClassifierRequest: Where(sheet("/classifiers/import/"), "classifiers/import/", "import_classifier"),
     model.CrossValidationRequest: Where(
         sheet("/cross-validations/new/"), "cross-validations/", "cross_validate", frozenset({"part"})
     ),
@@ -206,6 +209,10 @@ def test_a_field_that_is_added_to_a_request_is_on_the_page_in_the_schema_and_in_
     parser = load_command_class(get_commands()[WHERE[declared].command], WHERE[declared].command)
     text = " ".join(parser.create_parser("manage.py", "x").format_help().split())
     assert "--cups CUPS Amount. Cups of coffee (3 to 9; default: 4)" in text
+
+
+def test_an_imports_choices_and_defaults_are_those_of_the_reading():
+    assert (tuple(MEAN), tuple(STD)) == (reading.MEAN, reading.STD) and set(ACTIVATIONS) == set(forms.ACTIVATIONS)
 
 
 def test_old_names_of_options_are_still_taken():

@@ -47,7 +47,8 @@ class Run:
 
     def judge(self, batch: Batch) -> None:
         """A float32 forward pass for these: done, or back to wait for a gradient. Others take the places left."""
-        ended = self.outcome.judge(batch)
+        ended, logits = self.outcome.judge(batch)
+        self.forecast.learn(batch, logits)
         self.pool.suspect[batch.rows] = False
         self.pool.judged[batch.rows] = True
         self.pool.release(batch.rows[ended])
@@ -59,10 +60,14 @@ class Run:
 
     def without_suspects(self, batch: Batch, logits: Tensor, gradient: Tensor) -> tuple[Batch, Tensor]:
         """Those that move on, and their gradients: without those whose ``logits`` (b, classes) call for a verdict."""
+        logits = logits.cpu()  # the one wait for a GPU here: everything below is arithmetic on the CPU
         self.forecast.learn(batch, logits)
         doubtful = self.outcome.doubtful(batch, logits)
+        if not doubtful.any():
+            return batch, gradient
         self.pool.suspect[batch.rows[doubtful]] = True
-        return batch.only(~doubtful), gradient[~doubtful]
+        stay = torch.from_numpy(np.flatnonzero(~doubtful)).to(gradient.device, non_blocking=True)
+        return batch.only(~doubtful), gradient[stay]
 
     def moved(self, batch: Batch, delta: Tensor, seen: Tensor, gradient: Tensor) -> None:
         """Keep a step's perturbation and image, both (b, 3, h, w), and say who is a suspect after it."""

@@ -39,7 +39,7 @@ class FewestLevels:
         renewed = budget != self.steps.budget
         self.steps.budget = budget
         for old in (self.steps.value, self.steps.earlier):  # what was reached with another budget
-            old[renewed] = -torch.inf
+            old.masked_fill_(renewed, -torch.inf)
         self.steps.walk(gradient, gap, flipped, self.count, steps)
         self.count += 1
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from attacks.engine.api import check_images
 from attacks.engine.batches import ROUNDED, search_batches
 from attacks.engine.constraints import size
-from attacks.engine.ddn import DecoupledDirection
+from attacks.engine.ddn import DecoupledDirection, per_image
 from attacks.engine.display import to_bytes
 from attacks.engine.fmn import FewestLevels, LowestCap
 from attacks.engine.norms import Norm
@@ -103,7 +103,7 @@ def descend(passes: Passes, x: Tensor, y: Tensor, recipe: MinimalRecipe, *, enou
     It ends early once all of them are as short as ``enough``.
     """
     walker = WALKERS[recipe.search](x)
-    smallest, length = x.clone(), torch.full((len(x),), torch.inf, device=x.device)
+    smallest, length = x, torch.full((len(x),), torch.inf, device=x.device)
     for step in range(recipe.steps):
         seen = walker.shown()  # (b, 3, h, w), whole numbers
         logits, gradient = passes.ascend(seen, y)  # (b, classes), (b, 3, h, w)
@@ -112,7 +112,7 @@ def descend(passes: Passes, x: Tensor, y: Tensor, recipe: MinimalRecipe, *, enou
 
         reach = size(seen - x, recipe.norm)
         better = flipped & (reach < length)
-        smallest[better], length[better] = seen[better], reach[better]
+        smallest, length = torch.where(per_image(better), seen, smallest), torch.where(better, reach, length)
         if (length <= max(enough, least(recipe.norm, x))).all():
             break  # by default: no displayed perturbation is smaller
 

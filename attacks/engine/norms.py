@@ -8,6 +8,8 @@ from core.errors import InvalidInput
 Norm = Literal["none", "l0", "l1", "l2", "linf"]
 NORMS: tuple[Norm, ...] = get_args(Norm)
 MEASURED: tuple[Norm, ...] = ("l0", "l1", "l2", "linf")
+PERCEPTUAL = ("ciede2000", "ms_ssim_loss")
+"""How different two images look (``engine.perceptual``): stored beside the norms, unless nobody measured them yet."""
 
 
 def check_norm(name: str) -> Norm:

@@ -47,10 +47,11 @@ class Pool:
         batch = Batch(self, np.flatnonzero(self.index < 0)[: len(self.images) - self._next])
         if batch:
             coming = slice(self._next, self._next + len(batch))
-            self.x[batch.place] = self.images[coming].to(self.device).to(torch.float32)  # bytes travel as bytes
+            images = self.images[coming].to(self.device, non_blocking=True)  # bytes travel as bytes
+            self.x[batch.place] = images.to(torch.float32)
             self.seen[batch.place] = self.x[batch.place]
             self.delta[batch.place] = 0
-            self.y[batch.place] = self.labels[coming].to(self.device)
+            self.y[batch.place] = self.labels[coming].to(self.device, non_blocking=True)
             self.index[batch.rows] = np.arange(coming.start, coming.stop)
             self.steps[batch.rows] = 0
             self.suspect[batch.rows] = self.judged[batch.rows] = False
@@ -73,11 +74,13 @@ class Pool:
 
 
 class Batch:
-    """Some images of the pool, by their ``rows`` (b,). Its tensors are copies of what the pool holds at the moment."""
+    """Some images of the pool, by their ``rows`` (b,) in rising order. Its tensors are what the pool holds at the
+    moment, not copied where the rows are side by side: they are not written to."""
 
     def __init__(self, pool: Pool, rows: Rows):
         self.pool, self.rows = pool, rows
-        self.place = torch.from_numpy(rows).to(pool.device)  # the rows as an index into the pool's tensors
+        # The rows as an index into the pool's tensors. A GPU is not waited for: what it is given is never read back.
+        self.place = torch.from_numpy(rows).to(pool.device, non_blocking=True)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -89,22 +92,32 @@ class Batch:
     @property
     def x(self) -> Tensor:
         """The originals, (b, 3, h, w), 0-255 units."""
-        return self.pool.x[self.place]
+        return self._of(self.pool.x)
 
     @property
     def y(self) -> Tensor:
         """The reference classes, (b,)."""
-        return self.pool.y[self.place]
+        return self._of(self.pool.y)
+
+    @property
+    def labels(self) -> Tensor:
+        """The reference classes, (b,), on the CPU."""
+        return self.pool.labels[self.index]
 
     @property
     def delta(self) -> Tensor:
         """The float perturbations, (b, 3, h, w)."""
-        return self.pool.delta[self.place]
+        return self._of(self.pool.delta)
 
     @property
     def seen(self) -> Tensor:
         """The images that the network is asked about, (b, 3, h, w)."""
-        return self.pool.seen[self.place]
+        return self._of(self.pool.seen)
+
+    def _of(self, held: Tensor) -> Tensor:
+        if len(self.rows) and self.rows[-1] - self.rows[0] == len(self.rows) - 1:
+            return held[self.rows[0] : self.rows[-1] + 1]
+        return held[self.place]
 
     @property
     def index(self) -> Rows:

@@ -17,6 +17,7 @@ from attacks.engine.apgd import AdaptiveSteps
 from attacks.engine.batches import ROUNDED, search_batches
 from attacks.engine.bookkeeping import start_noise
 from attacks.engine.constraints import project, size
+from attacks.engine.ddn import per_image
 from attacks.engine.display import to_bytes, within_pixels
 from attacks.engine.passes import LOSS_FUNCTIONS, Passes, reached
 from attacks.engine.recipe import Recipe
@@ -37,7 +38,7 @@ class Walker(Protocol):
         ...
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with these rows only."""
+        """Go on with these rows only, given by their numbers."""
         ...
 
 
@@ -67,7 +68,7 @@ def _descend(
     """The flipped proposal of each image, uint8 (b, 3, h, w), where there was none the one with the largest loss within
     the budget; and the number of steps taken, (b,)."""
     found, steps = to_bytes(x), torch.zeros(len(x), dtype=torch.int64)
-    best = torch.full((len(x),), -torch.inf, device=x.device)
+    nearest, best = x, torch.full((len(x),), -torch.inf, device=x.device)
     rows = torch.arange(len(x))  # of those that still walk
     for step in range(recipe.steps + 1):
         tell()
@@ -78,21 +79,28 @@ def _descend(
         inside = size(seen - x, recipe.norm) <= recipe.budget * (1 + ROUNDED)
         better = inside & ((value > best) | flipped)
         best = torch.where(better, value, best)
-        if better.any():
-            found[rows[better.cpu()]] = to_bytes(seen[better])
-        over = (flipped & inside & (step > 0)).nonzero()[:, 0]
-        ended = torch.zeros(len(x), dtype=torch.bool, device=x.device)
-        if len(over):
-            ended[over] = reached(passes.logits(seen[over]), y[over], recipe.confidence, passes.margin)
+        nearest = torch.where(per_image(better), seen, nearest)
+        over = (flipped & inside).cpu()  # the one wait for a GPU in a step that flips nothing
+        ended = torch.zeros_like(over)
+        if step and over.any():
+            asked = _rows_of(over, x)
+            ended[over] = reached(passes.logits(seen[asked]), y[asked], recipe.confidence, passes.margin).cpu()
         steps[rows] = step
         if ended.all() or step == recipe.steps:
             break
         walker.walk(gradient, value, flipped, step, recipe.steps)
         if ended.any():
-            stay = ~ended
+            found[rows[ended]] = to_bytes(nearest[_rows_of(ended, x)])
+            stay = _rows_of(~ended, x)
             walker.keep(stay)
-            x, y, best, rows = x[stay], y[stay], best[stay], rows[stay.cpu()]
+            x, y, best, nearest, rows = x[stay], y[stay], best[stay], nearest[stay], rows[~ended]
+    found[rows] = to_bytes(nearest)
     return found, steps
+
+
+def _rows_of(chosen: Tensor, like: Tensor) -> Tensor:
+    """The numbers of the chosen rows, (b,) bool on the CPU, as an index of ``like``, without waiting for a GPU."""
+    return chosen.nonzero()[:, 0].to(like.device, non_blocking=True)
 
 
 def _start(x: Tensor, recipe: Recipe, numbers: list[int]) -> Tensor:

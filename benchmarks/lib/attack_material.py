@@ -37,6 +37,15 @@ def material(options: Namespace) -> tuple[nn.Module, Tensor, Tensor, dict]:
     return network, images[: options.patches], targets[: options.patches], about
 
 
+def test_patches(name: str, most: int, *, seed: int = 0) -> tuple[nn.Module, Tensor, Tensor]:
+    """A stored network, up to ``most`` of its test patches, uint8 (n, 3, h, w), and their classes (n,): right or wrong,
+    drawn by the seed."""
+    network, pixels, labels, _ = _stored(name)
+    chosen = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(seed))[:most]
+    images = torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
+    return network, images[chosen], torch.from_numpy(labels.astype(np.int64))[chosen]
+
+
 def _stored(name: str) -> tuple[nn.Module, np.ndarray, np.ndarray, dict]:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     import django

@@ -7,14 +7,17 @@ choices of readers who see nothing but prefer one image of a pair for good.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
-from math import log, sqrt
+from math import ceil, log, nan, sqrt
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
-from benchmarks.lib.seeing import FLIP, MIDDLE, World, read
+from benchmarks.lib import observer
+from benchmarks.lib.seeing import FLIP, LEVELS, MIDDLE, SLOPE, World, read
 from study.design.choice_power import ChoiceDesign, found, power, simulate
 from study.statistics.visibility.index import Comparison, Flips
 from study.statistics.visibility.model import Trials, fit
@@ -23,34 +26,49 @@ from study.statistics.visibility.predictors import ranked
 SPREADS = ((0.3, 0.5), (0.5, 0.7))
 LAPSES = (0.0, 0.05, 0.15)
 READERS = (3, 5, 10)
+STRAYS = (0.5, 0.3)
+"""SD over patches of the log by which another measure strays from the one that made the answers."""
 DESIGNS = {"fixed, 8 levels x 20 patches": (20, None), "adaptive, 60 pairs on 30 patches": (30, 60)}
 
 
-def cells(replications: int, seed: int, quick: bool = False) -> list[dict[str, Any]]:
+def cells(replications: int, seed: int, quick: bool = False) -> Iterator[dict[str, Any]]:
+    """Line by line, as they come: the whole takes a quarter of an hour on a quiet machine."""
     chosen = list(product(DESIGNS, SPREADS, LAPSES, READERS))
     if quick:
         chosen = [cell for cell in chosen if cell[2] == 0.05 and cell[3] < 10]
-    rows = [row for cell in chosen for row in _coverage(*cell, replications, seed)]
-    rows += _choices(max(4 * replications, 20), seed)
-    return rows + list(_predictors(max(replications // 2, 10), seed))
+    for cell in chosen:
+        yield from coverage(*cell, replications, seed)
+    yield from _ideal_observer()
+    yield from _choices(max(4 * replications, 20), seed)
+    yield from _predictors(replications, seed)
 
 
-def _coverage(design: str, spread: tuple[float, float], lapse: float, readers: int, replications: int, seed: int):
+def coverage(
+    design: str, spread: tuple[float, float], lapse: float, readers: int, replications: int, seed: int
+) -> Iterator[dict[str, Any]]:
+    """Threshold, index and factor over readers, and each reader's own threshold, in one cell."""
     patches, trials = DESIGNS[design]
     world = World(*spread, lapse)
     rng = np.random.default_rng(seed)
-    hits: dict[str, list[bool]] = {"threshold": [], "blind-spot index": [], "safety factor": []}
+    found: dict[str, list[Found]] = {"threshold": [], "blind-spot index": [], "safety factor": []}
+    own: list[bool] = []
     errors, widths = [], []
     for _ in range(replications):
         study = read(rng, world, readers, patches, trials)
         covariate = study.log_flip - study.log_flip.mean()
         fitted = fit(Trials.count(study.reader, study.patch, study.level, study.right, covariate))
         compared = Comparison(fitted, Flips(study.log_flip, np.arange(patches)))
-        threshold = compared.over_readers(lambda at: at[:readers]).ci95
-        share, factor = compared.share(), compared.factor()[1]
-        hits["threshold"].append(_inside(threshold, log(MIDDLE)))
-        hits["blind-spot index"].append(_inside(share.ci95, world.index()))
-        hits["safety factor"].append(_inside(factor, MIDDLE / FLIP))
+        threshold = compared.over_readers(lambda at: at[:readers])
+        share, (factor, factor_ci) = compared.share(), compared.factor()
+        found["threshold"].append(_found(threshold.mean, threshold.ci95, log(MIDDLE)))
+        found["blind-spot index"].append(
+            _found(_probit(share.value), share.ci95 and tuple(map(_probit, share.ci95)), _probit(world.index()))
+        )
+        found["safety factor"].append(
+            _found(log(factor) if factor else None, factor_ci and tuple(np.log(factor_ci)), log(MIDDLE / FLIP))
+        )
+        each = compared.each_reader(lambda at: at[:readers])
+        own += [_found(one.mean, one.ci95, truth).side == 0 for one, truth in zip(each, study.log_threshold)]
         errors.append(np.abs(fitted.mean - study.log_threshold))
         widths.append((share.ci95 or (0.0, 1.0))[1] - (share.ci95 or (0.0, 1.0))[0])
     about = {
@@ -60,13 +78,63 @@ def _coverage(design: str, spread: tuple[float, float], lapse: float, readers: i
         "pairs_per_reader": trials or 8 * patches,
     }
     name = f"{design}, {readers} readers, SD {spread[0]:g} and {spread[1]:g}, lapses {lapse:.0%}"
-    for what, hit in hits.items():
-        yield _row(f"{name}: {what}", "coverage", 0.95, hit) | about
+    for what, ones in found.items():
+        yield _row(f"{name}: {what}", "coverage", 0.95, [one.side == 0 for one in ones]) | _misses(ones) | about
+    row = _row(f"{name}: one reader's threshold", "coverage", 0.95, own) | about
+    yield row | {"replications": replications}  # readers of one study are not independent: the error is that of studies
 
 
-def _inside(ci: tuple[float, float] | None, truth: float) -> bool:
+def _probit(share: float) -> float:
+    return float(ndtri(min(max(share, 1e-5), 1 - 1e-5)))
+
+
+def _ideal_observer() -> Iterator[dict[str, Any]]:
+    """The most that 60 pairs can tell of one reader's threshold; no simulation, so no Monte Carlo error."""
+    levels = np.log(LEVELS / MIDDLE)
+    for lapse, spread in product(LAPSES, (0.0, 0.5)):
+        told = observer.best(SLOPE, lapse, spread)[1]
+        fixed = float(observer.of_levels(levels, SLOPE, lapse, spread).mean())
+        yield {
+            "name": f"ideal observer, 60 pairs, slope {SLOPE:g}, patches' SD {spread:g}, lapses {lapse:.0%}",
+            "what": "one reader's threshold within 15 %, at most",
+            "rate": round(observer.within(0.15, (60 * told) ** -0.5), 3),
+            "monte_carlo_error": 0.0,
+            "replications": 0,
+            "pairs_for_95_percent": observer.needed(0.15, 0.95, told),
+            "fixed_pairs_for_the_same": ceil(60 * told / fixed),
+        }
+
+
+@dataclass(frozen=True)
+class Found:
+    """One study's number on the scale on which its interval is made (log or probit), less the truth; the interval's
+    half width; and on which ``side`` of the truth the interval lies: 0 covers, 1 above, -1 below."""
+
+    off: float
+    half: float
+    side: int
+
+
+def _found(value: float | None, ci: tuple[float, ...] | None, truth: float) -> Found:
     """No interval counts as covering: nothing false is said."""
-    return ci is None or ci[0] <= truth <= ci[1]
+    off = nan if value is None else value - truth
+    if ci is None:
+        return Found(off, nan, 0)
+    return Found(off, (ci[1] - ci[0]) / 2, int(ci[0] > truth) - int(ci[1] < truth))
+
+
+def _misses(ones: list[Found]) -> dict[str, float]:
+    """Intervals that lie wholly above and below the truth; how many were withheld; the mean error; and how many times
+    as wide as needed intervals are, against 1.96 times the spread that the number really has from study to study."""
+    off, half = np.array([one.off for one in ones]), np.array([one.half for one in ones])
+    needed = 1.96 * float(np.nanstd(off))
+    return {
+        "above": round(float(np.mean([one.side > 0 for one in ones])), 3),
+        "below": round(float(np.mean([one.side < 0 for one in ones])), 3),
+        "withheld": round(float(np.isnan(half).mean()), 3),
+        "bias": round(float(np.nanmean(off)), 3),
+        "times_as_wide_as_needed": round(float(np.nanmean(half)) / needed, 2) if needed else 0.0,
+    }
 
 
 def _choices(replications: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -101,15 +169,17 @@ def planted(rng: np.random.Generator, readers: int, patches: int, trials: int | 
 
 
 def _predictors(replications: int, seed: int) -> Iterator[dict[str, Any]]:
-    for readers, patches, trials in ((3, 20, None), (5, 30, 60)):
+    designs = ((3, 20, None), (5, 20, None), (3, 30, 60), (5, 30, 60), (10, 30, 60))
+    for noise, (readers, patches, trials) in product(STRAYS, designs):
         rng = np.random.default_rng(seed)
         first, wrongly = [], []
         for _ in range(replications):
-            order = ranked(planted(rng, readers, patches, trials), ("other0", "seen", "other1", "rank"))
+            order = ranked(planted(rng, readers, patches, trials, noise), ("other0", "seen", "other1", "rank"))
             first.append(order[0].measure == "seen")
             below = [row.behind_ci95 for row in order if row.measure == "seen" and row.behind_ci95]
             wrongly.append(any(ci[0] > 0 for ci in below))
-        name = f"what predicts seeing, {readers} readers, {patches} patches, {'adaptive' if trials else 'fixed'}"
+        design = f"{readers} readers, {patches} patches, {'adaptive' if trials else 'fixed'}"
+        name = f"what predicts seeing, {design}, other measures stray by SD {noise:g}"
         yield _row(f"{name}: the planted measure is first", "found", 0.9, first)
         yield _row(f"{name}: the planted measure lies behind with its whole interval", "false", 0.05, wrongly)
 

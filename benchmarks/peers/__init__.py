@@ -113,7 +113,16 @@ def sigma_zero(steps: int) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
 
 
 def autoattack(
-    model: nn.Module, images: Tensor, labels: Tensor, norm: str, budget: float, attack: str, *, seed: int = 0
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    norm: str,
+    budget: float,
+    attack: str,
+    *,
+    queries: int = 5000,
+    batch: int = 64,
+    seed: int = 0,
 ) -> Tensor:
     """One attack of the reference AutoAttack, with the starts of its standard version, on uint8 images: floats 0-255.
 
@@ -128,9 +137,10 @@ def autoattack(
         seed=seed,
     )  # fmt: skip
     reference.apgd.n_restarts = reference.fab.n_restarts = 1
+    reference.square.n_queries = queries
     if norm == "l1":  # as its standard version does there
         reference.apgd.use_largereps, reference.apgd.n_restarts = True, 5
-    found, _ = reference.run_standard_evaluation(images.float() / 255, labels, batch_size=64)
+    found, _ = reference.run_standard_evaluation(images.float() / 255, labels, batch_size=batch)
     return 255 * found.detach()
 
 

@@ -46,7 +46,7 @@ class FoldOutcome:
     """One held-out fold: its rows of the data set, P(tumour) for each, and what they amount to.
 
     ``baseline_auc`` and ``baseline_accuracy`` are those of a logistic regression on colour alone, trained on the same
-    rows. ``initialisation`` is what the network really started from.
+    rows. ``initialisation`` is what the network really started from, ``history`` its training, epoch by epoch.
     """
 
     run: int
@@ -61,6 +61,7 @@ class FoldOutcome:
     seconds: float
     images_per_second: float
     initialisation: str
+    history: list[dict[str, float]]
 
 
 def derived_seed(seed: int, *path: int) -> int:
@@ -113,4 +114,5 @@ def run_fold(
         seconds=time.perf_counter() - started,
         images_per_second=trained.images_per_second,
         initialisation=str(start),
+        history=trained.history,
     )

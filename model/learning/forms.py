@@ -1,8 +1,8 @@
 """Networks of any origin behind one face: state dicts, TorchScript, ONNX, a head on a frozen encoder, Python code.
 
 Nothing is unpickled: state dicts are read with ``weights_only``, safetensors and ONNX hold numbers, and TorchScript
-is read by torch's own reader, which runs its instructions and no Python. Python code runs only where an installation
-allows it (``PYTHON_NETWORKS``), because code can do anything.
+is read by torch's own reader, which runs its instructions and no Python; those that reach for files are refused.
+Python code runs only where an installation allows it (``PYTHON_NETWORKS``), because code can do anything.
 """
 
 import importlib
@@ -13,8 +13,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,10 +21,10 @@ from torchvision import models as zoo
 
 from core.errors import InvalidInput
 from model.learning.checkpoints import fitting_names, misfit, resized, state_of
+from model.learning.file_formats import Format
 from model.learning.network import Network, check_network, last_linear, timm_body
 from model.learning.reading import Reading, Unwrapped, check_positive
 
-Format = Literal["weights", "torchscript", "onnx", "encoder", "python"]
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh, "silu": nn.SiLU}
 ENCODER, HEAD = "encoder", "head"
 """Members of the archive in which an encoder and its head are stored together."""
@@ -61,18 +60,6 @@ class Form:
         return cls(**(dict(stored) | {"reading": Reading.from_dict(stored["reading"])}))
 
 
-def format_of(path: str | Path) -> Format:
-    """What a file holds, by its content: "torchscript", "onnx" or "weights"."""
-    path = Path(path)
-    if path.suffix == ".onnx":
-        return "onnx"
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-                return "torchscript"
-    return "weights"
-
-
 def open_network(form: Form, data: bytes, source: str, *, image_size: int, code_allowed: bool = False) -> Network:
     """The network of a file's bytes, in evaluation mode on the CPU; InvalidInput, naming ``source``, if it is none."""
     body = body_of(form, data, source, image_size=image_size, code_allowed=code_allowed)
@@ -90,7 +77,9 @@ def outputs_of(form: Form, data: bytes, source: str, *, image_size: int, code_al
             answer = body(torch.zeros(2, 3, size, size))
     except Exception as error:  # whatever the network's own code comes up with
         raise InvalidInput(
-            f"{source} cannot take images of {size} x {size} pixels: {_first(error)} Name another with --input-size."
+            f"{source} cannot take images of {size} x {size} pixels: {_first(error)} Name another size, to which "
+            "patches are resized first.",
+            field="input_size",
         ) from error
     if not isinstance(answer, Tensor) or answer.ndim != 2 or len(answer) != 2:
         raise InvalidInput(f"{source} answers two images with {tuple(getattr(answer, 'shape', ()))}, not (2, outputs).")
@@ -122,14 +111,34 @@ def body_of(form: Form, data: bytes, source: str, *, image_size: int, code_allow
 # --- Formats ----------------------------------------------------------------------------------------------------------
 
 
+_OF_FILES = re.compile(rb"\b(from_file|save|read_file|write_file|load_tensor)\b")
+"""TorchScript's instructions that read or write files of whoever runs it."""
+
+
+def _check_instructions(data: bytes, source: str) -> None:
+    """InvalidInput where TorchScript would reach for other files. Before it is loaded: loading runs some of it."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for member in archive.infolist():
+            if not member.filename.lower().endswith(".py"):  # weights, and debugging's own copy of the source
+                continue
+            if found := _OF_FILES.search(archive.read(member)):
+                raise InvalidInput(
+                    f"{source} holds the instruction {found[1].decode()} in {member.filename}, which reads or writes "
+                    "files of this machine. A network needs none: export it without."
+                )
+
+
 def _torchscript(data: bytes, source: str) -> nn.Module:
     try:
+        _check_instructions(data, source)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that torch.export is to replace it: files of labs are what they are
             loaded = torch.jit.load(io.BytesIO(data), map_location="cpu").eval()
         for value in loaded.parameters():
             value.requires_grad_(False)  # a copy of weights with gradients would be no weights
         return loaded
+    except InvalidInput:
+        raise
     except Exception as error:  # torch raises many kinds for a file that is not its own
         raise InvalidInput(f"{source} is not TorchScript that can be read: {_first(error)}") from error
 

@@ -254,6 +254,11 @@ def _random(arch: str, seed: int, image_size: int, shrink: int, reading: Reading
     return Network(body, arch, shrink, reading).eval()
 
 
+_OF_FILES = {"pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "pretrained_strict", "checkpoint_path",
+             "cache_dir"}  # fmt: skip
+"""Options of timm that read other files, or fetch them."""
+
+
 def timm_body(arch: str, *, outputs: int, seed: int = 0) -> nn.Module:
     """``timm/NAME?option=value&...`` with so many outputs (0: features), drawn at random; InvalidInput without timm."""
     try:
@@ -264,6 +269,12 @@ def timm_body(arch: str, *, outputs: int, seed: int = 0) -> nn.Module:
         ) from error
     name, _, query = arch.removeprefix("timm/").partition("?")
     options = {key: _value(value) for key, value in parse_qsl(query)}
+    if not timm.is_model(name):
+        close = ", ".join(timm.list_models(f"*{name[:4]}*")[:3] or ["resnet50", "vit_base_patch16_224"])
+        raise InvalidInput(f"timm has no network called {name!r}. There are, for example: {close}.", field="arch")
+    if of_files := sorted(_OF_FILES & options.keys()):
+        text = f"{of_files[0]} says where weights come from: these are those of the network's file."
+        raise InvalidInput(text, field="arch")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
@@ -306,7 +317,8 @@ def _load(network: Network, state: dict[str, Tensor], source: str, image_size: i
             raise InvalidInput(
                 f"{source}: the head {name} has {outputs} outputs; a classifier needs two, the second for tumour, or "
                 "one, or with --positive as many as there are classes. Train one from these weights with "
-                "`train DATASET --weights FILE`."
+                "`train DATASET --weights FILE`.",
+                field="positive",
             )
         state = {key: value for key, value in state.items() if not key.startswith(f"{name}.")}
         state |= {f"{name}.{key}": value for key, value in head.state_dict().items()}

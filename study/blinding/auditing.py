@@ -62,15 +62,16 @@ def _readers(copy: Copy, study: Study, language: str = "") -> list[tuple[Reader,
     readers = []
     for number, (code, rows) in enumerate(by_code.items()):
         other = tokens[codes[number - 1]] if len(codes) > 1 else {}
+        person = rows[0].reading_set.assignment.reader
         reader = Reader(
             code=code,
-            username=rows[0].reading_set.assignment.reader.username,
+            username=person.username,
             password=copy.password,
             tokens=tokens[code],
             foreign=other[min(other)] if other else "",
             questions=tuple(study.questions),
             answers=ANSWERS[study.task],
-            language=language,
+            language=language or (settings.LANGUAGE_CODE if person.language else ""),  # all in one language
         )
         readers.append((reader, rows))
     return readers

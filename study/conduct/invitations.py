@@ -36,7 +36,8 @@ def invite_one(request: HttpRequest, study: Study, asked: dict[str, Any]) -> Htt
 def invite_table(request: HttpRequest, study: Study, asked: dict[str, Any]) -> HttpResponse:
     """Raises InvalidInput, naming every line that is wrong; nobody is invited then."""
     table, key = asked["table"], readers.new_key()
-    rows = invitations_in(table.read(), called=table.name[:100], days=asked["days"])
+    otherwise = {name: asked[name] for name in ("days", "language")}
+    rows = invitations_in(table.read(), called=table.name[:100], **otherwise)
     invitations = readers.invite_all(study=study, rows=rows, actor=actor(request), key=key)
     return _shown_next(request, study, key, invitations)
 
@@ -74,6 +75,7 @@ def invited(request: HttpRequest, slug: str) -> HttpResponse:
         {
             "assignment": invitation.assignment,
             "link": _link(request, secret),
+            "language": invitation.language,
             "mailed": invitation.assignment.code in mailed,
             "text": readers.invitation_text(invitation=invitation, link=_link(request, secret)),
         }
@@ -96,10 +98,10 @@ def _table(rows: list[dict[str, Any]]) -> str:
     """The links as CSV, to be pasted into a mail merge."""
     written = io.StringIO()
     lines = csv.writer(written, lineterminator="\n")
-    lines.writerow(["code", "username", "email", "link"])
+    lines.writerow(["code", "username", "email", "link", "language"])
     for row in rows:
         reader = row["assignment"].reader
-        lines.writerow([row["assignment"].code, reader.username, reader.email, row["link"]])
+        lines.writerow([row["assignment"].code, reader.username, reader.email, row["link"], row["language"]])
     return written.getvalue()
 
 
@@ -111,7 +113,12 @@ def invite_again(request: HttpRequest, slug: str, code: str) -> HttpResponse:
     try:
         if assignment.withdrawn_at:
             raise InvalidInput(f"{code} was withdrawn.")
-        return invite_one(request, assignment.study, {"username": assignment.reader.username, "days": AGAIN_DAYS})
+        asked = {
+            "username": assignment.reader.username,
+            "days": AGAIN_DAYS,
+            "language": readers.language_for(assignment),
+        }
+        return invite_one(request, assignment.study, asked)
     except InvalidInput as error:
         messages.error(request, str(error))
         return redirect("study:readers", slug=slug)

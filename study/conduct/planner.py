@@ -17,12 +17,17 @@ from multiprocessing import get_context
 from threading import Lock, Thread
 from typing import Any
 
-from study.conduct.planning_figures import power_curves
+from threadpoolctl import threadpool_limits
+
+from study.conduct.planning_figures import bias_curve, expected_intervals, power_curves
 from study.design.paper_design import paper_design
 from study.design.planning import Assumptions, plan
 from study.design.quick_power import quick_power
+from study.design.sight_planning import BiasAssumptions, LadderAssumptions, plan_bias, plan_ladder
 
 log = logging.getLogger(__name__)
+Assumed = Assumptions | LadderAssumptions | BiasAssumptions
+"""What can be planned with: labelling, a ladder of levels, pairs that ask for a bias."""
 
 WAIT_S = 0.2
 KEPT = 64
@@ -32,23 +37,31 @@ WAITING = 8
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan with its two figures."""
+    """A plan with its figures, by name."""
 
     plan: dict[str, Any]
-    one_reading_svg: bytes
-    crossed_svg: bytes
+    figures: dict[str, bytes]
 
 
-def compute(assumptions: Assumptions) -> Planned:
+def compute(assumptions: Assumed) -> Planned:
     """In the other process."""
+    if isinstance(assumptions, LadderAssumptions):
+        found = plan_ladder(assumptions)
+        return Planned(found, {"widths": expected_intervals(found)})
+    if isinstance(assumptions, BiasAssumptions):
+        found = plan_bias(assumptions)
+        return Planned(found, {"bias": bias_curve(found)})
     found = plan(assumptions)
-    curves = [power_curves(found[part], assumptions.patches) for part in ("one_reading", "crossed")]
-    return Planned(found, *curves)
+    return Planned(found, {part: power_curves(found[part], assumptions.patches) for part in ("one_reading", "crossed")})
 
 
 def _begin() -> None:
-    """Of low priority, and gone when the web process is, however that ended."""
+    """Of low priority, on one thread, and gone when the web process is, however that ended.
+
+    The matrices of a plan are small: more threads would wait for each other, and take the cores that readers need.
+    """
     os.nice(5)
+    threadpool_limits(1)
     Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
 
 
@@ -114,7 +127,7 @@ class Planner:
 _planner = Planner()
 
 
-def planned(assumptions: Assumptions) -> Planned | None:
+def planned(assumptions: Assumed) -> Planned | None:
     """The plan, or None while it is being computed.
 
     Raises:

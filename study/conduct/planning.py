@@ -1,6 +1,7 @@
 """The planning page: a form with sliders, the paper's own design, tables and power curves."""
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -12,9 +13,18 @@ from core.errors import InvalidInput
 from core.pages import show_error
 from study.conduct import planner
 from study.conduct.planner import Planned
-from study.conduct.planning_form import PlanForm
+from study.conduct.planning_form import PlanForm, TaskForm
+from study.conduct.sight_forms import BiasForm, LadderForm
 from study.design.power import LARGEST_N
+from study.models import Study
+from study.protocol.duration import SECONDS
 
+FORMS: dict[str, type[TaskForm]] = {form.task: form for form in (PlanForm, LadderForm, BiasForm)}
+TITLES = {
+    "": "Labelling: original against perturbed",
+    "ladder": "Ladder: where is the change seen?",
+    "bias": "Bias: does it look more like tumour?",
+}
 LABELS = {
     "mcnemar_exact": "Find the change: exact McNemar test",
     "mcnemar_midp": "Find the change: mid-p McNemar test",
@@ -32,26 +42,56 @@ def page(request: HttpRequest) -> HttpResponse:
     While a plan is being computed the page says so and asks again.
     """
     form, planned = _plan_of(request)
-    paper = planner.paper()
-    context: dict[str, Any] = {"form": form, "paper": paper and _paper(paper)}
+    paper = None if form.task else planner.paper()
+    context: dict[str, Any] = {"form": form, "paper": paper and _paper(paper), "tasks": _tasks(form.task)}
     if planned is not None:
-        context |= _shown(planned) | {"query": request.GET.urlencode()}
-    context["calculating"] = paper is None or (planned is None and not form.errors)
+        context |= _shown(form.task, planned) | {"query": request.GET.urlencode()}
+    missing = paper is None and not form.task
+    context["calculating"] = missing or (planned is None and not form.errors)
     return render(request, "study/plan.html", context)
 
 
-def _shown(planned: Planned) -> dict[str, Any]:
+def _tasks(chosen: str) -> list[dict[str, Any]]:
+    return [{"task": task, "title": TITLES[task], "chosen": task == chosen} for task in FORMS]
+
+
+def _shown(task: str, planned: Planned) -> dict[str, Any]:
     plan = planned.plan
+    figures = {f"{name}_svg": _data_address(svg) for name, svg in planned.figures.items()}
+    return {"plan": plan, "results": f"study/plan/_{task or 'labelling'}.html", **figures, **_OF_TASK[task](plan)}
+
+
+def _labelling(plan: dict[str, Any]) -> dict[str, Any]:
     crossed = plan["crossed"]
     return {
-        "plan": plan,
         "one_reading": _rows(plan["one_reading"]["power"], plan["one_reading"]["smallest_n"], LARGEST_N),
         "crossed": _rows(
             crossed["power"], crossed["smallest_patches"], crossed["largest_tried"], crossed["monte_carlo_error"]
         ),
-        "one_reading_svg": _data_address(planned.one_reading_svg),
-        "crossed_svg": _data_address(planned.crossed_svg),
     }
+
+
+def _ladder(plan: dict[str, Any]) -> dict[str, Any]:
+    seconds = SECONDS[Study.Task.PAIR] * plan["pairs_per_reader"]
+    return {
+        "minutes": max(1, round(seconds / 60)),
+        "sizes": [
+            ("Readers", "readers", plan["by_readers"], plan["assumptions"]["readers"]),
+            ("Patches", "patches", plan["by_patches"], plan["assumptions"]["patches"]),
+        ],
+    }
+
+
+def _bias(plan: dict[str, Any]) -> dict[str, Any]:
+    tried = plan["largest_tried"]
+    asked = plan["assumptions"]["pairs"] * plan["assumptions"]["sets"]
+    return {
+        "needed": [f"over {tried:,}" if n is None else f"{n:,}" for n in plan["pairs_needed"].values()],
+        "minutes": max(1, round(SECONDS[Study.Task.BIAS] * asked / 60)),
+    }
+
+
+_OF_TASK: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"": _labelling, "ladder": _ladder, "bias": _bias}
 
 
 @require_safe
@@ -89,9 +129,9 @@ def _paper(paper: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _plan_of(request: HttpRequest) -> tuple[PlanForm, Planned | None]:
-    """The form, and its plan if its values can be planned with and it has been computed."""
-    form = PlanForm.filled(request.GET.dict())
+def _plan_of(request: HttpRequest) -> tuple[Any, Planned | None]:
+    """The form of the task, and its plan if its values can be planned with and it has been computed."""
+    form = FORMS.get(request.GET.get("task", ""), PlanForm).filled(request.GET.dict())
     if not form.is_valid():
         return form, None
     try:

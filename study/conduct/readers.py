@@ -15,7 +15,7 @@ from core.lists import Filter, Shown, listed
 from core.pages import actor, form_methods, show_error
 from core.requests import form_class
 from study.conduct.invitations import invite_one, invite_table
-from study.conduct.reminders import reminder
+from study.conduct.reminders import reminder, subject_of
 from study.models import Assignment, ReadingSet, Study
 from study.protocol import readers
 from study.protocol.requests import InviteRequest, InviteTableRequest, ReopenRequest, WashoutRequest, WithdrawRequest
@@ -100,7 +100,7 @@ def remind(request: HttpRequest, slug: str, code: str) -> HttpResponse:
         return redirect("study:readers", slug=slug)
     sent = readers.send(
         assignment=assignment,
-        subject=f"Reminder: {assignment.study.name}",
+        subject=subject_of(assignment),
         text=text,
         actor=actor(request),
         action="reminded",

@@ -27,6 +27,7 @@ COLUMNS = [
     Column("Answers", css="bar"),
     Column("Results"),
     Column("Built", "created_at", key="built"),
+    Column("Compare", css="pick"),
 ]
 
 

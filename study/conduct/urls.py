@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from study.conduct import drafts, invitations, life, planning, readers, studies, verification
+from study.conduct import comparison, drafts, invitations, life, planning, readers, studies, verification
 
 app_name = "study"
 
@@ -10,6 +10,8 @@ urlpatterns = [
     path("plan/", planning.page, name="plan"),
     path("plan/plan.json", planning.document, name="plan_json"),
     path("studies/", studies.studies, name="studies"),
+    path("compare-studies/", comparison.page, name="compare"),
+    path("compare-studies.csv", comparison.table, name="compare_csv"),
     path("new-study/", drafts.new_study, name="study_new"),
     path("new-study/power", drafts.power, name="power"),
     path("studies/<slug:slug>/", studies.study, name="study"),

@@ -2,8 +2,9 @@
 
 In the manner of QUEST+ (Watson, Journal of Vision 17(3):10, 2017), written from the paper's idea: a grid over the
 threshold, slope and lapse rate of one reader holds a probability for each combination. The next level is the one after
-whose answer, right or wrong, the least entropy is expected to be left. Numbers in, numbers out: the same answers give
-the same choices on every machine.
+whose answer, right or wrong, the least entropy of the threshold is expected to be left, slope and lapse rate summed out
+(Prins, Journal of Vision 13(7):3, 2013): they are asked for as far as the threshold needs them. Numbers in, numbers
+out: the same answers give the same choices on every machine.
 
     p(right) = guess + (1 - guess - lapse) F(slope (log level - log threshold)), F logistic; at level 0 it is guess
 
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from math import exp, log
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -39,6 +40,8 @@ class Prior:
     lapses: tuple[float, ...] = (0.0, 0.02, 0.05, 0.1, 0.15)
     lapse_weights: tuple[float, ...] = (0.4, 0.3, 0.15, 0.1, 0.05)
     guess: float = 0.5
+    about: Literal["threshold", "all"] = "threshold"
+    """Whose entropy the next answer shall lessen: the threshold's alone, or that of all three together."""
 
     def __post_init__(self) -> None:
         if not 0 < self.lowest < self.highest:
@@ -63,7 +66,7 @@ class Prior:
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
         }
-        return cls(**values)
+        return cls(**({"about": "all"} | values))  # as it was before a protocol said so
 
 
 @dataclass(frozen=True)
@@ -123,11 +126,13 @@ class Rule:
         self._weight = weight / weight.sum()
 
     def expected_entropy(self, level: float) -> float:
-        """What is expected to be unknown of the three after an answer at ``level``, in nats."""
+        """What is expected to be unknown, of the threshold or of all three, after an answer at ``level``, in nats."""
         p = self._right(level)
         left = 0.0
         for outcome in (p, 1 - p):
             joint = self._weight * outcome
+            if self.prior.about == "threshold":
+                joint = joint.sum(axis=(1, 2))
             total = float(joint.sum())
             if total > 0:
                 after = joint / total

@@ -15,7 +15,7 @@ BESIDE = (ORIGINAL, AWAY)
 """What stands beside the image that a pair is about: the altered one, or the one pushed toward "tumour"."""
 IDENTICAL = "identical"
 """In a schedule: the original beside itself. It is no arm of its own: both images are the original's bytes."""
-RULE = "least expected entropy of threshold, slope and lapse (after QUEST+)"
+RULE = "least expected entropy of the threshold, slope and lapse summed out (after QUEST+ and psi-marginal)"
 STOP = "a fixed number of pairs: a stop that depends on the answers would tell readers how they fare"
 
 _LEVEL = re.compile(r"^(.+):(\d\d)$")

@@ -13,6 +13,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from attacks.engine.controls import visible_catch
+from attacks.engine.perceptual import measures_of
 from attacks.models import Attack, PairSet
 from core.errors import InvalidInput, Progress, no_progress
 from core.images import encode_png, sha256_of
@@ -156,7 +157,7 @@ def _write_images(
             tumour_cells=None if cells is None or np.isnan(float(cells)) else int(cells),
             flips=flips,
         )
-        stimuli = [_stimulus(shown, folder, written) for shown in arms]
+        stimuli = [_stimulus(shown, arms[0].pixels, folder, written) for shown in arms]
         plan.cases.append((case, stimuli))
         progress(number, len(drawn) + 1)
     if settings.arm_order == Study.ArmOrder.TWIN_SPLIT:
@@ -202,8 +203,9 @@ def _catch_cases(
             truth=patch.truth,
             truth_source=source.truth_source,
         )
-        shown = controls.catch(case.number, source.pixels_outside(patch.key))
-        made.append((case, [_stimulus(shown, folder, written)]))
+        original = source.pixels_outside(patch.key)
+        shown = controls.catch(case.number, original)
+        made.append((case, [_stimulus(shown, original, folder, written)]))
     return made
 
 
@@ -229,7 +231,8 @@ class _Outside:
         return patch
 
 
-def _stimulus(shown: Shown, folder: str, written: list[str]) -> Stimulus:
+def _stimulus(shown: Shown, original: np.ndarray, folder: str, written: list[str]) -> Stimulus:
+    """One arm of a case whose original has these pixels."""
     name, digest = _store(f"stimuli/{folder}", shown.pixels, written)
     probability = shown.probability
     return Stimulus(
@@ -239,6 +242,7 @@ def _stimulus(shown: Shown, folder: str, written: list[str]) -> Stimulus:
         model_prob=probability,
         model_label=None if probability is None else probability >= 0.5,
         **shown.provenance,
+        **measures_of(original, shown.pixels),
     )
 
 

@@ -99,7 +99,7 @@ def _case(study: Study, where: str, stored: dict[str, Any], fixed: dict[str, Any
         digests = stored["stimuli"][arm], fixed["stimuli"][arm]
         yield from differs(f"{row}, sha256", *digests, f"{by} (arm {arm})")
         for name, wanted in fixed.get("measured", {}).get(arm, {}).items():
-            yield from differs(f"{row}, {name}", stored["measured"][arm][name], wanted, f"{by} (arm {arm})")
+            yield from differs(f"{row}, {name}", stored["measured"][arm].get(name), wanted, f"{by} (arm {arm})")
 
 
 def schedules(study: Study) -> Problems:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from core.template_tags import NORMS
 from study.blinds import arms_open, disclosed_secret
 from study.models import Stimulus, Study
 from study.protocol import secret as secrets_of
@@ -250,6 +251,12 @@ def _classifier(classifier: dict[str, Any]) -> str:
 
 
 def _attack(attack: dict[str, Any]) -> str:
+    settings = attack.get("settings") or {}
+    if attack.get("kind") == "worst":
+        how = "at random" if settings.get("at_random") else "at their worst"
+        within = ", ".join(f"{name} {low:g} to {high:g}" for name, (low, high) in settings.get("bounds", {}).items())
+        changes = ", ".join(settings.get("kinds", []))
+        return f"{attack['name']} (natural changes {how}: {changes}{f'; within {within}' if within else ''})"
     budget = "" if attack.get("budget") is None else f", budget {attack['budget']:g}"
-    norm = f", norm {attack['norm']}" if attack.get("norm") else ""
+    norm = f", norm {NORMS.get(attack['norm'], attack['norm'])}" if attack.get("norm") else ""
     return f"{attack.get('name', '–')} ({attack.get('kind', '–')}{norm}{budget})"

@@ -29,9 +29,14 @@ def length(study: Study, *, sets: int, count: int) -> str:
     if not sets or not count:
         return ""
     told = {"sets": sets, "count": count, "minutes": minutes(study.task, count), "pause": pause(study.washout_hours)}
+    if sets == 1 and study.paired:
+        return _("There is one set of %(count)d pairs, about %(minutes)s.") % told
     if sets == 1:
         return _("There is one set of %(count)d images, about %(minutes)s.") % told
-    lead = _("There are %(sets)d sets with %(count)d images each, about %(minutes)s per set.") % told
+    if study.paired:
+        lead = _("There are %(sets)d sets with %(count)d pairs each, about %(minutes)s per set.") % told
+    else:
+        lead = _("There are %(sets)d sets with %(count)d images each, about %(minutes)s per set.") % told
     if study.washout_hours:
         return f"{lead} {_('Between two sets lies a pause of %(pause)s.') % told}"
     return f"{lead} {_('One set may follow the other directly.')}"

@@ -45,6 +45,8 @@ _CASE = (
     "number", "patch_id", "group", "truth", "truth_source", "tumour_cells", "flips", "excluded", "exclusion_reason",
 )  # fmt: skip
 _MEASURED = ("model_prob", "model_label", "attack", "norm", "budget", "l0", "l1", "l2", "linf")
+_LATER = ("ciede2000", "ms_ssim_loss")
+"""Measured since version 0.1.0; protocols that were frozen before do not have them."""
 _GUIDE = ("kind", "number", "patch_id", "sha256", "truth")
 
 
@@ -58,8 +60,14 @@ def case_part(case: Case) -> dict[str, Any]:
     return {
         **{name: getattr(case, name) for name in _CASE},
         "stimuli": {stimulus.arm: stimulus.sha256 for stimulus in stimuli},
-        "measured": {stimulus.arm: {name: getattr(stimulus, name) for name in _MEASURED} for stimulus in stimuli},
+        "measured": {stimulus.arm: _measured(stimulus) for stimulus in stimuli},
     }
+
+
+def _measured(stimulus: Stimulus) -> dict[str, Any]:
+    later = {name: getattr(stimulus, name) for name in _LATER}
+    there = {name: value for name, value in later.items() if value is not None}
+    return {name: getattr(stimulus, name) for name in _MEASURED} | there
 
 
 def guide_part(image: GuideImage) -> dict[str, Any]:

@@ -12,8 +12,10 @@ COLUMNS = tuple(fields_of(InviteRequest))
 MAX_READERS = 500
 
 
-def invitations_in(data: bytes, *, called: str, days: int) -> list[dict[str, Any]]:
-    """Settings of ``InviteRequest`` for each row, with its ``line``. ``days`` holds where the table names none.
+def invitations_in(data: bytes, *, called: str, **otherwise: Any) -> list[dict[str, Any]]:
+    """Settings of ``InviteRequest`` for each row, with its ``line``.
+
+    ``otherwise`` (days, language) holds where the table names none.
 
     Raises:
         InvalidInput: not such a table; or, naming every line that is wrong, settings that no invitation can have.
@@ -22,13 +24,13 @@ def invitations_in(data: bytes, *, called: str, days: int) -> list[dict[str, Any
         path = folder / "readers.csv"
         path.write_bytes(data)
         try:
-            return _rows(Table(path, ("username",)), called, days)
+            return _rows(Table(path, ("username",)), called, otherwise)
         except InvalidInput as error:
             text = error.message.replace(str(path), called)
             raise InvalidInput(f"Nobody was invited. {text}", field="table") from error
 
 
-def _rows(table: Table, called: str, days: int) -> list[dict[str, Any]]:
+def _rows(table: Table, called: str, otherwise: dict[str, Any]) -> list[dict[str, Any]]:
     unknown = [name for name in table.columns if name not in COLUMNS]
     if unknown:
         raise InvalidInput(f"{called}: unknown column{'s' * (len(unknown) > 1)} {', '.join(unknown)}. "
@@ -39,7 +41,7 @@ def _rows(table: Table, called: str, days: int) -> list[dict[str, Any]]:
         if len(found) + len(problems) >= MAX_READERS:
             raise InvalidInput(f"{called} has more than {MAX_READERS} readers; divide it.")
         try:
-            found.append(_row(cells, days) | {"line": line})
+            found.append(_row(cells, otherwise) | {"line": line})
         except InvalidInput as error:
             problems[line] = str(error)
     if problems:
@@ -50,8 +52,8 @@ def _rows(table: Table, called: str, days: int) -> list[dict[str, Any]]:
     return found
 
 
-def _row(cells: dict[str, str] | None, days: int) -> dict[str, Any]:
+def _row(cells: dict[str, str] | None, otherwise: dict[str, Any]) -> dict[str, Any]:
     if cells is None:
         raise InvalidInput("more or fewer cells than the first line has columns.")
     given = {name: value for name, value in cells.items() if value}
-    return check(InviteRequest, {"username": "", "days": days} | given)
+    return check(InviteRequest, {"username": "", **otherwise} | given)

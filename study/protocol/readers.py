@@ -17,8 +17,9 @@ from django.core.exceptions import ValidationError
 from django.core.mail import send_mail
 from django.db import transaction
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from core.errors import InvalidInput
 from core.models import User, plain_name
@@ -29,13 +30,6 @@ from study.protocol.duration import length_for
 from study.protocol.life import assign_reader
 from study.protocol.locks import hold_assignment
 from study.protocol.requests import InviteRequest, WithdrawRequest
-
-INVITATION = """You are invited to read images for the study “{study}”.{length}
-
-Open this link, choose a password and begin whenever it suits you. If you have an account here, sign in and join with
-one click. The link can be used once, within {days} days:
-{link}
-"""
 
 
 @transaction.atomic
@@ -59,21 +53,40 @@ def withdraw(*, assignment: Assignment, reason: str, actor: str) -> Assignment:
 
 
 def invitation_text(*, invitation: Invitation, link: str) -> str:
+    """The mail, in the language of the invitation."""
     days = round((invitation.expires_at - invitation.created_at).total_seconds() / 86_400)
-    length = length_for(invitation.assignment)
-    told = {"study": invitation.assignment.study.name, "length": f" {length}" if length else ""}
-    return INVITATION.format(link=link, days=days, **told)
+    with translation.override(invitation.language or settings.LANGUAGE_CODE):
+        invited = _("You are invited to read images for the study “%(study)s”.")
+        opens = _(
+            "Open this link, choose a password and begin whenever it suits you. If you have an account here, sign in "
+            "and join with one click."
+        )
+        holds = ngettext(
+            "The link can be used once, within %(days)d day:", "The link can be used once, within %(days)d days:", days
+        )
+        study = invitation.assignment.study
+        told = [invited % {"study": study.name}, length_for(invitation.assignment)]
+        asked = f"\n{_('Questions or trouble? Ask')} {study.contact}.\n" if study.contact else ""
+        return "\n\n".join([" ".join(filter(None, told)), f"{opens} {holds % {'days': days}}\n{link}\n{asked}"])
 
 
 def send_invitation(*, invitation: Invitation, link: str, actor: str) -> bool:
     """As ``send``."""
+    with translation.override(invitation.language or settings.LANGUAGE_CODE):
+        subject = _("Invitation: %(study)s") % {"study": invitation.assignment.study.name}
     return send(
         assignment=invitation.assignment,
-        subject=f"Invitation: {invitation.assignment.study.name}",
+        subject=subject,
         text=invitation_text(invitation=invitation, link=link),
         actor=actor,
         action="invitation_written",
     )
+
+
+def language_for(assignment: Assignment) -> str:
+    """In which language a reader is written to: the one they chose, else that of their last invitation."""
+    last = assignment.invitations.values_list("language", flat=True).first()
+    return assignment.reader.language or last or settings.LANGUAGE_CODE
 
 
 def send(*, assignment: Assignment, subject: str, text: str, actor: str, action: str) -> bool:
@@ -131,7 +144,8 @@ def invited_with(study: Study, key: str) -> list[tuple[Invitation, str]]:
 def invite(*, study: Study, username: str, actor: str, key: str = "", **more: Any) -> tuple[Invitation, str]:
     """Make a single-use link for a reader, and assign them to the study if they are not yet; their older links expire.
 
-    ``more`` are the further settings of ``InviteRequest``: ``email``, ``days``, and ``replaces`` with ``reason``.
+    ``more`` are the further settings of ``InviteRequest``: ``email``, ``days``, ``language``, and ``replaces`` with
+    ``reason``.
     ``key``: see ``secret_of``.
 
     Returns:
@@ -164,7 +178,10 @@ def invite(*, study: Study, username: str, actor: str, key: str = "", **more: An
     assignment.invitations.filter(used_at=None, expires_at__gt=now).update(expires_at=now)
     secret = secret_of(key or new_key(), assignment.code)
     invitation = Invitation.objects.create(
-        assignment=assignment, secret_sha256=digest_of(secret), expires_at=now + timedelta(days=asked["days"])
+        assignment=assignment,
+        secret_sha256=digest_of(secret),
+        language=asked["language"],
+        expires_at=now + timedelta(days=asked["days"]),
     )
     audit_log.record(
         study=study, actor=actor, action="invited", reader=assignment.code, expires_at=invitation.expires_at
@@ -227,6 +244,8 @@ def open_invitation(digest: str) -> Invitation:
 def accept_invitation(digest: str, *, password: str = "", again: str = "") -> User:
     """Use an invitation up. A reader who has no password yet gets this one; any other keeps theirs.
 
+    Its language is the reader's from now on, unless they have one already.
+
     Raises:
         InvitationGone: the link cannot be used (any more), also when two browsers use it at once.
         InvalidInput: the passwords differ or are too weak.
@@ -237,7 +256,8 @@ def accept_invitation(digest: str, *, password: str = "", again: str = "") -> Us
         _set_password(reader, password, again)
     if not Invitation.objects.filter(pk=invitation.pk, used_at=None).update(used_at=timezone.now()):
         raise InvitationGone
-    reader.save(update_fields=["password"])
+    reader.language = reader.language or invitation.language
+    reader.save(update_fields=["password", "language"])
     audit_log.record(study=invitation.assignment.study, actor=invitation.assignment.code, action="invitation_accepted")
     return reader
 

@@ -5,12 +5,14 @@ import secrets
 from datetime import UTC
 from typing import Any
 
+from django.conf import settings as site
 from django.contrib.auth.models import Group
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from rest_framework import serializers
 
 from attacks.models import Attack, PairSet
 from core.errors import InvalidInput
+from core.languages import LanguageField
 from core.models import User, plain_name
 from core.requests import SEED_LIMIT, Named, Request, SureRequest, as_json, fields_of
 from core.texts import slug_of
@@ -30,7 +32,8 @@ SHOWN = {"section": "What is shown"}
 def finished_attacks() -> QuerySet[Attack]:
     """Those with images to show: natural changes have a table only."""
     rows = Attack.objects.exclude(completed_at=None).exclude(kind=Attack.Kind.NATURAL)
-    return rows.defer("settings").order_by("-created_at")
+    rows = rows.select_related("classifier").annotate(at_random=F("settings__at_random"))
+    return rows.defer("settings", "classifier__split", "classifier__test_probabilities").order_by("-created_at")
 
 
 def possible_readers() -> QuerySet[User]:
@@ -38,14 +41,19 @@ def possible_readers() -> QuerySet[User]:
 
 
 class FinishedAttack(Named):
-    """A finished attack, offered with the number of patches that a study can draw from."""
+    """A finished attack, offered with what it is, and the number of patches that a study can draw from."""
 
     def display_value(self, instance: Any) -> str:
+        # "gradient descent (eq. 1)" without its equation: a list has little room.
+        what = "natural changes at random" if instance.at_random else instance.get_kind_display().partition(" (")[0]
+        named = f"{instance.name} ({what}, of {instance.classifier.name})"
         positives = instance.summary.get("flipped_positives")
         if positives is None:
-            return instance.name
+            return named
         negatives = instance.summary.get("flipped", 0) - positives
-        return f"{instance.name}: {positives} positive and {negatives} negative patches flipped"
+        groups = instance.summary.get("flipped_groups")
+        of, other = (f" ({groups['tumour']} slides or patients)", f" ({groups['no_tumour']})") if groups else ("", "")
+        return f"{named}: flips {positives} positive patches{of} and {negatives} negative ones{other}"
 
 
 class CasesRequest(Request):
@@ -68,7 +76,8 @@ class CasesRequest(Request):
         many=True,
         default=list,
         label="Further arms",
-        help_text="Other attacks on the same classifier: the same patches under another norm or budget.",
+        help_text="Other attacks on the same classifier: the same patches under another norm or budget, or under "
+        "natural changes at random and at their worst. Each is an arm of its own.",
         style=SHOWN,
     )
     pairs = Named(
@@ -182,6 +191,11 @@ class InviteRequest(Request):
         label="Valid for (days)",
         help_text="How long the link can be used.",
     )
+    language = LanguageField(
+        default=site.LANGUAGE_CODE,
+        label="Language",
+        help_text="Of the invitation, and of the reader's pages until they choose another one.",
+    )
     replaces = serializers.RegexField(
         r"^R\d{2,9}\Z",
         allow_blank=True,
@@ -214,8 +228,8 @@ class InviteTableRequest(Request):
 
     table = serializers.FileField(
         label="Table (CSV)",
-        help_text="First line: username, and if wanted email, days. One reader per line. If a line is wrong, nobody "
-        "is invited.",
+        help_text="First line: username, and if wanted email, language, days. One reader per line. If a line is "
+        "wrong, nobody is invited.",
         style={"accept": ".csv,text/csv,text/plain"},
     )
     days = serializers.IntegerField(
@@ -224,6 +238,11 @@ class InviteTableRequest(Request):
         default=14,
         label="Valid for (days)",
         help_text="Where the table has no column of that name.",
+    )
+    language = LanguageField(
+        default=site.LANGUAGE_CODE,
+        label="Language",
+        help_text="Where the table has no column of that name, or an empty cell.",
     )
 
 

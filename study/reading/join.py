@@ -4,9 +4,11 @@ Its secret stands behind the ``#`` of ``/reading/join/#SECRET``, which no server
 without scripts it is pasted into the page. The session then keeps its hash, and no address ever holds it.
 """
 
+from django.conf import settings
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import translation
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
@@ -32,10 +34,25 @@ def join(request: HttpRequest) -> HttpResponse:
         return render(request, "reading/join_code.html")
     try:
         invitation = readers.open_invitation(digest)
-        return _joined(request, invitation) if request.method == "POST" else _show(request, invitation)
+        with translation.override(_language(request, invitation)):
+            response = _answer(request, invitation)
+            response.headers["Content-Language"] = translation.get_language()
+        return response
     except InvitationGone:
         request.session.pop(KEPT, None)
         return render(request, "reading/join_gone.html", status=404)
+
+
+def _language(request: HttpRequest, invitation: Invitation) -> str | None:
+    """That of the invitation, until the reader has chosen one in this browser."""
+    if settings.LANGUAGE_COOKIE_NAME in request.COOKIES or not invitation.language:
+        return translation.get_language()
+    return invitation.language
+
+
+def _answer(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    try:
+        return _joined(request, invitation) if request.method == "POST" else _show(request, invitation)
     except InvalidInput as wrong:
         return _show(request, invitation, error=wrong.message)
 

@@ -45,8 +45,11 @@ def room(
 
 
 def _page_texts(study: Study) -> dict[str, str]:
-    """The scripts' texts. A study that does not ask whether an image was altered does not speak of it anywhere."""
+    """Texts for the scripts. Pairs are called pairs; who does not ask about alterations does not speak of them."""
     wanted = texts.now(texts.ROOM)
+    pair = wanted.pop("position_pair")
+    if study.paired:
+        wanted["position"] = pair
     if "perturbed_response" not in study.questions:
         wanted.pop("perturbed_response")
     return wanted

@@ -50,6 +50,7 @@ ROOM: dict[str, Any] = {
     "showing_first": pgettext_lazy("of a pair", "First shown"),
     "showing_second": pgettext_lazy("of a pair", "Second shown"),
     "position": gettext_lazy("Image {position} of {count}"),
+    "position_pair": gettext_lazy("Pair {position} of {count}"),
 }
 """What the reading page's scripts say; they fill in the places in braces."""
 

@@ -7,13 +7,13 @@ from django.db.models import Max
 
 from core.errors import InvalidInput
 from study import blinds as selectors
-from study.models import Response, Study
+from study.models import Response, Stimulus, Study
 from study.protocol.deviations import deviations
 from study.results.tidy import tidy_table
 from study.results.verified import verification_of
 from study.statistics.analysis import Analysis, analyse
 
-_KEEP_S = 3600
+KEEP_S = 3600
 
 
 def analysis_of(study: Study) -> Analysis:
@@ -51,14 +51,17 @@ def analysis_of(study: Study) -> Analysis:
     result.flow["deviations"] = deviations(study)
     if said := verification_of(study, again=True).in_a_sentence():
         result.warnings.insert(0, said)
-    cache.set(key, result, _KEEP_S)
+    cache.set(key, result, KEEP_S)
     return result
 
 
 def what_is_analysed(study: Study) -> str:
-    """Names the protocol and the answers that a result was made from, for keeping it."""
+    """Names the protocol, the answers and the measured stimuli that a result was made from, for keeping it."""
     last = Response.objects.filter(presentation__reading_set__assignment__study=study).aggregate(last=Max("pk"))["last"]
-    return f"{study.pk}:{study.protocol_sha256}:{last}"
+    stimuli = Stimulus.objects.filter(case__study=study)
+    measured = stimuli.filter(ciede2000__isnull=False).count()
+    predicted = stimuli.exclude(arm="catch").order_by("pk").values_list("predicted", flat=True).last() or {}
+    return f"{study.pk}:{study.protocol_sha256}:{last}:{measured}:{','.join(sorted(predicted))}"
 
 
 def model_part(study: Study) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from study.results.exports.registry import Export, Source, exports, find
 from study.results.exports.report import page_context
 from study.results.verified import verification_of
 
+_PICTURES = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
+
 
 def _results_page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """``view(request, study, ...)`` for researchers; where there is nothing to see yet, a page that says why.
@@ -49,7 +51,7 @@ def results(request: HttpRequest, study: Study) -> HttpResponse:
     analysis = analysis_of(study).to_json()
     names = ["forest", "flow"] + (["psychometric"] if analysis["psychometric"] else [])
     names += ["visibility"] if any(one["curves"] for one in analysis["visibility"]) else []
-    figures = {name: reverse("results:figure", args=[study.slug, name]) for name in names}
+    figures = {name: reverse("results:figure", args=[study.slug, name, "svg"]) for name in names}
     groups: dict[str, list[tuple[Export, str]]] = {}
     for export in exports(study):
         groups.setdefault(export.group, []).append((export, export.lacking(study)))
@@ -59,11 +61,13 @@ def results(request: HttpRequest, study: Study) -> HttpResponse:
 
 
 @_results_page
-def figure(request: HttpRequest, study: Study, name: str) -> HttpResponse:
-    drawn = FIGURES[name](analysis_of(study).to_json()) if name in FIGURES else None
+def figure(request: HttpRequest, study: Study, name: str, suffix: str) -> HttpResponse:
+    """A figure of the page as a picture for it, or as a file for a paper."""
+    drawn = FIGURES[name](analysis_of(study).to_json(), suffix) if name in FIGURES and suffix in _PICTURES else None
     if drawn is None:
         raise Http404
-    return HttpResponse(drawn, content_type="image/svg+xml")
+    headers = {} if suffix == "svg" else {"Content-Disposition": f'attachment; filename="{study.slug}-{name}.{suffix}"'}
+    return HttpResponse(drawn, content_type=_PICTURES[suffix], headers=headers)
 
 
 @_results_page

@@ -7,12 +7,14 @@ from itertools import islice
 from typing import Any
 
 import pandas as pd
+from django.db.models import F
 
 from study import blinds as selectors
 from study.design.ladders import BESIDE, TOWARD, ladder_of
 from study.models import Response, Study
 from study.protocol.audit_log import canonical_json, hashed_text
 from study.statistics.schema import COLUMNS
+from study.statistics.visibility.display import pixels_per_degree
 
 RESPONSE_COLUMNS = (
     "study_id", "presentation_id", "reader_id", "set", "position", "patch_id", "arm", "revision", "is_current",
@@ -27,7 +29,7 @@ READER_COLUMNS = (
 STIMULUS_COLUMNS = (
     "study_id", "case_number", "patch_id", "group", "truth", "truth_source", "tumour_cells", "excluded",
     "exclusion_reason", "arm", "image_sha256", "model_prob", "model_label", "attack", "norm", "budget", "l0", "l1",
-    "l2", "linf",
+    "l2", "linf", "ciede2000", "ms_ssim_loss",
 )  # fmt: skip
 AUDIT_COLUMNS = (
     "number", "at_utc", "actor", "action", "detail", "previous_hash", "study_previous", "hash", "hashed",
@@ -64,7 +66,12 @@ _PRESENTATION = {
     "withdrawn_at": "reading_set__assignment__withdrawn_at",
     "withdrawal_reason": "reading_set__assignment__withdrawal_reason",
 }
-_STIMULUS = ("arm", "sha256", "model_prob", "model_label", "attack", "norm", "budget", "l0", "l1", "l2", "linf")
+_ANSWER = (
+    "presentation_id", "session_id", "answer", "confidence", "tumour_cell_count", "perturbed_response", "rt_ms",
+    "focus_lost_ms", "shown_at", "answered_at", "revision", "code_version", "viewing",
+)  # fmt: skip
+_NUMBERS = ("budget", "l0", "l1", "l2", "linf", "ciede2000", "ms_ssim_loss")
+_STIMULUS = ("arm", "sha256", "model_prob", "model_label", "attack", "norm", "predicted", *_NUMBERS)
 _CASE = ("patch_id", "group", "truth", "truth_source", "flips", "excluded", "exclusion_reason")
 
 
@@ -91,11 +98,12 @@ def presentation_rows(study: Study) -> Iterator[dict[str, Any]]:
     for chunk in batched((dict(zip(fields, values)) for values in shown), _CHUNK):
         answers: dict[int, dict[str, Any]] = {}
         latest_last = Response.objects.filter(presentation__in=[row["pk"] for row in chunk]).order_by("revision")
-        for answer in latest_last.values():
+        for answer in latest_last.values(*_ANSWER, screen=F("session__viewing")):
             answers[answer["presentation_id"]] = dict(answer)
         for row in chunk:
             described = _presentation(row)
-            yield {**common, **described, **_answer(answers.get(row["pk"]), described["truth"])}
+            answer = answers.get(row["pk"])
+            yield {**common, **described, **_answer(answer, described["truth"]), **_predicted(row, described, answer)}
 
 
 def _presentation(row: dict[str, Any]) -> dict[str, Any]:
@@ -127,7 +135,7 @@ def _presentation(row: dict[str, Any]) -> dict[str, Any]:
         "model_prob": row[f"{side}.model_prob"],
         "model_label": _whole(row[f"{side}.model_label"]),
         **{name: row[f"{side}.{name}"] or None for name in ("attack", "norm")},
-        **{name: row[f"{side}.{name}"] for name in ("budget", "l0", "l1", "l2", "linf")},
+        **{name: row[f"{side}.{name}"] for name in _NUMBERS},
         "image_sha256": row[f"{side}.sha256"],
         "seed": row["seed"],
         **_of_ladder(row, side),
@@ -142,6 +150,15 @@ def _of_ladder(row: dict[str, Any], side: str) -> dict[str, Any]:
     flip = row[f"{side}.flips"].get(ladder, {})
     level = row[f"{side}.{row[f'{side}.norm']}"]
     return {"ladder": ladder, "level": level, "flip": flip.get("flip"), "flip_limit": flip.get("limit")}
+
+
+def _predicted(row: dict[str, Any], described: dict[str, Any], answer: dict[str, Any] | None) -> dict[str, Any]:
+    """What was predicted for the display on which this answer was given."""
+    if answer is None or not any(row[f"{side}.predicted"] for side in ("stimulus", "second")):
+        return {}
+    size = str(pixels_per_degree(answer["screen"], answer["viewing"]))
+    side = "second" if row["second"] is not None and described["truth"] else "stimulus"
+    return {"cvvdp_loss": row[f"{side}.predicted"].get(size)}
 
 
 def _answer(answer: dict[str, Any] | None, truth: int) -> dict[str, Any]:
@@ -276,6 +293,8 @@ def stimulus_rows(study: Study) -> Iterator[dict[str, Any]]:
             "l1": stimulus.l1,
             "l2": stimulus.l2,
             "linf": stimulus.linf,
+            "ciede2000": stimulus.ciede2000,
+            "ms_ssim_loss": stimulus.ms_ssim_loss,
         }
 
 

@@ -8,6 +8,6 @@ app_name = "results"
 
 urlpatterns = [
     path("", pages.results, name="results"),
-    path("figure/<slug:name>.svg", pages.figure, name="figure"),
+    path("figure/<slug:name>.<slug:suffix>", pages.figure, name="figure"),
     path("file/<str:filename>", pages.download, name="file"),
 ]

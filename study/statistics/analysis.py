@@ -8,6 +8,7 @@ import pandas as pd
 
 from core import published
 from core.errors import InvalidInput
+from model.learning.groups import few_groups
 from study.statistics import secondary
 from study.statistics.agreement import Agreement
 from study.statistics.arms import further_arms, without_catch_patches
@@ -19,6 +20,7 @@ from study.statistics.schema import arm_family
 from study.statistics.sensitivity import sensitivity
 from study.statistics.table import check
 from study.statistics.times import ResponseTime
+from study.statistics.units import known_per_class
 from study.statistics.verdict import ALPHA
 from study.statistics.visibility.ladders import Seen, identical_pairs, predictors, visibility
 from study.statistics.visibility.predictors import Predictor
@@ -29,6 +31,7 @@ class Analysis:
     """Everything that may be said of one table. Fractions, never percent; None where undefined, with a warning."""
 
     n: dict[str, int]
+    groups: dict[str, int]
     arms: list[str]
     perturbed_arm: str
     positives: Endpoint
@@ -59,6 +62,7 @@ class Analysis:
             inter = {**asdict(overall), **{arm: asdict(value) for arm, value in per_arm.items()}}
         document: dict[str, Any] = {
             "n": self.n,
+            "groups": self.groups,
             "arms": self.arms,
             "perturbed_arm": self.perturbed_arm,
             "alpha": self.alpha,
@@ -180,6 +184,7 @@ def analyse(
             "negatives": int(negative["patch_id"].nunique()),
             "answered": int(table["label"].notna().sum()),
         },
+        groups=known_per_class(studied),
         arms=sorted(set(table["arm"])),
         perturbed_arm=arm,
         positives=main,
@@ -253,6 +258,7 @@ def _warn(result: Analysis) -> None:
             f"{shown['flagged']} presentations are flagged for exclusion; they stay in the primary analysis "
             "(intention to read) and are left out under sensitivity, per_protocol."
         )
+    result.warnings += few_groups({name: count for name, count in result.groups.items() if count}, "Cases")
     if result.order is not None:
         result.warnings += result.order.warnings
     result.warnings += limits_of_the_claim(result.positives, result.n["readers"], result.alpha)

@@ -49,6 +49,11 @@ class Clusters:
         return (self.c - self.b) / self.pairs
 
 
+def _exact(number: int) -> str:
+    """As papers write it: 2⁴ and not 2^4."""
+    return f"exact over 2{str(number).translate(str.maketrans('0123456789', '⁰¹²³⁴⁵⁶⁷⁸⁹'))} sign patterns"
+
+
 @dataclass(frozen=True)
 class SignFlip:
     """``p`` of the two-sided sign-flip test; ``error`` is its Monte Carlo standard error, 0 when exact."""
@@ -71,13 +76,13 @@ def sign_flip(differences: np.ndarray, seed: int = 0) -> SignFlip:
         return SignFlip(1.0, "exact: no patch differs")
     steps = _lattice(d)
     if steps is not None:
-        return SignFlip(_convolved(np.abs(steps), abs(int(steps.sum()))), f"exact over 2^{len(d)} sign patterns")
+        return SignFlip(_convolved(np.abs(steps), abs(int(steps.sum()))), _exact(len(d)))
     observed = abs(d.sum()) - 1e-12 * np.abs(d).sum()
     if len(d) <= ENUMERATE_UP_TO:
         sums = np.zeros(1)
         for value in d:
             sums = np.concatenate([sums + value, sums - value])
-        return SignFlip(float(np.mean(np.abs(sums) >= observed)), f"exact over 2^{len(d)} sign patterns")
+        return SignFlip(float(np.mean(np.abs(sums) >= observed)), _exact(len(d)))
     rng = np.random.default_rng(seed)
     hits = 0
     for _ in range(0, MONTE_CARLO_DRAWS, 10_000):

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from scipy import special, stats
+from scipy import stats
 
-from core.proportions import Interval, clopper_pearson
+from core.proportions import Interval, clopper_pearson, effective_number
 from study.statistics.two_way import means, over_readers
 
 
@@ -90,25 +90,11 @@ def repeated_choice(right: np.ndarray, unit: np.ndarray) -> ForcedChoice:
     n, correct, k = len(right), int(right.sum()), len(units)
     if k == n:
         return forced_choice(correct, n)
-    effective, share = _effective(hits, size), correct / n
+    effective, share = effective_number(hits, size), correct / n
     ci, upper = (clopper_pearson(share * effective, effective, level) for level in (0.95, 0.90))
     p = _more_often_right(np.round(2 * hits - size).astype(int))
     method = "sign-flip test over pairs, Clopper-Pearson at the effective number of comparisons"
     return ForcedChoice(correct, n, share, p, ci, upper[1], float(choice_d_prime(correct, n)), k, method)
-
-
-def _effective(hits: np.ndarray, size: np.ndarray) -> float:
-    """N / design effect, fewer for few units by the squared ratio of t (Korn & Graubard); without spread one a unit."""
-    n, k, share = int(size.sum()), len(size), float(hits.sum() / size.sum())
-    largest = float((size**2).sum() / n)
-    inflation = largest
-    if k < 2:
-        return n / inflation
-    variance = k / (k - 1) * float(((hits - share * size) ** 2).sum()) / n**2
-    if variance > 1e-15:
-        inflation = min(max(variance / (share * (1 - share) / n), 1.0), largest)
-    few = (special.stdtrit(n - 1, 0.975) / special.stdtrit(k - 1, 0.975)) ** 2
-    return float(min(n / inflation * few, n))
 
 
 def _more_often_right(steps: np.ndarray) -> float:

@@ -14,6 +14,10 @@ GLOSSARY = {
         "guessed wrongly: 0 is perfect blinding, 1 is none."
     ),
     "bias (c)": "How readily a reader says ‘tumour’, whatever the image shows: above 0 reluctantly, below 0 readily.",
+    "blind-spot index": (
+        "The share of looks of one reader at one patch in which the smallest change that fools the model lies below "
+        "what that reader can see."
+    ),
     "bootstrap": "An interval found by drawing the patches (or slides) again and again with replacement.",
     "Brier score": "The mean squared distance between a predicted probability and what was true: 0 is best.",
     "calibration": "Whether of the patches that get a probability of 0.8 about 8 in 10 show tumour.",
@@ -57,6 +61,10 @@ GLOSSARY = {
     "specificity": "The share of patches without tumour that are called so.",
     "sign-flip test": "Whether the differences of the patches could just as well have had the other sign.",
     "Tango interval": "An interval for a change between paired shares that keeps its level in small tables.",
+    "threshold of seeing": (
+        "The size of change that a reader sees on every second look with the original beside it, guesses and slips "
+        "taken off."
+    ),
     "tipping point": "How the missing answers would have to turn out for the result to change.",
     "VIF": (
         "Variance inflation factor (design effect): how many times more patches are needed because patches of "

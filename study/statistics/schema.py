@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-ARMS = ("original", "perturbed", "noise", "universal", "catch", "pair", "bias")
+ARMS = ("original", "perturbed", "noise", "universal", "natural", "catch", "pair", "bias")
 """The arms by family. Further arms of a family carry a suffix: ``perturbed-l2-4``, ``noise:2``.
 
 Forced choices. ``pair``: an image beside the original of its patch, `which one was altered?`; a pair of a ladder is
@@ -202,6 +202,32 @@ TIDY: tuple[Column, ...] = (
         missing_code="empty",
         minimum=0,
         maximum=255,
+    ),
+    Column(
+        "ciede2000",
+        "number",
+        "Colour difference from the original, mean over pixels.",
+        units="CIEDE2000",
+        derivation="of the displayed bytes, sRGB under D65 (Sharma, Wu & Dalal 2005)",
+        missing_code="empty: not measured",
+        minimum=0,
+    ),
+    Column(
+        "ms_ssim_loss",
+        "number",
+        "Structure lost: 1 less the multi-scale structural similarity with the original.",
+        derivation="of the displayed bytes, mean over channels (Wang, Simoncelli & Bovik 2003)",
+        missing_code="empty: not measured",
+        minimum=0,
+    ),
+    Column(
+        "cvvdp_loss",
+        "number",
+        "The lost quality that cvvdp predicts on this reader's display.",
+        units="10 - JOD",
+        derivation="of the displayed bytes, at the pixels per degree of card calibration, distance and scale",
+        missing_code="empty: not predicted, or the display was not measured",
+        minimum=0,
     ),
     Column(
         "ladder",

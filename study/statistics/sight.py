@@ -73,6 +73,13 @@ def changes(rows: pd.DataFrame) -> dict[str, Overall]:
     return {"d_prime": over_readers(change(0)), "criterion": over_readers(change(1))}
 
 
+def strength(rows: pd.DataFrame) -> Overall:
+    """d' of one arm over readers who answered patches with and without tumour."""
+    label, truth = rows["label"], rows["truth"] == 1
+    tables, per_unit = _counted(rows, [label * truth, truth, label * ~truth, ~truth])
+    return over_readers(_of_counts(lambda *counts: d_prime_and_criterion(*counts)[0], tables, per_unit))
+
+
 def choice_strength(right: np.ndarray, reader: np.ndarray, unit: np.ndarray) -> PerReader:
     """d' of each reader's forced choices (N,) of 0/1."""
     tables, rows = sums([right, np.ones(len(right))], reader, unit)

@@ -19,6 +19,17 @@ def unit_of(rows: pd.DataFrame) -> pd.Series:
     return ("group " + rows["group"].astype(str)).where(known, patch)
 
 
+def known_per_class(rows: pd.DataFrame) -> dict[str, int]:
+    """How many slides or patients carry patches with and without tumour; empty where they are not all known."""
+    if "group" not in rows or rows.empty:
+        return {}
+    groups = rows["group"].fillna("").astype(str)
+    if (groups == "").any():
+        return {}
+    truth = rows["truth"].astype(bool)
+    return {"tumour": int(groups[truth].nunique()), "no_tumour": int(groups[~truth].nunique())}
+
+
 def grouped(rows: pd.DataFrame) -> bool:
     """Whether any patch shares its unit with another one."""
     units = pd.DataFrame({"patch": rows["patch_id"], "unit": unit_of(rows)}).drop_duplicates()

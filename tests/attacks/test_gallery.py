@@ -1,5 +1,6 @@
 """Galleries: researchers alone, every figure drawn by a job and never by a page, every file with its type."""
 
+import pandas as pd
 import pytest
 from lxml import html
 
@@ -95,6 +96,23 @@ def test_the_gallery_of_a_cross_validation_shows_its_folds(researcher, classifie
     text = researcher.get(address).content.decode()
     assert "Table 1a, fold by fold" in text and "folds.csv" in text
     assert "No fold" not in text and "so far" not in text
+
+
+def test_training_curves_of_a_cross_validation_show_each_fold_and_the_mean(researcher, classifier):
+    validation = cross_validation(classifier)
+    finish_folds(validation, classifier)
+    address = f"/figures/cross-validation/{validation.pk}/"
+    assert "Training, epoch by epoch" not in researcher.get(address).text, "earlier versions kept no epochs"
+    for row in validation.results.all():
+        epochs = [{"epoch": n, "loss": 1 / (n + row.fold), "accuracy": 0.5 + n / 10} for n in range(1, 4 - row.fold)]
+        row.details |= {"history": epochs}
+        row.save()
+    made = figures.make("training", validation)
+    table = pd.read_csv(made.files["csv"])
+    assert table.groupby(["run", "fold"]).size().tolist() == [3, 2]
+    assert made.numbers["loss"]["folds"] == pytest.approx([1 / 3, 1 / 3])
+    assert "each fold" in made.caption
+    assert "Training, epoch by epoch" in researcher.get(address).text
 
 
 def test_one_figure_of_an_attack_is_asked_for_and_then_shown(researcher):

@@ -178,6 +178,9 @@ def test_no_page_is_cut_off_and_axe_finds_nothing(window, transactional_db, widt
         "/studies/small/protocol/", "/studies/draft/", "/preview/study/draft/", "/pairs/",
         "/token/", "/account/", "/account/second-factor/", "/people/",
         f"/attacks/{attack.pk}/", f"/attacks/{searched.pk}/",
+        "/compare-studies/?study=small&study=draft", "/compare-studies/",
+        f"/attacks/side-by-side/?attack={attack.pk}&attack={searched.pk}",
+        f"/classifiers/side-by-side/?classifier={attack.classifier_id}&classifier={searched.classifier_id}",
         f"/classifiers/{classifier}curves/", f"/attacks/compare/?classifier={searched.classifier_id}",
     ):  # fmt: skip
         assert page.goto(address).status == 200, address

@@ -46,8 +46,28 @@ def test_the_form_works_without_javascript(researcher_at):
     assert page.locator("#crossed").inner_text() == "2 readers, 14 patches, 1 set"
 
 
-@pytest.mark.parametrize("width", [1280, 480])
-def test_nothing_is_cut_off_and_axe_finds_nothing(researcher_at, width):
-    page = researcher_at(ADDRESS, width=width)
-    assert page.evaluate("document.querySelector('#main').scrollWidth") <= width
+TASKS = {
+    "labelling": ADDRESS,
+    "ladder": "/plan/?task=ladder&readers=3&patches=10&trials=30",
+    "bias": "/plan/?task=bias&pairs=30&readers=2",
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("task", TASKS)
+def test_nothing_is_cut_off_and_axe_finds_nothing(researcher_at, task, scheme):
+    page = researcher_at(TASKS[task], width=1280, color_scheme=scheme)
+    page.wait_for_selector("#plan-results img")
+    page.locator("details summary").first.click()
     no_fault(page)
+    page.set_viewport_size({"width": 480, "height": 900})
+    assert page.evaluate("document.querySelector('#main').scrollWidth") <= 480
+    no_fault(page)
+
+
+def test_a_slider_of_a_ladder_calculates_anew_and_stays_with_the_task(researcher_at):
+    page = researcher_at(TASKS["ladder"])
+    page.wait_for_selector("#expected:has-text('3 readers, 10 patches, 30 pairs each')")
+    page.fill("#id_readers", "2")
+    page.wait_for_selector("#expected:has-text('2 readers, 10 patches, 30 pairs each')")
+    assert "task=ladder" in page.url and "readers=2" in page.url

@@ -17,10 +17,10 @@ from tests.pool import attacked_pool
 from tests.study.answered import answer_all, open_study_of, unblinded
 
 
-def work_off() -> None:
+def work_off(ends: str = "done") -> None:
     """What a worker would do now."""
     for job in Job.objects.filter(state=Job.State.QUEUED).order_by("pk"):
-        assert run_attempt(job.pk, job.attempt) == "done", Job.objects.get(pk=job.pk).error
+        assert run_attempt(job.pk, job.attempt) == ends, Job.objects.get(pk=job.pk).error
 
 
 def told(page) -> str:
@@ -186,6 +186,21 @@ def test_a_researchers_path(window, transactional_db, own_files):
     no_fault(page, "researcher-studies")
     follow(page, "td >> text=Results")
     assert "Table 1a" in told(page)
+
+    page.goto("/studies/")
+    for name in ("answered", "draft-0"):
+        page.check(f"input[name=study][value={name}]")
+    follow(page, "text=Compare the ticked studies")
+    said = told(page)
+    assert "TPF, change in points" in said and "none yet: the study is draft" in said and "differs" in said
+    no_fault(page, "researcher-studies-compared")
+    follow(page, "text=Show only settings that differ")
+    assert "Consent text" not in told(page) and "Minimum gap" in said
+    with page.expect_download() as taken:
+        page.click(".aside >> text=CSV")
+    assert "TPF, original" in taken.value.path().read_text()
+    page.goto("/studies/?state=unblinded")
+    follow(page, "td >> text=Results")
     audit = page.locator("li:has-text('blinding_audit.json')")
     assert "not there" in audit.inner_text() and audit.locator("a").count() == 0, "no download that breaks off"
     with page.expect_download() as taken:

@@ -2,12 +2,13 @@
 
 from math import sqrt
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from core.proportions import wilson
+from core.proportions import share_over_units, wilson
 
 
 def by_hand(successes: float, n: float, level: float) -> tuple[float, float]:
@@ -44,3 +45,14 @@ def test_fractions_of_counts_agree_with_the_quadratic(share, n, level):
 def test_a_share_times_n_is_its_count(k, rest):
     n = k + rest
     assert wilson(k / n * n, n) == wilson(k, n)
+
+
+def test_a_share_over_units_is_wilsons_where_each_has_one_answer_and_wider_where_answers_of_a_unit_are_alike():
+    right = np.array([1] * 15 + [0] * 5)
+    share, alone = share_over_units(right, np.arange(20))
+    assert share == 0.75 and alone == wilson(15, 20)
+    slides = np.repeat(np.arange(4), 5)
+    low, high = share_over_units(right, slides)[1]
+    assert low < alone[0] and high > alone[1]
+    low, high = share_over_units(np.ones(20), slides)[1]
+    assert high == 1 and 0 < low <= wilson(4, 4)[0], "all right: no more answers than slides"

@@ -5,6 +5,7 @@ import re
 import pytest
 from django.core.files.storage import default_storage
 
+from attacks import requests
 from core.models import User
 from jobs.models import Job
 from jobs.running import run_attempt
@@ -77,16 +78,28 @@ def test_a_failed_import_is_edited_and_tried_again_without_sending_the_file_agai
     assert run_attempt(Job.objects.first().pk, 1) == "done", Job.objects.first().error
 
 
-@pytest.mark.parametrize("kind", ["pgd", "minimal", "universal", "natural"])
+@pytest.mark.parametrize("kind", ["pgd", "minimal", "universal", "natural", "worst"])
 def test_a_failed_attack_is_edited_with_its_own_settings(rex, kind):
     attack = attacked_pool()
     job = Job.objects.create(
-        kind={"pgd": "attack", "natural": "corruptions"}.get(kind, kind), title="x", code_version="t", state="failed",
+        kind=requests.ATTACKS[kind][0], title="x", code_version="t", state="failed",
         requested_by=User.objects.get(username="rex"), arguments={"classifier": attack.classifier.name, "seed": 77},
     )  # fmt: skip
     page = rex.get(f"/jobs/{job.pk}/")
     form = rex.get(page.context["again"]).context["form"]
     assert (form["kind"].value(), form["seed"].value(), form["classifier"].value()) == (kind, 77, attack.classifier_id)
+
+
+def test_a_failed_comparison_is_edited_with_its_own_settings(rex):
+    first, second = attacked_pool(name="first").classifier, attacked_pool(name="second").classifier
+    asked = {"first": "first", "second": "second", "norms": ["l2"], "seed": 77, "patches": 20}
+    job = Job.objects.create(
+        kind="compare", title="x", code_version="t", state="failed", arguments=asked,
+        requested_by=User.objects.get(username="rex"),
+    )  # fmt: skip
+    form = rex.get(rex.get(f"/jobs/{job.pk}/").context["again"]).context["form"]
+    shown = [form[name].value() for name in ("first", "second", "norms", "seed", "patches")]
+    assert shown == [first.pk, second.pk, ["l2"], 77, 20]
 
 
 def test_a_failed_study_is_edited_with_everything_filled_in(client, own_files):

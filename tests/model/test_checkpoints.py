@@ -92,10 +92,11 @@ def test_the_command_says_what_it_took_a_single_output_for(tmp_path, own_files, 
     file = saved(tmp_path, OrderedDict(state, **{"fc.weight": torch.randn(1, 1024), "fc.bias": torch.zeros(1)}))
     small_dataset()
     out = io.StringIO()
-    call_command("import_classifier", arch=ARCH, weights=str(file), json=True, stdout=out)
+    call_command("import_classifier", arch=ARCH, weights=str(file), keep_order=True, json=True, stdout=out)
     notes = json.loads(out.getvalue())["notes"]
     assert notes[0].startswith("The weights have one output. It is taken for the logit of tumour")
-    call_command("import_classifier", arch=ARCH, weights=str(saved(tmp_path, state)), name="two", json=True, stdout=out)
+    two = {"weights": str(saved(tmp_path, state)), "name": "two", "keep_order": True}
+    call_command("import_classifier", arch=ARCH, json=True, stdout=out, **two)
     assert not any("one output" in note for note in Classifier.objects.get(name="two").settings["notes"])
 
 
@@ -167,7 +168,7 @@ def test_auto_falls_back_where_the_cached_file_does_not_fit(old_densenet):
 @pytest.mark.parametrize(
     ("auc", "confusion", "message"),
     [
-        (0.004, [[1, 49], [49, 1]], "look swapped.*--tumour-output 0"),
+        (0.004, [[1, 49], [49, 1]], "look swapped.*other order of the classes"),
         (0.52, [[25, 25], [25, 25]], "does not tell these patches apart"),
         (0.9, [[50, 0], [50, 0]], "calls no patch tumour"),
         (0.9, [[0, 50], [0, 50]], "calls every patch tumour"),
@@ -175,7 +176,7 @@ def test_auto_falls_back_where_the_cached_file_does_not_fit(old_densenet):
     ],
 )
 def test_answers_that_look_wrong_are_noted(auc, confusion, message):
-    notes = doubts({"auc": auc, "confusion": confusion, "n": 100}, tumour_output=1)
+    notes = doubts({"auc": auc, "confusion": confusion, "n": 100})
     assert bool(notes) == bool(message) and all(re.search(message, note) for note in notes)
 
 

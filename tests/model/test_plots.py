@@ -45,7 +45,7 @@ FIGURES = {
     "calibration": lambda: evaluation.calibration_figure([ANSWERS], "t"),
     "confusion": lambda: evaluation.confusion_figure([[1, 2], [3, 4]], "t"),
     "folds": lambda: evaluation.folds_figure(FOLDS, "t"),
-    "training": lambda: evaluation.training_figure(HISTORY, "t"),
+    "training": lambda: evaluation.training_figure([HISTORY, HISTORY[:1]], "t"),
     "pairs": lambda: interpretation.pairs_figure([pair(4)], "t"),
     "saliency": of_saliency,
     "universal": lambda: interpretation.universal_figure(np.ones((24, 24, 3)), [pair(4)] * 3, "t"),

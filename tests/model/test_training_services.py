@@ -196,6 +196,8 @@ def test_table_1a_is_made_of_the_folds():
     assert np.sum(table["confusion"]) == 48  # every patch once per run
     assert table["paper"]["auc"]["mean"] == 0.96 and table["complete"] and table["warning"] == ""
     assert 0 <= table["colour_only"]["auc"]["mean"] <= 1
+    for row in validation.results.all():
+        assert [epoch["epoch"] for epoch in row.details["history"]] == [1], "its training is kept, epoch by epoch"
 
 
 # --- Commands ---

@@ -1,4 +1,6 @@
 // Watches one job: asks for its state every second while it is active, and loads the page anew when it has ended.
+import { inViewersZone } from "../core/times.js";
+
 const box = document.querySelector("#job");
 const part = (id) => document.querySelector(`#${id}`);
 const number = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 1 });
@@ -13,9 +15,10 @@ function show(job) {
     part("left").textContent = job.left_text;
   }
   const log = part("log");
-  if (job.log && log.textContent !== job.log) {
+  if (job.log && log.dataset.shown !== job.log) {
     const following = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-    log.textContent = job.log;
+    log.dataset.shown = job.log;
+    log.textContent = inViewersZone(job.log);
     if (following) log.scrollTop = log.scrollHeight;
   }
 }

@@ -73,7 +73,7 @@ def calibration_figure(folds: Sequence[Answers], title: str = "") -> Figure:
             label=f"expected calibration error {table['ece'][0]:.3f}",
         )
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.03, 1.03), ylabel="Observed share of tumour", title=title)
-        axes.legend(loc="upper left")
+        axes.legend(loc="lower right")
         below.hist(given, bins=10, range=(0, 1), color=BLUE, edgecolor="white")
         below.set(xlabel="P(tumour) given by the network", ylabel="Patches")
     return figure
@@ -139,15 +139,26 @@ def _dots(axes: Axes, place: float, values: Sequence[float], colour: str, name: 
     return f"{name}\n{np.mean(values):.3f}" + ("" if spread is None else f" ± {spread:.3f}")
 
 
-def training_figure(history: Sequence[dict[str, float]], title: str = "") -> Figure:
-    """Loss and accuracy on the training patches after every epoch."""
-    epochs = [row["epoch"] for row in history]
+def training_figure(histories: Sequence[Sequence[dict[str, float]]], title: str = "") -> Figure:
+    """Loss and accuracy on the training patches after every epoch: one training, or several and their mean."""
     with look():
         figure = new(DOUBLE, 2.6)
         loss, accuracy = figure.subplots(1, 2)
-        loss.plot(epochs, [row["loss"] for row in history], ".-", color=BLUE)
+        for axes, name, colour in ((loss, "loss", BLUE), (accuracy, "accuracy", ORANGE)):
+            _epochs(axes, histories, name, colour)
         loss.set(xlabel="Epoch", ylabel="Cross-entropy, training patches", ylim=(0, None))
-        accuracy.plot(epochs, [row["accuracy"] for row in history], ".-", color=ORANGE)
         accuracy.set(xlabel="Epoch", ylabel="Accuracy, training patches", ylim=(None, 1.01))
         figure.suptitle(title, x=0.01, ha="left")
     return figure
+
+
+def _epochs(axes: Axes, histories: Sequence[Sequence[dict[str, float]]], name: str, colour: str) -> None:
+    """One line; of several trainings thin lines and their mean over the epochs that all of them had."""
+    alone = len(histories) == 1
+    for history in histories:
+        style: dict[str, Any] = {"marker": "."} if alone else {"linewidth": 0.6, "alpha": 0.5}
+        axes.plot([row["epoch"] for row in history], [row[name] for row in history], color=colour, **style)
+    if not alone:
+        common = min(len(history) for history in histories)
+        mean = np.mean([[row[name] for row in history[:common]] for history in histories], axis=0)
+        axes.plot([row["epoch"] for row in histories[0][:common]], mean, color=colour, linewidth=2)

@@ -2,7 +2,7 @@
 
 Three studies come of it: `demo`, in which a simulated reader answers through the real pages and which is then closed
 and unblinded, so that the results page has something to show; `demo-live`, open, for a visitor to read; and
-`demo-visibility`, in which three simulated readers whose thresholds are known compare pairs on a ladder of levels.
+`demo-visibility`, in which six simulated readers whose thresholds are known compare pairs on a ladder of levels.
 """
 
 import io
@@ -106,21 +106,23 @@ class Command(JsonCommand):
         call_command("close_study", "demo", unfinished=True, unblind=True, by="demo", json=True, stdout=io.StringIO())
         self._stage(made, "build_live", "build_study", name="Demo live", reader=["reader2"], **common)
         self._visibility(made, seed)
+        self._stage(made, "measures", "measures")
 
     def _visibility(self, made: dict[str, Any], seed: int) -> None:
         """How small a change do readers see, and which one fools the model already?"""
-        self._stage(
+        made["minimal"] = self._stage(
             made,
             "minimal",
             "minimal",
             "demo",
             norm="l2",
             name="demo-minimal-l2",
-            patches=16,
+            patches=24,
             positives_only=True,
             steps=30,
             seed=seed,
         )
+        cases = min(16, made["minimal"]["flipped_positives"])
         planted = f"{', '.join(VISIBILITY['threshold'])}, SD {VISIBILITY['threshold_sd']} between readers and "
         said = (
             "Its readers are simulated. Their thresholds are known (root mean squared grey levels, on the logarithm "
@@ -128,10 +130,10 @@ class Command(JsonCommand):
         )
         made["visibility"] = self._stage(
             made, "build_visibility", "build_study", name="Demo visibility", attack="demo-minimal-l2", task="pair",
-            ladder="adaptive", noise=True, trials=40, cases=12, negatives=0, copies=1, washout_hours=0, seed=seed,
-            by="demo", note=[said],
+            ladder="adaptive", noise=True, levels=6, trials=40, cases=cases, negatives=0, copies=1, washout_hours=0,
+            seed=seed, by="demo", note=[said],
         )  # fmt: skip
-        self._stage(made, "rehearse_visibility", "rehearse", "demo-visibility", readers=3, seed=seed, **VISIBILITY)
+        self._stage(made, "rehearse_visibility", "rehearse", "demo-visibility", readers=6, seed=seed, **VISIBILITY)
 
     def _stage(
         self, made: dict[str, Any], title: str, command: str, *args: str, quiet: bool = False, **kwargs: Any

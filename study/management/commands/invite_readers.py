@@ -17,18 +17,18 @@ class Command(RequestCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("study", metavar="STUDY", help="the study's short name in its address")
-        parser.add_argument("file", metavar="FILE", help="columns: username, and if wanted email, days")
+        parser.add_argument("file", metavar="FILE", help="columns: username, and if wanted email, language, days")
         super().add_arguments(parser)
         parser.add_argument("--address", default="http://127.0.0.1:8000", help="where readers reach this server")
         parser.add_argument("--by", default="command line", help="the name under which this is logged")
 
-    def run(self, *, study: str, file: str, days: int, address: str, by: str, **options: Any) -> dict[str, Any]:
+    def run(self, *, study: str, file: str, address: str, by: str, **options: Any) -> dict[str, Any]:
         found, key = selectors.get_study(study), new_key()
         try:
             data = Path(file).read_bytes()
         except OSError as error:
             raise InvalidInput(f"{file} cannot be read: {error.strerror}.") from error
-        rows = invitations_in(data, called=file, days=days)
+        rows = invitations_in(data, called=file, **{name: options[name] for name in ("days", "language")})
         invite_all(study=found, rows=rows, actor=by, key=key)
         invited = [
             {

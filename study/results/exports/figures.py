@@ -1,4 +1,4 @@
-"""The figures of the results page and the report, as SVG bytes. Drawn without pyplot, so that threads do not meet."""
+"""The figures of results page and report, as bytes of SVG, PNG or PDF; without pyplot, so that threads do not meet."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from core import plot_style as style
 from study.results.exports import visibility
-from study.results.exports.tables import present
+from study.results.exports.tables import points, present
 
 INK, MUTED, ACCENT, SECOND, BAND = "#22262e", "#6b7280", "#5b3f8f", "#b3541e", "#efeaf7"
 _STYLE: Any = style.LOOK | {
@@ -20,7 +20,7 @@ _STYLE: Any = style.LOOK | {
 }
 
 
-def forest(analysis: dict[str, Any]) -> bytes:
+def forest(analysis: dict[str, Any], kind: str = "svg") -> bytes:
     """Change of the TPF per reader and over all with 95 % intervals, the verdict's own interval, the frozen margin."""
     primary = analysis["primary"]
     rows = [(f"Reader {row['reader']}", row["delta"], row["tango_neff_ci95"], "") for row in analysis["per_reader"]]
@@ -42,17 +42,17 @@ def forest(analysis: dict[str, Any]) -> bytes:
                 textcoords="offset points", va="top", fontsize=style.SMALL, color=MUTED,
             )  # fmt: skip
         axes.axvline(0, color=INK, lw=0.8)
-        for place, (_name, delta, ci, kind) in enumerate(rows):
-            colour = ACCENT if kind else INK
+        for place, (_name, delta, ci, over) in enumerate(rows):
+            colour = ACCENT if over else INK
             axes.plot(
                 [100 * ci[0], 100 * ci[1]],
                 [place, place],
                 color=colour,
-                lw=3.2 if kind == "verdict" else 1.4,
+                lw=3.2 if over == "verdict" else 1.4,
                 solid_capstyle="butt",
             )
-            axes.plot([100 * delta], [place], marker="D" if kind else "s", ms=5 if kind else 4, color=colour)
-            numbers = f"{100 * delta:+.1f} [{100 * ci[0]:+.1f}, {100 * ci[1]:+.1f}]".replace("-", "−")
+            axes.plot([100 * delta], [place], marker="D" if over else "s", ms=5 if over else 4, color=colour)
+            numbers = f"{points(delta)} [{points(ci[0])}, {points(ci[1])}]"
             axes.annotate(
                 numbers, (1.02, place),
                 xycoords=("axes fraction", "data"), va="center", fontsize=style.SMALL, color=colour,
@@ -62,10 +62,10 @@ def forest(analysis: dict[str, Any]) -> bytes:
         axes.set_xlabel("Change of the true positive fraction, perturbed less original (percentage points)")
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
-        return style.render(figure)
+        return style.render(figure, kind)
 
 
-def flow(analysis: dict[str, Any]) -> bytes:
+def flow(analysis: dict[str, Any], kind: str = "svg") -> bytes:
     """Invited, started, finished; scheduled, answered, analysed."""
     readers, shown = analysis["flow"]["readers"], analysis["flow"]["presentations"]
     boxes = [
@@ -98,7 +98,7 @@ def flow(analysis: dict[str, Any]) -> bytes:
             if i in asides:
                 axes.plot([4.45, 4.85], [y + 0.41, y + 0.41], color=MUTED, lw=0.9)
                 axes.text(4.95, y + 0.41, asides[i], va="center", fontsize=8.5, color=INK)
-        return style.render(figure)
+        return style.render(figure, kind)
 
 
 def finished(readers: dict[str, Any]) -> str:
@@ -108,7 +108,7 @@ def finished(readers: dict[str, Any]) -> str:
     return said if declared is None else f"{said}, {declared} declared every set finished"
 
 
-def psychometric(analysis: dict[str, Any]) -> bytes | None:
+def psychometric(analysis: dict[str, Any], kind: str = "svg") -> bytes | None:
     """Proportion correct against budget with the fitted curve; None without enough budgets."""
     curves = analysis.get("psychometric")
     if not curves:
@@ -136,7 +136,7 @@ def psychometric(analysis: dict[str, Any]) -> bytes | None:
             axes.set_xlabel("Budget (0-255 units; l0: share of pixels)")
             axes.set_ylabel("Proportion correct")
             axes.legend()
-        return style.render(figure)
+        return style.render(figure, kind)
 
 
 FIGURES = {"forest": forest, "flow": flow, "psychometric": psychometric, "visibility": visibility.figure}

@@ -122,7 +122,12 @@ def _blinding(source: Source) -> Chunks:
 
 def _not_audited(study: Study) -> str:
     audited = latest_report(study) is not None
-    return "" if audited else f"the blinding was not audited: `manage.py audit_blinding {study.slug}` does it"
+    return "" if audited else f"the blinding was not audited; manage.py audit_blinding {study.slug} does it"
+
+
+def _not_scaled(study: Study) -> str:
+    scaled = study.ladder != Study.Ladder.NONE
+    return "" if scaled else "no change is shown at several sizes in this study"
 
 
 CSV, TEXT = "text/csv; charset=utf-8", "text/plain; charset=utf-8"
@@ -149,9 +154,9 @@ _FIXED = (
     Export("analysis.json", "application/json", "Every number of the analysis", lambda s: _json(s.analysis)),
     Export("table_1.csv", CSV, "Table 1b as CSV", lambda s: csv_chunks(TABLE_COLUMNS, table_1_rows(s.analysis))),
     Export("blind_spot.csv", CSV, "The blind spot: one row per change that was scaled, and model",
-           lambda s: csv_chunks(visibility.COLUMNS, visibility.rows(s.analysis))),
+           lambda s: csv_chunks(visibility.COLUMNS, visibility.rows(s.analysis)), lacking=_not_scaled),
     Export("thresholds.csv", CSV, "What each reader sees, per change that was scaled",
-           lambda s: csv_chunks(visibility.READER_COLUMNS, visibility.reader_rows(s.analysis))),
+           lambda s: csv_chunks(visibility.READER_COLUMNS, visibility.reader_rows(s.analysis)), lacking=_not_scaled),
     Export("table_1.md", "text/markdown; charset=utf-8", "Table 1 as Markdown", lambda s: markdown(s.analysis)),
     Export("table_1.tex", TEXT, "Table 1 as LaTeX", lambda s: latex(s.analysis)),
     Export("report.html", "text/html; charset=utf-8", "The report: one file to print",

@@ -33,6 +33,7 @@ def page_context(study: Study, analysis: dict[str, Any]) -> dict[str, Any]:
         "headline": _headline(primary, pair, bool(analysis["visibility"])),
         "blind_spots": visibility.page_rows(analysis),
         "predictors": visibility.predictor_rows(analysis),
+        "unranked": visibility.unranked(analysis),
         "pair_statement": _pair_statement(pair) if pair else None,
         "table_1a": table_1a(analysis),
         "table_1b": _table_1b(analysis),
@@ -74,10 +75,19 @@ def _headline(primary: dict[str, Any], pair: dict[str, Any] | None, ladder: bool
     return VERDICTS[primary["verdict"]].format(margin=100 * (primary["margin"] or 0))
 
 
+_ARMS = {
+    "natural-worst": "Natural changes at their worst (natural-worst)",
+    "natural-random": "Natural changes at random (natural-random)",
+    "noise": "Noise of equal energy (noise)",
+    "universal": "Universal perturbation (universal)",
+}
+"""Arms whose names say little by themselves."""
+
+
 def _further_arms(analysis: dict[str, Any]) -> list[dict[str, Any]]:
     """The other comparisons, one after the other: what is compared with what, and its result."""
     found = [
-        {"title": f"Arm: {arm}", "arm": arm, "reference": "Original", "value": value}
+        {"title": _ARMS.get(arm, f"Arm: {arm}"), "arm": arm, "reference": "Original", "value": value}
         for arm, value in analysis["controls"].items()
     ]
     for name, value in (analysis.get("against_noise") or {}).items():

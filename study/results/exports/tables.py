@@ -85,8 +85,8 @@ def p_value(p: float | None) -> str:
 
 
 def points(value: float | None) -> str:
-    """A difference in percentage points with its sign."""
-    return f"{100 * value:+.1f}".replace("-", "−") if present(value) else "–"
+    """A difference in percentage points with its sign, which a difference of nothing has not."""
+    return f"{100 * value:+z.1f}".replace("-", "−").replace("+0.0", "0.0") if present(value) else "–"
 
 
 def percent(value: float | None) -> str:
@@ -220,6 +220,8 @@ def as_text(analysis: dict[str, Any]) -> str:
     body = [list(HEADINGS), *(_cells(row) for row in table_1_rows(analysis))]
     widths = [max(len(row[i]) for row in body) for i in range(len(HEADINGS))]
     lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in body]
+    if groups := analysis.get("groups"):
+        lines += ["", f"Slides or patients: {groups['tumour']} with tumour, {groups['no_tumour']} without"]
     lines += ["", analysis["primary"]["statement"] or "No comparison could be made."]
     if analysis["primary"]["verdict"]:
         lines.append(f"Verdict: {analysis['primary']['verdict']} ({analysis['primary']['method']})")

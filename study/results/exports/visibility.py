@@ -3,14 +3,18 @@
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import LogLocator
 
 from core import plot_style as style
 from core.proportions import wilson
 from study.results.exports.tables import percent, percents, present
+from study.statistics.visibility.ladders import MEASURES
 
-NORMS = {"l0": "L0", "l1": "L1", "l2": "L2", "linf": "Linf", "ciede2000": "CIEDE2000", "ms_ssim_loss": "1 − MS-SSIM"}
+NORMS = {"l0": "L0", "l1": "L1", "l2": "L2", "linf": "L∞", "ciede2000": "CIEDE2000", "ms_ssim_loss": "1 − MS-SSIM",
+         "cvvdp_loss": "cvvdp"}  # fmt: skip
 UNITS = {"l0": "share of pixels", "l1": "grey levels", "l2": "grey levels", "linf": "grey levels",
-         "ciede2000": "colour difference", "ms_ssim_loss": "lost similarity"}  # fmt: skip
+         "ciede2000": "colour difference", "ms_ssim_loss": "lost similarity",
+         "cvvdp_loss": "predicted loss of quality"}  # fmt: skip
 COLUMNS = ("ladder", "norm", "attack", "classifier_id", "readers", "patches", "answers", "flips_found", "threshold",
            "threshold_low", "threshold_high", "blind_spot_index", "index_low", "index_high", "index_these_low",
            "index_these_high", "safety_factor", "factor_low", "factor_high", "median_flip", "patch_sd",
@@ -85,6 +89,12 @@ def predictor_rows(analysis: dict[str, Any]) -> list[dict[str, Any]]:
     return [{**row, "name": NORMS.get(row["measure"], row["measure"])} for row in analysis["predictors"]]
 
 
+def unranked(analysis: dict[str, Any]) -> list[str]:
+    """The measures that nobody took of the shown changes, where others are ranked."""
+    ranked = {row["measure"] for row in analysis["predictors"]}
+    return [NORMS[name] for name in MEASURES if name not in ranked] if ranked else []
+
+
 def title(one: dict[str, Any]) -> str:
     """The ladder in words."""
     kind, _, which = one["ladder"].partition("-")
@@ -120,7 +130,7 @@ def _plain(ci: list[float]) -> str:
     return f"{ci[0]:.2g} to {ci[1]:.2g}"
 
 
-def figure(analysis: dict[str, Any]) -> bytes | None:
+def figure(analysis: dict[str, Any], kind: str = "svg") -> bytes | None:
     """Per ladder the model's success curve and the readers' curves on one axis, with both histograms above.
 
     None where no curve could be fitted.
@@ -129,10 +139,10 @@ def figure(analysis: dict[str, Any]) -> bytes | None:
     if not fitted:
         return None
     with style.look():
-        drawn = style.new(8.6, 5.6 * len(fitted))
+        drawn = style.new(style.DOUBLE, 4.6 * len(fitted))
         for part, one in zip(drawn.subfigures(len(fitted), 1, squeeze=False)[:, 0], fitted):
             _draw(part, one)
-    return style.render(drawn)
+    return style.render(drawn, kind)
 
 
 def _draw(part: Any, one: dict[str, Any]) -> None:
@@ -147,7 +157,7 @@ def _draw(part: Any, one: dict[str, Any]) -> None:
     hist.set_yticks([])
     hist.spines["left"].set_visible(False)
     hist.set_title(one["title"])
-    hist.set_ylabel("How\noften", rotation=0, ha="right", va="center", fontsize=9)
+    hist.set_ylabel("How\noften", rotation=0, ha="right", va="center", fontsize=style.SMALL)
     for curve in curves["readers"].values():
         axes.plot(levels, _above_guessing(curve), color=style.BLUE, lw=0.8, alpha=0.7)
     band = np.array([[np.nan if end is None else end for end in ends] for ends in curves["band"]], float)
@@ -164,10 +174,11 @@ def _draw(part: Any, one: dict[str, Any]) -> None:
         axes.axvline(one["threshold"], color=style.BLUE, lw=1, ls=":")
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")  # no formulas
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_minor_formatter("")
     axes.set(xlim=levels[[0, -1]], ylim=(-0.02, 1.02), xlabel=f"Size of the change that is shown ({one['unit']})",
              ylabel="Share of patches on which the model errs")  # fmt: skip
-    axes.legend(loc="upper left", frameon=False, fontsize=9)
+    axes.legend(loc="upper left", frameon=False)
     right = axes.secondary_yaxis("right", functions=(lambda y: 50 + 50 * y, lambda p: (p - 50) / 50))
     right.set_ylabel("Readers: right answers (%)")
 

@@ -14,16 +14,19 @@ threshold / flip above m may be one half (Woodruff 1952).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import optimize, special
 
 from core.proportions import Interval, wilson
 from study.statistics.two_way import Overall, PerReader, over_readers
-from study.statistics.visibility.model import Fit, derivative
+from study.statistics.visibility.model import READER_SD, Fit, Posterior, derivative
 
 NEAR = 1e-5
 """Shares are told from 0 and 1 so far."""
+LEAST_KEPT = 0.3
+"""Of a reader's distance from the others, where answers are so few that the prior holds nearly all of it."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,25 @@ class Comparison:
 
     def over_readers(self, of: Callable[[np.ndarray], np.ndarray]) -> Overall:
         """Mean over readers of a function of the parameters, (R,)."""
-        value, moved = of(self.fit.at), self._follows(of)
-        return over_readers(PerReader(value, value[:, None] + moved, self.units))
+        value, slope = of(self.fit.at), derivative(of, self.fit.at)
+        drawn = np.diagonal(slope) * (self._apart - (self.fit.mean - self.fit.mean.mean()))
+        value = value + drawn - drawn.mean()
+        return over_readers(PerReader(value, value[:, None] + self._widened(slope), self.units))
+
+    @cached_property
+    def _apart(self) -> np.ndarray:
+        """How far each reader's log threshold lies from the mean, by that reader's answers alone (R,).
+
+        The fit draws readers towards each other by its prior, the more the fewer the answers, so that they look more
+        alike than they are. What it drew is given back before their spread is taken.
+        """
+        r = len(self.fit.mean)
+        apart = self.fit.mean - self.fit.mean.mean()
+        if r == 1:
+            return apart
+        centre = np.eye(r) - 1 / r
+        unknown = np.diagonal(centre @ self.fit.covariance[:r, :r] @ centre) * r / (r - 1)
+        return apart / np.clip(1 - unknown / READER_SD**2, LEAST_KEPT, 1.0)
 
     def each_reader(self, of: Callable[[np.ndarray], np.ndarray]) -> list[Overall]:
         """The same of each reader alone, patches random."""
@@ -90,25 +110,52 @@ class Comparison:
         expected = float(mean @ self.fit.covariance @ mean)
         return moved * np.sqrt(max(expected / max(seen, 1e-12), 1.0))
 
-    def blind(self, at: np.ndarray, log_factor: float = 0.0) -> np.ndarray:
+    @cached_property
+    def _patch(self) -> Posterior:
+        return self.fit.model.posterior(self.fit.at)
+
+    @cached_property
+    def _follow(self) -> Posterior:
+        return self.fit.model.follows(self.fit.at)
+
+    def _beyond(self, log_factor: float) -> np.ndarray:
+        """How many of the posterior's SDs threshold / flip lies above the factor (R, patches)."""
+        return (self.fit.mean[:, None] + self._patch.mean - self.flips.log - log_factor) / self._patch.sd
+
+    def blind(self, log_factor: float = 0.0) -> np.ndarray:
         """P(threshold > factor x flip | answers) of every reader and patch (R, patches)."""
-        patch = self.fit.model.posterior(at)
-        mean = self.fit.model.parts(at)[0]
-        return special.ndtr((mean[:, None] + patch.mean - self.flips.log - log_factor) / patch.sd)
+        return special.ndtr(self._beyond(log_factor))
+
+    def _dense(self, log_factor: float) -> np.ndarray:
+        """How each patch's part of a reader's share moves with that reader's log threshold (R, patches)."""
+        beyond = self._beyond(log_factor)
+        return np.exp(-0.5 * beyond**2) / np.sqrt(2 * np.pi) / self._patch.sd / beyond.shape[1]
+
+    def blind_follows(self, log_factor: float = 0.0) -> np.ndarray:
+        """How each reader's share of patches moves with the parameters (R, parameters)."""
+        beyond, dense = self._beyond(log_factor), self._dense(log_factor)
+        stretched = dense * np.where(np.isfinite(beyond), beyond, 0.0)
+        slope = dense @ self._follow.mean.T - stretched @ self._follow.sd.T
+        readers = np.arange(len(slope))
+        slope[readers, readers] += dense.sum(axis=1)  # the means are the first parameters
+        return slope
 
     def share(self, log_factor: float = 0.0) -> Share:
         """Share of (reader, patch) with threshold / flip above the factor: at 0 the blind-spot index."""
-        chance = self.blind(self.fit.at, log_factor)
-        value = chance.mean(axis=1)
-        own = np.stack([np.bincount(self.flips.unit, weights=row) for row in chance])
-        without = (chance.sum(axis=1, keepdims=True) - own) / np.maximum(chance.shape[1] - self.units, 1)
-        units = len(self.units)
-        moved = self._follows(lambda at: _probit(self.blind(at, log_factor).mean(axis=1)))
-        values, left = _probit(value), _probit(without) + moved
-        mean = float(value.mean())
-        together = self._follows(lambda at: _probit(self.blind(at, log_factor).mean(keepdims=True)[0]))
-        fixed = _probit(without.mean(axis=0, keepdims=True)) + together
-        these = over_readers(PerReader(_probit(np.array([mean])), fixed, self.units))
+        chance, slope = self.blind(log_factor), self.blind_follows(log_factor)
+        value, mean = chance.mean(axis=1), float(chance.mean())
+        own = np.bincount(self.flips.unit, weights=chance.mean(axis=0))
+        without = (own.sum() - own) / np.maximum(chance.shape[1] - self.units, 1)
+        units, steep = len(self.units), _probit_slope(np.array(mean))
+        patches = _probit(without) - _probit(np.array(mean)) + self._widened(steep * slope.mean(axis=0)[None])[0]
+        # On the probit scale the share follows the readers' log thresholds as a straight line, near 0 and 1 as well,
+        # where readers' own shares say little: so readers differ by what their thresholds make of the share of all.
+        follows = steep * float(self._dense(log_factor).sum(axis=1).mean())
+        apart = self._widened(np.eye(len(value), len(self.fit.at)))  # the means are the first parameters
+        middle = float(_probit(np.array(mean)))
+        values = middle + follows * (self._apart - self._apart.mean())
+        left = values[:, None] + patches + follows * (apart - apart.mean(axis=0))
+        these = over_readers(PerReader(np.array([middle]), middle + patches[None], self.units))
         return Share(
             mean,
             _interval(mean, over_readers(PerReader(values, left, self.units)), units),
@@ -129,7 +176,7 @@ class Comparison:
         """The log factor above which ``share`` of all threshold / flip lie."""
 
         def above(log_factor: float) -> float:
-            return float(self.blind(self.fit.at, log_factor).mean()) - share
+            return float(self.blind(log_factor).mean()) - share
 
         low, high = -12.0, 12.0
         if above(low) < 0 or above(high) > 0:
@@ -139,6 +186,12 @@ class Comparison:
 
 def _probit(share: np.ndarray) -> np.ndarray:
     return special.ndtri(np.clip(share, NEAR, 1 - NEAR))
+
+
+def _probit_slope(share: np.ndarray) -> np.ndarray:
+    """How the probit moves with the share; not at all where it is cut."""
+    inside = (share > NEAR) & (share < 1 - NEAR)
+    return np.where(inside, np.sqrt(2 * np.pi) * np.exp(0.5 * _probit(share) ** 2), 0.0)
 
 
 def _interval(share: float, found: Overall, units: int) -> Interval | None:

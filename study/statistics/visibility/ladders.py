@@ -22,7 +22,8 @@ MOST_LAPSES = 0.25
 """Beyond it a threshold cannot be told from slips."""
 WIDEST = 100.0
 """An interval of a threshold or a factor whose ends lie further apart than this tells nothing and is not given."""
-MEASURES = ("l0", "l1", "l2", "linf", "ciede2000", "ms_ssim_loss")
+KNOWN = 0.5
+MEASURES = ("l0", "l1", "l2", "linf", "ciede2000", "ms_ssim_loss", "cvvdp_loss")
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,12 @@ def identical_pairs(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def predictors(table: pd.DataFrame) -> list[Predictor]:
-    """Which measure of the changes foretells best what is seen, over all ladders."""
+    """Which measure of the changes foretells best what is seen, over all ladders. A measure that is known of fewer than
+    half of the answers is left out: all are compared on the answers of which all are known."""
     if "level" not in table:
         return []
-    return ranked(table[table["level"] > 0], MEASURES)
+    rows = table[(table["level"] > 0) & table["correct"].notna()]
+    return ranked(rows, tuple(name for name in MEASURES if name in rows and (rows[name] > 0).mean() >= KNOWN))
 
 
 def _text(rows: pd.DataFrame, name: str) -> pd.Series:
@@ -287,7 +290,7 @@ def _curves(fitted: Fit, compared: Comparison, names: np.ndarray, flip: np.ndarr
     band = []
     for one in log_level[::4]:
         found = compared.over_readers(partial(_share_at, fitted, one))
-        band.append([max(found.ci95[0], 0.0), min(found.ci95[1], 1.0)] if found.ci95 else [None, None])
+        band.append([max(found.ci95[0], GUESS), min(found.ci95[1], 1.0)] if found.ci95 else [None, None])
     patch = fitted.model.posterior(fitted.at).mean
     return {
         "level": levels.tolist(),

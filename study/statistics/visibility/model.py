@@ -16,13 +16,16 @@ patch's score, and the jackknife over patches (or slides) goes together with the
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy import optimize
 from scipy.special import expit, logit
 
 NODES = np.linspace(-4.0, 4.0, 11)
 """Of the sum over a patch's effect, in posterior standard deviations; equal steps are exact to 1e-3 or better here."""
+
+MOST_STEPS, LONGEST, CLOSE = 60, 1.0, 1e-3
+"""Of the search for the best parameters: steps, how far one may move any parameter, and where it ends."""
 
 # Priors, as (mean, standard deviation) on the scale named; wide beside what a study of any use tells.
 MEAN_SD = 3.0  # of the readers' common log threshold around the middle of the levels
@@ -98,6 +101,7 @@ class Model:
         if len(present) != self.patches:
             raise ValueError("a patch has no answer")
         self._cell = trials.patch * self.readers + trials.reader
+        self._cells, self._cell_start = np.unique(self._cell, return_index=True)
         self.middle = float(np.average(trials.log_level, weights=trials.n))
         self.centre, self.spread = np.zeros(self.patches), np.full(self.patches, 0.6)
         r = self.readers
@@ -114,7 +118,7 @@ class Model:
         slope, lapse, log_tau, beta = at[3 * r :]
         return at[:r], slope + at[r : 2 * r], expit(lapse + at[2 * r : 3 * r]), log_tau, beta
 
-    def _weights(self, at: np.ndarray):
+    def weights(self, at: np.ndarray):
         """Posterior weights of the nodes (patches, nodes), log marginals (patches,), and what the gradient needs."""
         t = self.trials
         mean, log_slope, lapse, log_tau, beta = self.parts(at)
@@ -135,14 +139,25 @@ class Model:
         return weight / total, (top + np.log(total))[:, 0], node, off, (p, f, room, slope, distance, right, wrong)
 
     def posterior(self, at: np.ndarray) -> Posterior:
-        weight, _, node, *_ = self._weights(at)
+        weight, _, node, *_ = self.weights(at)
         mean = (weight * node).sum(axis=1)
         return Posterior(mean, np.sqrt(np.maximum((weight * (node - mean[:, None]) ** 2).sum(axis=1), 1e-6)))
 
-    def scores(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def follows(self, at: np.ndarray) -> Posterior:
+        """How the posterior's mean and SD move with each parameter (parameters, patches), the nodes as they are."""
+        state = self.weights(at)
+        weight, node, found = state[0], state[2], self.posterior(at)
+        score = self._at_nodes(at, state[3], *self._by_own(at, state))
+        off = node - found.mean[:, None]
+        usual = (score * weight).sum(axis=2)
+        by_mean = (score * (weight * off)).sum(axis=2)
+        by_variance = (score * (weight * off**2)).sum(axis=2) - found.sd**2 * usual
+        return Posterior(by_mean, by_variance / (2 * found.sd))
+
+    def scores(self, at: np.ndarray, state: Any = None) -> tuple[np.ndarray, np.ndarray]:
         """Log marginal likelihood (patches,) and its gradient (patches, parameters), priors left aside."""
         t, r = self.trials, self.readers
-        weight, marginal, _, off, (p, f, room, slope, distance, right, wrong) = self._weights(at)
+        weight, marginal, _, off, (p, f, room, slope, distance, right, wrong) = state or self.weights(at)
         _, _, lapse, log_tau, _ = self.parts(at)
         w = weight[t.patch] * (right / p - wrong / (1 - p))
         steep = w * room * f * (1 - f)
@@ -165,18 +180,41 @@ class Model:
         slope = -self.precision @ (at - self.prior_mean)
         return float(slope @ (at - self.prior_mean)) / 2, slope
 
-    def curvature(self, at: np.ndarray) -> np.ndarray:
+    def _by_own(self, at: np.ndarray, state: Any) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+        """Slope of P(right) by its reader's mean, log slope and logit lapse, and of the log likelihood by P(right):
+        (trials, nodes) each."""
+        _, _, _, _, (p, f, room, slope, distance, right, wrong) = state
+        lapse = self.parts(at)[2]
+        steep = room * f * (1 - f) * slope
+        return (-steep, steep * distance, -f * (lapse * (1 - lapse))[self.trials.reader][:, None]), (
+            right / p - wrong / (1 - p)
+        )
+
+    def _at_nodes(self, at: np.ndarray, off: np.ndarray, by: tuple[np.ndarray, ...], first: np.ndarray) -> np.ndarray:
+        """Slope of the log likelihood and of the patch's density at every node (parameters, patches, nodes)."""
+        t, r = self.trials, self.readers
+        scores = np.zeros((3, r, self.patches, len(NODES)))
+        for i, value in enumerate(by):
+            scores[i, self._cells % r, self._cells // r] = np.add.reduceat(first * value, self._cell_start, axis=0)
+        whole = np.empty((len(at), self.patches, len(NODES)))
+        whole[: 3 * r] = scores.reshape(3 * r, self.patches, -1)
+        whole[3 * r : 3 * r + 2] = scores[1:].sum(axis=1)
+        whole[-2], whole[-1] = off**2 - 1, off * t.covariate[:, None] * np.exp(-self.parts(at)[3])
+        return whole
+
+    def curvature(self, at: np.ndarray, state: Any = None) -> np.ndarray:
         """Minus the second derivative of log marginal likelihood plus prior (parameters, parameters), by Louis (1982):
         the mean curvature, were the patches' effects known, less the variance of the score over what they may be."""
         t, r = self.trials, self.readers
-        weight, _, _, off, (p, f, room, slope, distance, right, wrong) = self._weights(at)
+        state = state or self.weights(at)
+        weight, _, _, off, (p, f, room, slope, distance, right, wrong) = state
         _, _, lapse, log_tau, _ = self.parts(at)
         chance = (lapse * (1 - lapse))[t.reader][:, None]
         skew = (1 - 2 * lapse)[t.reader][:, None]
         eta = slope * distance
-        first, second = right / p - wrong / (1 - p), -right / p**2 - wrong / (1 - p) ** 2
+        by, first = self._by_own(at, state)
+        second = -right / p**2 - wrong / (1 - p) ** 2
         steep = room * f * (1 - f)
-        by = (-steep * slope, steep * eta, -f * chance)  # of p, by mean, log slope and logit lapse
         bent = steep * (1 - 2 * f)
         mixed = -f * (1 - f) * chance
         twice = {
@@ -186,40 +224,34 @@ class Model:
         size = len(at)
         total = np.zeros((size, size))
         w = weight[t.patch]
+        second, likely = second * w, first * w
         whose = np.arange(r)
         for (i, j), value in twice.items():
-            mean = (w * (second * by[i] * by[j] + first * value)).sum(axis=1)
+            mean = np.einsum("tn,tn,tn->t", second, by[i], by[j]) + np.einsum("tn,tn->t", likely, value)
             each = np.bincount(t.reader, weights=mean, minlength=r)
             total[i * r + whose, j * r + whose] = each
             total[j * r + whose, i * r + whose] = each
-        scores = np.zeros((self.patches, r, 3, len(NODES)))
-        cells, start = np.unique(self._cell, return_index=True)
-        for i, value in enumerate(by):
-            scores[cells // r, cells % r, i] = np.add.reduceat(first * value, start, axis=0)
         common = 3 * r + np.arange(2)
-        whole = np.zeros((size, self.patches, len(NODES)))
-        whole[: 3 * r] = scores.transpose(2, 1, 0, 3).reshape(3 * r, self.patches, -1)
         for k, place in enumerate(common, start=1):
             own = slice(k * r, (k + 1) * r)
             total[place, :] += total[own, :].sum(axis=0)
             total[:, place] += total[:, own].sum(axis=1)
-            whole[place] = whole[own].sum(axis=0)
         # The rows of slope and lapse now hold both crossings; what they have with each other is summed once.
         total[np.ix_(common, common)] = [
             [total[i * r : (i + 1) * r, j * r : (j + 1) * r].sum() for j in (1, 2)] for i in (1, 2)
         ]
         drawn = t.covariate[:, None] * np.exp(-log_tau)
-        whole[-2], whole[-1] = off**2 - 1, off * drawn
         total[-2, -2] = -2 * (weight * off**2).sum()
         total[-1, -1] = -(drawn**2).sum()
         total[-2, -1] = total[-1, -2] = -2 * (weight * off * drawn).sum()
+        whole = self._at_nodes(at, off, by, first)
         mean_score = (whole * weight).sum(axis=2)
         flat = whole.reshape(size, -1)
         spread = (flat * weight.ravel()) @ flat.T - mean_score @ mean_score.T
         return -total - spread + self.precision
 
-    def negative(self, at: np.ndarray) -> tuple[float, np.ndarray]:
-        marginal, score = self.scores(at)
+    def negative(self, at: np.ndarray, state: Any = None) -> tuple[float, np.ndarray]:
+        marginal, score = self.scores(at, state)
         value, slope = self.prior(at)
         return -float(marginal.sum()) - value, -score.sum(axis=0) - slope
 
@@ -248,6 +280,22 @@ class Model:
         gradient[3 * r] = (per_reader(by_eta * eta + 2 * each) / total).sum() / 2
         gradient[3 * r + 1] = (per_reader(each * (f * tilt - 2 / room)) * lapse * (1 - lapse) / total).sum() / 2
         return float(np.log(total).sum()) / 2, gradient
+
+    def bend(self, at: np.ndarray, nodes: "Nodes", step: float = 1e-4) -> np.ndarray:
+        """Second derivative of ``information`` (parameters, parameters), by central differences of its slope.
+
+        A reader's share of it knows that reader's mean only, so that all means are moved at once.
+        """
+        r, found = self.readers, np.zeros((len(at), len(at)))
+        for places in (slice(0, r), slice(3 * r, 3 * r + 1), slice(3 * r + 1, 3 * r + 2)):
+            move = np.zeros(len(at))
+            move[places] = step
+            slope = (self.information(at + move, nodes)[1] - self.information(at - move, nodes)[1]) / (2 * step)
+            if places.start:
+                found[places, :], found[:, places] = slope[None, :], slope[:, None]
+            else:
+                found[:r, :r] = np.diag(slope[:r])
+        return found
 
     def aim(self, at: np.ndarray) -> "Nodes":
         """Put the nodes where each patch's effect probably lies: no finer than the nodes so far could show.
@@ -302,35 +350,54 @@ def fit(trials: Trials, guess: float = 0.5) -> Fit:
 
     The mode of everything lies at slopes far too steep when many readers' thresholds are free beside the slope. So half
     the logarithm of the information on each reader's mean is taken off (Laplace's approximation of the integral over
-    it, in R packages for mixed models: REML).
+    it, in R packages for mixed models: REML). The nodes are aimed anew before each of Newton's steps.
     """
     model = Model(trials, guess)
     at, limits = model.prior_mean.copy(), _limits(model)
-    steps = (15, 25, 200, 200)
-    for number, most in enumerate(steps):
+    for number in range(MOST_STEPS):
         nodes = model.aim(at)
-
-        def objective(at: np.ndarray, nodes: Nodes = nodes) -> tuple[float, np.ndarray]:
-            value, slope = model.negative(at)
-            extra, extra_slope = model.information(at, nodes)
-            return value + extra, slope + extra_slope
-
-        found = optimize.minimize(objective, at, jac=True, method="L-BFGS-B", bounds=limits,
-                                  options={"maxiter": most, "ftol": 1e-6 if number < 2 else 1e-9})  # fmt: skip
-        before, at = at, found.x
-        if number > 1 and np.abs(at - before).max() < 0.01:
+        if number % 4 == 0:
+            bend = model.bend(at, nodes)
+        before, (at, wanted) = at, _step(model, at, nodes, limits, bend)
+        if wanted < CLOSE or at is before:
             break
     nodes = model.aim(at)
-    bend = derivative(lambda x: model.information(x, nodes)[1], at)
-    values, vectors = np.linalg.eigh(model.curvature(at) + (bend + bend.T) / 2)
+    values, vectors = np.linalg.eigh(model.curvature(at) + model.bend(at, nodes))
     covariance = vectors / np.maximum(values, 0.2) @ vectors.T
     _, score = model.scores(at)
-    return Fit(model, at, -score @ covariance, covariance, bool(np.abs(at - before).max() < 0.05))
+    return Fit(model, at, -score @ covariance, covariance, bool(wanted < 0.05))
 
 
-def _limits(model: Model) -> list[tuple[float, float]]:
+def _step(model: Model, at: np.ndarray, nodes: Nodes, limits: np.ndarray, bend: np.ndarray) -> tuple[np.ndarray, float]:
+    """One of Newton's steps within the limits, halved until the objective falls (else ``at`` itself), and how far the
+    whole step would have gone. ``bend`` may be a few steps old."""
+    state = model.weights(at)
+    value, slope = (one + more for one, more in zip(model.negative(at, state), model.information(at, nodes)))
+    low, high = limits.T
+    free = ~((at <= low) & (slope > 0) | (at >= high) & (slope < 0))
+    values, vectors = np.linalg.eigh((model.curvature(at, state) + bend)[np.ix_(free, free)])
+    # What curves the wrong way is followed downhill, no farther than a curvature of 1 would allow.
+    values = np.where(values > 0.2, values, np.maximum(np.abs(values), 1.0))
+    way = np.zeros(len(at))
+    way[free] = -vectors @ (vectors.T @ slope[free] / values)
+    way *= min(1.0, LONGEST / np.abs(way).max()) if way.any() else 1.0
+    wanted = float(np.abs(np.clip(at + way, low, high) - at).max())
+    for _ in range(8):
+        there = np.clip(at + way, low, high)
+        if _value(model, there, nodes) <= value + 1e-4 * slope @ (there - at) + 1e-9:
+            return there, wanted
+        way /= 2
+    return at, wanted
+
+
+def _value(model: Model, at: np.ndarray, nodes: Nodes) -> float:
+    return -float(model.weights(at)[1].sum()) - model.prior(at)[0] + model.information(at, nodes)[0]
+
+
+def _limits(model: Model) -> np.ndarray:
+    """(parameters, 2)"""
     r = model.readers
     near, far = model.trials.log_level.min() - 4, model.trials.log_level.max() + 4
-    return [(near, far)] * r + [(-0.6, 0.6)] * r + [(-4.0, 4.0)] * r + [
+    return np.array([(near, far)] * r + [(-0.6, 0.6)] * r + [(-4.0, 4.0)] * r + [
         (np.log(0.7), np.log(12)), (logit(1e-4), logit(0.4)), (np.log(0.03), np.log(4)), (-3.0, 3.0)
-    ]  # fmt: skip
+    ])  # fmt: skip

@@ -14,10 +14,11 @@ from study.blinding.rehearsal import RehearsalFailed
 from study.blinding.servers import free_port, in_this_process
 from study.models import Assignment, AuditEvent, Presentation, Response, Stimulus, Study
 from study.protocol import life
+from study.protocol.verification import verify
 from study.results.analysis import analysis_of
 from study.results.tidy import tidy_table
 from study.statistics.order import order_effects
-from tests import factories
+from tests import factories, ladders
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,6 +41,23 @@ def test_a_study_is_answered_to_its_end_and_unblinded(task):
     assert set(Presentation.objects.values_list("responses__revision", flat=True)) == {1}
     assignment = Assignment.objects.select_related("reader").get()
     assert assignment.simulated and assignment.questionnaire and assignment.reader.password == password
+
+
+def test_a_whole_adaptive_study_is_read_closed_verified_and_its_planted_threshold_found():
+    """From the first pair to the blind spot, through the real pages; on PostgreSQL in `make test-services`."""
+    study = ladders.opened(cases=12, noise=False, trials=36, identical=3, readers=("ann", "bob", "eve"))
+    out = io.StringIO()
+    planted = {"threshold": ["perturbed=3"], "slope": 5, "lapse": 0.0, "threshold_sd": 0.1, "threshold_patch_sd": 0.1}
+    call_command("rehearse", "small", reader=["ann", "bob", "eve"], seed=2, json=True, stdout=out, **planted)
+    report = json.loads(out.getvalue())
+    assert (report["answered"], report["state"]) == (3 * 39, Study.State.UNBLINDED)
+    study.refresh_from_db()
+    assert not verify(study).problems
+    [found] = analysis_of(study).to_json()["visibility"]
+    assert (found["readers"], found["patches"], found["answers"], found["flips"]) == (3, 12, 3 * 36, 12)
+    assert found["threshold_ci95"][0] < 3 < found["threshold_ci95"][1]
+    assert found["threshold"] == pytest.approx(3, rel=0.35)
+    assert found["index"] > 0.8  # the model flips at 1
 
 
 def test_a_running_server_is_used_and_the_study_left_open(live_server):

@@ -3,11 +3,13 @@
 import re
 
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import translation
 
 from core.models import User
-from study.models import Assignment, AuditEvent, Invitation
-from study.protocol.readers import digest_of
+from study.models import Assignment, AuditEvent, Invitation, Study
+from study.protocol.readers import digest_of, invitation_text, invite, send_invitation
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -94,3 +96,43 @@ def test_a_table_with_a_wrong_line_invites_nobody_and_names_every_problem(ada, r
     assert not Assignment.objects.exists() and not Invitation.objects.exists()
     assert not User.objects.filter(username="ann").exists()
     assert not AuditEvent.objects.filter(action="invited").exists()
+
+
+def test_the_mail_is_written_in_the_language_that_the_admin_chose(ada):
+    page = ada.get(READERS).content.decode()
+    assert re.search(r'<option value="en-gb" selected>English', page) and '<option value="zh-hans">' in page
+    shown = ada.post(READERS, {"username": "ben", "days": 3, "language": "de"}, follow=True).content.decode()
+    assert "Sie sind eingeladen" in shown and "innerhalb von 3 Tagen" in shown and "You are invited" not in shown
+    assert Invitation.objects.get().language == "de"
+    again = ada.post(f"{READERS}R01/invite-again/", follow=True).content.decode()
+    assert "Sie sind eingeladen" in again and Invitation.objects.filter(language="de").count() == 2
+    assert "You are invited" in ada.post(READERS, {"username": "kim"}, follow=True).content.decode(), "the site's"
+
+
+def test_a_table_may_name_each_readers_language_as_people_write_it(ada):
+    rows = "username,language\nann,FR\nben,\nkim,zh-CN\nlea,en\n"
+    answer = ada.post(f"{READERS}?what=table", table(rows) | {"language": "es"}, follow=True)
+    given = list(Invitation.objects.order_by("assignment__code").values_list("language", flat=True))
+    assert given == ["fr", "es", "zh-hans", "en-gb"]
+    assert "R01,ann,,http" in answer.content.decode()
+    wrong = ada.post(f"{READERS}?what=table", table("username,language\nmax,Klingon\n"))
+    error = " ".join(wrong.context["table_form"].errors["table"])
+    assert "line 2: language: 'Klingon' is none of en-gb, de, fr, es, zh-hans." in error
+
+
+@pytest.mark.parametrize("code", [code for code, _ in settings.LANGUAGES])
+def test_invitations_and_reminders_are_there_in_every_language(ada, code, mailoutbox, settings):
+    """Written with what the language needs: the study, the days, the link, and nothing left in English."""
+    settings.EMAIL_CONFIGURED = True
+    Study.objects.update(contact="study@example.org")
+    study = Study.objects.get()
+    asked = {"username": "ben", "email": "ben@example.org", "language": code, "days": 1}
+    invitation, secret = invite(study=study, actor="ada", **asked)
+    text = invitation_text(invitation=invitation, link=f"https://here.example/#{secret}")
+    assert study.name in text and secret in text and "%(" not in text and "study@example.org." in text
+    send_invitation(invitation=invitation, link="https://here.example/", actor="ada")
+    assert study.name in mailoutbox[0].subject
+    english = {"You are invited", "Open this link", "be used once"}
+    assert (code == "en-gb") == all(part in text for part in english)
+    assert code == "en-gb" or not any(part in text for part in english)
+    assert translation.get_language() == "en-gb", "the page of the admin stays as it is"

@@ -117,3 +117,47 @@ def test_only_one_request_waits_and_a_killed_process_is_replaced():
     os.kill(first, signal.SIGKILL)
     answers = [own.ask(os.getppid) for _ in range(3)]
     assert answers[-1] == os.getpid(), "one answer may be lost, and the next process gives it"
+
+
+LADDER = {"task": "ladder", "readers": 3, "patches": 10, "trials": 30}
+BIAS = {"task": "bias", "pairs": 30, "readers": 2}
+
+
+def test_a_ladder_is_planned_by_page_and_command_alike(researcher, capsys):
+    page = researcher.get(reverse("study:plan"), LADDER).content.decode()
+    assert "3 readers, 10 patches, 30 pairs each" in page and "What the paper’s own design" not in page
+    assert 'name="task" value="ladder"' in page and page.count("data:image/svg+xml;base64,") == 1
+    document = researcher.get(reverse("study:plan_json"), LADDER).json()
+    low, high = (f"{100 * document['expected']['index'][end]:.0f}" for end in ("low", "high"))
+    assert re.search(rf"interval of {low}.*? to {high}", page)
+    call_command("plan_study", "--json", task="ladder", readers=3, patches=10, trials=30)
+    assert json.loads(capsys.readouterr().out) == document
+
+
+def test_a_bias_is_planned_by_page_and_command_alike(researcher, capsys):
+    page = researcher.get(reverse("study:plan"), BIAS).content.decode()
+    assert "2 readers, 30 pairs, 1 set" in page and "Power to find a bias of 55" in page
+    document = researcher.get(reverse("study:plan_json"), BIAS).json()
+    call_command("plan_study", "--json", task="bias", pairs=30, readers=2)
+    assert json.loads(capsys.readouterr().out) == document
+    call_command("plan_study", task="bias", pairs=30, readers=2)
+    text = capsys.readouterr().out
+    assert f"power to find a bias of 55%          {document['power']:.2f}" in text and "Note: With 2 readers" in text
+
+
+def test_a_tab_of_each_task_and_a_wrong_one_is_labelling(researcher):
+    page = researcher.get(reverse("study:plan"), QUICK | {"task": "x"}).content.decode()
+    assert "2 readers, 12 patches, 1 set" in page
+    assert 'href="/plan/?task=ladder"' in page and 'href="/plan/?task=bias"' in page
+
+
+def test_what_a_ladder_cannot_be_planned_with_is_said_beside_the_field(researcher):
+    page = researcher.get(reverse("study:plan"), LADDER | {"patches": 5}).content.decode()
+    assert "greater than or equal to 10" in page and "Nothing was calculated" in page
+
+
+def test_an_option_of_another_task_is_refused(capsys):
+    with pytest.raises(CommandError, match="--margin is no setting of the task bias"):
+        call_command("plan_study", task="bias", margin=0.1)
+    with pytest.raises(CommandError, match="--sd-patch is no setting of the task ladder"):
+        call_command("plan_study", task="ladder", sd_patch=0.1)

@@ -19,6 +19,7 @@ STRONG = {"password": "grey-chequerboard-9", "again": "grey-chequerboard-9"}
 
 
 JOIN = "/reading/join/"
+BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @pytest.fixture
@@ -132,3 +133,54 @@ def test_only_a_reader_is_invited():
         invite(study=study, username="boss", actor="office")
     with pytest.raises(CommandError, match="no study 'elsewhere'"):
         call_command("invite_reader", "elsewhere", "newcomer")
+
+
+def test_the_invitations_language_is_the_readers_first_and_their_own_choice_comes_before_it(client):
+    study = factories.open_study(readers=(), ready=False)
+    _, secret = invite(study=study, username="newcomer", actor="office", language="fr")
+    english = {"HTTP_ACCEPT_LANGUAGE": "en"}
+
+    def language(address: str = JOIN) -> str:
+        page = client.get(address, **english)
+        assert page["Content-Language"] in page.text
+        return page["Content-Language"]
+
+    assert language() == "en-gb", "nobody knows yet who this is"
+    opened(client, secret)
+    assert language() == "fr"
+    refused = client.post(JOIN, {"password": "short", "again": "other"}, **english)
+    assert "ne correspondent pas" in refused.text
+    assert client.post(JOIN, STRONG, **english).status_code == 302
+    assert language("/reading/study/small/consent/") == "fr"
+    client.logout()
+    client.force_login(User.objects.get(username="newcomer"), backend=BACKEND)
+    assert language("/reading/") == "fr", "in every browser"
+    client.post("/language/", {"language": "es", "next": "/reading/"})
+    assert language("/reading/") == "es"
+    client.cookies.pop("django_language")
+    assert language("/reading/") == "es", "what they chose is kept with the account"
+    _, second = invite(study=factories.draft_study(slug="second"), username="newcomer", actor="office", language="de")
+    opened(client, second)
+    client.post(JOIN)
+    assert User.objects.get(username="newcomer").language == "es"
+
+
+def test_a_choice_made_in_this_browser_comes_before_the_invitations_language(client):
+    study = factories.open_study(readers=(), ready=False)
+    _, secret = invite(study=study, username="newcomer", actor="office", language="fr")
+    client.post("/language/", {"language": "de", "next": JOIN})
+    opened(client, secret)
+    assert client.get(JOIN)["Content-Language"] == "de"
+
+
+def test_a_reminder_is_written_in_the_readers_language():
+    from study.conduct.reminders import reminder, subject_of
+
+    study = factories.open_study()
+    assignment = factories.assignment_of(study)
+    assert "There are" in reminder(assignment=assignment, address="http://x") and "Reminder" in subject_of(assignment)
+    User.objects.update(language="de")
+    assignment.reader.refresh_from_db()
+    text = reminder(assignment=assignment, address="http://x")
+    assert "8 Bilder" in text and "/reading/study/small/" in text and "There are" not in text
+    assert "Erinnerung" in subject_of(assignment)

@@ -125,7 +125,7 @@ def test_no_page_of_a_reader_holds_a_text_that_is_not_translated(client, marked,
         cases=1, copies=1, size=16, min_gap=1, ready=False, questions=EVERYTHING, contact="study@example.org",
         consent_text="Your part.", tell_altered=True, break_every=1, **options,
     )  # fmt: skip
-    _, secret = invite(study=study, username="newcomer", actor="office")
+    _, secret = invite(study=study, username="newcomer", actor="office", language="eo")
     seen: dict[str, set[str]] = {}
 
     def look(name: str, page) -> None:

@@ -47,7 +47,7 @@ def check_everything(client, study: Study, folder, where: str) -> None:
     page = client.get(reverse("results:results", args=[study.slug]))
     assert page.status_code == (200 if answers else 409), where
     if not answers:
-        assert client.get(reverse("results:figure", args=[study.slug, "forest"])).status_code == 409
+        assert client.get(reverse("results:figure", args=[study.slug, "forest", "svg"])).status_code == 409
     out, err = io.StringIO(), io.StringIO()
     call_command("export_study", study.slug, str(folder), json=True, stdout=out, stderr=err)
     found = json.loads(out.getvalue())

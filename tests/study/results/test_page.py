@@ -1,11 +1,13 @@
 """The researcher's page: who may see it, when, and that it shows what the analysis says."""
 
+import io
 import re
 
 import pytest
 from django.core.cache import cache
 from django.urls import reverse
 from django.utils import timezone
+from PIL import Image
 
 from core.models import User
 from study.models import ReadingSet, Study
@@ -13,7 +15,7 @@ from study.protocol.audit_log import record
 from study.protocol.readers import withdraw
 from study.results.analysis import analysis_of
 from study.results.exports.report import _model_note
-from study.results.exports.tables import table_1_rows
+from study.results.exports.tables import points, table_1_rows
 from tests.study.answered import answer_all, open_study_of, unblinded
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +47,7 @@ def page(client, study, name="results:results", *args):
 def test_results_stay_closed_until_the_arms_are_open(researcher):
     made = open_study_of(readers=1)
     answer_all(made)
-    for address in (("results:results",), ("results:figure", "forest"), ("results:file", "presentations.csv")):
+    for address in (("results:results",), ("results:figure", "forest", "svg"), ("results:file", "presentations.csv")):
         response = page(researcher, made, *address)
         assert response.status_code == 403
         text = response.content.decode()
@@ -57,7 +59,7 @@ def test_results_stay_closed_until_the_arms_are_open(researcher):
 def test_readers_and_strangers_see_nothing(client, study, role):
     if role:
         client.force_login(User.objects.create_user("rob", role=role))
-    for address in (("results:results",), ("results:figure", "forest"), ("results:file", "presentations.csv")):
+    for address in (("results:results",), ("results:figure", "forest", "svg"), ("results:file", "presentations.csv")):
         response = page(client, study, *address)
         assert response.status_code == (403 if role else 302)
 
@@ -93,11 +95,33 @@ def test_nothing_on_the_page_needs_more_than_the_policy_allows(researcher, study
 
 @pytest.mark.parametrize("name", ["forest", "flow"])
 def test_figures_are_svg_and_the_same_every_time(researcher, study, name):
-    first = page(researcher, study, "results:figure", name)
+    first = page(researcher, study, "results:figure", name, "svg")
     assert first["Content-Type"] == "image/svg+xml"
     assert b"<svg" in first.content
-    assert first.content == page(researcher, study, "results:figure", name).content
-    assert page(researcher, study, "results:figure", "unknown").status_code == 404
+    assert first.content == page(researcher, study, "results:figure", name, "svg").content
+    assert page(researcher, study, "results:figure", "unknown", "svg").status_code == 404
+
+
+def test_figures_can_be_taken_into_a_paper(researcher, study):
+    """Under each figure stand its files: PNG of 180 mm at 300 dots per inch, and PDF."""
+    text = page(researcher, study).content.decode()
+    for kind, begins in (("png", b"\x89PNG"), ("pdf", b"%PDF")):
+        assert reverse("results:figure", args=[study.slug, "forest", kind]) in text
+        response = page(researcher, study, "results:figure", "forest", kind)
+        assert response.content.startswith(begins)
+        assert response["Content-Disposition"] == f'attachment; filename="{study.slug}-forest.{kind}"'
+    with Image.open(io.BytesIO(page(researcher, study, "results:figure", "forest", "png").content)) as picture:
+        assert picture.width == round(180 / 25.4 * 300) - 1 or picture.width == round(180 / 25.4 * 300)
+    assert page(researcher, study, "results:figure", "forest", "exe").status_code == 404
+
+
+def test_files_that_a_study_cannot_have_are_no_links(researcher, study):
+    text = page(researcher, study).content.decode()
+    assert "blind_spot.csv" in text and "file/blind_spot.csv" not in text
+
+
+def test_no_difference_has_no_sign():
+    assert [points(value) for value in (0.0, -0.0001, 0.0001, 0.1, -0.1)] == ["0.0", "0.0", "0.0", "+10.0", "−10.0"]
 
 
 def test_every_listed_file_can_be_downloaded(researcher, study):
@@ -176,6 +200,12 @@ def words_of(response) -> str:
 def test_the_verdict_names_the_patches_it_rests_on(researcher, study):
     text = words_of(page(researcher, study))
     assert "Readers × patches with tumour × sets 2 × 8 × 2 beside 4 patches without tumour" in text
+
+
+def test_the_slides_or_patients_of_each_class_are_counted_and_few_are_warned_of(researcher, study):
+    text = words_of(page(researcher, study))
+    assert "Slides or patients 5 with tumour, 4 without" in text
+    assert "Cases: only 4 groups without tumour" in text
 
 
 def test_nothing_is_left_out_of_what_was_never_answered(researcher):

@@ -11,6 +11,8 @@ from django.urls import reverse
 
 from core.models import User
 from study.models import Presentation, Study
+from study.protocol.measuring import measure_study
+from study.protocol.predicting import predict_study
 from study.results.analysis import analysis_of
 from study.results.exports import visibility
 from tests import ladders
@@ -67,11 +69,11 @@ def test_the_page_says_how_large_the_blind_spot_is(researcher, study):
 
 
 def test_the_two_curves_are_drawn_without_a_date(researcher, study):
-    response = page(researcher, study, "results:figure", "visibility")
+    response = page(researcher, study, "results:figure", "visibility", "svg")
     assert response["Content-Type"] == "image/svg+xml"
     assert response.content.startswith(b"<?xml")
-    assert response.content == page(researcher, study, "results:figure", "visibility").content
-    assert reverse("results:figure", args=[study.slug, "visibility"]) in page(researcher, study).content.decode()
+    assert response.content == page(researcher, study, "results:figure", "visibility", "svg").content
+    assert reverse("results:figure", args=[study.slug, "visibility", "svg"]) in page(researcher, study).content.decode()
 
 
 def test_files_hold_a_row_per_ladder_and_per_reader(researcher, study):
@@ -86,6 +88,31 @@ def test_files_hold_a_row_per_ladder_and_per_reader(researcher, study):
     assert visibility.statement(found) in words(report)
     assert report.count("data:image/svg+xml") >= 2
     assert "logistic psychometric function" in words(report)
+
+
+def test_measures_that_were_taken_later_are_ranked_and_told_until_then_they_are_named(researcher, study, monkeypatch):
+    def ranked() -> set[str]:
+        return {row["measure"] for row in analysis_of(study).to_json()["predictors"]}
+
+    assert ranked() == {"l0", "l1", "l2", "linf"}
+    text = words(page(researcher, study).content.decode())
+    assert "Not ranked, because the images of this study have no such measures: CIEDE2000, 1 − MS-SSIM, cvvdp." in text
+    assert measure_study(study=study) > 0
+    assert ranked() == {"l0", "l1", "l2", "linf", "ciede2000", "ms_ssim_loss"}
+    found = analysis_of(study).to_json()["visibility"][0]
+    assert {"ciede2000", "ms_ssim_loss"} <= {row["measure"] for row in found["measures"]}
+    text = words(page(researcher, study).content.decode())
+    assert "From 216 answers" in text and "no such measures: cvvdp." in text
+    rows = list(csv.DictReader(io.StringIO(text_of(page(researcher, study, "results:file", "stimuli.csv")))))
+    assert all((float(row["ciede2000"]) == 0) == (row["arm"] == "original") for row in rows)
+
+    monkeypatch.setattr("study.protocol.predicting.demand_installed", lambda: None)
+    monkeypatch.setattr(
+        "study.protocol.predicting.lost_quality", lambda original, shown, size: float(np.std(shown - original))
+    )
+    monkeypatch.setattr("study.results.tidy.pixels_per_degree", lambda screen, viewing: 40)
+    predict_study(study=study, sizes=[40])
+    assert "cvvdp_loss" in ranked()
 
 
 def test_what_is_not_known_is_said_with_its_reason():

@@ -308,9 +308,13 @@ def test_controls_and_budgets_are_analysed_against_the_original():
         table[table["arm"] == "perturbed"].assign(arm=f"perturbed-l2-{budget}", budget=budget, norm="l2", label=label)
         for budget, label in ((1, 1), (4, [1, 0] * 24), (16, 0))
     ]
-    noise = table[table["arm"] == "original"].assign(arm="noise")
-    found = document(pd.concat([table, noise, *extra]))
-    assert found["controls"]["noise"]["primary"]["delta"] == 0
+    noise, natural = (table[table["arm"] == "original"].assign(arm=arm) for arm in ("noise", "natural-random"))
+    worst = natural.assign(arm="natural-worst", label=0)
+    found = document(pd.concat([table, noise, natural, worst, *extra]))
+    assert (
+        found["controls"]["noise"]["primary"]["delta"] == found["controls"]["natural-random"]["primary"]["delta"] == 0
+    )
+    assert all(row["perturbed"]["tp"] == 0 for row in found["controls"]["natural-worst"]["table_1b"])
     assert found["perturbed_arm"] == "perturbed"
     assert found["psychometric"]["labelling l2"]["pooled"]["threshold"] == pytest.approx(4, rel=0.5)
     several = pd.concat([table[table["arm"] == "original"], *extra])
@@ -333,6 +337,23 @@ def test_few_slides_and_a_claim_are_warned_of():
     assert any("12 slides or patients are few for this claim" in warning for warning in found["warnings"])  # 0.9^12
     found = document(grouped(table, 48), margin=0.10)
     assert not any("few for this claim" in warning for warning in found["warnings"])  # 0.9^48 = 0.6 %
+
+
+def test_the_groups_of_each_class_are_counted_and_fewer_than_five_are_warned_of():
+    def told(table):
+        found = document(table, margin=0.10)
+        return found["groups"], [warning for warning in found["warnings"] if warning.startswith("Cases: only")]
+
+    both = pd.concat([simulate(readers=2, patches=40), simulate(readers=2, patches=40).assign(truth=0)])
+    both.loc[both["truth"] == 0, "patch_id"] = "n" + both["patch_id"].str[1:]
+    assert told(both) == ({}, [])
+    assert told(grouped(both, 20)) == ({"tumour": 20, "no_tumour": 20}, [])
+    few = grouped(both, 20)
+    few.loc[few["truth"] == 0, "group"] = few["patch_id"].map(lambda patch: f"slide {int(patch[1:]) % 4}")
+    counts, [warning] = told(few)
+    assert counts == {"tumour": 20, "no_tumour": 4} and "only 4 groups without tumour" in warning
+    few.loc[few["patch_id"] == "n1", "group"] = ""
+    assert told(few) == ({}, []), "of a patch without a group nobody knows whose it is"
 
 
 def test_margin_and_alpha_are_checked():

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.lib.seeing import FLIP, MIDDLE, World
 from study.statistics.analysis import analyse
 from study.statistics.table import check
-from study.statistics.visibility.ladders import identical_pairs, visibility
+from study.statistics.visibility.ladders import identical_pairs, predictors, visibility
 from tests.study.readings import on_a_ladder
 
 
@@ -103,6 +103,15 @@ def test_measures_beside_the_norm_follow_the_levels():
     by_name = {row.measure: row for row in found.measures}
     assert by_name["linf"].threshold == pytest.approx(4 * by_name["l2"].threshold, rel=1e-6)
     assert by_name["linf"].factor == pytest.approx(by_name["l2"].factor, rel=1e-6)
+
+
+def test_a_measure_that_is_known_of_few_answers_is_not_ranked_and_takes_no_answers_from_the_others():
+    table = check(on_a_ladder(readers=3, patches=15, seed=4))
+    first = table["reader_id"] == "R1"
+    without = predictors(table.assign(cvvdp_loss=table["level"].where(first)))
+    assert {row.measure for row in without} == {"l2", "linf"} and without[0].answers == len(table)
+    ranked = predictors(table.assign(cvvdp_loss=table["level"].where(~first)))
+    assert {row.measure for row in ranked} == {"l2", "linf", "cvvdp_loss"} and ranked[0].answers == (~first).sum()
 
 
 def test_identical_pairs_tell_the_habit_of_side_and_are_no_readings_of_a_ladder():

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import optimize, special
 
 from benchmarks.lib.seeing import LEVELS, MIDDLE, Grid, World, read
 from study.design.adaptive import Prior, Rule
@@ -27,6 +28,47 @@ def test_slopes_and_curvature_are_those_of_the_likelihood():
     nodes = model.aim(at)
     of_information = derivative(lambda x: np.array(model.information(x, nodes)[0]), at)
     assert model.information(at, nodes)[1] == pytest.approx(of_information, abs=1e-5)
+
+
+def test_the_bend_of_the_information_is_its_second_derivative():
+    model = Model(trials()[0], 0.5)
+    at = model.prior_mean + 0.1
+    nodes = model.aim(at)
+    assert model.bend(at, nodes) == pytest.approx(derivative(lambda x: model.information(x, nodes)[1], at), abs=1e-5)
+
+
+@pytest.mark.parametrize(("readers", "asked", "lapse"), [(3, None, 0.0), (4, 60, 0.15)])
+def test_the_fit_is_the_one_that_a_general_search_finds(readers, asked, lapse):
+    """Newton's steps end where L-BFGS-B ends on the same objective, to 0.01 of every reader's log threshold."""
+    data, _ = trials(readers, 20, asked, seed=3, world=World(0.5, 0.7, lapse))
+    found = fit(data)
+    assert found.converged
+    model = Model(data, 0.5)
+    at = model.prior_mean
+    for _ in range(8):
+        nodes = model.aim(at)
+
+        def objective(x, nodes=nodes):
+            return tuple(one + more for one, more in zip(model.negative(x), model.information(x, nodes)))
+
+        at = optimize.minimize(objective, at, jac=True, method="L-BFGS-B", options={"ftol": 1e-10}).x
+    assert found.mean == pytest.approx(at[:readers], abs=0.01)
+    assert found.at == pytest.approx(at, abs=0.05)
+
+
+def test_the_share_and_its_posterior_move_as_their_slopes_say():
+    """The slopes behind the intervals of index and factor, against differences of the numbers themselves."""
+    data, _ = trials(3, 12, seed=4)
+    whole = fit(data)
+    flips = np.r_[np.inf, np.linspace(-0.5, 2.0, 11)]  # one patch without a flip
+    compared = Comparison(whole, Flips(flips, np.arange(12)))
+
+    def share(at):
+        patch = whole.model.posterior(at)
+        return special.ndtr((at[:3, None] + patch.mean - flips - 0.2) / patch.sd).mean(axis=1)
+
+    assert compared.blind(0.2).mean(axis=1) == pytest.approx(share(whole.at))
+    assert compared.blind_follows(0.2) == pytest.approx(derivative(share, whole.at), abs=1e-5)
 
 
 def test_patches_are_integrated_out_exactly():
@@ -100,3 +142,23 @@ def test_the_simulated_readers_are_asked_by_the_rule_of_the_protocol():
         right = bool(rng.random() < 0.7)
         rule.tell(float(LEVELS[at]), right)
         grid.tell(np.array([at]), np.array([right]), 1)
+
+
+def test_what_the_fit_drew_together_is_given_back_before_the_spread_of_readers_is_taken():
+    """Of few answers, readers look more alike than they are. Regressed on the truth, their distances have slope 1."""
+    drawn, given_back, true = [], [], []
+    for seed in range(12):
+        found = read(np.random.default_rng(seed), World(0.7, 0.4, 0.02), 5, 20, 40)
+        whole = fit(Trials.count(found.reader, found.patch, found.level, found.right, np.zeros(20)))
+        compared = Comparison(whole, Flips(found.log_flip, np.arange(20)))
+        drawn.append(whole.mean - whole.mean.mean())
+        given_back.append(compared._apart)
+        true.append(found.log_threshold - found.log_threshold.mean())
+        plain = Comparison(whole, Flips(found.log_flip, np.arange(20)))
+        plain._apart = drawn[-1]
+        wide, narrow = (one.over_readers(lambda at: at[:5]) for one in (compared, plain))
+        assert wide.mean == pytest.approx(narrow.mean)
+        assert wide.ci95[0] < narrow.ci95[0] and narrow.ci95[1] < wide.ci95[1]
+    slopes = [np.polyfit(np.concatenate(true), np.concatenate(one), 1)[0] for one in (drawn, given_back)]
+    assert slopes[0] < 0.92
+    assert slopes[1] == pytest.approx(1.0, abs=0.1)

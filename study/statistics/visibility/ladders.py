@@ -289,8 +289,8 @@ def _curves(fitted: Fit, compared: Comparison, names: np.ndarray, flip: np.ndarr
     curves = _curve(fitted, fitted.at, log_level)
     band = []
     for one in log_level[::4]:
-        found = compared.over_readers(partial(_share_at, fitted, one))
-        band.append([max(found.ci95[0], GUESS), min(found.ci95[1], 1.0)] if found.ci95 else [None, None])
+        ci = None if _few_units(compared) else compared.over_readers(partial(_share_at, fitted, one)).ci95
+        band.append([max(ci[0], GUESS), min(ci[1], 1.0)] if ci else [None, None])
     patch = fitted.model.posterior(fitted.at).mean
     return {
         "level": levels.tolist(),

@@ -72,6 +72,8 @@ def test_what_cannot_be_said_is_none_with_its_reason(table, name, why):
     found = seen(table)
     assert getattr(found, name) is None
     assert pd.Series([found.reasons[name]]).str.contains(why).all()
+    if name == "threshold_ci95":  # and no band is drawn where there is no interval
+        assert set(map(tuple, found.curves["band"])) == {(None, None)}
 
 
 def test_thresholds_that_nobody_was_shown_are_not_given():

@@ -33,7 +33,7 @@ def plot_worst(rows: Sequence[dict[str, Any]], title: str, kind: str = "svg") ->
         axes.set(yticks=places, yticklabels=names, xlim=(-0.02, 1.02), xlabel="share of patches flipped (displayed)")
         axes.set_title(title if len(title) <= 70 else f"{title[:69]}…")
         axes.grid(axis="x", alpha=0.3)
-        axes.legend(loc="lower right" if max((row["worst"] for row in rows[-2:]), default=0) < 0.6 else "upper right")
+        figure.legend(loc="outside lower center", ncols=2)  # within, it would hide a share
         return render(figure, kind)
 
 

@@ -11,6 +11,7 @@ minimal   displayed norms: this engine's minimal perturbations beside adv-lib's 
 curves    passes of one minimal run beside those of a sweep over 12 budgets
 batches   seconds per gradient at several batch sizes: how the engine's own were chosen
 
+The checks of a network, once per run, are not in its seconds per image but beside them.
 Seconds are the process's CPU-seconds on a CPU, wall seconds on a GPU. There ``ours`` takes TF32 gradients, as
 attacks do, and ``ours_bf16`` those of ``attack(amp=True)``; on a CPU ``ours_unfolded`` takes them from the network
 as given. Peers that are not installed are left out and named;
@@ -162,6 +163,7 @@ def pgd_part(network: nn.Module, images: Tensor, labels: Tensor, device: str, op
     judge = Passes(network, device=device)
     tallies: dict[str, Tally] = defaultdict(Tally)
     bare: dict[tuple[str, str], float] = defaultdict(float)
+    checked: dict[str, float] = defaultdict(float)
     names = ["ours", "ours_bf16" if device.startswith("cuda") else "ours_unfolded", *options.peers]
     block = options.patches if device.startswith("cuda") else max(options.batch, options.patches // 2)
     blocks = list(torch.arange(len(images)).split(block)) * options.rounds
@@ -173,6 +175,9 @@ def pgd_part(network: nn.Module, images: Tensor, labels: Tensor, device: str, op
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             if name in OURS:
                 passes = Logged(network, device=device, **OURS[name])
+                begun = clock(device)
+                passes.check(x)  # once per network and run, however many images
+                checked[name] += clock(device) - begun
                 begun = clock(device)
                 found = pgd(passes, x, y, ours_recipe(options.cap))
                 seconds = clock(device) - begun
@@ -204,6 +209,7 @@ def pgd_part(network: nn.Module, images: Tensor, labels: Tensor, device: str, op
             for name, seconds in whole.items()
         },
         "ratio_bare_gradients_alone": bare["ours", "gradient"] / whole["ours"],
+        "seconds_of_checks_per_run": {name: seconds / len(blocks) for name, seconds in checked.items()},
         "displayed_success": rows["ours"]["success_displayed"],
     }
 

@@ -155,10 +155,11 @@ def _files(request: HttpRequest, kept: dict[str, Kept]) -> Any:
 
 def _keep(request: HttpRequest, form: Any, names: list[str], keep: Callable[..., str]) -> dict[str, Kept]:
     """Store the files of a form that has an error elsewhere."""
-    sent = {name: request.FILES[name] for name in names if name in request.FILES and not form.errors.get(name)}
+    files: Any = request.FILES
+    sent = {name: files[name] for name in names if name in files and not form.errors.get(name)}
     if sent:
         _forget_abandoned()
-    found = {}
+    found: dict[str, Kept] = {}
     for name, file in sent.items():
         try:
             one = _token(request, name, keep(file, field=name), (file.name or "")[:200])

@@ -56,7 +56,8 @@ def _judged(classifier: Classifier) -> Iterator[Line]:
             auc, ends = auc_over_units(truth, given, unit)
             shown = f" ({ends[0]:.3f} to {ends[1]:.3f})" if ends else ""
             note = f"95 % interval over {over}" if ends else "no interval: too few, or no pair ranked wrong"
-            yield TEST, "AUC", Cell(f"{auc:.3f}{shown}", auc, *(ends or (None, None)), note=note)
+            least, most = ends or (None, None)
+            yield TEST, "AUC", Cell(f"{auc:.3f}{shown}", auc, least, most, note)
     for title, value in (
         ("Average precision", classifier.metrics.get("average_precision")),
         ("Brier score", classifier.metrics.get("brier")),

@@ -178,7 +178,7 @@ def import_classifier(
         found = made_before(Classifier, name, context.job)
         if found is None:
             file = files.enter_context(uploads.under_its_name(upload, called=called))
-            given = {"weights": file}
+            given: dict[str, Any] = {"weights": file}
             if head_upload:
                 head = files.enter_context(uploads.under_its_name(head_upload, called=head_called))
                 given = {"encoder": file, "head": head}

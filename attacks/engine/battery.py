@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks.engine.minimal import search
@@ -176,8 +177,9 @@ def run(
     others: Sequence[Passes] = (),
     every: bool = False,
     progress: Progress = no_progress,
-) -> list[dict[str, Any]]:
-    """A battery on uint8 images (n, 3, h, w) with classes int64 (n,), without a database: one row per attack.
+) -> tuple[list[dict[str, Any]], NDArray[np.bool_]]:
+    """A battery on uint8 images (n, 3, h, w) with classes int64 (n,), without a database: one row per attack, and which
+    images stand against all of them, (n,).
 
     A row says how many images the attack was ``asked`` about (all that are right, or those that stood against the
     attacks before it unless ``every``), how many it ``flipped``, how many of these none before it had (``first``), how
@@ -206,4 +208,4 @@ def run(
         )
         stands &= ~flipped
         progress(place + 1, len(chosen))
-    return rows
+    return rows, stands

@@ -149,7 +149,7 @@ class Passes:
         """
         self._compare(images[:PROBES])
         self.count["gradient"] += len(images)
-        pixels = _channels_last(images).requires_grad_(True)
+        pixels = _channels_last(images.detach()).requires_grad_(True)
         with torch.enable_grad(), self.precision(rough):
             logits = self._fast(_scaled(pixels))
             (gradient,) = torch.autograd.grad(LOSS_FUNCTIONS[loss](logits.float(), labels).sum(), pixels)
@@ -159,7 +159,7 @@ class Passes:
         """(n, 3, h, w) in 0-255 units, (n, d) -> logits (n, classes) and a gradient that needs no label: of the squared
         distance of the features, which enter the network's last linear layer, to the ``usual`` ones."""
         self.count["gradient"] += len(images)
-        pixels = _channels_last(images).requires_grad_(True)
+        pixels = _channels_last(images.detach()).requires_grad_(True)
         with torch.enable_grad(), self.precision(rough=False), _entering_head(self._judge) as entered:
             logits = self._judge(_scaled(pixels))
             apart = (entered[0].float() - usual).square().sum(1)

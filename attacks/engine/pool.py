@@ -74,7 +74,8 @@ class Pool:
 
 
 class Batch:
-    """Some images of the pool, by their ``rows`` (b,). Its tensors are copies of what the pool holds at the moment."""
+    """Some images of the pool, by their ``rows`` (b,) in rising order. Its tensors are what the pool holds at the
+    moment, not copied where the rows are side by side: they are not written to."""
 
     def __init__(self, pool: Pool, rows: Rows):
         self.pool, self.rows = pool, rows
@@ -91,12 +92,12 @@ class Batch:
     @property
     def x(self) -> Tensor:
         """The originals, (b, 3, h, w), 0-255 units."""
-        return self.pool.x[self.place]
+        return self._of(self.pool.x)
 
     @property
     def y(self) -> Tensor:
         """The reference classes, (b,)."""
-        return self.pool.y[self.place]
+        return self._of(self.pool.y)
 
     @property
     def labels(self) -> Tensor:
@@ -106,12 +107,17 @@ class Batch:
     @property
     def delta(self) -> Tensor:
         """The float perturbations, (b, 3, h, w)."""
-        return self.pool.delta[self.place]
+        return self._of(self.pool.delta)
 
     @property
     def seen(self) -> Tensor:
         """The images that the network is asked about, (b, 3, h, w)."""
-        return self.pool.seen[self.place]
+        return self._of(self.pool.seen)
+
+    def _of(self, held: Tensor) -> Tensor:
+        if len(self.rows) and self.rows[-1] - self.rows[0] == len(self.rows) - 1:
+            return held[self.rows[0] : self.rows[-1] + 1]
+        return held[self.place]
 
     @property
     def index(self) -> Rows:

@@ -9,14 +9,15 @@ choices of readers who see nothing but prefer one image of a pair for good.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from math import log, nan, sqrt
+from math import ceil, log, nan, sqrt
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from benchmarks.lib.seeing import FLIP, MIDDLE, World, read
+from benchmarks.lib import observer
+from benchmarks.lib.seeing import FLIP, LEVELS, MIDDLE, SLOPE, World, read
 from study.design.choice_power import ChoiceDesign, found, power, simulate
 from study.statistics.visibility.index import Comparison, Flips
 from study.statistics.visibility.model import Trials, fit
@@ -37,6 +38,7 @@ def cells(replications: int, seed: int, quick: bool = False) -> Iterator[dict[st
         chosen = [cell for cell in chosen if cell[2] == 0.05 and cell[3] < 10]
     for cell in chosen:
         yield from coverage(*cell, replications, seed)
+    yield from _ideal_observer()
     yield from _choices(max(4 * replications, 20), seed)
     yield from _predictors(replications, seed)
 
@@ -84,6 +86,23 @@ def coverage(
 
 def _probit(share: float) -> float:
     return float(ndtri(min(max(share, 1e-5), 1 - 1e-5)))
+
+
+def _ideal_observer() -> Iterator[dict[str, Any]]:
+    """The most that 60 pairs can tell of one reader's threshold; no simulation, so no Monte Carlo error."""
+    levels = np.log(LEVELS / MIDDLE)
+    for lapse, spread in product(LAPSES, (0.0, 0.5)):
+        told = observer.best(SLOPE, lapse, spread)[1]
+        fixed = float(observer.of_levels(levels, SLOPE, lapse, spread).mean())
+        yield {
+            "name": f"ideal observer, 60 pairs, slope {SLOPE:g}, patches' SD {spread:g}, lapses {lapse:.0%}",
+            "what": "one reader's threshold within 15 %, at most",
+            "rate": round(observer.within(0.15, (60 * told) ** -0.5), 3),
+            "monte_carlo_error": 0.0,
+            "replications": 0,
+            "pairs_for_95_percent": observer.needed(0.15, 0.95, told),
+            "fixed_pairs_for_the_same": ceil(60 * told / fixed),
+        }
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,10 @@ from core import side_by_side
 from core.access import researcher_page
 from study import blinds as selectors
 from study.results.side_by_side import FIXED, lines, thing
+from study.statistics.glossary import explained
+
+EXPLAINED = ("sensitivity (TPF)", "specificity", "d′", "confidence interval", "margin", "blind-spot index",
+             "threshold of seeing")  # fmt: skip
 
 
 def _asked(request: HttpRequest) -> tuple[list[side_by_side.Thing], list[side_by_side.Section], bool]:
@@ -26,6 +30,7 @@ def page(request: HttpRequest) -> HttpResponse:
         title="Compare studies", back=(reverse("study:studies"), "Studies"), csv=reverse("study:compare_csv"),
         lead="What was fixed, who reads, and what was found. Each study answers its own planned question; no test "
         "between studies was planned, so that none stands here.",
+        explained=explained(*EXPLAINED),
         empty="Tick two studies or more in the list of studies, or add them here.",
     )  # fmt: skip
 

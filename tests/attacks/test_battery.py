@@ -163,7 +163,7 @@ def flags_of(network, *, others=()):
     images, labels = patches(16, seed=5)
     asked = battery_recipe(norm="linf", budget=6, steps=20, queries=150)
     passes = Passes(network)
-    rows = {row["attack"]: row for row in run(passes, images, labels, asked, others=others)}
+    rows = {row["attack"]: row for row in run(passes, images, labels, asked, others=others)[0]}
     attacked = rows["pgd"]["asked"]
     fell = pgd(passes, images, labels, first_descent(asked)).flipped.tolist()
     told = before_attacks(passes, images, labels)

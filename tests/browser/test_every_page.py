@@ -3,7 +3,7 @@
 import pytest
 
 from tests import factories
-from tests.browser.conftest import enter_room, follow, pass_viewing_check, sign_in, wait_ready
+from tests.browser.conftest import at_position, enter_room, follow, pass_viewing_check, sign_in, wait_ready
 from tests.web.addresses import addresses
 from tests.web.cast import World
 
@@ -104,3 +104,26 @@ def test_the_practice_can_be_skipped_without_scrolling(window, transactional_db)
     follow(page, ".skip-practice")
     page.goto("/reading/study/small/read/")
     wait_ready(page)
+
+
+def test_each_image_begins_with_the_first_question_in_sight(window, transactional_db):
+    """Also where the form had been scrolled; what was answered is not asked for any longer; the end shows no label."""
+    questions = ["confidence", "perturbed_response", "tumour_cell_count", "note"]
+    options = {"task": "pair", "pair_display": "alternating", "microns_per_pixel": 0.25}
+    factories.open_study(cases=2, copies=1, size=32, min_gap=1, questions=questions, **options)
+    page = window(width=390, height=700, has_touch=True, is_mobile=True)
+    sign_in(page)
+    enter_room(page)
+    for position in range(1, int(page.get_attribute("#progress", "max")) + 1):
+        at_position(page, position)
+        assert page.locator("[name=answer]").first.evaluate(IN_SIGHT)
+        assert page.is_visible("#which") and page.is_visible("#scale-bar")
+        page.tap("#save")
+        assert page.locator(".error:visible").count() == 3
+        for name in ("answer", "confidence", "perturbed_response"):
+            page.locator(f"[name={name}]").last.check(force=True)
+        assert page.locator(".error:visible").count() == 0
+        page.locator("[name=note]").scroll_into_view_if_needed()
+        page.tap("#save")
+    page.wait_for_selector("#finish:visible")
+    assert page.is_hidden("#which") and page.is_hidden("#scale-bar")

@@ -28,8 +28,8 @@ class Command(RequestCommand):
         asked = self.settings(options | {"dataset": options["dataset"] or _only_dataset()})
         if asked["entry"]:
             self.say(f"PYTHON CODE: {asked['entry']} runs on this machine, with all that it can do.")
-        files = {name: asked.pop(name) or None for name in ("weights", "encoder", "head")}
-        return classifier_report(import_classifier(progress=self.progress("judge", "patch"), **files, **asked))
+        asked |= {name: asked[name] or None for name in ("weights", "encoder", "head")}
+        return classifier_report(import_classifier(progress=self.progress("judge", "patch"), **asked))
 
 
 def _only_dataset() -> str:

@@ -117,11 +117,12 @@ class Command(JsonCommand):
             "demo",
             norm="l2",
             name="demo-minimal-l2",
-            patches=20,
+            patches=24,
             positives_only=True,
             steps=30,
             seed=seed,
         )
+        cases = min(16, made["minimal"]["flipped_positives"])
         planted = f"{', '.join(VISIBILITY['threshold'])}, SD {VISIBILITY['threshold_sd']} between readers and "
         said = (
             "Its readers are simulated. Their thresholds are known (root mean squared grey levels, on the logarithm "
@@ -129,7 +130,7 @@ class Command(JsonCommand):
         )
         made["visibility"] = self._stage(
             made, "build_visibility", "build_study", name="Demo visibility", attack="demo-minimal-l2", task="pair",
-            ladder="adaptive", noise=True, levels=6, trials=40, cases=16, negatives=0, copies=1, washout_hours=0,
+            ladder="adaptive", noise=True, levels=6, trials=40, cases=cases, negatives=0, copies=1, washout_hours=0,
             seed=seed, by="demo", note=[said],
         )  # fmt: skip
         self._stage(made, "rehearse_visibility", "rehearse", "demo-visibility", readers=6, seed=seed, **VISIBILITY)

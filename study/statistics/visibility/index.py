@@ -21,10 +21,12 @@ from scipy import optimize, special
 
 from core.proportions import Interval, wilson
 from study.statistics.two_way import Overall, PerReader, over_readers
-from study.statistics.visibility.model import Fit, Posterior, derivative
+from study.statistics.visibility.model import READER_SD, Fit, Posterior, derivative
 
 NEAR = 1e-5
 """Shares are told from 0 and 1 so far."""
+LEAST_KEPT = 0.3
+"""Of a reader's distance from the others, where answers are so few that the prior holds nearly all of it."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,25 @@ class Comparison:
 
     def over_readers(self, of: Callable[[np.ndarray], np.ndarray]) -> Overall:
         """Mean over readers of a function of the parameters, (R,)."""
-        value, moved = of(self.fit.at), self._follows(of)
-        return over_readers(PerReader(value, value[:, None] + moved, self.units))
+        value, slope = of(self.fit.at), derivative(of, self.fit.at)
+        drawn = np.diagonal(slope) * (self._apart - (self.fit.mean - self.fit.mean.mean()))
+        value = value + drawn - drawn.mean()
+        return over_readers(PerReader(value, value[:, None] + self._widened(slope), self.units))
+
+    @cached_property
+    def _apart(self) -> np.ndarray:
+        """How far each reader's log threshold lies from the mean, by that reader's answers alone (R,).
+
+        The fit draws readers towards each other by its prior, the more the fewer the answers, so that they look more
+        alike than they are. What it drew is given back before their spread is taken.
+        """
+        r = len(self.fit.mean)
+        apart = self.fit.mean - self.fit.mean.mean()
+        if r == 1:
+            return apart
+        centre = np.eye(r) - 1 / r
+        unknown = np.diagonal(centre @ self.fit.covariance[:r, :r] @ centre) * r / (r - 1)
+        return apart / np.clip(1 - unknown / READER_SD**2, LEAST_KEPT, 1.0)
 
     def each_reader(self, of: Callable[[np.ndarray], np.ndarray]) -> list[Overall]:
         """The same of each reader alone, patches random."""
@@ -134,7 +153,7 @@ class Comparison:
         follows = steep * float(self._dense(log_factor).sum(axis=1).mean())
         apart = self._widened(np.eye(len(value), len(self.fit.at)))  # the means are the first parameters
         middle = float(_probit(np.array(mean)))
-        values = middle + follows * (self.fit.mean - self.fit.mean.mean())
+        values = middle + follows * (self._apart - self._apart.mean())
         left = values[:, None] + patches + follows * (apart - apart.mean(axis=0))
         these = over_readers(PerReader(np.array([middle]), middle + patches[None], self.units))
         return Share(

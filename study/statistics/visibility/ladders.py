@@ -290,7 +290,7 @@ def _curves(fitted: Fit, compared: Comparison, names: np.ndarray, flip: np.ndarr
     band = []
     for one in log_level[::4]:
         found = compared.over_readers(partial(_share_at, fitted, one))
-        band.append([max(found.ci95[0], 0.0), min(found.ci95[1], 1.0)] if found.ci95 else [None, None])
+        band.append([max(found.ci95[0], GUESS), min(found.ci95[1], 1.0)] if found.ci95 else [None, None])
     patch = fitted.model.posterior(fitted.at).mean
     return {
         "level": levels.tolist(),

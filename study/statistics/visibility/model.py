@@ -358,19 +358,19 @@ def fit(trials: Trials, guess: float = 0.5) -> Fit:
         nodes = model.aim(at)
         if number % 4 == 0:
             bend = model.bend(at, nodes)
-        before, at = at, _step(model, at, nodes, limits, bend)
-        moved = np.abs(at - before).max()
-        if moved < CLOSE:
+        before, (at, wanted) = at, _step(model, at, nodes, limits, bend)
+        if wanted < CLOSE or at is before:
             break
     nodes = model.aim(at)
     values, vectors = np.linalg.eigh(model.curvature(at) + model.bend(at, nodes))
     covariance = vectors / np.maximum(values, 0.2) @ vectors.T
     _, score = model.scores(at)
-    return Fit(model, at, -score @ covariance, covariance, bool(moved < 0.05))
+    return Fit(model, at, -score @ covariance, covariance, bool(wanted < 0.05))
 
 
-def _step(model: Model, at: np.ndarray, nodes: Nodes, limits: np.ndarray, bend: np.ndarray) -> np.ndarray:
-    """One of Newton's steps within the limits, halved until the objective falls; ``bend`` may be a few steps old."""
+def _step(model: Model, at: np.ndarray, nodes: Nodes, limits: np.ndarray, bend: np.ndarray) -> tuple[np.ndarray, float]:
+    """One of Newton's steps within the limits, halved until the objective falls (else ``at`` itself), and how far the
+    whole step would have gone. ``bend`` may be a few steps old."""
     state = model.weights(at)
     value, slope = (one + more for one, more in zip(model.negative(at, state), model.information(at, nodes)))
     low, high = limits.T
@@ -381,12 +381,13 @@ def _step(model: Model, at: np.ndarray, nodes: Nodes, limits: np.ndarray, bend: 
     way = np.zeros(len(at))
     way[free] = -vectors @ (vectors.T @ slope[free] / values)
     way *= min(1.0, LONGEST / np.abs(way).max()) if way.any() else 1.0
+    wanted = float(np.abs(np.clip(at + way, low, high) - at).max())
     for _ in range(8):
         there = np.clip(at + way, low, high)
         if _value(model, there, nodes) <= value + 1e-4 * slope @ (there - at) + 1e-9:
-            return there
+            return there, wanted
         way /= 2
-    return at
+    return at, wanted
 
 
 def _value(model: Model, at: np.ndarray, nodes: Nodes) -> float:

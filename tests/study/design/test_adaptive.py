@@ -50,11 +50,13 @@ def test_a_protocol_from_before_the_rule_was_about_the_threshold_is_replayed_as_
     assert stored.pop("about") == "threshold"
     assert Prior.of_json(stored) == replace(PRIOR, about="all")
     assert Prior.of_json(PRIOR.to_json()) == PRIOR
-    old, new = Rule(Prior.of_json(stored)), Rule(PRIOR)
-    for _ in range(3):
-        for rule in (old, new):
-            rule.tell(4.0, True)
-    assert old.choose(LEVELS) != new.choose(LEVELS)
+    shown = {about: [] for about in ("all", "threshold")}
+    for about, levels in shown.items():
+        rule = Rule(Prior.of_json(stored | {"about": about}))
+        for was_right in (True, True, False, True, True, True, True, False, True, True, False, True):
+            levels.append(rule.choose(LEVELS))
+            rule.tell(LEVELS[levels[-1]], was_right)
+    assert shown["all"] != shown["threshold"]
 
 
 def test_it_needs_fewer_trials_than_every_level_equally_often():

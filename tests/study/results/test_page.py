@@ -1,11 +1,13 @@
 """The researcher's page: who may see it, when, and that it shows what the analysis says."""
 
+import io
 import re
 
 import pytest
 from django.core.cache import cache
 from django.urls import reverse
 from django.utils import timezone
+from PIL import Image
 
 from core.models import User
 from study.models import ReadingSet, Study
@@ -13,7 +15,7 @@ from study.protocol.audit_log import record
 from study.protocol.readers import withdraw
 from study.results.analysis import analysis_of
 from study.results.exports.report import _model_note
-from study.results.exports.tables import table_1_rows
+from study.results.exports.tables import points, table_1_rows
 from tests.study.answered import answer_all, open_study_of, unblinded
 
 pytestmark = pytest.mark.django_db
@@ -98,6 +100,28 @@ def test_figures_are_svg_and_the_same_every_time(researcher, study, name):
     assert b"<svg" in first.content
     assert first.content == page(researcher, study, "results:figure", name, "svg").content
     assert page(researcher, study, "results:figure", "unknown", "svg").status_code == 404
+
+
+def test_figures_can_be_taken_into_a_paper(researcher, study):
+    """Under each figure stand its files: PNG of 180 mm at 300 dots per inch, and PDF."""
+    text = page(researcher, study).content.decode()
+    for kind, begins in (("png", b"\x89PNG"), ("pdf", b"%PDF")):
+        assert reverse("results:figure", args=[study.slug, "forest", kind]) in text
+        response = page(researcher, study, "results:figure", "forest", kind)
+        assert response.content.startswith(begins)
+        assert response["Content-Disposition"] == f'attachment; filename="{study.slug}-forest.{kind}"'
+    with Image.open(io.BytesIO(page(researcher, study, "results:figure", "forest", "png").content)) as picture:
+        assert picture.width == round(180 / 25.4 * 300) - 1 or picture.width == round(180 / 25.4 * 300)
+    assert page(researcher, study, "results:figure", "forest", "exe").status_code == 404
+
+
+def test_files_that_a_study_cannot_have_are_no_links(researcher, study):
+    text = page(researcher, study).content.decode()
+    assert "blind_spot.csv" in text and "file/blind_spot.csv" not in text
+
+
+def test_no_difference_has_no_sign():
+    assert [points(value) for value in (0.0, -0.0001, 0.0001, 0.1, -0.1)] == ["0.0", "0.0", "0.0", "+10.0", "−10.0"]
 
 
 def test_every_listed_file_can_be_downloaded(researcher, study):

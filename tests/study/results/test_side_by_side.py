@@ -56,6 +56,7 @@ def test_two_unblinded_studies_show_their_estimates_with_intervals_and_no_p(rita
         assert f"{points(primary['delta'])} ({interval(primary['ci'])})" in rows["TPF, change in points"]
     assert rows["TPF, original"].count("mean over readers, 95 % interval") == 2
     assert all(title in rows for title in ESTIMATED)
+    assert "<strong>d′</strong>: " in rita.get(f"{PAGE}?study=first").text, "words are explained at their place"
     table = list(csv.DictReader(io.StringIO(rita.get(f"{TABLE}?study=first&study=second").text)))
     numbers = {(row["of"], row["quantity"]): row for row in table}
     change = numbers["first", "TPF, change in points"]

@@ -26,12 +26,14 @@ export class AnswerForm {
 
   // Arrow keys inside a group of choices only move; a pointer's choice may be the last one that was missing.
   onChange(event) {
+    this.settle(event.target);
     if (event.target.type === "radio" && event.timeStamp - this.pointed < 500) this.complete(event.timeStamp);
   }
 
   press(element, at) {
     if (this.immediate) return this.send(element.value, at);
     element.checked = true;
+    this.settle(element);
     element.focus({ preventScroll: true });
     return this.complete(at);
   }
@@ -68,6 +70,12 @@ export class AnswerForm {
     first?.scrollIntoView({ block: "nearest" });
   }
 
+  // What has been answered is not asked for any longer.
+  settle(element) {
+    const place = element.closest("[id^=question-]")?.querySelector(".error");
+    if (place) place.hidden = true;
+  }
+
   values(answer) {
     const values = { answer };
     const has = (name) => this.questions.includes(name);
@@ -83,6 +91,7 @@ export class AnswerForm {
     this.changing = Boolean(earlier);
     this.form.reset();
     this.showErrors({});
+    this.form.scrollTop = this.form.parentElement.scrollTop = 0; // the first question first
     for (const element of this.form.elements) {
       if (element.type === "radio") element.checked = earlier ? String(earlier[element.name]) === element.value : false;
       else if (element.name === "tumour_cell_count" || element.name === "note") element.value = earlier?.[element.name] ?? "";

@@ -119,6 +119,8 @@ async function show(next) {
   shown = null;
   clock.stop();
   picture.clear();
+  showWhich();
+  $("scale-bar")?.setAttribute("hidden", "");
   showProgress(false);
   tell(say("saved"));
   $("finish").focus();

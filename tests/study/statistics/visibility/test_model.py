@@ -142,3 +142,23 @@ def test_the_simulated_readers_are_asked_by_the_rule_of_the_protocol():
         right = bool(rng.random() < 0.7)
         rule.tell(float(LEVELS[at]), right)
         grid.tell(np.array([at]), np.array([right]), 1)
+
+
+def test_what_the_fit_drew_together_is_given_back_before_the_spread_of_readers_is_taken():
+    """Of few answers, readers look more alike than they are. Regressed on the truth, their distances have slope 1."""
+    drawn, given_back, true = [], [], []
+    for seed in range(12):
+        found = read(np.random.default_rng(seed), World(0.7, 0.4, 0.02), 5, 20, 40)
+        whole = fit(Trials.count(found.reader, found.patch, found.level, found.right, np.zeros(20)))
+        compared = Comparison(whole, Flips(found.log_flip, np.arange(20)))
+        drawn.append(whole.mean - whole.mean.mean())
+        given_back.append(compared._apart)
+        true.append(found.log_threshold - found.log_threshold.mean())
+        plain = Comparison(whole, Flips(found.log_flip, np.arange(20)))
+        plain._apart = drawn[-1]
+        wide, narrow = (one.over_readers(lambda at: at[:5]) for one in (compared, plain))
+        assert wide.mean == pytest.approx(narrow.mean)
+        assert wide.ci95[0] < narrow.ci95[0] and narrow.ci95[1] < wide.ci95[1]
+    slopes = [np.polyfit(np.concatenate(true), np.concatenate(one), 1)[0] for one in (drawn, given_back)]
+    assert slopes[0] < 0.92
+    assert slopes[1] == pytest.approx(1.0, abs=0.1)

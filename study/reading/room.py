@@ -46,10 +46,7 @@ def room(
 
 def _page_texts(study: Study) -> dict[str, str]:
     """Texts for the scripts. Pairs are called pairs; who does not ask about alterations does not speak of them."""
-    wanted = texts.now(texts.ROOM)
-    pair = wanted.pop("position_pair")
-    if study.paired:
-        wanted["position"] = pair
+    wanted = texts.now(texts.ROOM | (texts.PAIRED if study.paired else {}))
     if "perturbed_response" not in study.questions:
         wanted.pop("perturbed_response")
     return wanted

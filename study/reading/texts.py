@@ -50,9 +50,11 @@ ROOM: dict[str, Any] = {
     "showing_first": pgettext_lazy("of a pair", "First shown"),
     "showing_second": pgettext_lazy("of a pair", "Second shown"),
     "position": gettext_lazy("Image {position} of {count}"),
-    "position_pair": gettext_lazy("Pair {position} of {count}"),
 }
 """What the reading page's scripts say; they fill in the places in braces."""
+
+PAIRED: dict[str, Any] = {"position": gettext_lazy("Pair {position} of {count}")}
+"""What they say otherwise where pairs are shown."""
 
 VIEWING: dict[str, Any] = {
     "bits": gettext_lazy("{value} bits"),

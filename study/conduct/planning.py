@@ -44,6 +44,7 @@ def page(request: HttpRequest) -> HttpResponse:
     form, planned = _plan_of(request)
     paper = None if form.task else planner.paper()
     context: dict[str, Any] = {"form": form, "paper": paper and _paper(paper), "tasks": _tasks(form.task)}
+    context["about_spreads"] = form.folded_help
     if planned is not None:
         context |= _shown(form.task, planned) | {"query": request.GET.urlencode()}
     missing = paper is None and not form.task

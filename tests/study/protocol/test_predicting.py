@@ -40,7 +40,8 @@ def not_installed(monkeypatch):
 
 
 @pytest.mark.django_db
-def test_without_the_package_the_command_says_how_to_get_it_and_nothing_is_stored(not_installed):
+@pytest.mark.usefixtures("not_installed")
+def test_without_the_package_the_command_says_how_to_get_it_and_nothing_is_stored():
     study = ladders.draft(noise=False)
     with pytest.raises(CommandError, match=r"need the package cvvdp: pip install -r requirements-sight.txt"):
         call_command("predict_visibility", study.slug, pixels_per_degree=[40])

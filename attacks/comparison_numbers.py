@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from attacks.engine import pairing
@@ -71,10 +72,12 @@ def summarise(
 def _natural(answers: dict[str, Any], groups: Any) -> list[dict[str, Any]]:
     """Who withstands each natural change at its worst, and all of them."""
     found = [answers[side].get("natural", {}) for side in SIDES]
-    table = [{change: np.array(held, dtype=bool) for change, held in one.items()} for one in found]
+    table: list[dict[str, NDArray[np.bool_]]] = [
+        {change: np.array(held, dtype=bool) for change, held in one.items()} for one in found
+    ]
     if len(table[0]) > 1:
         for one in table:
-            one["of all changes"] = np.stack(list(one.values())).all(0)
+            one["of all changes"] = np.asarray(np.stack(list(one.values())).all(0))
     return [
         {"measure": f"robust accuracy, worst {change}"} | pairing.shares(held, table[1][change], groups)
         for change, held in table[0].items()

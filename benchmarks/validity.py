@@ -53,7 +53,7 @@ def main() -> None:
         "order": _said(order_effects.cells(300 if options.quick else 1000, options.seed), "order"),
         "course": _said(order_effects.course_cells(300 if options.quick else 2000, options.seed), "course"),
         "visibility": _said(
-            validity_visibility.cells(20 if options.quick else 200, options.seed, options.quick), "visibility"
+            list(validity_visibility.cells(20 if options.quick else 200, options.seed, options.quick)), "visibility"
         ),
         "seconds": round(time.perf_counter() - started, 1),
     }

@@ -9,7 +9,7 @@ from study.design.choice_power import ChoiceDesign, pairs_needed, power, simulat
 
 
 def test_every_line_has_its_rate_and_its_monte_carlo_error():
-    found = cells(2, seed=1, quick=True)
+    found = list(cells(2, seed=1, quick=True))
     assert {"name", "what", "nominal", "rate", "monte_carlo_error", "replications"} <= set(found[0])
     assert len({(row["name"], row["what"]) for row in found}) == len(found) > 50
     for topic in ("threshold", "blind-spot index", "safety factor", "forced choice", "bias of 55 %", "what predicts"):

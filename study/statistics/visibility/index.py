@@ -95,9 +95,6 @@ class Comparison:
             found.append(over_readers(PerReader(value[[r]], value[[r], None] + moved, self.units)))
         return found
 
-    def _follows(self, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        return self._widened(derivative(of, self.fit.at))
-
     def _widened(self, slope: np.ndarray) -> np.ndarray:
         """What leaving out a unit does to numbers of this slope (numbers, units), through the parameters.
 

@@ -372,7 +372,8 @@ def _step(model: Model, at: np.ndarray, nodes: Nodes, limits: np.ndarray, bend: 
     """One of Newton's steps within the limits, halved until the objective falls (else ``at`` itself), and how far the
     whole step would have gone. ``bend`` may be a few steps old."""
     state = model.weights(at)
-    value, slope = (one + more for one, more in zip(model.negative(at, state), model.information(at, nodes)))
+    (value, slope), (more, steeper) = model.negative(at, state), model.information(at, nodes)
+    value, slope = value + more, slope + steeper
     low, high = limits.T
     free = ~((at <= low) & (slope > 0) | (at >= high) & (slope < 0))
     values, vectors = np.linalg.eigh((model.curvature(at, state) + bend)[np.ix_(free, free)])

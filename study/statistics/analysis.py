@@ -184,7 +184,7 @@ def analyse(
             "negatives": int(negative["patch_id"].nunique()),
             "answered": int(table["label"].notna().sum()),
         },
-        groups=known_per_class(studied),
+        groups=known_per_class(readings),  # of pairs, truth is which of the two was altered
         arms=sorted(set(table["arm"])),
         perturbed_arm=arm,
         positives=main,

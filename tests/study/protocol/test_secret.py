@@ -387,9 +387,12 @@ def test_a_secret_that_was_kept_cannot_be_changed():
 def test_the_demo_tells_that_its_seed_is_public(monkeypatch):
     built = {}
     monkeypatch.setattr(demo, "call_command", lambda *args, **kwargs: None)
-    monkeypatch.setattr(
-        demo.Command, "_stage", lambda self, made, title, *args, **kwargs: built.setdefault(title, kwargs)
-    )
+
+    def stage(self, made, title, *args, **kwargs):
+        built.setdefault(title, kwargs)
+        return {"flipped_positives": 20}
+
+    monkeypatch.setattr(demo.Command, "_stage", stage)
     demo.Command()._compute({}, 10, 7)
     assert [built[stage]["seed"] for stage in ("build_study", "build_live")] == [7, 7]
     assert all("its seed, 7, is public" in built[stage]["note"][0] for stage in ("build_study", "build_live"))

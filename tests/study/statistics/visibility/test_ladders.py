@@ -132,3 +132,9 @@ def test_a_level_may_come_back_in_a_set_and_the_analysis_is_plain_numbers():
     assert [row["measure"] for row in document["predictors"]] in (["l2", "linf"], ["linf", "l2"])
     assert document["detection"]["pair_comparison"] is None  # a share over all sizes would mean nothing
     assert not any("No positives" in warning for warning in document["warnings"])
+
+
+def test_sides_of_pairs_are_not_counted_as_slides_with_and_without_tumour():
+    table = on_a_ladder(readers=3, patches=20)
+    table["group"] = "slide " + table["patch_id"].str[-1]
+    assert analyse(table).groups == {}

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from attacks import gallery
+from attacks.measure_requests import measures_of_attack
 from core.access import researcher_page
 from jobs.selectors import progress_of, workers
 
@@ -47,6 +48,7 @@ def gallery_page(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
         "subject": subject,
         "kind": kind,
         "tab": "figures",
+        "measures": measures_of_attack(subject) if kind == "attack" else None,
         "figures": figures,
         "missing": sum(figure.get("missing", False) for figure in figures),
         "active": any("active" in figure for figure in figures),

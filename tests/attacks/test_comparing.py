@@ -201,7 +201,9 @@ def test_cases_of_a_study_have_rows_of_their_own_and_are_always_compared(pair, q
     assert refused.value.field == "cases"
 
 
-def test_both_figures_are_drawn_shown_in_the_gallery_and_deleted_with_the_comparison(pair, client):
+def test_both_figures_are_drawn_shown_in_the_gallery_and_deleted_with_the_comparison(
+    pair, client, django_capture_on_commit_callbacks
+):
     client.force_login(factories.user("ora", "researcher"))
     job = compare(first=pair[0], second=pair[1], norms=["linf"], patches=10, by=factories.user("asks", "researcher"))
     assert run_attempt(job.pk, job.attempt) == "done", Job.objects.get(pk=job.pk).error
@@ -213,7 +215,8 @@ def test_both_figures_are_drawn_shown_in_the_gallery_and_deleted_with_the_compar
     table = stored.files["csv"].read_text()
     assert table.count("first") == table.count("second") == 4
     assert f'href="/figures/comparison/{found.pk}/"' in client.get(f"/comparisons/{found.pk}/").content.decode()
-    delete_comparison(comparison=found)
+    with django_capture_on_commit_callbacks(execute=True):
+        delete_comparison(comparison=found)
     assert not stored.files["png"].exists()
 
 

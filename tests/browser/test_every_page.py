@@ -125,7 +125,7 @@ def test_each_image_begins_with_the_first_question_in_sight(window, transactiona
         page.tap("#save")
         assert page.locator(".error:visible").count() == 3
         for name in ("answer", "confidence", "perturbed_response"):
-            page.locator(f"[name={name}]").last.check(force=True)
+            page.locator(f"label:has([name={name}])").last.tap()
         assert page.locator(".error:visible").count() == 0
         page.locator("[name=note]").scroll_into_view_if_needed()
         page.tap("#save")

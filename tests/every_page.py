@@ -110,6 +110,7 @@ class Values:
             "attacks:difference": [Perturbation.objects.first().pk], "attacks:pair_viewer": [attack.pk],
             "attacks:imported_pair": [PairSet.objects.get().pk], "attacks:pair_difference": [Pair.objects.first().pk],
             "attacks:perturbed": [Perturbation.objects.first().pk], "attacks:pair_set": [PairSet.objects.get().pk],
+            "attacks:measure": [attack.pk], "attacks:pairs_measure": [PairSet.objects.get().pk],
             "attacks:pair_image": [Pair.objects.first().pk], "attacks:curve": [attack.pk],
             "attacks:curves": classifiers, "attacks:curves_new": classifiers,
             "attacks:curves_picture": [attack.classifier_id], "attacks:curves_csv": [attack.classifier_id],

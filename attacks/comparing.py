@@ -48,11 +48,10 @@ def run_comparison(
     On the test patches of both that neither was trained on; ``patches``: so many of them, drawn by the seed. For each
     of ``norms`` (Linf and L2 if none is named) every patch that is right is searched for its smallest perturbation,
     and attacked within each of ``BUDGETS`` where none that small was found, the largest first; who stands against one
-    is not asked about smaller ones. Of up to 200 of them saliency is measured
-    as they are and under attack. ``natural``: every natural change at its worst, too, within the bounds by which the
-    data set's slides differ. ``cases``: names of patches, those of a study, which get rows and a figure of their own,
-    and are compared whether or not they are drawn. A comparison that was cut off goes on when it is called again with
-    the same arguments.
+    is not asked about smaller ones. Of up to 200 of them saliency is measured as they are and under attack.
+    ``natural``: every natural change at its worst, too, within the bounds by which the data set's slides differ.
+    ``cases``: names of patches, those of a study, which get rows and a figure of their own, and are compared whether or
+    not they are drawn. A comparison that was cut off goes on when it is called again with the same arguments.
 
     Raises InvalidInput for a classifier beside itself, other data sets, splits without common patches, and cases that
     are not among these.

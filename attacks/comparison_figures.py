@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from attacks.comparison_numbers import SIDES
 from attacks.comparison_plots import flips_figure, looks_figure
 from attacks.comparison_saliency import BUDGET, both_right, looked
-from attacks.comparison_table import NORMS
 from attacks.engine.display import hwc
 from attacks.engine.minimal import search
 from attacks.engine.recipe import minimal_recipe
@@ -18,6 +17,7 @@ from attacks.models import Comparison
 from attacks.selectors import drawn_patches
 from attacks.services import prepared, read
 from core.errors import InvalidInput, Progress, stage
+from core.measures import named
 from model.figures import Draw, Drawn
 from model.learning.plots.interpretation import Pair
 from model.models import Classifier, Patch
@@ -111,7 +111,7 @@ def _flips(comparison: Comparison, options: Mapping[str, Any], progress: Progres
     figure, gain = flips_figure(found, names)
     cases = "cases of the study" if comparison.settings.get("cases") else "positives that both get right"
     caption = (
-        f"{_whose(comparison)}: the smallest displayed change ({NORMS[norm]}) that flips each classifier, on the same "
+        f"{_whose(comparison)}: the smallest displayed change ({named(norm)}) that flips each classifier, on the same "
         f"{len(some)} {cases}, drawn by seed {options['seed']}. Differences are times {gain} around mid-grey."
     )
     return Drawn(figure, pd.DataFrame(rows), {"shown": len(some), "gain": gain}, caption)
@@ -122,7 +122,7 @@ def _told(result: Any, place: int, norm: str) -> str:
         return "wrong already"
     if not result.flipped[place]:
         return "not flipped"
-    return f"{NORMS[norm]} {result.norms[norm][place]:.3g}"
+    return f"{named(norm)} {result.norms[norm][place]:.3g}"
 
 
 def _whose(comparison: Comparison) -> str:

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from attacks.engine import pairing
 from model.learning import evaluation
 from model.learning.groups import few_groups, grouped, groups_per_class
+from model.learning.ranking import auc
 from model.models import Patch
 
 BUDGETS: dict[str, tuple[float, ...]] = {
@@ -42,11 +42,16 @@ def summarise(
         return {"measure": measure} | pairing.bootstrapped(statistic, len(truth), groups, seed=seed)
 
     rows = [{"measure": "accuracy"} | pairing.shares(right[0], right[1], groups)]
-    rows.append(numbers("AUC", lambda rows: _both(given, rows, lambda p, at: _auc(truth[at], p))))
+    rows.append(numbers("AUC", lambda rows: _both(given, rows, lambda p, at: auc(truth[at], p))))
     rows.append(
         numbers("Brier score", lambda rows: _both(given, rows, lambda p, at: float(((p - truth[at]) ** 2).mean())))
     )
-    rows.append(numbers("calibration error", lambda rows: _both(given, rows, lambda p, at: _ece(truth[at], p))))
+    rows.append(
+        numbers(
+            "calibration error",
+            lambda rows: _both(given, rows, lambda p, at: evaluation.calibration_error(truth[at], p)),
+        )
+    )
     smallest = {norm: [_floats(answers[side]["norms"][norm]) for side in SIDES] for norm in norms}
     for norm in norms:
         for budget in BUDGETS[norm]:
@@ -131,19 +136,6 @@ def _both(values: list[np.ndarray], rows: np.ndarray, number: Any) -> tuple[floa
 def _median(values: np.ndarray) -> float:
     """The middle value; infinite where half were never flipped."""
     return float(np.sort(values)[len(values) // 2])
-
-
-def _auc(truth: np.ndarray, given: np.ndarray) -> float:
-    """By ranks; not defined where a draw holds one class only."""
-    positives = int(truth.sum())
-    negatives = len(truth) - positives
-    if not positives or not negatives:
-        return float("nan")
-    return float((rankdata(given)[truth == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
-
-
-def _ece(truth: np.ndarray, given: np.ndarray) -> float:
-    return evaluation.calibration_error(truth, given)
 
 
 def _floats(values: Sequence[float | None]) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from attacks.comparison_numbers import SIDES
 from attacks.engine.display import hwc
 from attacks.engine.pgd import pgd
 from attacks.engine.recipe import Recipe, recipe
@@ -104,5 +105,5 @@ def coarse_share(maps: Maps) -> NDArray[np.float64]:
 def both_right(answers: dict[str, Any], patches: Sequence[Patch]) -> list[Patch]:
     """Those that both classifiers of a comparison get right."""
     truth = np.array([patch.tumour for patch in patches], dtype=bool)
-    right = [(np.array(answers[side]["p_tumour"]) >= 0.5) == truth for side in ("first", "second")]
+    right = [(np.array(answers[side]["p_tumour"]) >= 0.5) == truth for side in SIDES]
     return [patch for patch, fine in zip(patches, right[0] & right[1]) if fine]

@@ -3,8 +3,8 @@
 from typing import Any
 
 from attacks.models import Comparison
+from core.measures import named
 
-NORMS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "L0"}
 COLUMNS = ("measure", "first", "second", "difference", "low", "high", "n")
 
 
@@ -25,7 +25,7 @@ def _in_words(measure: str) -> str:
     if not of:
         return what[:1].upper() + what[1:]
     norm, _, budget = of.partition(" ")
-    return f"{what[:1].upper()}{what[1:]}, {NORMS.get(norm, norm)}{f' {budget}' if budget else ''}"
+    return f"{what[:1].upper()}{what[1:]}, {named(norm)}{f' {budget}' if budget else ''}"
 
 
 def report(comparison: Comparison) -> dict[str, Any]:

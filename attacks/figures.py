@@ -15,7 +15,7 @@ from attacks.engine.display import chw, hwc
 from attacks.models import Attack, Comparison, Perturbation
 from attacks.selectors import attacked_patches, displayed_pixels, flipped_rows, gain_of
 from core.errors import InvalidInput, Progress, no_progress
-from core.template_tags import NORMS
+from core.measures import named
 from model import figures as of_models
 from model.figures import Draw, Drawn
 from model.learning import embedding, saliency
@@ -68,7 +68,7 @@ def _row_table(rows: Sequence[Perturbation]) -> pd.DataFrame:
 
 def _what(attack: Attack) -> str:
     budget = "" if attack.budget is None else f", budget {attack.budget:g}"
-    return f"{attack.name} ({NORMS.get(attack.norm, attack.norm)}{budget}) on {attack.classifier.name}"
+    return f"{attack.name} ({named(attack.norm)}{budget}) on {attack.classifier.name}"
 
 
 def _about_gain(gain: int) -> str:

@@ -13,16 +13,16 @@ from django.views.decorators.http import require_safe
 from attacks import requests, selectors
 from attacks.comparison import MOST, compared, plot_compared, searched_classifiers
 from attacks.engine.curves import AXES, plot, success_curve
-from attacks.engine.norms import MEASURED
+from attacks.engine.norms import MEASURED, PERCEPTUAL
 from attacks.measure_requests import measures_of_attack
 from attacks.models import Attack, Perturbation
 from attacks.selectors import curves_of, flip_norms, latest_minimal, perturbation_table
 from attacks.worst_plots import plot_worst
 from core.access import researcher_page
 from core.lists import Column, Filter, listed, yes_no
+from core.measures import named
 from core.pages import form_methods, image_response, in_words
 from core.spreadsheet import csv_of
-from core.template_tags import NORMS
 from jobs.models import Job
 from jobs.requests import request_page
 from model.models import Classifier
@@ -61,12 +61,7 @@ PATCHES = [
     Column("P before", "prob_before", number=True),
     Column("P after", "prob_after", number=True),
     Column("Steps", "steps", number=True),
-    Column("L0", "l0", number=True),
-    Column("L1", "l1", number=True),
-    Column("L2", "l2", number=True),
-    Column("L∞", "linf", number=True),
-    Column("CIEDE2000", "ciede2000", number=True),
-    Column("1 − MS-SSIM", "ms_ssim_loss", number=True, key="ms_ssim"),
+    *(Column(named(measure), measure, number=True) for measure in (*MEASURED, *PERCEPTUAL)),
 ]
 """Columns of the table of an attack's perturbations; the gallery is sorted by them, too."""
 PAIRS_PER_PAGE = 24
@@ -242,7 +237,7 @@ def attacks(request: HttpRequest) -> HttpResponse:
         request, rows, columns=ATTACKS, search=("name", "classifier__name"), searches="name, classifier",
         filters=[
             Filter("kind", "Kind", "kind", Attack.Kind.choices),
-            Filter("norm", "Norm", "norm", [(norm, NORMS[norm]) for norm in ("none", *MEASURED)]),
+            Filter("norm", "Norm", "norm", [(norm, named(norm)) for norm in ("none", *MEASURED)]),
             Filter("state", "State", "completed_at__isnull", STATES, {"finished": False, "unfinished": True}),
         ],
     )  # fmt: skip

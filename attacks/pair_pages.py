@@ -5,10 +5,12 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from attacks import requests
+from attacks.engine.norms import MEASURED, PERCEPTUAL
 from attacks.measure_requests import measures_of_pairs
 from attacks.models import Pair, PairSet
 from core.access import researcher_page
 from core.lists import Column, Filter, listed, yes_no
+from core.measures import named
 from core.pages import form_methods, image_response
 from jobs.requests import request_page
 
@@ -24,9 +26,7 @@ PAIRS = [
     Column("Patch", "name", key="patch"),
     Column("P before", "prob_before"),
     Column("P after", "prob_after"),
-    *(Column(name, norm) for norm, name in (("l0", "L0"), ("l1", "L1"), ("l2", "L2"), ("linf", "L∞"))),
-    Column("CIEDE2000", "ciede2000"),
-    Column("1 − MS-SSIM", "ms_ssim_loss", key="ms_ssim"),
+    *(Column(named(measure), measure) for measure in (*MEASURED, *PERCEPTUAL)),
 ]
 
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from attacks.engine.curves import success_curve
 from attacks.engine.norms import MEASURED, PERCEPTUAL
-from attacks.models import Attack, Comparison, Perturbation
+from attacks.models import Attack, Comparison, PairSet, Perturbation
 from core.differences import gain_for
 from core.errors import InvalidInput
 from core.images import read_pixels
+from core.records import row_named
 from model.learning.groups import groups_per_class
 from model.models import Classifier, Patch
 from model.selectors import classifier_named as classifier_named  # of the floor below; asked for here, too
@@ -32,20 +33,17 @@ def chunk_for(classifier: Classifier, *, workers: int, positives_only: bool = Fa
 
 def attack_named(name: str) -> Attack:
     """The attack of that name, or InvalidInput naming those that exist."""
-    try:
-        return Attack.objects.select_related("classifier__dataset").get(name=name)
-    except Attack.DoesNotExist:
-        names = ", ".join(Attack.objects.values_list("name", flat=True)[:20]) or "none yet"
-        raise InvalidInput(f"No attack called {name!r}. There are: {names}.") from None
+    return row_named(Attack.objects.select_related("classifier__dataset"), name, word="attack")
 
 
 def comparison_named(name: str) -> Comparison:
     """The comparison of that name, or InvalidInput naming those that exist."""
-    try:
-        return Comparison.objects.select_related("first__dataset", "second__dataset").get(name=name)
-    except Comparison.DoesNotExist:
-        names = ", ".join(Comparison.objects.values_list("name", flat=True)[:20]) or "none yet"
-        raise InvalidInput(f"No comparison called {name!r}. There are: {names}.") from None
+    return row_named(Comparison.objects.select_related("first__dataset", "second__dataset"), name, word="comparison")
+
+
+def pairs_named(name: str) -> PairSet:
+    """The set of imported pairs of that name, or InvalidInput naming those that exist."""
+    return row_named(PairSet.objects.all(), name, word="pairs", field="pairs")
 
 
 def attacked_patches(classifier: Classifier, *, part: str = "test", positives_only: bool = False) -> list[Patch]:

@@ -10,14 +10,13 @@ from django.views.decorators.http import require_safe
 from attacks import selectors
 from attacks.engine.norms import MEASURED
 from attacks.models import Attack
-from core import side_by_side
 from core.access import researcher_page
+from core.measures import UNITS, named
 from core.pages import in_words
 from core.proportions import share_over_units
-from core.side_by_side import Cell, Line, Thing
+from core.side_by_side import Cell, Line, SideBySide, Thing
 
 MODEL, FOUND, MADE = "Model", "What came of it", "Settings"
-UNITS = {"l0": "share of pixels", "l1": "grey levels", "l2": "grey levels", "linf": "grey levels"}
 
 
 def thing(attack: Attack) -> Thing:
@@ -33,7 +32,7 @@ def lines(attack: Attack) -> Iterator[Line]:
     ):  # fmt: skip
         yield MODEL, title, Cell(value, value)
     yield from _found(attack)
-    norm, budget = attack.norm, "–" if attack.budget is None else f"{attack.budget:g}"
+    norm, budget = named(attack.norm), "–" if attack.budget is None else f"{attack.budget:g}"
     for title, value in (
         ("Kind", attack.get_kind_display()), ("Norm", norm), ("Budget", budget), ("Seed", str(attack.seed)),
         *((name.capitalize(), value) for name, value in in_words(attack.settings).items()),
@@ -64,7 +63,7 @@ def _found(attack: Attack) -> Iterator[Line]:
         told = norms.get(name) or {}
         if told.get("median") is not None:
             words = f"{told['median']:.4g} (at most {told['max']:.4g})"
-            yield FOUND, f"Median {name.capitalize()} of flipped", Cell(words, told["median"], note=UNITS[name])
+            yield FOUND, f"Median {named(name)} of flipped", Cell(words, told["median"], note=UNITS[name])
     if summary.get("seconds"):
         seconds = float(summary["seconds"])
         each = f"{1000 * seconds / len(rows):.0f} ms per attacked patch" if len(rows) else ""
@@ -77,30 +76,33 @@ def _count(number: int | None) -> Cell:
     return Cell() if number is None else Cell(str(number), number)
 
 
-def _asked(request: HttpRequest) -> tuple[list[Thing], list[side_by_side.Section], bool]:
-    rows = selectors.attacks().select_related("classifier__dataset")
-    found, too_many = side_by_side.chosen(request, "attack", rows)
-    sections = side_by_side.compared([lines(one) for one in found], settings=[MODEL, MADE])
-    return [thing(one) for one in found], sections, too_many
+ATTACKS = SideBySide(
+    name="attack",
+    rows=lambda request: selectors.attacks().select_related("classifier__dataset"),
+    offered=lambda request: Attack.objects.filter(battery=None).values_list("pk", "name"),
+    thing=thing,
+    lines=lines,
+    settings=(MODEL, MADE),
+    filename="attacks.csv",
+    words={
+        "title": "Compare attacks",
+        "back": ("attacks:attacks", "Attacks"),
+        "csv": "attacks:side_by_side_csv",
+        "lead": "Shares of different classifiers or patches say little about each other: look first at what differs.",
+        "empty": "Tick two attacks or more in the list of attacks, or add them here.",
+    },
+)
 
 
 @require_safe
 @researcher_page
 def page(request: HttpRequest) -> HttpResponse:
     """Attacks beside each other, a column each: model, success, norms, time, settings that differ."""
-    things, sections, too_many = _asked(request)
-    return side_by_side.page(
-        request, name="attack", things=things, sections=sections, too_many=too_many,
-        others=[(str(pk), name) for pk, name in Attack.objects.filter(battery=None).values_list("pk", "name")],
-        title="Compare attacks", back=(reverse("attacks:attacks"), "Attacks"), csv=reverse("attacks:side_by_side_csv"),
-        lead="Shares of different classifiers or patches say little about each other: look first at what differs.",
-        empty="Tick two attacks or more in the list of attacks, or add them here.",
-    )  # fmt: skip
+    return ATTACKS.page(request)
 
 
 @require_safe
 @researcher_page
 def table(request: HttpRequest) -> HttpResponse:
     """The table of the page above."""
-    things, sections, _ = _asked(request)
-    return side_by_side.as_csv("attacks.csv", things, sections)
+    return ATTACKS.table(request)

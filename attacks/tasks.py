@@ -235,19 +235,13 @@ def import_pairs(
 def measures(context, *, attack: str = "", pairs: str = "", part: tuple[int, int] | None = None) -> dict[str, Any]:
     """CIEDE2000 and MS-SSIM of what an attack made, or of imported pairs, where they have none yet."""
     from attacks import measuring
-    from attacks.selectors import attack_named
-    from core.errors import InvalidInput
+    from attacks.selectors import attack_named, pairs_named
 
     if attack:
         count = measuring.measure_attack(attack=attack_named(attack), part=part, progress=context.progress)
         return {"attack": attack, "measured": count}
-    pair_set = PairSet.objects.filter(name=pairs).first()
-    if pair_set is None:
-        raise InvalidInput(f"There are no pairs called {pairs!r} any more.")
-    return {
-        "pairs": pairs,
-        "measured": measuring.measure_pairs(pair_set=pair_set, part=part, progress=context.progress),
-    }
+    count = measuring.measure_pairs(pair_set=pairs_named(pairs), part=part, progress=context.progress)
+    return {"pairs": pairs, "measured": count}
 
 
 @job("figure", title="Draw a figure", unit="steps", links=_figures)

@@ -10,15 +10,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 from numpy.typing import NDArray
 
+from attacks.engine.norms import MEASURED, PERCEPTUAL
 from attacks.models import Attack, Pair, PairSet, Perturbation
 from attacks.selectors import gain_of
 from core.access import researcher_page
 from core.differences import LARGEST_GAIN, enlarged, gain_for
 from core.errors import InvalidInput
 from core.images import SMALL_FILE, encode_png, read_pixels
-
-NORMS = ("l0", "l1", "l2", "linf")
-LOOKS = {"ciede2000": "CIEDE2000", "ms_ssim_loss": "1 − MS-SSIM"}
+from core.measures import named
 
 
 @require_safe
@@ -81,14 +80,13 @@ def _page(
     context: dict[str, Any],
 ) -> HttpResponse:
     """With the neighbours in the order of the gallery: by L2, the smallest change first."""
-    norms = [(f"L{'∞' if norm == 'linf' else norm[1]}", f"{getattr(found, norm):.4g}") for norm in NORMS]
-    looks = [(said, getattr(found, name)) for name, said in LOOKS.items()]
-    norms += [(said, "not measured yet" if value is None else f"{value:.3g}") for said, value in looks]
+    measures = [(named(name), getattr(found, name)) for name in (*MEASURED, *PERCEPTUAL)]
+    sizes = [(said, "not measured yet" if value is None else f"{value:.4g}") for said, value in measures]
     order = list(rows.order_by("l2", "pk").values_list("pk", flat=True))
     place = order.index(found.pk)
     before, after = (order[at] if 0 <= at < len(order) else None for at in (place - 1, place + 1))
     context |= {
-        "facts": [(name, value) for name, value in facts if value not in ("", None)] + norms,
+        "facts": [(name, value) for name, value in facts if value not in ("", None)] + sizes,
         "place": place + 1,
         "count": len(order),
         "before": before and reverse(address, args=[pk, before]),

@@ -19,7 +19,8 @@ def add_options(parser: argparse.ArgumentParser, request: type[Request], *, only
     for name in request.positional:
         if name in fields:
             field = fields.pop(name)
-            nargs = "+" if isinstance(field, serializers.ListField | serializers.ManyRelatedField) else None
+            many = isinstance(field, serializers.ListField | serializers.ManyRelatedField)
+            nargs = "+" if many else "?" if name in request.assumed else None
             parser.add_argument(name, metavar=name.upper(), help=_help(field), nargs=nargs)
     for name, field in fields.items():
         flags = [*([request.aliases[name]] if name in request.aliases else []), f"--{name.replace('_', '-')}"]

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from core.errors import InvalidInput
 from core.images import read_bytes
-from core.template_tags import NORMS
+from core.measures import named
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def in_words(settings: dict[str, Any]) -> dict[str, str]:
         if isinstance(value, dict):
             words |= {f"{name}: {inner}": text for inner, text in in_words(value).items()}
         elif value not in (None, "", [], ()):
-            words[name] = _in_words(value)
+            words[name] = _norms(value) if name in ("norm", "norms") else _in_words(value)
     return words
 
 
@@ -51,7 +51,11 @@ def _in_words(value: Any) -> str:
         return ", ".join(_in_words(item) for item in value)
     if isinstance(value, dict):
         return "; ".join(f"{name} {text}" for name, text in in_words(value).items())
-    return NORMS.get(str(value), str(value))
+    return str(value)
+
+
+def _norms(value: Any) -> str:
+    return ", ".join(named(str(one)) for one in (value if isinstance(value, list | tuple) else [value]))
 
 
 def image_response(name: str | None, sha256: str) -> HttpResponse:

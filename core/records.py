@@ -1,7 +1,11 @@
-"""Kinds of rows: what somebody made by a job or a command, and what is only ever added."""
+"""Kinds of rows: what somebody made by a job or a command, and what is only ever added; and a row by its name."""
+
+from typing import Any
 
 from django.conf import settings
 from django.db import models
+
+from core.errors import InvalidInput
 
 
 class Made(models.Model):
@@ -42,3 +46,12 @@ class AppendOnly(models.Model):
 
     def delete(self, *args, **kwargs):
         raise AppendOnlyError("rows of this table are append-only and never deleted")
+
+
+def row_named(rows: models.QuerySet, name: str, *, word: str, none: str = "none yet", field: str = "") -> Any:
+    """The row of that name, or InvalidInput naming those that there are, called by ``word``."""
+    found = rows.filter(name=name).first()
+    if found is None:
+        there = ", ".join(rows.values_list("name", flat=True)[:20]) or none
+        raise InvalidInput(f"No {word} called {name!r}. There are: {there}.", field=field)
+    return found

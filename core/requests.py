@@ -36,6 +36,8 @@ class Request(serializers.Serializer):
     """Fields that a command has no use for, such as an uploaded file."""
     positional: tuple[str, ...] = ()
     """Fields that the command takes without ``--``, in this order."""
+    assumed: tuple[str, ...] = ()
+    """Positional fields that may be left out of the command, which finds them out by itself."""
     aliases: dict[str, str] = {}
     """Further names of a field's option, such as ``{"positives": "--cases"}``."""
 

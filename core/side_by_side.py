@@ -1,10 +1,10 @@
 """Things side by side, one column each: what was chosen differently is marked. The same table as CSV.
 
-A page gives for each thing its lines, (section, title, cell); ``compared`` brings them together. Only settings are
-marked: two estimates always differ, and whether that means anything is no question of a list.
+A ``SideBySide`` gives for each thing its lines, (section, title, cell); ``compared`` brings them together. Only
+settings are marked: two estimates always differ, and whether that means anything is no question of a list.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
 from core.spreadsheet import csv_chunks
 from core.texts import encodable
@@ -73,15 +74,6 @@ class Section:
     rows: list[Row]
 
 
-def chosen(request: HttpRequest, name: str, rows: QuerySet, key: str = "pk") -> tuple[list[Any], bool]:
-    """The rows that the address names, in its order, and whether it named more than are shown. Unknown ones are left
-    out."""
-    asked = list(dict.fromkeys(value for value in request.GET.getlist(name) if _possible(value, key)))
-    found = {str(getattr(row, key)): row for row in rows.filter(**{f"{key}__in": asked[: 10 * MOST]})}
-    kept = [found[value] for value in asked if value in found]
-    return kept[:MOST], len(kept) > MOST
-
-
 def _possible(value: str, key: str) -> bool:
     if key == "pk":
         return value.isascii() and value.isdecimal() and len(value) <= LONGEST
@@ -103,60 +95,86 @@ def compared(lines: Sequence[Iterable[Line]], *, settings: Iterable[str]) -> lis
     ]
 
 
-def page(
-    request: HttpRequest,
-    *,
-    name: str,
-    things: Sequence[Thing],
-    sections: Sequence[Section],
-    others: Sequence[tuple[str, str]],
-    too_many: bool,
-    **context: Any,
-) -> HttpResponse:
-    """``name`` is the address's parameter; ``others`` are (key, name) of what can be added; ``context`` holds title,
-    lead, back (address, words), csv (address) and empty (what to do where nothing is chosen)."""
-    keys = [thing.key for thing in things]
-    differences = request.GET.get("only") == "differences"
+@dataclass(frozen=True)
+class SideBySide:
+    """Things of one kind beside each other: ``page`` and ``table`` answer a request that names them.
 
-    def query(of: Sequence[str], only: bool) -> str:
-        return urlencode([(name, key) for key in of] + ([("only", "differences")] if only else []))
+    ``name`` is the address's parameter, ``key`` the column that it holds. ``rows(request)`` are those that may be seen,
+    ``offered(request)`` the (key, name) of what can be added. ``settings`` names the sections that hold what was
+    chosen. ``words`` are title, lead, back (address's name, words), csv (address's name), empty (what to do where
+    nothing is chosen), and whatever else the page's template shows.
+    """
 
-    if differences:
-        sections = [
-            kept for one in sections if (kept := Section(one.title, [row for row in one.rows if _kept(row)])).rows
-        ]
-    taken = set(keys)
-    context |= {
-        "name": name,
-        "columns": [
-            {"thing": thing, "without": query([key for key in keys if key != thing.key], differences)}
-            for thing in things
-        ],
-        "sections": sections,
-        "others": [one for one in others if one[0] not in taken][:OFFERED] if len(things) < MOST else [],
-        "too_many": too_many,
-        "most": MOST,
-        "query": query(keys, False),
-        "only": differences,
-        "toggle": query(keys, not differences),
-    }
-    return render(request, "core/side_by_side.html", context)
+    name: str
+    rows: Callable[[HttpRequest], QuerySet]
+    offered: Callable[[HttpRequest], Iterable[tuple[Any, str]]]
+    thing: Callable[[Any], Thing]
+    lines: Callable[[Any], Iterable[Line]]
+    settings: Sequence[str]
+    filename: str
+    words: dict[str, Any]
+    key: str = "pk"
+
+    def chosen(self, request: HttpRequest) -> tuple[list[Any], bool]:
+        """The rows that the address names, in its order, and whether it named more than are shown. Unknown ones are
+        left out."""
+        asked = list(dict.fromkeys(value for value in request.GET.getlist(self.name) if _possible(value, self.key)))
+        rows = self.rows(request).filter(**{f"{self.key}__in": asked[: 10 * MOST]})
+        found = {str(getattr(row, self.key)): row for row in rows}
+        kept = [found[value] for value in asked if value in found]
+        return kept[:MOST], len(kept) > MOST
+
+    def _sections(self, rows: Sequence[Any]) -> list[Section]:
+        return compared([self.lines(row) for row in rows], settings=self.settings)
+
+    def page(self, request: HttpRequest) -> HttpResponse:
+        rows, too_many = self.chosen(request)
+        things, sections = [self.thing(row) for row in rows], self._sections(rows)
+        keys = [thing.key for thing in things]
+        differences = request.GET.get("only") == "differences"
+
+        def query(of: Sequence[str], only: bool) -> str:
+            return urlencode([(self.name, key) for key in of] + ([("only", "differences")] if only else []))
+
+        if differences:
+            shorter = [Section(one.title, [row for row in one.rows if _kept(row)]) for one in sections]
+            sections = [one for one in shorter if one.rows]
+        others = [(str(key), name) for key, name in self.offered(request) if str(key) not in keys]
+        context = {
+            **self.words,
+            "back": (reverse(self.words["back"][0]), self.words["back"][1]),
+            "csv": reverse(self.words["csv"]),
+            "name": self.name,
+            "columns": [
+                {"thing": thing, "without": query([key for key in keys if key != thing.key], differences)}
+                for thing in things
+            ],
+            "sections": sections,
+            "others": others[:OFFERED] if len(things) < MOST else [],
+            "too_many": too_many,
+            "most": MOST,
+            "query": query(keys, False),
+            "only": differences,
+            "toggle": query(keys, not differences),
+        }
+        return render(request, "core/side_by_side.html", context)
+
+    def table(self, request: HttpRequest) -> HttpResponse:
+        """The same as CSV: one row per line and thing."""
+        rows, _ = self.chosen(request)
+        things = [self.thing(row) for row in rows]
+        lines = [
+            {
+                "section": section.title, "quantity": row.title, "of": thing.key, "name": thing.name,
+                "text": " ".join(filter(None, [cell.text, f"({cell.note})" if cell.note else ""])),
+                "value": cell.value, "low": cell.low, "high": cell.high, "differs": row.differs,
+            }
+            for section in self._sections(rows) for row in section.rows for thing, cell in zip(things, row.cells)
+        ]  # fmt: skip
+        response = HttpResponse("".join(csv_chunks(COLUMNS, lines)), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="{self.filename}"'
+        return response
 
 
 def _kept(row: Row) -> bool:
     return row.differs or not row.setting
-
-
-def as_csv(filename: str, things: Sequence[Thing], sections: Sequence[Section]) -> HttpResponse:
-    """One row per line and thing."""
-    rows = [
-        {
-            "section": section.title, "quantity": row.title, "of": thing.key, "name": thing.name,
-            "text": " ".join(filter(None, [cell.text, f"({cell.note})" if cell.note else ""])),
-            "value": cell.value, "low": cell.low, "high": cell.high, "differs": row.differs,
-        }
-        for section in sections for row in section.rows for thing, cell in zip(things, row.cells)
-    ]  # fmt: skip
-    response = HttpResponse("".join(csv_chunks(COLUMNS, rows)), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{filename}"'
-    return response

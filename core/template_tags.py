@@ -14,6 +14,8 @@ from django.conf import settings
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import mark_safe
 
+from core.measures import named
+
 register = template.Library()
 
 STAMP = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d| UTC))")
@@ -38,13 +40,10 @@ def instant(value: Any, to: str = "minutes") -> Any:
     )  # fmt: skip
 
 
-NORMS = {"l0": "L0", "l1": "L1", "l1-rescaled": "L1 (rescaled)", "l2": "L2", "linf": "L∞", "none": "none"}
-
-
 @register.filter
 def norm(value: str) -> str:
     """linf -> L∞: a norm as papers write it. Anything else stays as it is."""
-    return NORMS.get(value, value)
+    return named(value)
 
 
 def _read(text: str) -> Any:

@@ -1,5 +1,6 @@
 """A request for importing a classifier: its file, and the card of what the file does not say."""
 
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -12,11 +13,10 @@ from jobs.models import Job
 from jobs.requests import called, free_name
 from jobs.services import submit
 from model.learning.file_formats import ENDINGS, Format, found_in
+from model.learning.imagenet import MEAN, STD
 from model.models import Classifier, Dataset
 from model.requests import dataset_field, name_field
 
-MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-"""ImageNet's, as in ``model.learning.reading``, which needs torch."""
 ORDERS = [(1, "tumour second"), (0, "tumour first")]
 ACTIVATIONS = ("relu", "gelu", "tanh", "silu")
 FILE = {"section": "The network"}
@@ -24,12 +24,12 @@ CARD = {"section": "Model card: what the file does not say"}
 TAKEN = "state dict, safetensors, TorchScript or ONNX"
 
 
-def _three(label: str, default: list[float], lowest: float | None) -> serializers.ListField:
+def _three(label: str, default: Sequence[float], lowest: float | None) -> serializers.ListField:
     return serializers.ListField(
         child=Number(min_value=lowest, max_value=1000),
         min_length=3,
         max_length=3,
-        default=default,
+        default=list(default),
         label=label,
         help_text="Red, green and blue, of pixels from 0 to 1; ImageNet's if left as they are.",
         style=CARD,
@@ -41,7 +41,7 @@ class ImportClassifierRequest(Request):
 
     not_in_command = ("upload", "head_upload")
     command_only = ("weights", "encoder", "head", "entry", "device")
-    positional = ("dataset",)
+    positional = assumed = ("dataset",)
 
     dataset = dataset_field()
     name = name_field(
@@ -146,7 +146,11 @@ class ImportClassifierRequest(Request):
 
 def no_network(file: Any) -> str:
     """What is wrong with an uploaded network's file; "" if nothing is, as far as can be said without opening it."""
-    if found_in(file, file.name or "") is None:
+    try:
+        found = found_in(file, file.name or "")
+    except InvalidInput as error:
+        return error.message
+    if found is None:
         return f"The file {file.name} is no {TAKEN}. Save it with torch.save(model.state_dict(), file)."
     return ""
 

@@ -26,9 +26,10 @@ from model.learning.forms import (
     packed,
     with_outputs,
 )
+from model.learning.imagenet import MEAN, STD
 from model.learning.network import Network, load_weights
 from model.learning.prediction import predict
-from model.learning.reading import MEAN, STD, Reading
+from model.learning.reading import Reading
 from model.models import Classifier, Dataset
 from model.selectors import dataset_arrays, patch_table
 

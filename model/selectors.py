@@ -13,26 +13,20 @@ from numpy.typing import NDArray
 
 from core import images
 from core.errors import InvalidInput, Progress, no_progress
+from core.records import row_named
 from model.learning.spread import spread_of_folds
 from model.models import Classifier, CrossValidation, Dataset, FoldResult
 
 
 def dataset_named(name: str) -> Dataset:
     """The data set of that name, or InvalidInput naming those that exist."""
-    try:
-        return Dataset.objects.get(name=name)
-    except Dataset.DoesNotExist:
-        names = ", ".join(Dataset.objects.values_list("name", flat=True)) or "none yet; import one first"
-        raise InvalidInput(f"No data set called {name!r}. There are: {names}.") from None
+    return row_named(Dataset.objects.all(), name, word="data set", none="none yet; import one first")
 
 
 def classifier_named(name: str) -> Classifier:
     """The classifier of that name, or InvalidInput naming those that exist."""
-    try:
-        return Classifier.objects.select_related("dataset").get(name=name)
-    except Classifier.DoesNotExist:
-        names = ", ".join(Classifier.objects.values_list("name", flat=True)) or "none yet; train one first"
-        raise InvalidInput(f"No classifier called {name!r}. There are: {names}.") from None
+    rows = Classifier.objects.select_related("dataset")
+    return row_named(rows, name, word="classifier", none="none yet; train one first")
 
 
 def name_of_classifier(

@@ -8,11 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from core import side_by_side
 from core.access import researcher_page
 from core.pages import in_words
 from core.proportions import share_over_units
-from core.side_by_side import Cell, Line, Thing
+from core.side_by_side import Cell, Line, SideBySide, Thing
 from model.learning.ranking import auc_over_units
 from model.models import Classifier, Patch
 
@@ -79,35 +78,34 @@ def _answers(classifier: Classifier) -> tuple[Any, Any, Any] | None:
     return np.array(truth, bool), np.array(probabilities, float), np.array(unit)
 
 
-def _asked(request: HttpRequest) -> tuple[list[Thing], list[side_by_side.Section], bool]:
-    rows = Classifier.objects.select_related("dataset").defer("history", "split")
-    found, too_many = side_by_side.chosen(request, "classifier", rows)
-    return (
-        [thing(one) for one in found],
-        side_by_side.compared([lines(one) for one in found], settings=[MADE]),
-        too_many,
-    )
+CLASSIFIERS = SideBySide(
+    name="classifier",
+    rows=lambda request: Classifier.objects.select_related("dataset").defer("history", "split"),
+    offered=lambda request: Classifier.objects.values_list("pk", "name"),
+    thing=thing,
+    lines=lines,
+    settings=(MADE,),
+    filename="classifiers.csv",
+    words={
+        "title": "Compare classifiers",
+        "back": ("model:classifiers", "Classifiers"),
+        "csv": "model:classifiers_compared_csv",
+        "lead": "Each on its own test patches. Two that share theirs are compared patch by patch, with an interval of "
+        "the difference, under “Compare two classifiers”.",
+        "empty": "Tick two classifiers or more in the list of classifiers, or add them here.",
+    },
+)
 
 
 @require_safe
 @researcher_page
 def page(request: HttpRequest) -> HttpResponse:
     """Classifiers beside each other, a column each: accuracy and AUC with intervals, and how each was made."""
-    things, sections, too_many = _asked(request)
-    return side_by_side.page(
-        request, name="classifier", things=things, sections=sections, too_many=too_many,
-        others=[(str(pk), name) for pk, name in Classifier.objects.values_list("pk", "name")],
-        title="Compare classifiers", back=(reverse("model:classifiers"), "Classifiers"),
-        csv=reverse("model:classifiers_compared_csv"),
-        lead="Each on its own test patches. Two that share theirs are compared patch by patch, with an interval of the "
-        "difference, under “Compare two classifiers”.",
-        empty="Tick two classifiers or more in the list of classifiers, or add them here.",
-    )  # fmt: skip
+    return CLASSIFIERS.page(request)
 
 
 @require_safe
 @researcher_page
 def table(request: HttpRequest) -> HttpResponse:
     """The table of the page above."""
-    things, sections, _ = _asked(request)
-    return side_by_side.as_csv("classifiers.csv", things, sections)
+    return CLASSIFIERS.table(request)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks.lib.seeing import FLIP, World, read
 from benchmarks.lib.validity_visibility import cells
 from study.design.choice_power import ChoiceDesign, pairs_needed, power, simulate
+from study.design.seeing import FLIP, World, read
 
 
 def test_every_line_has_its_rate_and_its_monte_carlo_error():

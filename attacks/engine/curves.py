@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from core.measures import named
 from core.proportions import wilson
 
 AXES = {
@@ -20,12 +21,11 @@ AXES = {
     "l2": "root mean squared difference (L2)",
     "linf": "largest difference (Linf)",
 }
-SYMBOLS = {"l0": "L0", "l1": "L1", "l1-rescaled": "L1, rescaled", "l2": "L2", "linf": "L∞"}
 
 
 def axis_label(search: str) -> str:
     """The norm with its unit, short enough for a panel: levels are those of 8-bit images."""
-    return f"{SYMBOLS[search]} ({'share of pixels' if search == 'l0' else 'levels of 0–255'})"
+    return f"{named(search)} ({'share of pixels' if search == 'l0' else 'levels of 0–255'})"
 
 
 def share(flipped: int, of: int, level: float = 0.95) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from attacks.engine.norms import MEASURED, Norm, check_budget, check_norm
 from core.errors import InvalidInput
+from core.measures import named
 
 Loss = Literal["ce", "margin"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)
@@ -104,7 +105,7 @@ def recipe(
     rule = one_of("step rule", step_rule or usual, STEP_RULES)
     norms = OWN_LENGTH.get(rule)
     if norms and (known not in norms or checked_rounding != "aware" or step_size is not None):
-        names = " and ".join("L∞" if one == "linf" else one.upper() for one in norms)
+        names = " and ".join(map(named, norms))
         raise InvalidInput(
             f"The {rule} rule is for {names}, judges what is displayed, and finds its own step size.",
             field="step_rule",

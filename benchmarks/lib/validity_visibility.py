@@ -17,10 +17,11 @@ import pandas as pd
 from scipy.special import ndtri
 
 from benchmarks.lib import observer
-from benchmarks.lib.seeing import FLIP, LEVELS, MIDDLE, SLOPE, World, read
 from study.design.choice_power import ChoiceDesign, found, power, simulate
+from study.design.seeing import FLIP, LEVELS, MIDDLE, SLOPE, World, read
+from study.statistics.visibility.fitting import fit
 from study.statistics.visibility.index import Comparison, Flips
-from study.statistics.visibility.model import Trials, fit
+from study.statistics.visibility.model import Trials
 from study.statistics.visibility.predictors import ranked
 
 SPREADS = ((0.3, 0.5), (0.5, 0.7))

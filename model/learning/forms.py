@@ -112,7 +112,7 @@ def body_of(form: Form, data: bytes, source: str, *, image_size: int, code_allow
 
 
 _OF_FILES = re.compile(rb"\b(from_file|save|read_file|write_file|load_tensor)\b")
-"""TorchScript's instructions that read or write files of whoever runs it."""
+"""TorchScript's instructions that read or write files of the machine."""
 
 
 def _check_instructions(data: bytes, source: str) -> None:

@@ -42,6 +42,14 @@ def auc_over_units(labels: Values, probabilities: Values, unit: Values) -> tuple
     return auc, (low, high)
 
 
+def auc(labels: Values, probabilities: Values) -> float:
+    """How often a patch with tumour is ranked above one without; a tie counts half. NaN where one class is missing."""
+    truth, given = np.asarray(labels).astype(bool), np.asarray(probabilities, float)
+    if truth.all() or not truth.any():
+        return float("nan")
+    return float(_placements(given[truth], given[~truth]).mean())
+
+
 def _placements(own: Values, others: Values) -> Values:
     """For each of ``own`` the share of ``others`` that lie below it; a tie counts half."""
     ordered = np.sort(others)

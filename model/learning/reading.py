@@ -7,9 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import InvalidInput
-
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""ImageNet's channel means and spreads, which torchvision's weights expect."""
+from model.learning.imagenet import MEAN, STD
 
 
 @dataclass(frozen=True)

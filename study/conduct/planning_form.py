@@ -27,6 +27,10 @@ class TaskForm(forms.Form):
     """A GET form, so that a plan has an address that can be sent to others. ``task`` names it there."""
 
     task = ""
+    assumed: type[Any]
+    """The dataclass whose fields this form's are, unless ``assumptions`` says otherwise."""
+    shares: tuple[str, ...] = ()
+    """Fields that people write in per cent."""
     folded: tuple[str, ...] = ()
     """Fields that are folded away: what is assumed of readers and patches."""
     folded_help = ""
@@ -39,7 +43,8 @@ class TaskForm(forms.Form):
 
     def assumptions(self) -> Any:
         """The assumptions of a valid form."""
-        raise NotImplementedError
+        shares = {name: self.cleaned_data[name] / 100 for name in self.shares}
+        return self.assumed(**(self.cleaned_data | shares))
 
     def main_fields(self) -> list[forms.BoundField]:
         return [field for field in self if field.name not in self.folded]
@@ -83,7 +88,6 @@ class PlanForm(TaskForm):
     sd_reader_patch = _spread("Readers × patches", Components.reader_patch, "Readers find different patches hard.")
 
     def assumptions(self) -> Assumptions:
-        """The assumptions of a valid form."""
         data = self.cleaned_data
         patches, largest = data["patches"], int(data["largest"])
         per_study = 2 * data["readers"] * data["sets"] * max(patches, largest)

@@ -13,7 +13,7 @@ BIAS = BiasAssumptions()
 class LadderForm(TaskForm):
     """Pairs from a ladder of levels: where do readers begin to see the change?"""
 
-    task = "ladder"
+    task, assumed, shares = "ladder", LadderAssumptions, ("lapse",)
     folded = ("times", "spread_readers", "spread_patches", "spread_flips", "lapse")
     folded_help = (
         "Spreads are standard deviations of the logarithm: 0.3 says that two readers in three lie within a factor of "
@@ -34,15 +34,11 @@ class LadderForm(TaskForm):
     spread_flips = number("Spread of smallest flips", 0.1, 1, 0.05, LADDER.spread_flips)
     lapse = number("Slips (%)", 0, 20, 1, round(100 * LADDER.lapse), "Wrong answers although the change is plain.")
 
-    def assumptions(self) -> LadderAssumptions:
-        """The assumptions of a valid form."""
-        return LadderAssumptions(**(self.cleaned_data | {"lapse": self.cleaned_data["lapse"] / 100}))
-
 
 class BiasForm(TaskForm):
     """Two twins, one pushed toward tumour and one away: which looks more like tumour?"""
 
-    task = "bias"
+    task, assumed, shares = "bias", BiasAssumptions, ("share",)
     folded = ("preference_sd",)
     folded_help = (
         "Readers like one image of a pair for reasons of their own and keep to it: the standard deviation of that "
@@ -57,7 +53,3 @@ class BiasForm(TaskForm):
         "Bias to be found (%)", 51, 90, 1, round(100 * BIAS.share), "How often the twin toward tumour is chosen."
     )
     preference_sd = number("Readers’ own preferences", 0, 3, 0.1, BIAS.preference_sd)
-
-    def assumptions(self) -> BiasAssumptions:
-        """The assumptions of a valid form."""
-        return BiasAssumptions(**(self.cleaned_data | {"share": self.cleaned_data["share"] / 100}))

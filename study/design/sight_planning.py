@@ -15,9 +15,10 @@ import numpy as np
 from core.errors import InvalidInput
 from study.design.choice_power import ChoiceDesign, found, power, simulate
 from study.design.seeing import World, read
+from study.statistics.visibility.fitting import fit
 from study.statistics.visibility.index import Comparison, Flips
 from study.statistics.visibility.ladders import FEWEST_ANSWERS, FEWEST_LEVELS, FEWEST_PATCHES
-from study.statistics.visibility.model import Trials, fit
+from study.statistics.visibility.model import Trials
 
 FIXED, ADAPTIVE = "fixed", "adaptive"
 LOWEST, HIGHEST = 0.25, 16.0

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple, TypeAlias
 
 from django.db.models import Q, QuerySet
 
+from attacks.engine.norms import MEASURED
 from study.design.adaptive import Course
 from study.design.ladders import ORIGINAL, arm_of, ladder_of, priors_of
 from study.models import Assignment, Presentation, Response, Slot, Stimulus, Study
 
 Ladders: TypeAlias = Mapping[str, Mapping[str, Any]]
 """``Study.ladders``, or the same part of a frozen protocol."""
-_NORMS = ("l1", "l2", "linf")
+_NORMS = MEASURED[1:]  # a level is no share of pixels
 _SIDES = [f"{side}__{name}" for side in ("stimulus", "second") for name in ("arm", *_NORMS)]
 
 

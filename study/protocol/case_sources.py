@@ -12,13 +12,13 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from attacks.engine.norms import MEASURED
 from attacks.models import Attack, Pair, PairSet, Perturbation
 from core.errors import InvalidInput
 from core.images import read_pixels
 from model.models import Classifier, Dataset, Patch
 from model.selectors import accuracy_and_auc, latest_cross_validation
 
-NORMS = ("l0", "l1", "l2", "linf")
 TRUTH_SOURCES = {
     "pannuke": "PanNuke nuclei: 5 or more neoplastic, or none",
     "synthetic": "generated: tumour cells drawn, 5 or more or none",
@@ -37,7 +37,7 @@ class Shown:
     arm: str
     pixels: np.ndarray
     probability: float | None
-    provenance: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(NORMS, 0.0))
+    provenance: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(MEASURED, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class AttackSource:
         for attack in self.attacks:
             row = by_attack[attack.pk]
             provenance = {"attack": attack.name, "norm": attack.norm, "budget": attack.budget}
-            provenance |= {norm: getattr(row, norm) for norm in NORMS}
+            provenance |= {norm: getattr(row, norm) for norm in MEASURED}
             shown.append(
                 Shown(self.names[attack.pk], read_pixels(row.image.name, sha256=row.sha256), row.prob_after, provenance)
             )
@@ -226,7 +226,7 @@ class PairSource:
         shown = [Shown("original", read_pixels(first.original.name, sha256=first.original_sha256), first.prob_before)]
         for number, variant in enumerate(self.variants):
             pair = pairs[variant]
-            norms = {norm: getattr(pair, norm) for norm in NORMS}
+            norms = {norm: getattr(pair, norm) for norm in MEASURED}
             provenance = {"attack": pair.attack, "budget": pair.budget} | norms
             arm = f"perturbed-{variant}" if number else "perturbed"
             shown.append(Shown(arm, read_pixels(pair.image.name, sha256=pair.sha256), pair.prob_after, provenance))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from core.template_tags import NORMS
+from core.measures import named
 from study.blinds import arms_open, disclosed_secret
 from study.models import Stimulus, Study
 from study.protocol import secret as secrets_of
@@ -258,5 +258,5 @@ def _attack(attack: dict[str, Any]) -> str:
         changes = ", ".join(settings.get("kinds", []))
         return f"{attack['name']} (natural changes {how}: {changes}{f'; within {within}' if within else ''})"
     budget = "" if attack.get("budget") is None else f", budget {attack['budget']:g}"
-    norm = f", norm {NORMS.get(attack['norm'], attack['norm'])}" if attack.get("norm") else ""
+    norm = f", norm {named(attack['norm'])}" if attack.get("norm") else ""
     return f"{attack.get('name', '–')} ({attack.get('kind', '–')}{norm}{budget})"

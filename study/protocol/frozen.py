@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from attacks.engine.norms import PERCEPTUAL
 from study.models import Case, GuideImage, Stimulus, Study
 
 SETTINGS = {
@@ -45,8 +46,6 @@ _CASE = (
     "number", "patch_id", "group", "truth", "truth_source", "tumour_cells", "flips", "excluded", "exclusion_reason",
 )  # fmt: skip
 _MEASURED = ("model_prob", "model_label", "attack", "norm", "budget", "l0", "l1", "l2", "linf")
-_LATER = ("ciede2000", "ms_ssim_loss")
-"""Measured since version 0.1.0; protocols that were frozen before do not have them."""
 _GUIDE = ("kind", "number", "patch_id", "sha256", "truth")
 
 
@@ -65,7 +64,7 @@ def case_part(case: Case) -> dict[str, Any]:
 
 
 def _measured(stimulus: Stimulus) -> dict[str, Any]:
-    later = {name: getattr(stimulus, name) for name in _LATER}
+    later = {name: getattr(stimulus, name) for name in PERCEPTUAL}  # of before they were measured: not there
     there = {name: value for name, value in later.items() if value is not None}
     return {name: getattr(stimulus, name) for name in _MEASURED} | there
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
+from attacks.engine.norms import MEASURED
 from core.errors import InvalidInput
 from study.design.draws import Draws, Seed, derived_seed
 from study.design.ladders import (
@@ -31,7 +32,6 @@ ROUND = 1_000_006
 PAIRS = 1_000_008
 """The same for the choice of cases that identical pairs show, and the order in which ladders meet the cases."""
 ORIGINAL = "original"
-NORMS = ("l0", "l1", "l2", "linf")
 Shown = tuple[StimulusKey, StimulusKey | None]
 """What stands at one position: a stimulus; in a pair comparison the first and the second one."""
 
@@ -87,7 +87,7 @@ class Plan:
         return cls(
             hashes={key: stimulus.sha256 for key, stimulus in stimuli.items()},
             truths={key.case_id: stimulus.case.truth for key, stimulus in stimuli.items()},
-            norms={key: {norm: getattr(stimulus, norm) for norm in NORMS} for key, stimulus in stimuli.items()},
+            norms={key: {norm: getattr(stimulus, norm) for norm in MEASURED} for key, stimulus in stimuli.items()},
             **{name: getattr(study, name) for name in (*_DESIGN, *_LADDERS)},
         )
 

@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.urls import reverse
 
 from core.errors import InvalidInput
+from core.measures import named
 from core.side_by_side import Cell, Line, Thing
 from study import blinds as selectors
 from study.models import Study
@@ -188,7 +189,7 @@ def _pairs(found: dict[str, Any]) -> Iterator[Line]:
 
 def _ladders(found: dict[str, Any]) -> Iterator[Line]:
     for one in found["visibility"]:
-        name, unit = visibility.title(one), visibility.NORMS.get(one["norm"], one["norm"])
+        name, unit = visibility.title(one), named(one["norm"])
         for title, key, words in (
             (f"Threshold of readers, {unit}", "threshold", _small), ("Blind-spot index", "index", percent),
             ("Safety factor", "factor", _small),

@@ -43,7 +43,7 @@ def test_success_budgets_norms_time_and_model_stand_side_by_side(client, two):
     share, (low, high) = share_over_units([index >= 5 for index in range(14)], unit)
     assert f"{100 * share:.1f} % ({100 * low:.1f} to {100 * high:.1f})" in rows["Flipped"]
     assert "100.0 %" in rows["Flipped"] and "slides or patients" in rows["Flipped"]
-    assert rows["Median Linf of flipped"].count("4 (at most 4)") == 2
+    assert rows["Median L∞ of flipped"].count("4 (at most 4)") == 2
     assert rows["Time"] == "Time 9.0 s 643 ms per attacked patch 3.5 s 175 ms per attacked patch"
     assert rows["Passes, gradient"] == "Passes, gradient 1 200 1 200"
     assert rows["Budget"] == "Budget differs 8 4" and rows["Classifier"] == "Classifier differs second first"

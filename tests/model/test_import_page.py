@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import re
+import zipfile
 
 import pytest
 import torch
@@ -13,9 +14,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from knox.models import AuthToken
 from lxml import html
 
+from core.errors import InvalidInput
 from core.models import User
 from jobs.models import Job
 from jobs.running import run_attempt
+from model.learning.file_formats import format_of
 from model.models import Classifier
 from tests import factories
 from tests.model.datasets import small_dataset
@@ -168,3 +171,21 @@ def test_a_program_imports_by_the_api_and_cannot_name_files_or_code_of_the_serve
     made = Classifier.objects.get()
     assert made.settings["microns_per_pixel"] == 0.5 and made.settings["form"]["reading"]["mean"] == [0.5, 0.5, 0.5]
     assert json.loads(client.get("/api/v1/classifiers/", headers=headers).content)["count"] == 1
+
+
+def test_an_archive_that_unpacks_to_many_times_its_size_is_refused_unread(rex, tmp_path):
+    """A few kilobytes of zeros would take the server's memory; torch itself does not compress weights."""
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("net/data.pkl", b"")
+        with archive.open("net/data/0", "w", force_zip64=True) as member:
+            for _ in range(60):
+                member.write(bytes(1_000_000))
+    card = {"dataset": small_dataset(n=8, size=SIDE).pk, "name": "bomb", "arch": "resnet18"}
+    refused = rex.post(PAGE, card | {"upload": sent(bomb.getvalue(), "bomb.pt")})
+    assert refused.status_code == 400 and not uploads() and not Job.objects.exists()
+    assert "The file bomb.pt unpacks to 60 MB" in wrong_fields(refused)["upload"]
+    path = tmp_path / "bomb.pt"
+    path.write_bytes(bomb.getvalue())
+    with pytest.raises(InvalidInput, match="unpacks to 60 MB"):
+        format_of(path)

@@ -11,8 +11,8 @@ from core.errors import InvalidInput
 from model.learning import checkpoints
 from model.learning import network as net
 from model.learning.checkpoints import read_state
+from model.learning.imagenet import MEAN, STD
 from model.learning.network import build_network, load_weights, save_weights
-from model.learning.reading import MEAN, STD
 
 SMALL = "shufflenet_v2_x0_5"
 

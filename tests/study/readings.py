@@ -34,7 +34,7 @@ def on_a_ladder(
     readers=3, patches=20, trials=None, seed=0, world=None, ladder="perturbed", flip=True, **columns
 ) -> pd.DataFrame:
     """Pairs of one ladder, read by simulated readers of known thresholds, as a tidy table."""
-    from benchmarks.lib.seeing import World, read
+    from study.design.seeing import World, read
 
     found = read(np.random.default_rng(seed), world or World(), readers, patches, trials)
     table = pd.DataFrame({

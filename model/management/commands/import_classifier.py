@@ -18,12 +18,6 @@ class Command(RequestCommand):
     )
     request = ImportClassifierRequest
 
-    def add_arguments(self, parser):
-        super().add_arguments(parser)
-        [dataset] = [one for one in parser._positionals._group_actions if one.dest == "dataset"]
-        dataset.nargs, dataset.required = "?", False
-        dataset.help += " May be left out if there is only one."
-
     def run(self, **options: Any) -> dict[str, Any]:
         asked = self.settings(options | {"dataset": options["dataset"] or _only_dataset()})
         if asked["entry"]:

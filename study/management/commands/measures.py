@@ -4,9 +4,8 @@ from typing import Any
 
 from attacks.measuring import measure_attack, measure_pairs
 from attacks.models import Attack, PairSet
-from attacks.selectors import attack_named
+from attacks.selectors import attack_named, pairs_named
 from core.commands import JsonCommand
-from core.errors import InvalidInput
 from study import blinds as selectors
 from study.models import Study
 from study.protocol.measuring import measure_study
@@ -30,18 +29,10 @@ class Command(JsonCommand):
         for one in Attack.objects.order_by("pk") if everything else [attack_named(attack)] if attack else []:
             progress = self.progress(f"attack {one.name}", "image")
             found["attacks"][one.name] = measure_attack(attack=one, progress=progress)
-        for pair_set in PairSet.objects.order_by("pk") if everything else [_pairs(pairs)] if pairs else []:
+        for pair_set in PairSet.objects.order_by("pk") if everything else [pairs_named(pairs)] if pairs else []:
             progress = self.progress(f"pairs {pair_set.name}", "pair")
             found["pairs"][pair_set.name] = measure_pairs(pair_set=pair_set, progress=progress)
         for row in Study.objects.order_by("pk") if everything else [selectors.get_study(study)] if study else []:
             progress = self.progress(f"study {row.slug}", "stimulus")
             found["studies"][row.slug] = measure_study(study=row, progress=progress)
         return found
-
-
-def _pairs(name: str) -> PairSet:
-    found = PairSet.objects.filter(name=name).first()
-    if found is None:
-        there = ", ".join(PairSet.objects.values_list("name", flat=True)[:20]) or "none yet"
-        raise InvalidInput(f"no pairs are called {name!r}. There are: {there}.", field="pairs")
-    return found

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+from core.measures import named
 from core.version import code_version
 from study.protocol.secret import COMMITMENT
 from study.results.exports.tables import crossed_over, interval, points, reading_word
@@ -71,9 +72,6 @@ def _amended(count: int) -> str:
     return f"{count} answer{'s' * (count != 1)} had been amended"
 
 
-NORMS = {"l0": "L0", "l1": "L1", "l2": "L2", "linf": "L∞"}
-
-
 def _stimuli(p: dict[str, Any]) -> str:
     """How every arm of the protocol came about."""
     source = p.get("source") or {}
@@ -106,7 +104,7 @@ def _budget(attack: dict[str, Any]) -> str:
     norm = attack.get("norm") or ""
     if norm == "l0":
         return f"a perturbation of at most {100 * attack['budget']:g} % of the pixels (L0)"
-    return f"a perturbation of at most {attack['budget']:g} in {NORMS.get(norm, norm)} (0-255 units)"
+    return f"a perturbation of at most {attack['budget']:g} in {named(norm)} (0-255 units)"
 
 
 def _forced_choice(data: str) -> str:

@@ -6,15 +6,11 @@ import numpy as np
 from matplotlib.ticker import LogLocator
 
 from core import plot_style as style
+from core.measures import UNITS, named
 from core.proportions import wilson
 from study.results.exports.tables import percent, percents, present
 from study.statistics.visibility.ladders import MEASURES
 
-NORMS = {"l0": "L0", "l1": "L1", "l2": "L2", "linf": "L∞", "ciede2000": "CIEDE2000", "ms_ssim_loss": "1 − MS-SSIM",
-         "cvvdp_loss": "cvvdp"}  # fmt: skip
-UNITS = {"l0": "share of pixels", "l1": "grey levels", "l2": "grey levels", "linf": "grey levels",
-         "ciede2000": "colour difference", "ms_ssim_loss": "lost similarity",
-         "cvvdp_loss": "predicted loss of quality"}  # fmt: skip
 COLUMNS = ("ladder", "norm", "attack", "classifier_id", "readers", "patches", "answers", "flips_found", "threshold",
            "threshold_low", "threshold_high", "blind_spot_index", "index_low", "index_high", "index_these_low",
            "index_these_high", "safety_factor", "factor_low", "factor_high", "median_flip", "patch_sd",
@@ -74,10 +70,10 @@ def page_rows(analysis: dict[str, Any]) -> list[dict[str, Any]]:
         {
             **one,
             "title": title(one),
-            "unit": f"{NORMS.get(one['norm'], one['norm'])}, {UNITS.get(one['norm'], '0-255 units')}",
+            "unit": f"{named(one['norm'])}, {UNITS.get(one['norm'], '0-255 units')}",
             "median_flip": _median_flip(one),
             "statement": statement(one),
-            "measures": [{**row, "name": NORMS.get(row["measure"], row["measure"])} for row in one["measures"]],
+            "measures": [{**row, "name": named(row["measure"])} for row in one["measures"]],
             "why": sorted({why for name, why in one["reasons"].items() if name not in ("index", "factor")}),
         }
         for one in analysis["visibility"]
@@ -86,13 +82,13 @@ def page_rows(analysis: dict[str, Any]) -> list[dict[str, Any]]:
 
 def predictor_rows(analysis: dict[str, Any]) -> list[dict[str, Any]]:
     """The measures of a change in words, the best first."""
-    return [{**row, "name": NORMS.get(row["measure"], row["measure"])} for row in analysis["predictors"]]
+    return [{**row, "name": named(row["measure"])} for row in analysis["predictors"]]
 
 
 def unranked(analysis: dict[str, Any]) -> list[str]:
     """The measures that nobody took of the shown changes, where others are ranked."""
     ranked = {row["measure"] for row in analysis["predictors"]}
-    return [NORMS[name] for name in MEASURES if name not in ranked] if ranked else []
+    return [named(name) for name in MEASURES if name not in ranked] if ranked else []
 
 
 def title(one: dict[str, Any]) -> str:

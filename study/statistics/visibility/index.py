@@ -21,7 +21,8 @@ from scipy import optimize, special
 
 from core.proportions import Interval, wilson
 from study.statistics.two_way import Overall, PerReader, over_readers
-from study.statistics.visibility.model import READER_SD, Fit, Posterior, derivative
+from study.statistics.visibility.fitting import Fit, derivative
+from study.statistics.visibility.model import READER_SD, Posterior
 
 NEAR = 1e-5
 """Shares are told from 0 and 1 so far."""

@@ -12,8 +12,9 @@ from scipy.special import expit
 from core.proportions import Interval
 from study.statistics.two_way import Overall
 from study.statistics.units import FEWEST_GROUPS, unit_of
+from study.statistics.visibility.fitting import Fit, fit
 from study.statistics.visibility.index import Comparison, Flips
-from study.statistics.visibility.model import Fit, Trials, fit
+from study.statistics.visibility.model import Trials
 from study.statistics.visibility.predictors import Predictor, ranked
 
 GUESS = 0.5

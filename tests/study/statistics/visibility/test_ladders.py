@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.lib.seeing import FLIP, MIDDLE, World
+from study.design.seeing import FLIP, MIDDLE, World
 from study.statistics.analysis import analyse
 from study.statistics.table import check
 from study.statistics.visibility.ladders import identical_pairs, predictors, visibility

@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 from scipy import optimize, special
 
-from benchmarks.lib.seeing import LEVELS, MIDDLE, Grid, World, read
 from study.design.adaptive import Prior, Rule
+from study.design.seeing import LEVELS, MIDDLE, Grid, World, read
 from study.statistics.psychometric import psychometric
+from study.statistics.visibility.fitting import derivative, fit
 from study.statistics.visibility.index import Comparison, Flips
-from study.statistics.visibility.model import Model, Trials, derivative, fit
+from study.statistics.visibility.model import Model, Trials
 
 
 def trials(readers=3, patches=12, asked=None, seed=0, world=None) -> tuple[Trials, np.ndarray]:

@@ -51,8 +51,8 @@ def _in_archive(file: Any, name: str) -> Format | None:
     size, packed = (sum(getattr(member, of) for member in members) for of in ("file_size", "compress_size"))
     if size > SMALL_ARCHIVE and size > MAX_RATIO * packed:
         raise InvalidInput(
-            f"The file {name} unpacks to {size / 1e6:.0f} MB, {size / max(packed, 1):.0f} times what it holds. torch does not "
-            "compress weights: save it with torch.save."
+            f"The file {name} unpacks to {size / 1e6:.0f} MB, {size / max(packed, 1):.0f} times what it holds. "
+            "torch does not compress weights: save it with torch.save."
         )
     if any(name.endswith("/constants.pkl") for name in names):
         return "torchscript"

@@ -44,10 +44,10 @@ def test_a_convolution_shared_by_two_normalisations_is_not_folded_and_no_wrong_i
         right = (network(images / 255).argmax(1) == labels).numpy()
     labels[:8] = 1 - labels[:8]
     right[:8] = ~right[:8]
-    found = attack(network, images, labels, norm="linf", budget=8, steps=10)
-    assert np.array_equal(found.already_wrong, ~right) and not (found.flipped & ~right).any()
-    passes = Passes(network)
+    passes = Passes(network, fold=True)
     passes.check(images)
+    found = pgd(passes, images, labels, recipe(norm="linf", budget=8, steps=10))
+    assert np.array_equal(found.already_wrong, ~right) and not (found.flipped & ~right).any()
     assert not passes.folded
     logits, _ = passes.ascend(images.float(), labels)
     assert torch.allclose(logits, passes.logits(images.float()), atol=1e-5)
@@ -55,7 +55,7 @@ def test_a_convolution_shared_by_two_normalisations_is_not_folded_and_no_wrong_i
 
 def test_gradients_are_compared_with_the_given_network_even_where_nothing_was_checked():
     images, labels = patches(8, seed=9)
-    passes = Passes(TwoNormalisations())
+    passes = Passes(TwoNormalisations(), fold=True)
     logits, _ = passes.ascend(images.float(), labels)
     assert torch.allclose(logits, passes.logits(images.float()), atol=1e-5)
 
@@ -80,7 +80,7 @@ def test_already_wrong_is_judged_by_the_given_network_though_the_first_images_ag
     with torch.inference_mode():
         labels = network(images / 255).argmax(1)
     images[12, 0, 0, 0] = 255  # beyond the first eight: the folded network was not compared on it
-    passes = Passes(network)
+    passes = Passes(network, fold=True)
     passes.check(images)
     assert passes.folded
     passes._fast = folded(trained())  # as if folding had lost what the mark does

@@ -7,7 +7,7 @@ from torch import nn
 
 from attacks.engine import attack
 from attacks.engine.minimal import minimal
-from attacks.engine.passes import MARGIN, Passes, folded, margin_for
+from attacks.engine.passes import MARGIN, Passes, folded, gap_of_label, margin_for
 from attacks.engine.pgd import pgd
 from attacks.engine.recipe import recipe
 from tests.attacks.networks import patches, trained
@@ -86,6 +86,19 @@ def test_already_wrong_is_judged_by_the_given_network_though_the_first_images_ag
     passes._fast = folded(trained())  # as if folding had lost what the mark does
     found = pgd(passes, images, labels, recipe(norm="linf", budget=8, steps=5))
     assert found.already_wrong.tolist() == [number == 12 for number in range(24)] and not found.flipped[12]
+
+
+def test_on_a_cpu_gradients_are_the_given_networks_to_the_last_bit_and_an_original_needs_no_pass_of_its_own():
+    images, labels = patches(24, seed=3)
+    passes = Passes(trained(), device="cpu")
+    _, gradient = passes.ascend(images.float(), labels)
+    pixels = images.float().contiguous(memory_format=torch.channels_last).requires_grad_(True)
+    gap_of_label(passes.network(pixels / 255), labels).sum().backward()
+    assert torch.equal(gradient, pixels.grad)
+    runs = {fold: Passes(trained(), device="cpu", fold=fold) for fold in (None, True)}
+    found = {fold: pgd(one, images, labels, recipe(norm="linf", budget=8, steps=10)) for fold, one in runs.items()}
+    assert np.array_equal(found[None].flipped, found[True].flipped) and found[None].flipped.sum() > 12
+    assert runs[None].count["forward"] <= runs[True].count["forward"] - 12
 
 
 class Scaled(nn.Module):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from attacks.engine.curves import axis_label
@@ -71,25 +72,22 @@ def looks_figure(
     """
     with look():
         figure = new(DOUBLE, 1.45 * len(patches) + 0.75)
-        grid = figure.subplots(len(patches), 5, squeeze=False)
+        # The scales have a row of their own: beside the maps they would push them out of line with the patches.
+        places = figure.add_gridspec(len(patches) + 1, 5, height_ratios=[1.0] * len(patches) + [0.05])
+        grid = [[figure.add_subplot(places[row, column]) for column in range(5)] for row in range(len(patches))]
         for number, (row, name) in enumerate(zip(grid, patches)):
             picture(row[0], originals[number], "original" if number == 0 else "")
             row[0].set_ylabel(short(name, 14), fontsize=SMALL)
         for place, (pair, classifier) in enumerate(zip(maps, names)):
             top = float(np.quantile(np.concatenate([one.ravel() for one in pair]), 0.995)) or 1.0
             for number, row in enumerate(grid):
-                for step, title in enumerate((f"{_short(classifier, 16)}, as it is", "under its attack")):
+                for step, title in enumerate((f"{_short(classifier, 11)}, as it is", "under its attack")):
                     axes = row[1 + 2 * place + step]
                     shown = picture(
                         axes, pair[step][number], title if number == 0 else "", cmap="cividis", vmin=0, vmax=top
                     )
-            bar = figure.colorbar(
-                shown,
-                ax=grid[:, 1 + 2 * place : 3 + 2 * place].ravel().tolist(),
-                location="bottom",
-                aspect=30,
-                extend="max",
-            )
+            below = figure.add_subplot(places[-1, 1 + 2 * place : 3 + 2 * place])
+            bar = figure.colorbar(shown, cax=below, orientation="horizontal", extend="max", ticks=MaxNLocator(3))
             bar.set_label(f"saliency, {_short(classifier, 30)}")
     return figure
 

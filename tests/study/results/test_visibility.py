@@ -41,7 +41,7 @@ SCREEN = {"pixels_per_mm": 3.78, "distance_cm": 60, "scale": 2}
 @pytest.fixture
 def study() -> Study:
     """Three readers who see changes from 3 grey levels on; the model flips at 1."""
-    return read_through()
+    return unblinded(read_through())
 
 
 def read_through(screen: dict | None = None) -> Study:
@@ -52,7 +52,7 @@ def read_through(screen: dict | None = None) -> Study:
         return 0.5 + 0.48 / (1 + (level / 3) ** -4) if level else 0.5
 
     answer_all(made, right=right, screen=screen)
-    return unblinded(made)
+    return made
 
 
 def words(text: str) -> str:
@@ -184,7 +184,7 @@ def test_a_button_asks_for_predictions_on_the_readers_displays_and_a_job_makes_t
 
 @pytest.mark.usefixtures("without_cvvdp")
 def test_without_the_package_the_page_and_the_job_say_how_to_get_it(researcher):
-    study, how = read_through(SCREEN), "need the package cvvdp: pip install -r requirements-sight.txt"
+    study, how = unblinded(read_through(SCREEN)), "need the package cvvdp: pip install -r requirements-sight.txt"
     text = page(researcher, study).content.decode()
     assert how in text and reverse("results:predict", args=[study.slug]) not in text
     assert words(text).count(how) == 1
@@ -202,7 +202,7 @@ def test_where_no_display_was_measured_the_page_says_that_nothing_can_be_predict
 
 
 def test_nothing_is_predicted_by_a_job_before_the_arms_are_open(researcher, cvvdp):
-    study = ladders.opened(noise=False)
+    study = read_through(SCREEN)
     researcher.post(reverse("results:predict", args=[study.slug]))
     assert not Job.objects.exists()
 

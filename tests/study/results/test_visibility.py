@@ -164,7 +164,7 @@ def asked(client, study) -> str:
 
 
 def test_a_button_asks_for_predictions_on_the_readers_displays_and_a_job_makes_them(researcher, cvvdp):
-    study = read_through(SCREEN)
+    study = unblinded(read_through(SCREEN))
     assert (
         "84 images have no prediction by cvvdp for the readers’ displays (20 pixels per degree) yet. Predict"
         in words(page(researcher, study).content.decode())

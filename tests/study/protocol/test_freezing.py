@@ -96,12 +96,12 @@ def test_a_study_that_is_built_and_frozen_at_once_is_judged_as_a_draft_is(real_a
     assert at_once.protocol["stimuli_checked"].startswith("6 stimuli")
 
 
-def test_a_study_whose_verdicts_do_not_hold_is_not_built(real_attack):
+def test_a_study_whose_verdicts_do_not_hold_is_not_built(own_files, real_attack):
     Perturbation.objects.update(prob_after=0.9)
     with pytest.raises(InvalidInput, match=r"case 1 .* arm perturbed: .* but 0.9 is stored"):
         build_study(name="Small", attack=real_attack, seed=1, actor="test", settings=SMALL, judge=judge_again)
     assert not Study.objects.exists() and not Stimulus.objects.exists()
-    assert not default_storage.exists("stimuli") or not any(map(any, default_storage.listdir("stimuli")))
+    assert not [path for path in (own_files / "stimuli").rglob("*") if path.is_file()]
 
 
 @pytest.mark.django_db(transaction=True)

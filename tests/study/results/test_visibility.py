@@ -5,7 +5,7 @@ import io
 import re
 import sys
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from importlib.util import module_from_spec
 
 import numpy as np
 import pytest
@@ -142,9 +142,8 @@ def cvvdp(monkeypatch):
             assert dim_order == "HWC"
             return 10 - float(np.abs(shown.astype(float) - original).mean()) / self.size, None
 
-    package = ModuleType("pycvvdp")
-    package.__spec__ = ModuleSpec("pycvvdp", None)
-    package.vvdp_display_geometry, package.cvvdp = (lambda resolution, ppd: ppd), Metric
+    package = module_from_spec(ModuleSpec("pycvvdp", None))
+    package.vvdp_display_geometry, package.cvvdp = (lambda _, ppd: ppd), Metric
     monkeypatch.setitem(sys.modules, "pycvvdp", package)
     predictor._metric.cache_clear()
     yield

@@ -216,6 +216,11 @@ def test_what_is_not_known_is_said_with_its_reason():
         "reasons": {"factor": "no flip was found on 9 of 12 patches"},
     }
     assert visibility.statement(found).endswith("No safety factor: no flip was found on 9 of 12 patches.")
+    few = "6 slides or patients; with fewer than 10 their spread is not known well enough"
+    found["reasons"] |= {"index_ci95": few, "threshold_ci95": few}
+    assert f"There is no interval, so this says nothing of other readers, patches or slides: {few}. No safety" in (
+        visibility.statement(found)
+    )
 
 
 def test_a_study_without_ladders_has_no_such_section():

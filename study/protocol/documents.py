@@ -77,10 +77,7 @@ def facts(study: Study) -> list[dict[str, Any]]:
                 ("Minimum gap", gap_in_words(study)),
                 ("Schedules", schedules_in_words(study)),
                 ("Wash-out", f"{study.washout_hours:g} hours between sets"),
-                (
-                    "Screen",
-                    f"{study.scale} screen pixels per image pixel, {study.get_surroundings_display()} surroundings",
-                ),
+                ("Screen", f"{size_in_words(study)}, {study.get_surroundings_display()} surroundings"),
                 *scale_bar_in_words(study),
                 ("Practice", f"{study.practice_count} images from outside the study"),
                 ("Readers told", _told(study)),
@@ -139,6 +136,14 @@ def order_in_words(study: Study) -> str:
     if splits(study):
         return "twins in different sets: a patch is met in one arm per set, crossed over in the following sets"
     return "the paper’s: all arms of a patch in every set"
+
+
+def size_in_words(study: Study) -> str:
+    """How large images are shown."""
+    scale = f"{study.scale} screen pixels per image pixel"
+    if study.size_mm is None:
+        return scale
+    return f"images as near to {study.size_mm:g} mm wide as whole screen pixels allow; without a bank card {scale}"
 
 
 def scale_bar_in_words(study: Study) -> list[tuple[str, str]]:

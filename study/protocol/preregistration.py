@@ -34,6 +34,7 @@ TITLES = {
     "practice_count": "Practice images",
     "break_every": "Images between reminders of a break",
     "scale": "Screen pixels per image pixel",
+    "size_mm": "Width of an image on a measured screen (mm)",
     "microns_per_pixel": "Microns per image pixel",
     "surroundings": "Surroundings",
     "tell_altered": "Readers of a labelling study are told that images may be altered",

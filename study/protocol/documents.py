@@ -158,7 +158,7 @@ def levels_in_words(study: Study) -> list[tuple[str, str]]:
     for name, ladder in study.ladders.items():
         what = ladder["attack"] or "equal-energy noise"
         sizes = ", ".join(f"{size:.3g}" for size in ladder["sizes"])
-        rows.append((f"Ladder {name}", f"{what}, at {ladder['norm']} {sizes}"))
+        rows.append((f"Ladder {name}", f"{what}, at {named(ladder['norm'])} {sizes}"))
     if study.adaptive:
         rule = next(iter(study.ladders.values()))
         rows.append(("Next level", f"{rule['rule']}; {study.trials} pairs of each ladder in a set, {rule['stop']}"))

@@ -352,7 +352,9 @@ class SettingsRequest(Request):
                 raise serializers.ValidationError({control: [text]})
         for question in ("perturbed_response", "tumour_cell_count"):
             if paired and question in settings["questions"]:
-                text = f"The question {dict(QUESTIONS)[question]} is asked of single images, not of pairs; leave it out."
+                text = (
+                    f"The question {dict(QUESTIONS)[question]} is asked of single images, not of pairs; leave it out."
+                )
                 raise serializers.ValidationError({"questions": [text]})
         if paired and settings["arm_order"] == Study.ArmOrder.TWIN_SPLIT:
             text = "A pair comparison shows both images at once; leave this out, or choose the paper’s order."

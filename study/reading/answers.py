@@ -30,7 +30,8 @@ ANSWERS: dict[str, tuple[str, str]] = {
 VIEWING_FIELDS = (
     "inner_width", "inner_height", "screen_width", "screen_height", "device_pixel_ratio", "colour_depth", "zoom",
     "scale", "scale_wanted", "javascript", "magnifier_steps", "magnifier_max", "alternations", "touch",
-    "pattern_seen", "exposure_frames", "exposure_ms", "pixels_per_mm", "size_mm", "distance_cm", "gamut_p3", "gamut_rec2020",
+    "pattern_seen", "exposure_frames", "exposure_ms",
+    "pixels_per_mm", "size_mm", "distance_cm", "gamut_p3", "gamut_rec2020",
     "high_dynamic_range",
 )  # fmt: skip
 MAX_NOTE = 2000

@@ -64,7 +64,9 @@ def calibrated(page, *, pixels_per_mm: float) -> None:
     page.check("input[name=pattern][value=yes]")
 
 
-@pytest.mark.parametrize(("ratio", "wanted", "scale", "shown"), [(1, 30, 2, 25.6), (1.5, 30, 4, 34.13), (1, 5, 1, 12.8)])
+@pytest.mark.parametrize(
+    ("ratio", "wanted", "scale", "shown"), [(1, 30, 2, 25.6), (1.5, 30, 4, 34.13), (1, 5, 1, 12.8)]
+)
 def test_a_size_in_millimetres_is_met_by_the_nearest_whole_scale(window, ratio, wanted, scale, shown):
     factories.open_study(size=64, scale=3, size_mm=wanted)
     page = window(scale=ratio)

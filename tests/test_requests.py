@@ -213,7 +213,8 @@ def test_a_field_that_is_added_to_a_request_is_on_the_page_in_the_schema_and_in_
 
 def test_an_imports_choices_and_defaults_are_those_of_the_reading():
     shown = form_class(ImportClassifierRequest)()
-    assert (tuple(shown["mean"].initial), tuple(shown["std"].initial)) == (reading.MEAN, reading.STD)
+    mean, std = (tuple(map(float, shown[name].initial.split())) for name in ("mean", "std"))
+    assert (mean, std) == (reading.MEAN, reading.STD)
     assert set(ACTIVATIONS) == set(forms.ACTIVATIONS)
 
 

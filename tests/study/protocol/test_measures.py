@@ -90,5 +90,5 @@ def test_the_command_measures_all_that_has_no_measures(capsys):
     call_command("measures", json=True)
     assert json.loads(capsys.readouterr().out) == {"attacks": {"pool": 12}, "pairs": {}, "studies": {study.slug: 0}}
     assert not Perturbation.objects.filter(ciede2000=None).exists()
-    with pytest.raises(CommandError, match="no pairs are called 'x'"):
+    with pytest.raises(CommandError, match="No pairs called 'x'"):
         call_command("measures", pairs="x")

@@ -1,4 +1,4 @@
-"""How large an image was on a reader's screen goes with the answer into the tidy table, the analysis and the methods."""
+"""How large an image was on a reader's screen goes with the answer into the tidy table, analysis and methods."""
 
 import pytest
 

@@ -75,6 +75,9 @@ class Study(Made):
     consent_text = models.TextField(blank=True)
     surroundings = models.CharField(max_length=10, choices=Surroundings.choices, default=Surroundings.DARK)
     scale = models.PositiveSmallIntegerField(default=2, help_text="Device pixels per patch pixel that are asked for.")
+    size_mm = models.FloatField(
+        null=True, blank=True, help_text="Width of an image on a reader's screen, where a card gave the screen's scale."
+    )
     microns_per_pixel = models.FloatField(
         null=True, blank=True, help_text="Of the data set's patches; a scale bar is shown where it is known."
     )

@@ -280,6 +280,7 @@ def _store_rows(
         consent_text=settings.consent_text,
         surroundings=settings.surroundings,
         scale=settings.scale,
+        size_mm=settings.size_mm,
         microns_per_pixel=settings.microns_per_pixel,
         break_every=settings.break_every,
         practice_count=sum(guide.kind == GuideImage.Kind.PRACTICE for guide in plan.guides),

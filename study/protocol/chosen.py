@@ -53,6 +53,7 @@ class StudySettings:
     floor_d_prime: float | None
     stopping_rule: str
     scale: int
+    size_mm: float | None
     microns_per_pixel: float | None
     surroundings: str
     practice: int

@@ -253,6 +253,17 @@ class SettingsRequest(Request):
     scale = serializers.IntegerField(
         min_value=1, max_value=8, default=2, help_text="Screen pixels per image pixel.", style=ROOM
     )
+    size_mm = Number(
+        min_value=5,
+        max_value=500,
+        allow_null=True,
+        default=None,
+        label="Width on the screen (mm)",
+        help_text="Readers compare a bank card with an outline, and images are shown at the whole number of screen "
+        "pixels per image pixel that comes nearest; the width really shown is stored. Without a card, or if left out, "
+        "the scale counts.",
+        style=ROOM,
+    )
     microns_per_pixel = Number(
         min_value=0.01,
         max_value=100,
@@ -336,6 +347,12 @@ class SettingsRequest(Request):
             if settings["task"] == Study.Task.BIAS and settings[control]:
                 text = "A bias pair is two images of equal energy, and needs no control; leave this out."
                 raise serializers.ValidationError({control: [text]})
+        for question in ("perturbed_response", "tumour_cell_count"):
+            if paired and question in settings["questions"]:
+                text = (
+                    f"The question {dict(QUESTIONS)[question]} is asked of single images, not of pairs; leave it out."
+                )
+                raise serializers.ValidationError({"questions": [text]})
         if paired and settings["arm_order"] == Study.ArmOrder.TWIN_SPLIT:
             text = "A pair comparison shows both images at once; leave this out, or choose the paper’s order."
             raise serializers.ValidationError({"arm_order": [text]})

@@ -216,7 +216,7 @@ def test_a_leak_that_a_study_cannot_have_is_refused(plant, task, why):
 
 @pytest.mark.django_db(transaction=True)
 def test_pages_in_another_language_pass():
-    clean(partial(small, cases=12), language="zh-hans")
+    clean(partial(small, cases=12, size_mm=42.5, microns_per_pixel=0.25), language="zh-hans")
     assert set(ReadingSession.objects.values_list("language", flat=True)) == {"zh-hans"}
 
 

@@ -18,7 +18,7 @@ from core.errors import InvalidInput
 from core.requests import Named, Request, as_json, device_field, seed_field
 from jobs.models import Job
 from jobs.requests import free_name
-from jobs.services import submit
+from jobs.services import submit_once
 from model.models import Classifier
 from model.requests import name_field
 
@@ -95,7 +95,7 @@ def battery(*, classifier: Classifier, by: Any, name: str = "", **settings: Any)
     name = free_name("battery", Battery, name, "battery") if name.strip() else ""
     arguments = as_json(BatteryRequest, settings | {"name": name, "classifier": classifier})
     title = f"Battery of attacks on {classifier.name}"
-    return submit(kind="battery", arguments=arguments, requested_by=by, title=title)
+    return submit_once(kind="battery", arguments=arguments, requested_by=by, title=title)
 
 
 def transfer(*, classifiers: list[Classifier], by: Any, name: str = "", **settings: Any) -> Job:
@@ -103,4 +103,4 @@ def transfer(*, classifiers: list[Classifier], by: Any, name: str = "", **settin
     name = free_name("transfer", Transfer, name, "transfer table") if name.strip() else ""
     arguments = as_json(TransferRequest, settings | {"name": name, "classifiers": classifiers})
     title = f"Transfer between {len(classifiers)} classifiers"
-    return submit(kind="transfer", arguments=arguments, requested_by=by, title=title)
+    return submit_once(kind="transfer", arguments=arguments, requested_by=by, title=title)

@@ -9,7 +9,7 @@ from attacks.request_fields import MEASURED
 from core.requests import MORE, Named, Request, as_json, device_field, seed_field
 from jobs.models import Job
 from jobs.requests import free_name
-from jobs.services import submit
+from jobs.services import submit_once
 from model.models import Classifier
 from model.requests import name_field
 
@@ -50,4 +50,4 @@ def compare(*, first: Classifier, second: Classifier, by: Any, name: str = "", *
     name = free_name("compare", Comparison, name, "comparison") if name.strip() else ""
     arguments = as_json(ComparisonRequest, {"first": first, "second": second, "name": name} | settings)
     title = f"Compare {first.name} with {second.name}"
-    return submit(kind="compare", arguments=arguments, requested_by=by, title=title[:200])
+    return submit_once(kind="compare", arguments=arguments, requested_by=by, title=title[:200])

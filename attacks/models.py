@@ -67,6 +67,13 @@ class Attack(Made):
         return self.name
 
     @property
+    def kind_in_words(self) -> str:
+        """What it is; of natural changes also whether they were drawn or searched for."""
+        if self.kind == self.Kind.WORST and self.settings.get("at_random"):
+            return "natural changes at random"
+        return self.get_kind_display()
+
+    @property
     def flip_share(self) -> float | None:
         """Share of the attacked patches (those classified correctly) that were flipped on displayed bytes."""
         attacked = self.summary.get("attacked")

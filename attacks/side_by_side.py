@@ -34,7 +34,7 @@ def lines(attack: Attack) -> Iterator[Line]:
     yield from _found(attack)
     norm, budget = named(attack.norm), "–" if attack.budget is None else f"{attack.budget:g}"
     for title, value in (
-        ("Kind", attack.get_kind_display()), ("Norm", norm), ("Budget", budget), ("Seed", str(attack.seed)),
+        ("Kind", attack.kind_in_words), ("Norm", norm), ("Budget", budget), ("Seed", str(attack.seed)),
         *((name.capitalize(), value) for name, value in in_words(attack.settings).items()),
         ("Version", attack.code_version),
     ):  # fmt: skip

@@ -48,7 +48,7 @@ def run_worst_case(
     """Each of ``kinds`` (all if none is named) at its worst on the test patches, and drawn at random beside it.
 
     Stores two attacks, whose images a study can show: this one, with each patch's smallest change that flips (or the
-    one that came nearest), and "... at random", with a change drawn within the same bounds. The summary has a table of
+    one that came nearest), and "NAME-random", with a change drawn within the same bounds. The summary has a table of
     both, change by change. ``bounds``, such as "blur=0.1..0.8", take the place of those that are measured on the data
     set's slides at ``quantile`` and 1 - ``quantile``, or are fixed. ``stains``, ``stain_matrix``: see
     ``stain_vectors``. A run that was cut off goes on.
@@ -89,7 +89,7 @@ def run_worst_case(
     }
     title = name or f"{classifier.name[:60]}-worst-"
     worst = begin(name=title, recipe=recipe, **common)
-    beside = begin(name=f"{worst.name[:90]}-at random", recipe=recipe | {"at_random": True}, **common)
+    beside = begin(name=f"{worst.name[:90]}-random", recipe=recipe | {"at_random": True}, **common)
     fill(attack=beside, work=_random_work(chosen, limits, seed), patches=own)
     if "worst" not in worst.summary:
         fill(attack=worst, work=_worst_work(worst, chosen, limits, steps, seed), patches=own, progress=progress)

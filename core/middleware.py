@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import DataError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,22 @@ class StorableRequests:
             log.warning("%s %s was refused: %s", request.method, request.path, error)
             return _refused("A number or text here is out of range.")
         return None
+
+
+class ButtonsAddresses:
+    """A page for who opens the address of a button, such as after signing in again; Django's answer is empty.
+
+    What it says is the same for everybody, like that of the other errors.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed) and "text/html" in request.headers.get("Accept", ""):
+            response.content = render_to_string("405.html").encode()
+        return response
 
 
 def _refused(why: Any) -> HttpResponse:

@@ -1,6 +1,9 @@
 """The style of all figures, and how to save them so that equal figures give equal bytes."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 import matplotlib
@@ -21,6 +24,7 @@ BLUE, ORANGE, GREEN, VERMILION, SKY, BLACK, GREY = (
     "#000000",
     "#7F7F7F",
 )
+_DRAWING = RLock()
 SMALL = 8
 LOOK: Any = {
     "font.size": 8.5,
@@ -50,9 +54,15 @@ def new(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def look() -> Any:
-    """The context in which figures are drawn and saved."""
-    return matplotlib.rc_context(LOOK)
+@contextmanager
+def look(more: Any = None) -> Iterator[None]:
+    """The context in which figures are drawn and saved, one at a time; ``more`` settings go with it.
+
+    Matplotlib's settings belong to the process. A second thread that left this context in the middle of the first
+    one's figure would take its style away, and with it that names are no formulas.
+    """
+    with _DRAWING, matplotlib.rc_context(LOOK | (more or {})):
+        yield
 
 
 def render(figure: Figure, kind: str = "svg") -> bytes:

@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from core.spreadsheet import csv_chunks
+from core.spreadsheet import BYTE_ORDER_MARK, csv_chunks
 from core.texts import encodable
 
 MOST = 6
@@ -171,7 +171,10 @@ class SideBySide:
             }
             for section in self._sections(rows) for row in section.rows for thing, cell in zip(things, row.cells)
         ]  # fmt: skip
-        response = HttpResponse("".join(csv_chunks(COLUMNS, lines)), content_type="text/csv; charset=utf-8")
+        response = HttpResponse(
+            BYTE_ORDER_MARK + "".join(csv_chunks(COLUMNS, lines, for_people=True)),
+            content_type="text/csv; charset=utf-8",
+        )
         response["Content-Disposition"] = f'attachment; filename="{self.filename}"'
         return response
 

@@ -155,7 +155,7 @@ def write(text: str) -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="the small sizes of `make test`")
+    parser.add_argument("--quick", action="store_true", help="a few of each, as in `make test`")
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="parts with one of these in their name")
     parser.add_argument("--lanes", type=int, default=2, help="parts that run at a time (default %(default)s)")
     parser.add_argument("--write", action="store_true", help="put the table into docs/trust.md")

@@ -70,7 +70,8 @@ class StudySerializer(serializers.ModelSerializer):
             "slug", "name", "state", "task", "pair_display", "exposure_ms", "microns_per_pixel", "ladder", "trials",
             "identical", "ladders", "seed", "schedule_secret", "copies", "arm_order", "min_gap", "washout_hours",
             "questions", "criterion", "margin", "margin_rationale", "alpha", "floor_tpf", "floor_d_prime",
-            "stopping_rule", "scale", "surroundings", "tell_altered", "contact", "cases", "arms", "notes", "progress",
+            "stopping_rule", "scale", "size_mm",
+            "surroundings", "tell_altered", "contact", "cases", "arms", "notes", "progress",
             "protocol_sha256", "code_version", "created_at", "frozen_at", "opened_at", "closed_at", "unblinded_at",
             "unblinded_by", "team",
         )  # fmt: skip

@@ -19,7 +19,7 @@ AXES = {
     "l1": "mean absolute difference (L1)",
     "l1-rescaled": "mean absolute difference (the paper's rescaled L1)",
     "l2": "root mean squared difference (L2)",
-    "linf": "largest difference (Linf)",
+    "linf": "largest difference (L∞)",
 }
 
 

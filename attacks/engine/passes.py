@@ -50,7 +50,12 @@ class Passes:
     """
 
     def __init__(
-        self, network: nn.Module, *, device: str | torch.device | None = None, amp: bool = False, fold: bool | None = None
+        self,
+        network: nn.Module,
+        *,
+        device: str | torch.device | None = None,
+        amp: bool = False,
+        fold: bool | None = None,
     ):
         for name, value in [*network.named_parameters(), *network.named_buffers()]:
             if value.is_floating_point() and not torch.isfinite(value).all():

@@ -74,7 +74,7 @@ def walk(
         if reader.language:
             browser.form("/language/", language=reader.language)
         browser.on_request = on_request
-        browser.form(base + "viewing/", viewing="{}")
+        browser.form(base + "viewing/", viewing='{"pixels_per_mm": 4.2}')
         while True:
             state_exchange = browser.exchange("state", base + "state/")
             state = json.loads(decoded(state_exchange))["state"]

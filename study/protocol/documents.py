@@ -77,10 +77,7 @@ def facts(study: Study) -> list[dict[str, Any]]:
                 ("Minimum gap", gap_in_words(study)),
                 ("Schedules", schedules_in_words(study)),
                 ("Wash-out", f"{study.washout_hours:g} hours between sets"),
-                (
-                    "Screen",
-                    f"{study.scale} screen pixels per image pixel, {study.get_surroundings_display()} surroundings",
-                ),
+                ("Screen", f"{size_in_words(study)}, {study.get_surroundings_display()} surroundings"),
                 *scale_bar_in_words(study),
                 ("Practice", f"{study.practice_count} images from outside the study"),
                 ("Readers told", _told(study)),
@@ -141,6 +138,14 @@ def order_in_words(study: Study) -> str:
     return "the paper’s: all arms of a patch in every set"
 
 
+def size_in_words(study: Study) -> str:
+    """How large images are shown."""
+    scale = f"{study.scale} screen pixels per image pixel"
+    if study.size_mm is None:
+        return scale
+    return f"images as near to {study.size_mm:g} mm wide as whole screen pixels allow; without a bank card {scale}"
+
+
 def scale_bar_in_words(study: Study) -> list[tuple[str, str]]:
     return [("Scale bar", f"{study.microns_per_pixel:g} µm per image pixel")] if study.microns_per_pixel else []
 
@@ -153,7 +158,7 @@ def levels_in_words(study: Study) -> list[tuple[str, str]]:
     for name, ladder in study.ladders.items():
         what = ladder["attack"] or "equal-energy noise"
         sizes = ", ".join(f"{size:.3g}" for size in ladder["sizes"])
-        rows.append((f"Ladder {name}", f"{what}, at {ladder['norm']} {sizes}"))
+        rows.append((f"Ladder {name}", f"{what}, at {named(ladder['norm'])} {sizes}"))
     if study.adaptive:
         rule = next(iter(study.ladders.values()))
         rows.append(("Next level", f"{rule['rule']}; {study.trials} pairs of each ladder in a set, {rule['stop']}"))

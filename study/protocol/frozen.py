@@ -29,6 +29,7 @@ SETTINGS = {
     "floor_d_prime": "floor_d_prime",
     "stopping_rule": "stopping_rule",
     "scale": "scale",
+    "size_mm": "size_mm",
     "microns_per_pixel": "microns_per_pixel",
     "surroundings": "surroundings",
     "practice_count": "practice_count",

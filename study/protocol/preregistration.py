@@ -3,6 +3,7 @@
 from typing import Any
 
 from core.errors import NotYet
+from core.measures import named
 from study.models import Study
 from study.protocol.decided import in_words
 from study.protocol.documents import OPEN_TO_GUESSES, floors, sealed
@@ -34,6 +35,7 @@ TITLES = {
     "practice_count": "Practice images",
     "break_every": "Images between reminders of a break",
     "scale": "Screen pixels per image pixel",
+    "size_mm": "Width of an image on a measured screen (mm)",
     "microns_per_pixel": "Microns per image pixel",
     "surroundings": "Surroundings",
     "tell_altered": "Readers of a labelling study are told that images may be altered",
@@ -89,7 +91,7 @@ def _secret(fixed: dict[str, Any]) -> str:
 def _ladder(fixed: dict[str, Any], ladder: dict[str, Any]) -> str:
     """Levels, and of an adaptive one all that decides which comes next."""
     sizes = ", ".join(f"{size:.3g}" for size in ladder["sizes"])
-    said = f"{ladder['attack'] or 'equal-energy noise'} at {ladder['norm']} {sizes}"
+    said = f"{ladder['attack'] or 'equal-energy noise'} at {named(ladder['norm'])} {sizes}"
     if "prior" not in ladder:
         return said
     prior = "; ".join(f"{name.replace('_', ' ')} {_plain(value)}" for name, value in ladder["prior"].items())

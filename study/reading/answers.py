@@ -30,7 +30,8 @@ ANSWERS: dict[str, tuple[str, str]] = {
 VIEWING_FIELDS = (
     "inner_width", "inner_height", "screen_width", "screen_height", "device_pixel_ratio", "colour_depth", "zoom",
     "scale", "scale_wanted", "javascript", "magnifier_steps", "magnifier_max", "alternations", "touch",
-    "pattern_seen", "exposure_frames", "exposure_ms", "pixels_per_mm", "distance_cm", "gamut_p3", "gamut_rec2020",
+    "pattern_seen", "exposure_frames", "exposure_ms",
+    "pixels_per_mm", "size_mm", "distance_cm", "gamut_p3", "gamut_rec2020",
     "high_dynamic_range",
 )  # fmt: skip
 MAX_NOTE = 2000
@@ -70,6 +71,12 @@ def clean_viewing(viewing: dict[str, Any]) -> dict[str, float | bool]:
         if isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < 1e6):
             known[name] = value
     return known
+
+
+def pixels_per_mm(viewing: dict[str, Any]) -> float | None:
+    """Device pixels per millimetre, where a card was held against the screen; what no screen has does not count."""
+    value = clean_viewing(viewing).get("pixels_per_mm")
+    return None if value is None or isinstance(value, bool) or not 0.5 <= value <= 200 else float(value)
 
 
 def _require(value: Any, name: str, message: str) -> None:

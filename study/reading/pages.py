@@ -18,7 +18,7 @@ from study.reading import texts
 from study.reading.access import go_to, reading_page, show
 from study.reading.forms import QuestionnaireForm, require_valid
 from study.reading.preview import Preview
-from study.reading.progress import Stage
+from study.reading.progress import Stage, width_of
 from study.reading.room import asked
 from study.reading.visit import Visit
 
@@ -108,7 +108,8 @@ def viewing(request: HttpRequest, visit: Visit) -> HttpResponse:
         if visit.progress().stage is Stage.PRACTICE:
             return go_to(request, visit, "practice", number=1)
         return go_to(request, visit, _into_the_set(visit))
-    return show(request, visit, "reading/viewing.html", page_texts=texts.now(texts.VIEWING))
+    page_texts = texts.now(texts.VIEWING)
+    return show(request, visit, "reading/viewing.html", patch=width_of(visit.study), page_texts=page_texts)
 
 
 @page_methods
@@ -117,7 +118,8 @@ def practice(request: HttpRequest, visit: Visit, number: int) -> HttpResponse:
     """One practice patch or pair; an answer brings feedback and is not stored."""
     page = practising.page_of(visit.study, number, request.POST)
     texts_said = texts.now({name: texts.ROOM[name] for name in ("showing_first", "showing_second")})
-    return show(request, visit, "reading/practice.html", **page, **asked(visit.study), page_texts=texts_said)
+    page |= asked(visit.study) | {"pixels_per_mm": visit.pixels_per_mm}
+    return show(request, visit, "reading/practice.html", **page, page_texts=texts_said)
 
 
 @require_POST

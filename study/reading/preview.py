@@ -97,6 +97,10 @@ class Preview(Visit):
     def checked(self) -> bool:
         return bool(self._state.get("checked"))
 
+    @property
+    def pixels_per_mm(self) -> float | None:
+        return self._state.get("pixels_per_mm")
+
     def current_response(self, presentation: Presentation) -> Response | None:
         last = self._state.get("last")
         return Response(presentation=presentation, **last) if last and presentation.position == self._answered else None
@@ -105,7 +109,7 @@ class Preview(Visit):
         self._remember(consented_at=True)
 
     def start_session(self, *, viewing: dict[str, Any], user_agent: str) -> None:
-        self._remember(checked=True)
+        self._remember(checked=True, pixels_per_mm=answers.pixels_per_mm(viewing))
 
     def finish_practice(self) -> None:
         self._remember(practised_at=True)

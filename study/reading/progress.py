@@ -306,6 +306,16 @@ def image_size(image: FieldFile) -> tuple[int, int] | None:
     return struct.unpack(">II", head[16:24]) if len(head) == 24 else None
 
 
+USUAL_WIDTH = 224
+
+
+def width_of(study: Study) -> int:
+    """Pixels that an image of the study is wide; the usual ones where there is none yet."""
+    stimulus = Stimulus.objects.filter(case__study=study).only("image").order_by("pk").first()
+    size = image_size(stimulus.image) if stimulus else None
+    return size[0] if size else USUAL_WIDTH
+
+
 def size_of(presentation: Presentation) -> tuple[int, int] | None:
     """The size of what a presentation shows, so that a page can keep its space free."""
     stimulus = Stimulus.objects.filter(pk=presentation.stimulus_id).only("image").first()

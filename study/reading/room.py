@@ -37,6 +37,7 @@ def room(
         "position": presentation.position if presentation else progress.count,
         "key": secrets.token_urlsafe(16),
         **asked(study),
+        "pixels_per_mm": visit.pixels_per_mm,
         "page_texts": _page_texts(study),
         "break_due": bool(study.break_every and progress.answered and progress.answered % study.break_every == 0),
         "until_next_set": _until_next_set(progress),

@@ -63,6 +63,7 @@ VIEWING: dict[str, Any] = {
         "This window is too small to show patches at {wanted} to 1. Please maximise the window, press F11 for the full "
         "screen, or make the page smaller with Ctrl and −. You can continue at {scale} to 1 if that is not possible."
     ),
+    "size_unknown": gettext_lazy("not measured"),
     "gamut_srgb": gettext_lazy("sRGB"),
     "gamut_p3": gettext_lazy("wide (P3)"),
     "gamut_rec2020": gettext_lazy("very wide (Rec. 2020)"),

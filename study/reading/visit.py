@@ -39,6 +39,11 @@ class Visit(ABC):
     def checked(self) -> bool:
         """Whether this browser has passed the viewing check, with which a session begins, in the present language."""
 
+    @property
+    @abstractmethod
+    def pixels_per_mm(self) -> float | None:
+        """Of this browser's screen, as its viewing check measured with a card."""
+
     @abstractmethod
     def current_response(self, presentation: Presentation) -> Response | None:
         """The latest revision of a presentation's answer."""
@@ -90,6 +95,11 @@ class ReaderVisit(Visit):
         kept = self._browser.get(self._key)
         return isinstance(kept, dict) and kept["language"] == get_language()
 
+    @property
+    def pixels_per_mm(self) -> float | None:
+        kept = self._browser.get(self._key)
+        return kept.get("pixels_per_mm") if isinstance(kept, dict) else None
+
     def current_response(self, presentation: Presentation) -> Response | None:
         return selectors.current_response(presentation)
 
@@ -101,7 +111,8 @@ class ReaderVisit(Visit):
         session = answers.start_session(
             assignment=self.assignment, viewing=viewing, user_agent=user_agent, language=language
         )
-        self._browser[self._key] = {"session": session.pk, "language": language}
+        per_mm = answers.pixels_per_mm(viewing)
+        self._browser[self._key] = {"session": session.pk, "language": language, "pixels_per_mm": per_mm}
 
     def finish_practice(self) -> None:
         answers.finish_practice(assignment=self.assignment)

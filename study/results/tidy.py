@@ -178,6 +178,7 @@ def _answer(answer: dict[str, Any] | None, truth: int) -> dict[str, Any]:
         "answered_at_utc": stamp(answer["answered_at"]),
         "revision": answer["revision"],
         "app_version": answer["code_version"],
+        "width_mm": (answer["viewing"] or {}).get("size_mm"),
     }
 
 

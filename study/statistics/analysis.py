@@ -51,6 +51,7 @@ class Analysis:
     order: OrderEffects | None
     model: dict[str, Any] | None
     flow: dict[str, Any]
+    display: dict[str, Any] | None
     alpha: float
     warnings: list[str] = field(default_factory=list)
 
@@ -84,6 +85,7 @@ class Analysis:
             "model": self.model,
             "published": {"source": published.SOURCE, "table_1a": published.TABLE_1A, "table_1b": published.TABLE_1B},
             "flow": self.flow,
+            "display": self.display,
             "warnings": self.warnings,
         }
         return _plain(document)
@@ -210,6 +212,7 @@ def analyse(
         order=order_effects(positive, arm) if len(compared_positive) else None,
         model=model_part,
         flow=secondary.flow(whole, invited, pairs),
+        display=secondary.display(table),
         alpha=alpha,
         warnings=warnings,
     )

@@ -13,10 +13,14 @@ def limits_of_the_claim(endpoint: Endpoint, readers: int, alpha: float) -> list[
     said = []
     unseen = (1 - primary.margin) ** primary.units
     if unseen > alpha:
+        if "(groups)" in primary.unit:
+            one, many, lost = "slide", "slides or patients", "in {share:g} of 100 slides every patch were"
+        else:
+            one, many, lost = "patch", "patches", "{share:g} of 100 patches were"
         said.append(
-            f"{primary.units} slides or patients are few for this claim: if in {100 * primary.margin:g} of 100 slides "
-            f"every patch were lost to every reader, {100 * unseen:.0f} in 100 samples of this size would hold no such "
-            "slide. No interval can see what was not drawn."
+            f"{primary.units} {many} are few for this claim: if {lost.format(share=100 * primary.margin)} lost to "
+            f"every reader, {100 * unseen:.0f} in 100 samples of this size would hold no such {one}. No interval can "
+            "see what was not drawn."
         )
     if 1 < readers <= FEW_READERS:
         said.append(

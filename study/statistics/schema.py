@@ -230,6 +230,15 @@ TIDY: tuple[Column, ...] = (
         minimum=0,
     ),
     Column(
+        "width_mm",
+        "number",
+        "How wide the whole image was on this reader's screen, unmagnified.",
+        units="mm",
+        derivation="image pixels x screen pixels per image pixel / screen pixels per mm, from the card calibration",
+        missing_code="empty: not answered, or the screen was not measured",
+        minimum=0,
+    ),
+    Column(
         "ladder",
         "text",
         "The ladder of levels that a pair belongs to: what is scaled (an attack, noise, a natural change).",

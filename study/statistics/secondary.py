@@ -299,6 +299,21 @@ def model_readings(rows: pd.DataFrame) -> dict[str, Any] | None:
     return {**counts, "reader_against_model": against, "banner": BANNER}
 
 
+def display(table: pd.DataFrame) -> dict[str, Any] | None:
+    """How wide images were on readers' screens, over the answers for which that was measured; None where for none."""
+    if "width_mm" not in table:
+        return None
+    answered = table[table["label"].notna()]
+    widths = answered["width_mm"].dropna()
+    if widths.empty:
+        return None
+    return {
+        "answers": len(answered),
+        "measured": len(widths),
+        "width_mm": {"median": widths.median(), "lowest": widths.min(), "highest": widths.max()},
+    }
+
+
 def flow(table: pd.DataFrame, invited: int | None, pairs: int) -> dict[str, Any]:
     """Invited, started, finished; scheduled, answered, amended, excluded, analysed."""
     answered = table["label"].notna()

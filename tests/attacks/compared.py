@@ -55,7 +55,7 @@ def made_worst_case(classifier: Classifier, *, name: str = "worst") -> Attack:
         seed=0,
         settings={"kinds": ["stain", "blur"], "bounds": {"eosin gain": [0.82, 1.21], "blur": [0.05, 1.0]},
                   "measured": ["eosin gain"]},
-        summary={"worst": rows, "random": f"{name}-at random", "attacked": 40, "already_wrong": 3, "flipped": 24,
+        summary={"worst": rows, "random": f"{name}-random", "attacked": 40, "already_wrong": 3, "flipped": 24,
                  "flipped_float": 24, "flipped_positives": 11, "warnings": []},
         code_version="t",
         completed_at=timezone.now(),

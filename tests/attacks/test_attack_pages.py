@@ -136,7 +136,7 @@ def test_an_attack_without_a_norm_or_without_rows_has_no_curve(researcher, attac
 
 def test_the_curves_page_says_what_was_searched_and_orders_the_rest(researcher, searched):
     text = researcher.get(f"/classifiers/{searched.classifier_id}/curves/").content.decode()
-    assert "largest difference (Linf)" in text and "Not searched yet: L0, L1, L1 (rescaled), L2." in text
+    assert "largest difference (L∞)" in text and "Not searched yet: L0, L1, L1 (rescaled), L2." in text
     answer = researcher.post(f"/classifiers/{searched.classifier_id}/curves/new/")
     assert answer.status_code == 302 and answer["Location"].startswith("/jobs/")
 

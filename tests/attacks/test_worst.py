@@ -163,6 +163,11 @@ def small(make_classifier):
 def test_both_are_stored_and_the_table_counts_what_was_stored(small, client):
     found = run_worst_case(classifier=small, kinds=["stain", "flip"], bounds=BOUNDS, steps=3)
     beside = Attack.objects.get(name=found.summary["random"])
+    assert beside.name == f"{found.name}-random"
+    assert (found.kind_in_words, beside.kind_in_words) == (
+        "natural changes at their worst",
+        "natural changes at random",
+    )
     assert found.completed_at and beside.completed_at and beside.settings["at_random"]
     rows = {row["change"]: row for row in found.summary["worst"]}
     assert list(rows) == ["stain", "flip", "average of them", "any of them"]

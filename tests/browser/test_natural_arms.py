@@ -61,7 +61,7 @@ def test_natural_changes_at_random_and_at_their_worst_are_arms_from_the_builder_
     new = f"/attacks/new/?classifier={made.pk}"
     attacked(page, new, {"name": "gradient", "budget": "24", "steps": "20"})
     attacked(page, f"{new}&kind=worst", {"name": "natural", "bounds": BOUNDS, "steps": "4"}, ("stain",))
-    assert set(Attack.objects.values_list("name", flat=True)) == {"gradient", "natural", "natural-at random"}
+    assert set(Attack.objects.values_list("name", flat=True)) == {"gradient", "natural", "natural-random"}
 
     page.goto(f"/attacks/{Attack.objects.get(name='gradient').pk}/")
     assert "slides or patients with tumour and" in told(page)
@@ -84,7 +84,7 @@ def test_natural_changes_at_random_and_at_their_worst_are_arms_from_the_builder_
     said = told(page)
     assert "natural-random (7), natural-worst (7), original (7), perturbed (7)" in said
     assert "natural-worst: natural (natural changes at their worst: stain; within " in said
-    assert "natural-random: natural-at random (natural changes at random: stain; within " in said
+    assert "natural-random: natural-random (natural changes at random: stain; within " in said
     for within in ("haematoxylin gain 0.5 to 1.5", "eosin gain 0.5 to 1.5"):
         assert said.count(within) == 2
     assert "4 positives from" in said and "3 negatives from" in said and "twins in different sets" in said
@@ -99,7 +99,7 @@ def test_natural_changes_at_random_and_at_their_worst_are_arms_from_the_builder_
     assert Study.objects.get().state == Study.State.OPEN
     for arm in ("natural-random", "natural-worst"):
         shown = Stimulus.objects.filter(arm=arm).values_list("sha256", flat=True)
-        attack = Attack.objects.get(name="natural" if arm == "natural-worst" else "natural-at random")
+        attack = Attack.objects.get(name="natural" if arm == "natural-worst" else "natural-random")
         assert set(shown) <= set(attack.perturbations.values_list("sha256", flat=True)), "the very bytes of the attack"
 
     planted = {"sensitivity": 1.0, "specificity": 1.0, "lost": ["natural-worst=1"]}

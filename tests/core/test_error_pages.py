@@ -59,3 +59,11 @@ def test_a_request_that_is_not_understood_is_told_in_the_same_looks():
 def test_the_administration_finds_no_page_by_the_number_of_a_rows_kind(client):
     client.force_login(factories.user("root", "admin", is_staff=True, is_superuser=True))
     assert client.get("/admin/r/1/1/").status_code == 404
+
+
+def test_the_address_of_a_button_opens_a_page_that_says_so_and_programs_get_the_status_alone(client):
+    client.force_login(factories.user("ada", "admin"))
+    answer = client.get("/language/", headers={"accept": "text/html,*/*;q=0.8"})
+    assert answer.status_code == 405 and "POST" in answer["Allow"]
+    assert "<h1>Nothing to open</h1>" in answer.text and "To the start</a>" in answer.text
+    assert client.get("/language/").content == b"" and client.get("/language/").status_code == 405

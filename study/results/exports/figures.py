@@ -1,8 +1,7 @@
-"""The figures of results page and report, as bytes of SVG, PNG or PDF; without pyplot, so that threads do not meet."""
+"""The figures of results page and report, as bytes of SVG, PNG or PDF; without pyplot, and in the one style."""
 
 from typing import Any
 
-from matplotlib import rc_context
 from matplotlib.patches import FancyBboxPatch
 
 from core import plot_style as style
@@ -10,7 +9,7 @@ from study.results.exports import visibility
 from study.results.exports.tables import points, present
 
 INK, MUTED, ACCENT, SECOND, BAND = "#22262e", "#6b7280", "#5b3f8f", "#b3541e", "#efeaf7"
-_STYLE: Any = style.LOOK | {
+_INKS: Any = {
     "font.family": "sans-serif",
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,
@@ -31,7 +30,7 @@ def forest(analysis: dict[str, Any], kind: str = "svg") -> bytes:
         rows.append(("Readers and patches random", crossed["delta"], crossed["ci95"], "overall"))
     rows.append(("By the rule of the verdict", primary["delta"], primary["ci"], "verdict"))
     rows = [row for row in rows if present(row[1]) and present(row[2])]
-    with rc_context(_STYLE):
+    with style.look(_INKS):
         figure = style.new(style.DOUBLE, 0.8 + 0.32 * max(len(rows), 1))
         axes = figure.subplots()
         margin = primary["margin"]
@@ -82,7 +81,7 @@ def flow(analysis: dict[str, Any], kind: str = "svg") -> bytes:
         4: f"{shown['flagged']} of them flagged for exclusion: kept here, left out of the\nper-protocol analysis "
         f"({shown['analysed_per_protocol']} presentations)",
     }
-    with rc_context(_STYLE):
+    with style.look(_INKS):
         figure = style.new(style.DOUBLE, 4.0)
         axes = figure.subplots()
         axes.set_axis_off()
@@ -115,7 +114,7 @@ def psychometric(analysis: dict[str, Any], kind: str = "svg") -> bytes | None:
         return None
     import numpy as np
 
-    with rc_context(_STYLE):
+    with style.look(_INKS):
         figure = style.new(style.SINGLE if len(curves) == 1 else style.DOUBLE, 2.9)
         for axes, (name, curve) in zip(np.atleast_1d(figure.subplots(1, len(curves))), curves.items()):
             fit = curve["pooled"]

@@ -21,6 +21,8 @@ def methods_text(protocol: dict[str, Any] | None, analysis: dict[str, Any]) -> l
     """Paragraphs for a paper; what the protocol does not know is left out rather than guessed."""
     p, pair = protocol or {}, analysis["detection"]["pair_comparison"]
     design = f"{_design(p, analysis, bool(pair or analysis['visibility']))} {_stimuli(p)}".strip()
+    if screens := _screens(p, analysis.get("display")):
+        design = f"{design} {screens}"
     shown = analysis["flow"]["presentations"]
     data = (
         f"Every answer counted, flagged or not (intention to read): {shown['analysed']} of "
@@ -53,6 +55,27 @@ def _design(p: dict[str, Any], analysis: dict[str, Any], pair: bool) -> str:
             + (", schedules also from a secret that was disclosed after unblinding" if COMMITMENT in p else "")
         )
     return text + "."
+
+
+def _screens(p: dict[str, Any], display: dict[str, Any] | None) -> str:
+    """How large images were asked to be, and how large they were."""
+    wanted = p.get("size_mm")
+    text = ""
+    if p.get("scale"):
+        text = f"An image pixel was drawn as {p['scale']} x {p['scale']} screen pixels, without smoothing."
+    if wanted:
+        text = (
+            f"Images were to be {wanted:g} mm wide on screens that readers measured with a bank card, at the nearest "
+            f"whole number of screen pixels per image pixel (on other screens {p['scale']}), without smoothing."
+        )
+    if display is None:
+        return f"{text} No screen was measured." if wanted else text
+    width = display["width_mm"]
+    found = f"{width['median']:.1f} mm wide (median)"
+    if width["lowest"] != width["highest"]:
+        found = f"{found[:-1]}; {width['lowest']:.1f} to {width['highest']:.1f})"
+    of = f"{display['measured']} of {display['answers']} answers"
+    return f"{text} They were {found}, as far as screens were measured: in {of}.".strip()
 
 
 def _gap(protocol: dict[str, Any]) -> str:

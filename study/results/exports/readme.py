@@ -31,5 +31,12 @@ def readme(study: Study, verification: Verification, files: Sequence[tuple[str, 
         "the file with Python alone, says what the signature covers, and how the installation is asked whether it "
         f'still holds the head: `manage.py verify {study.slug} --anchor "{verification.head_short}"`.\n\n'
     )
+    yield "## In a spreadsheet\n\n"
+    yield (
+        "CSV files are UTF-8 with commas and decimal points; import them as such (in Excel: Data, From Text/CSV). "
+        "Times are UTC, a column's unit stands in `data_dictionary.csv`, an empty cell is a missing value. "
+        "Text that a spreadsheet would take for a formula begins with an apostrophe. Seeds have up to 19 digits, of "
+        "which spreadsheets keep 15: do not save the files over themselves.\n\n"
+    )
     yield "## Files\n\n"
     yield from (f"- `{name}`: {title}\n" for name, title in files)

@@ -130,6 +130,11 @@ def _not_scaled(study: Study) -> str:
     return "" if scaled else "no change is shown at several sizes in this study"
 
 
+def _not_labelled(study: Study) -> str:
+    labelled = study.task == Study.Task.LABELLING
+    return "" if labelled else "these programs compare labels of single images, and this study shows pairs"
+
+
 CSV, TEXT = "text/csv; charset=utf-8", "text/plain; charset=utf-8"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -152,11 +157,14 @@ _FIXED = (
     Export("blinding_audit.json", "application/json", "The newest report of the blinding audit", _blinding,
            lacking=_not_audited),
     Export("analysis.json", "application/json", "Every number of the analysis", lambda s: _json(s.analysis)),
-    Export("table_1.csv", CSV, "Table 1b as CSV", lambda s: csv_chunks(TABLE_COLUMNS, table_1_rows(s.analysis))),
+    Export("table_1.csv", CSV, "Table 1b as CSV",
+           lambda s: csv_chunks(TABLE_COLUMNS, table_1_rows(s.analysis), for_people=True)),
     Export("blind_spot.csv", CSV, "The blind spot: one row per change that was scaled, and model",
-           lambda s: csv_chunks(visibility.COLUMNS, visibility.rows(s.analysis)), lacking=_not_scaled),
+           lambda s: csv_chunks(visibility.COLUMNS, visibility.rows(s.analysis), for_people=True),
+           lacking=_not_scaled),
     Export("thresholds.csv", CSV, "What each reader sees, per change that was scaled",
-           lambda s: csv_chunks(visibility.READER_COLUMNS, visibility.reader_rows(s.analysis)), lacking=_not_scaled),
+           lambda s: csv_chunks(visibility.READER_COLUMNS, visibility.reader_rows(s.analysis), for_people=True),
+           lacking=_not_scaled),
     Export("table_1.md", "text/markdown; charset=utf-8", "Table 1 as Markdown", lambda s: markdown(s.analysis)),
     Export("table_1.tex", TEXT, "Table 1 as LaTeX", lambda s: latex(s.analysis)),
     Export("report.html", "text/html; charset=utf-8", "The report: one file to print",
@@ -191,12 +199,20 @@ def exports(study: Study) -> list[Export]:
     endings = [""] if len(numbers) <= mrmc.AVERAGED else [mrmc.suffix(number) for number in numbers]
     for stem, extension, content_type, title, write in PER_STIMULI:
         files += [
-            Export(f"{stem}{ending}{extension}", content_type, title, _part(write, ending, averaged=True))
+            Export(
+                f"{stem}{ending}{extension}",
+                content_type,
+                title,
+                _part(write, ending, averaged=True),
+                lacking=_not_labelled,
+            )
             for ending in endings
         ]
     title = "MRMCbinary file: patches that every reader answered in both arms"
     files += [
-        Export(f"mrmcbinary{ending}.csv", CSV, title, _part(mrmc.mrmcbinary, ending, averaged=False))
+        Export(
+            f"mrmcbinary{ending}.csv", CSV, title, _part(mrmc.mrmcbinary, ending, averaged=False), lacking=_not_labelled
+        )
         for ending in map(mrmc.suffix, numbers)
     ]
     return files

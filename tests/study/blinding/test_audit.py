@@ -25,6 +25,7 @@ from study.models import AuditEvent, Presentation, ReadingSession, ReadingSet, R
 from study.protocol import audit_log
 from study.protocol.schedule_checks import schedule_problems
 from tests import factories, ladders
+from tests.trust import sizes
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +42,7 @@ SHOWS_IN = {
     "cookie": {"cookies"},
     "quicker": {"timing"},
 }
+LABELLING_PLANTS = [plant for plant in PLANTS if plant != "quicker"]
 
 
 @pytest.fixture(autouse=True)
@@ -148,7 +150,7 @@ def test_an_alarm_by_chance_must_not_come_back_and_a_broken_promise_fails_at_onc
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("plant", [plant for plant in PLANTS if plant != "quicker"])
+@pytest.mark.parametrize("plant", LABELLING_PLANTS)
 def test_a_planted_leak_is_found(plant):
     study = small()
     with served(study, plant) as copy:
@@ -214,7 +216,7 @@ def test_a_leak_that_a_study_cannot_have_is_refused(plant, task, why):
 
 @pytest.mark.django_db(transaction=True)
 def test_pages_in_another_language_pass():
-    clean(partial(small, cases=12), language="zh-hans")
+    clean(partial(small, cases=12, size_mm=42.5, microns_per_pixel=0.25), language="zh-hans")
     assert set(ReadingSession.objects.values_list("language", flat=True)) == {"zh-hans"}
 
 
@@ -226,8 +228,9 @@ def test_a_study_with_twins_in_different_sets_passes(copies):
     assert report["presentations"] == 3 * copies * 12
 
 
+@pytest.mark.trust
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("plant", [plant for plant in PLANTS if plant != "quicker"])
+@pytest.mark.parametrize("plant", LABELLING_PLANTS if sizes.FULL else ["header", "timing", *IN_THE_ROWS])
 def test_a_planted_leak_is_found_where_twins_lie_in_different_sets(plant):
     study = small(arm_order="twin-split", cases=20)
     with served(study, plant) as copy:

@@ -233,6 +233,14 @@ def test_from_the_builder_to_an_open_study_with_two_readers(as_role, own_files):
     assert study.protocol_sha256 in page
 
 
+def test_a_builder_that_asks_of_pairs_what_is_asked_of_single_images_is_told_where(as_role, own_files):
+    wrong = {"task": "pair", "questions": ["confidence", "perturbed_response"]}
+    answer = as_role("admin").post("/new-study/", BUILDER | {"attack": attacked_pool().pk} | wrong)
+    text = answer.content.decode()
+    assert answer.status_code == 400 and 'id="id_questions_error"' in text and not Job.objects.exists()
+    assert "is asked of single images, not of pairs" in text
+
+
 def test_a_builder_that_asks_for_too_much_is_told_where(as_role, own_files):
     client = as_role("admin")
     answer = client.post("/new-study/", BUILDER | {"attack": "", "copies": 11, "margin": 700})

@@ -63,6 +63,8 @@ def test_without_a_verdict_there_is_no_twin_toward_tumour(monkeypatch, said, why
         ({"pair_display": "alternating"}, "pair_display"),
         ({"task": "labelling", "exposure_ms": 200}, "exposure_ms"),
         ({"task": "pair", "pair_display": "alternating", "exposure_ms": 200}, "exposure_ms"),
+        ({"questions": ("perturbed_response",)}, "questions"),
+        ({"task": "pair", "questions": ("confidence", "tumour_cell_count")}, "questions"),
     ],
 )
 def test_what_does_not_go_with_bias_pairs_or_exposure_is_refused(asked, field):

@@ -119,6 +119,17 @@ def test_reading_needs_consent_and_a_viewing_check_in_every_session(client):
     assert ReadingSession.objects.get().viewing == {"inner_width": 900}
 
 
+def test_a_measured_screen_reaches_the_room_and_what_no_screen_has_does_not(client):
+    study = factories.open_study(size_mm=42.5, practice_count=2)
+    client.force_login(factories.assignment_of(study).reader)
+    assert 'data-size-mm="42.5"' in client.get(BASE + "viewing/").content.decode()
+    for said, kept in (("4.5", "4.5"), ("0.01", ""), ("true", ""), ('"4"', ""), ("900", "")):
+        client.post(BASE + "viewing/", {"viewing": f'{{"pixels_per_mm": {said}}}'})
+        for page in ("read/", "practice/1/"):
+            text = client.get(BASE + page).content.decode()
+            assert f'data-size-mm="42.5" data-pixels-per-mm="{kept}"' in text, (said, page)
+
+
 @pytest.mark.parametrize("path", ["", "consent/", "instructions/", "viewing/", "practice/1/", "read/", "change/",
                                   "questionnaire/", "state/"])  # fmt: skip
 def test_a_study_of_others_does_not_exist(client, path):

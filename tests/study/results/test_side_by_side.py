@@ -121,7 +121,8 @@ OTHER = {
     "task": "pair", "pair_display": "alternating", "exposure_ms": 300, "ladder": "fixed", "trials": 30,
     "identical": 4, "criterion": "Another one.", "questions": ["confidence"], "copies": 3, "arm_order": "twin-split",
     "min_gap": 4, "washout_hours": 48, "margin": 0.07, "margin_rationale": "Because.", "alpha": 0.05,
-    "floor_tpf": 0.8, "floor_d_prime": 1.5, "stopping_rule": "At dusk.", "scale": 3, "microns_per_pixel": 0.5,
+    "floor_tpf": 0.8, "floor_d_prime": 1.5, "stopping_rule": "At dusk.", "scale": 3, "size_mm": 40,
+    "microns_per_pixel": 0.5,
     "surroundings": "light", "practice_count": 9, "break_every": 17, "tell_altered": True, "contact": "me",
     "consent_text": "Yes.",
 }  # fmt: skip

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from core.errors import InvalidInput
 from core.proportions import tango
 from study.statistics.analysis import analyse
+from study.statistics.claims import limits_of_the_claim
 from study.statistics.verdict import state, verdict
 from tests.study.readings import from_cells, simulate
 
@@ -335,6 +337,10 @@ def test_few_slides_and_a_claim_are_warned_of():
     found = document(grouped(table, 12), margin=0.10)
     assert found["primary"]["verdict"] == "equivalent"
     assert any("12 slides or patients are few for this claim" in warning for warning in found["warnings"])  # 0.9^12
+    over_patches = "20 patches, no slides or patients known; inference over patches"
+    primary = SimpleNamespace(margin=0.1, verdict="non_inferior", units=20, unit=over_patches)
+    (said,) = limits_of_the_claim(SimpleNamespace(primary=primary), 1, 0.025)
+    assert "20 patches are few for this claim: if 10 of 100 patches were lost" in said and "slide" not in said
     found = document(grouped(table, 48), margin=0.10)
     assert not any("few for this claim" in warning for warning in found["warnings"])  # 0.9^48 = 0.6 %
 

@@ -10,12 +10,22 @@ function commonGrid(ratio) {
   return best;
 }
 
+// Whole device pixels per patch pixel: what comes nearest to so many millimetres on a measured screen, or else `scale`.
+export function wholeScale(scale, width, sizeMm, pixelsPerMm) {
+  if (!sizeMm || !pixelsPerMm) return scale;
+  return Math.max(1, Math.round((sizeMm * pixelsPerMm) / width));
+}
+
 export class Picture {
-  constructor(stage, canvases, wanted, exposure = 0) {
+  // `screen`: `sizeMm` that an image is to be wide, and `pixelsPerMm` of the screen; empty where they are not known.
+  constructor(stage, canvases, scale, exposure = 0, screen = {}) {
     this.exposure = exposure; // ms, or 0 without limit
+    this.asked = scale;
+    this.sizeMm = Number(screen.sizeMm);
+    this.pixelsPerMm = Number(screen.pixelsPerMm);
     this.stage = stage;
     this.canvases = canvases;
-    this.wanted = wanted;
+    this.wanted = scale;
     this.bitmaps = [];
     this.reset();
     new ResizeObserver(() => this.draw()).observe(stage);
@@ -104,7 +114,7 @@ export class Picture {
     return [width, this.stage.clientHeight].map((length) => length * devicePixelRatio);
   }
 
-  // The largest whole scale up to the study's that fits; never less than 1.
+  // The largest whole scale up to the wanted one that fits; never less than 1.
   fit(width, height) {
     const room = this.room();
     return Math.max(1, Math.min(this.wanted, Math.floor(room[0] / width), Math.floor(room[1] / height)));
@@ -113,6 +123,7 @@ export class Picture {
   draw() {
     if (!this.bitmaps.length) return;
     const [{ width, height }] = this.bitmaps;
+    this.wanted = wholeScale(this.asked, width, this.sizeMm, this.pixelsPerMm);
     this.scale = this.fit(width, height);
     const seen = this.visible(width, height);
     this.canvases.forEach((canvas, index) => this.drawOne(canvas, index, width, height, seen));
@@ -216,8 +227,10 @@ export class Picture {
 
   // What is stored with the answer about how the picture was seen.
   viewing() {
+    const width = this.bitmaps[0]?.width;
     return {
       ...this.used,
+      ...(width && this.pixelsPerMm ? { size_mm: Math.round((width * this.scale * 100) / this.pixelsPerMm) / 100 } : {}),
       scale: this.scale,
       scale_wanted: this.wanted,
       device_pixel_ratio: devicePixelRatio,

@@ -6,7 +6,7 @@ import { say } from "./texts.js";
 const $ = (id) => document.getElementById(id);
 const form = $("answer-form");
 const stage = $("stage");
-const picture = new Picture(stage, [...stage.querySelectorAll("canvas")], Number(stage.dataset.scale));
+const picture = new Picture(stage, [...stage.querySelectorAll("canvas")], Number(stage.dataset.scale), 0, stage.dataset);
 
 onKeys((element) => {
   element.click();

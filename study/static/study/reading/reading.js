@@ -14,7 +14,7 @@ const $ = (id) => document.getElementById(id);
 const room = $("room");
 const data = room.dataset;
 const canvases = [$("first"), $("second")].filter(Boolean);
-const picture = new Picture($("stage"), canvases, Number(data.scale), Number(data.exposure));
+const picture = new Picture($("stage"), canvases, Number(data.scale), Number(data.exposure), data);
 const clock = new Clock();
 const outbox = new Outbox(data.study, data.code);
 const form = new AnswerForm($("answer-form"), data.questions.split(" ").filter(Boolean), onAnswer);

@@ -1,7 +1,7 @@
 // The viewing check: what the window and the screen are, and which whole scale fits.
+import { wholeScale } from "./picture.js";
 import { say } from "./texts.js";
 
-const PATCH = 224; // the usual patch; the reading page fits the real one
 const PANEL = 344; // CSS pixels beside, between and above the images on the reading page
 const BAR = 72;
 const NARROW = matchMedia("(max-width: 36rem), (max-width: 56rem) and (orientation: portrait)"); // the panel goes below
@@ -12,6 +12,7 @@ const CARD_RATIO = 85.6 / 53.98;
 
 const form = document.getElementById("viewing");
 const card = document.getElementById("card");
+const patch = Number(form.dataset.patch); // pixels across; the reading page fits each one by itself
 const put = (id, text) => { document.getElementById(id).textContent = text; };
 
 // Which colours the screen shows, as far as the browser tells.
@@ -27,7 +28,7 @@ function gamut() {
 function physical() {
   if (!card) return {};
   const width = Number(document.getElementById("card-width").value);
-  const distance = Number(document.getElementById("distance").value);
+  const distance = Number(document.getElementById("distance")?.value);
   const found = {};
   if (document.getElementById("card-fits").checked) found.pixels_per_mm = Math.round((width * devicePixelRatio * 1000) / CARD_MM) / 1000;
   if (distance >= 10 && distance <= 300) found.distance_cm = distance;
@@ -44,8 +45,11 @@ function measure() {
   const across = Number(form.dataset.pair);
   const wide = ((innerWidth - (NARROW.matches ? 12 : PANEL)) * devicePixelRatio) / across;
   const high = (innerHeight * (NARROW.matches ? BESIDE : 1) - BAR) * devicePixelRatio;
-  const fits = Math.floor(Math.min(wide, high) / PATCH);
-  const wanted = Number(form.dataset.scale);
+  const fits = Math.floor(Math.min(wide, high) / patch);
+  const screenSize = physical();
+  const wanted = wholeScale(Number(form.dataset.scale), patch, Number(form.dataset.sizeMm), screenSize.pixels_per_mm);
+  const scale = Math.min(wanted, fits);
+  if (screenSize.pixels_per_mm) screenSize.size_mm = Math.round((Math.max(scale, 1) * patch * 100) / screenSize.pixels_per_mm) / 100;
   return {
     inner_width: innerWidth,
     inner_height: innerHeight,
@@ -54,13 +58,13 @@ function measure() {
     device_pixel_ratio: devicePixelRatio,
     colour_depth: screen.colorDepth,
     zoom: window.visualViewport?.scale ?? 1,
-    scale: Math.min(wanted, fits),
+    scale,
     scale_wanted: wanted,
     touch: navigator.maxTouchPoints > 0,
     pattern_seen: new FormData(form).get("pattern") === "yes",
     javascript: true,
     ...gamut(),
-    ...physical(),
+    ...screenSize,
   };
 }
 
@@ -89,6 +93,7 @@ function show() {
   put("depth", say("bits", { value: found.colour_depth }));
   put("gamut", say(found.gamut_rec2020 ? "gamut_rec2020" : found.gamut_p3 ? "gamut_p3" : "gamut_srgb"));
   put("scale", `${Math.max(found.scale, 1)} : 1`);
+  if (card) put("size-mm", found.size_mm ? `${found.size_mm.toFixed(1)} mm` : say("size_unknown"));
   const verdict = found.scale < 1 ? "tiny" : found.scale < found.scale_wanted ? "small" : "good";
   put("verdict", say(verdict, { scale: found.scale, wanted: found.scale_wanted }));
   document.getElementById("verdict").className = verdict === "good" ? "feedback right" : "feedback wrong";
@@ -106,10 +111,10 @@ if (card) {
     drawCard();
     show();
   });
-  document.getElementById("distance").addEventListener("input", show);
+  document.getElementById("distance")?.addEventListener("input", show);
   drawCard();
 }
-for (const choice of form.elements.pattern) choice.required = true;
+for (const choice of [...form.elements.pattern, ...(form.elements.card_fits ?? [])]) choice.required = true;
 form.addEventListener("change", () => {
   document.getElementById("pattern-advice").hidden = form.elements.pattern.value !== "no";
   show();

@@ -166,7 +166,8 @@ def test_the_page_shows_every_measure_with_its_interval_and_a_picture(pair, quic
     assert page.xpath("//thead//th/text()")[1:3] == ["plain", "defended"]
     picture = client.get(f"/comparisons/{found.pk}.svg")
     assert picture["Content-Type"] == "image/svg+xml" and picture.content == plot_comparison(found)
-    assert client.get(f"/comparisons/{found.pk}.csv").content.decode().startswith("measure,first,second,difference")
+    table = client.get(f"/comparisons/{found.pk}.csv").content.decode("utf-8-sig")
+    assert table.startswith("measure,first,second,difference")
     assert "defended" in client.get("/comparisons/").content.decode()
 
 

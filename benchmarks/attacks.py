@@ -13,8 +13,8 @@ batches   seconds per gradient at several batch sizes: how the engine's own were
 
 The checks of a network, once per run, are not in its seconds per image but beside them.
 Seconds are the process's CPU-seconds on a CPU, wall seconds on a GPU. There ``ours`` takes TF32 gradients, as
-attacks do, and ``ours_bf16`` those of ``attack(amp=True)``; on a CPU ``ours_unfolded`` takes them from the network
-as given. Peers that are not installed are left out and named;
+attacks do, and ``ours_bf16`` those of ``attack(amp=True)``; on a CPU ``ours_folded`` takes them from a copy with
+folded batch normalisation. Peers that are not installed are left out and named;
 ``make bench-attacks`` installs them (requirements-bench.txt). Without --classifier, patches are generated and a
 ResNet-18 is trained on them once (kept under BLINDSPOT_HOME).
 """
@@ -50,9 +50,9 @@ from benchmarks.lib.bare import Logged, bare_seconds  # noqa: E402
 from benchmarks.peers import LINF_PEERS, MINIMAL_PEERS, Counted, missing  # noqa: E402
 
 STEPS = 10
-OURS = {"ours": {}, "ours_unfolded": {"fold": False}, "ours_bf16": {"amp": True}}
-"""This engine's rows, and how their passes differ: gradients by the network as given (on a CPU, where one pass of an
-original then serves verdict and gradient), or in bfloat16 (on a GPU). Peers run in torch's default, TF32."""
+OURS = {"ours": {}, "ours_folded": {"fold": True}, "ours_bf16": {"amp": True}}
+"""This engine's rows, and how their passes differ: gradients by a copy with folded batch normalisation (on a CPU; on a
+GPU ``ours`` folds), or in bfloat16 (on a GPU). Peers run in torch's default, TF32."""
 
 
 def main() -> None:
@@ -164,7 +164,7 @@ def pgd_part(network: nn.Module, images: Tensor, labels: Tensor, device: str, op
     tallies: dict[str, Tally] = defaultdict(Tally)
     bare: dict[tuple[str, str], float] = defaultdict(float)
     checked: dict[str, float] = defaultdict(float)
-    names = ["ours", "ours_bf16" if device.startswith("cuda") else "ours_unfolded", *options.peers]
+    names = ["ours", "ours_bf16" if device.startswith("cuda") else "ours_folded", *options.peers]
     block = options.patches if device.startswith("cuda") else max(options.batch, options.patches // 2)
     blocks = list(torch.arange(len(images)).split(block)) * options.rounds
     if device.startswith("cuda"):  # the libraries of the first calls are loaded outside the clock

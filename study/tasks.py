@@ -25,6 +25,11 @@ def _frozen(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
     ]
 
 
+def _results(arguments: dict[str, Any], result: dict[str, Any]) -> list[Link]:
+    rows = Study.objects.filter(slug=result.get("study"), state=Study.State.UNBLINDED).only("slug")
+    return [Link(f"results of {row.slug}", "results:results", (row.slug,)) for row in rows]
+
+
 def _builder(arguments: dict[str, Any]) -> str:
     draft = arguments.get("draft")
     return reverse("study:study_edit", args=[draft]) if draft else reverse("study:study_new")
@@ -65,3 +70,11 @@ def freeze_study(context, *, study: str, actor: str) -> dict[str, Any]:
         "protocol_sha256": frozen.protocol_sha256,
         "verdicts_checked": (frozen.protocol or {}).get("verdicts_checked"),
     }
+
+
+@job("predict_visibility", title="Predict what is seen", unit="images", links=_results)
+def predict_visibility(context, *, study: str) -> dict[str, Any]:
+    """What ColorVideoVDP predicts of every stimulus on the readers' displays, where it was not predicted yet."""
+    from study.protocol.predicting import predict_study
+
+    return predict_study(study=selectors.get_study(study), progress=context.progress)

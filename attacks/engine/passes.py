@@ -36,9 +36,11 @@ class Passes:
     """A network prepared for attacks, and the count of the image passes it has made.
 
     ``logits`` runs the network as it was given (a copy in evaluation mode, float32, no TF32): the verdict.
-    ``ascend`` runs a copy with the batch normalisation folded into the convolutions, channels last, without weight
-    gradients: one forward pass that serves the gap and the gradient. It is float32, too, unless it may be ``rough``:
-    then CUDA computes in TF32, or in bfloat16 where ``amp`` asks for it.
+    ``ascend`` runs a copy, channels last, without weight gradients: one forward pass that serves the gap and the
+    gradient. It is float32, too, unless it may be ``rough``: then CUDA computes in TF32, or in bfloat16 where ``amp``
+    asks for it. Where it may be, its batch normalisation is folded into the convolutions; elsewhere gradients are the
+    given network's to the last bit, so that their forward pass is a verdict, too (decisions/0016). ``fold`` says
+    otherwise.
 
     Images enter in 0-255 units; the network gets them divided by 255. Raises InvalidInput for weights that are not
     finite and, from ``classes``, for fewer than two outputs.
@@ -48,7 +50,12 @@ class Passes:
     """
 
     def __init__(
-        self, network: nn.Module, *, device: str | torch.device | None = None, amp: bool = False, fold: bool = True
+        self,
+        network: nn.Module,
+        *,
+        device: str | torch.device | None = None,
+        amp: bool = False,
+        fold: bool | None = None,
     ):
         for name, value in [*network.named_parameters(), *network.named_buffers()]:
             if value.is_floating_point() and not torch.isfinite(value).all():
@@ -58,7 +65,7 @@ class Passes:
         self.device = torch.device(device) if device else _device_of(network)
         self.amp = amp and self.device.type == "cuda"
         judge = copy.deepcopy(network).to(self.device, torch.float32).eval().requires_grad_(False)
-        fast = folded(judge) if fold else None
+        fast = folded(judge) if (not self.exact if fold is None else fold) else None
         self.folded = fast is not None
         fast = copy.deepcopy(judge) if fast is None else fast
         self._judge, self._fast = (net.to(memory_format=torch.channels_last) for net in (judge, fast))

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from core.errors import InvalidInput
+from core.extras import CVVDP
 
 BEST = 10.0
 """Quality of two images that nobody can tell apart."""
 DISPLAY = "standard_fhd"
 """Of cvvdp: sRGB, 200 cd/m2 at most, contrast 1000, office light of 250 lux. Only the size is known of a reader's."""
-MISSING = "Predictions of what is seen need the package cvvdp: pip install -r requirements-sight.txt"
 
 
 def lost_quality(original: np.ndarray, shown: np.ndarray, pixels_per_degree: float) -> float:
@@ -34,7 +34,7 @@ def demand_installed() -> None:
     try:
         import pycvvdp  # noqa: F401
     except ImportError as error:
-        raise InvalidInput(MISSING) from error
+        raise InvalidInput(CVVDP.missing) from error
 
 
 @lru_cache(maxsize=8)

@@ -24,13 +24,13 @@ from study.design.sampling import draw_cases
 from study.models import Case, GuideImage, Stimulus, Study, new_token
 from study.protocol import audit_log
 from study.protocol.case_sources import CaseSource, Outside, Shown, source_of
+from study.protocol.chosen import StudySettings
 from study.protocol.controls import Controls
 from study.protocol.decided import catch_positives, decided, group_counts, group_notes, usual_gap
 from study.protocol.drafts import emptied, reseed_readers
 from study.protocol.ladders import Ladders, identical_pairs
-from study.protocol.life import Judge, assign_reader, free_slug, freeze_study, open_study
+from study.protocol.life import Judge, assign_reader, free_slug, freeze_looked, look_again, open_study
 from study.protocol.schedules import Plan, check_gap
-from study.protocol.settings import StudySettings
 
 __all__ = ["StudySettings", "build_study"]
 _NO_PIXELS = np.zeros((0, 0, 3), np.uint8)
@@ -62,7 +62,7 @@ def build_study(
 
     The cases come from the flipped patches of ``attack``, with one more arm for each of ``further_attacks``; or from
     ``pairs`` that another program made, with an arm for each of ``variants``. If any step fails, the transaction is
-    rolled back and the written files are removed. ``judge`` and ``secret`` are passed to ``freeze_study``.
+    rolled back and the written files are removed. ``judge`` and ``secret`` are those of ``freeze_study``.
 
     Args:
         notes: sentences to be shown wherever the study is.
@@ -80,9 +80,12 @@ def build_study(
     try:
         plan = _write_images(source, pool, seed, settings, progress, written)
         plan.notes = [*notes, *said]
+        plan.source = source.snapshot(pool)
+        # Before the transaction as well: while the network judges, nobody waits for the database.
+        looked = look_again(slug, plan.source, plan.cases, judge=judge) if freeze else None
         with transaction.atomic():
             row = emptied(draft) if draft else Study(slug=slug, created_by=created_by)
-            study = _store_rows(row, name, source, seed, settings, team, plan)
+            study = _store_rows(row, name, seed, settings, team, plan)
             audit_log.record(
                 study=study,
                 actor=actor,
@@ -95,8 +98,8 @@ def build_study(
             there = set(study.assignments.values_list("reader", flat=True))
             for reader in (one for one in readers if one.pk not in there):
                 assign_reader(study=study, reader=reader, actor=actor)
-            if freeze:
-                study = freeze_study(study=study, actor=actor, judge=judge, secret=secret)
+            if looked:
+                study = freeze_looked(study=study, actor=actor, looked=looked, secret=secret)
                 if open_:
                     study = open_study(study=study, actor=actor)
             return study
@@ -112,6 +115,7 @@ class _Plan:
 
     pool: pd.DataFrame
     groups: dict[str, dict[str, int]]
+    source: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     cases: list[tuple[Case, list[Stimulus]]] = field(default_factory=list)
     guides: list[GuideImage] = field(default_factory=list)
@@ -249,7 +253,6 @@ def _stimulus(shown: Shown, original: np.ndarray, folder: str, written: list[str
 def _store_rows(
     study: Study,
     name: str,
-    source: CaseSource,
     seed: int,
     settings: StudySettings,
     team: Group | None,
@@ -287,7 +290,7 @@ def _store_rows(
         floor_tpf=settings.floor_tpf,
         floor_d_prime=settings.floor_d_prime,
         stopping_rule=settings.stopping_rule,
-        source=source.snapshot(plan.pool)
+        source=plan.source
         | {"settings": settings.as_dict(), "groups": plan.groups, "notes": plan.notes + group_notes(plan.groups)},
         code_version=code_version(),
         team=team,

@@ -13,7 +13,7 @@ from study.design.draws import derived_seed
 from study.design.ladders import AWAY, TOWARD
 from study.models import Study
 from study.protocol.case_sources import Shown
-from study.protocol.settings import StudySettings
+from study.protocol.chosen import StudySettings
 
 
 class Controls:

@@ -15,7 +15,7 @@ from study.design.sampling import demand_enough, units
 from study.design.twin_split import check_sets
 from study.models import Study
 from study.protocol.case_sources import CaseSource
-from study.protocol.settings import StudySettings
+from study.protocol.chosen import StudySettings
 from study.statistics.units import FEWEST_GROUPS
 
 SPLIT, PAPER = Study.ArmOrder.TWIN_SPLIT.value, Study.ArmOrder.PAPER.value

@@ -16,7 +16,7 @@ from study.design.draws import derived_seed
 from study.design.ladders import RULE, STOP, arm_of
 from study.models import Study
 from study.protocol.case_sources import Shown
-from study.protocol.settings import StudySettings
+from study.protocol.chosen import StudySettings
 
 STRONGEST = {"l1": 12.0, "l2": 16.0, "linf": 32.0}
 NOISE = "noise"

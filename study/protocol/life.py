@@ -1,6 +1,7 @@
 """A study's life: draft -> frozen -> open -> closed -> unblinded. Every step is one transaction and one event."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from core.texts import slug_of
 from jobs.models import Job
 from study import blinds as selectors
 from study.design.draws import derived_seed
-from study.models import Assignment, Study
+from study.models import Assignment, Case, Stimulus, Study
 from study.protocol import answer_chain, audit_log
 from study.protocol import secret as secrets_of
 from study.protocol.frozen import rows_part
@@ -25,8 +26,10 @@ from study.protocol.schedules import check_gap, make_schedule
 from study.protocol.verification import demand_verified, verify
 from study.statistics.methods import planned
 
+Cases = Sequence[tuple[Case, Sequence[Stimulus]]]
+"""Each case with its stimuli."""
 Judge = Callable[..., str]
-"""``judge(study, progress=...)`` returns one sentence about the stored verdicts, or raises InvalidInput."""
+"""``judge(source, cases, progress=...)`` returns one sentence about the stored verdicts, or raises InvalidInput."""
 
 EXCLUSIONS = "Cases marked excluded before unblinding. What was not answered is missing; every given answer counts."
 
@@ -98,35 +101,46 @@ def freeze_study(
     The schedules are drawn from the study's seed and from ``secret``, which is made here unless it is given. Give it
     only to draw the schedules of another study again.
 
-    First every stimulus is read from the file store and its hash compared. Then ``judge`` (see
-    ``verdicts.judge_again``) lets the classifier judge the stimuli again; its sentence goes into the protocol and the
-    log. Both happen before the transaction, whose lock readers of other studies wait for.
+    ``look_again`` comes before the transaction, whose lock readers of other studies wait for.
 
     Raises:
-        InvalidInput: not a draft, no cases, a stimulus that is missing or changed, a case whose arms are the same
-            bytes, a stored verdict that does not hold, stimuli of different file lengths, or an infeasible gap (the
-            message names the largest feasible one). Nothing is changed then.
+        InvalidInput: not a draft, no cases, what ``look_again`` finds, or an infeasible gap (the message names the
+            largest feasible one). Nothing is changed then.
     """
     demand_state(study, Study.State.DRAFT)
-    checked = check_stimuli(study)
-    verdicts = judge(study, progress=progress) if judge else NOT_JUDGED
-    return _freeze(study, actor, checked, verdicts, secret or secrets_of.new_secret())
+    looked = look_again(study.slug, study.source, _stored(study), judge=judge, progress=progress)
+    return freeze_looked(study=study, actor=actor, looked=looked, secret=secret)
 
 
-def check_stimuli(study: Study) -> dict[int, str]:
-    """Read every stimulus from the file store and compare its hash; returns SHA-256 by primary key.
+def _stored(study: Study) -> Cases:
+    return [(case, list(case.stimuli.all())) for case in study.cases.prefetch_related("stimuli")]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was found of a study's images: the SHA-256 of each by case number and arm, and one sentence about the
+    stored verdicts."""
+
+    hashes: dict[tuple[int, str], str]
+    verdicts: str
+
+
+def look_again(
+    slug: str, source: dict[str, Any], cases: Cases, *, judge: Judge | None = None, progress: Progress = no_progress
+) -> Looked:
+    """Read every stimulus from the file store and compare its hash; then ``judge`` (see ``verdicts.judge_again``) lets
+    the classifier judge the stimuli again. ``cases`` may be stored or not.
 
     Raises:
-        InvalidInput: as ``freeze_study``.
+        InvalidInput: no cases, a stimulus that is missing or changed, a case whose arms are the same bytes, stimuli of
+            different file lengths, or a stored verdict that does not hold.
     """
-    cases = list(study.cases.prefetch_related("stimuli"))
     if not cases:
-        raise InvalidInput(f"Study '{study.slug}' has no cases: build it before freezing it.")
+        raise InvalidInput(f"Study '{slug}' has no cases: build it before freezing it.")
     lengths: set[int] = set()
-    checked: dict[int, str] = {}
-    for case in cases:
+    for case, stimuli in cases:
         arm_of: dict[str, str] = {}
-        for stimulus in case.stimuli.all():
+        for stimulus in stimuli:
             lengths.add(len(read_bytes(stimulus.image.name, sha256=stimulus.sha256)))
             if twin := arm_of.get(stimulus.sha256):
                 raise InvalidInput(
@@ -134,21 +148,25 @@ def check_stimuli(study: Study) -> dict[int, str]:
                     "there is nothing to see. Build the study again from an attack whose images differ."
                 )
             arm_of[stimulus.sha256] = stimulus.arm
-            checked[stimulus.pk] = stimulus.sha256
     if len(lengths) != 1:
         raise InvalidInput(
-            f"Study '{study.slug}': the stimuli's files have {len(lengths)} different lengths ({sorted(lengths)[:5]}); "
+            f"Study '{slug}': the stimuli's files have {len(lengths)} different lengths ({sorted(lengths)[:5]}); "
             "a reader's browser could tell them apart. Use patches of one size."
         )
-    return checked
+    verdicts = judge(source, cases, progress=progress) if judge else NOT_JUDGED
+    return Looked(_hashes(cases), verdicts)
+
+
+def _hashes(cases: Cases) -> dict[tuple[int, str], str]:
+    return {(case.number, stimulus.arm): stimulus.sha256 for case, stimuli in cases for stimulus in stimuli}
 
 
 @transaction.atomic
-def _freeze(study: Study, actor: str, checked: dict[int, str], verdicts: str, secret: str) -> Study:
-    study = locked(study)
+def freeze_looked(*, study: Study, actor: str, looked: Looked, secret: str | None = None) -> Study:
+    """As ``freeze_study``, when its images were looked at already."""
+    study, secret = locked(study), secret or secrets_of.new_secret()
     demand_state(study, Study.State.DRAFT)
-    cases = list(study.cases.prefetch_related("stimuli"))
-    if checked != {stimulus.pk: stimulus.sha256 for case in cases for stimulus in case.stimuli.all()}:
+    if looked.hashes != _hashes(_stored(study)):
         raise InvalidInput(f"Study '{study.slug}' was changed while its images were checked. Freeze it again.")
     check_gap(study)  # also without readers: they may be assigned after freezing
     secrets_of.keep(study, secret)
@@ -160,8 +178,8 @@ def _freeze(study: Study, actor: str, checked: dict[int, str], verdicts: str, se
         secrets_of.COMMITMENT: secrets_of.commitment_to(secret),
         "salt": secrets_of.salt(secret),
         "schedules": schedules,
-        "stimuli_checked": f"{len(checked)} stimuli were read again and have their stored SHA-256.",
-        "verdicts_checked": verdicts,
+        "stimuli_checked": f"{len(looked.hashes)} stimuli were read again and have their stored SHA-256.",
+        "verdicts_checked": looked.verdicts,
     }
     study.protocol = protocol
     study.protocol_sha256 = audit_log.sha256_of(protocol)
@@ -173,7 +191,7 @@ def _freeze(study: Study, actor: str, checked: dict[int, str], verdicts: str, se
         "frozen_at": study.frozen_at,
         secrets_of.COMMITMENT: protocol[secrets_of.COMMITMENT],
     }
-    audit_log.record(study=study, actor=actor, action="frozen", verdicts=verdicts, **detail)
+    audit_log.record(study=study, actor=actor, action="frozen", verdicts=looked.verdicts, **detail)
     return study
 
 

@@ -4,19 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from attacks.engine.predictor import demand_installed, lost_quality
-from core.errors import InvalidInput, Progress, no_progress
+from core.errors import Progress, no_progress
 from core.images import read_pixels
-from study.models import Response, Stimulus, Study
-from study.statistics.visibility.display import pixels_per_degree
-
-
-def displays_of(study: Study) -> list[int]:
-    """The sizes at which readers of the study saw its images, in pixels per degree."""
-    rows = Response.objects.filter(presentation__reading_set__assignment__study=study).values_list(
-        "session__viewing", "viewing"
-    )
-    found = {pixels_per_degree(*row) for row in rows.iterator()}
-    return sorted(size for size in found if size is not None)
+from study.models import Stimulus, Study
+from study.protocol.prediction_requests import demand_displays
 
 
 def predict_study(
@@ -28,13 +19,7 @@ def predict_study(
     Raises:
         InvalidInput: no size is known, cvvdp is not installed, or an image cannot be read.
     """
-    wanted = list(sizes) if sizes else displays_of(study)
-    if not wanted:
-        raise InvalidInput(
-            f"no reader of study '{study.slug}' measured screen and distance, so that the size on the retina is not "
-            "known; give one.",
-            field="pixels_per_degree",
-        )
+    wanted = list(sizes) if sizes else demand_displays(study)
     demand_installed()
     stimuli = list(Stimulus.objects.filter(case__study=study).order_by("pk"))
     originals = {row.case_id: row for row in stimuli if row.arm == "original"}

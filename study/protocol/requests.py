@@ -21,9 +21,10 @@ from jobs.services import submit
 from study.models import Study
 from study.protocol import life
 from study.protocol.case_sources import source_of
+from study.protocol.chosen import StudySettings
 from study.protocol.decided import decided
 from study.protocol.schedules import demand_gap
-from study.protocol.settings import SettingsRequest, StudySettings
+from study.protocol.settings import SettingsRequest
 
 SOURCE = ("attack", "further_attacks", "pairs", "variants")
 SHOWN = {"section": "What is shown"}

@@ -24,8 +24,8 @@ from study.design.twin_split import build_twin_split, largest_split_gap, readers
 from study.models import Assignment, Presentation, ReadingSet, Slot, Stimulus, Study
 from study.protocol import adaptive
 from study.protocol import secret as secrets_of
+from study.protocol.chosen import StudySettings
 from study.protocol.ladders import identical_pairs
-from study.protocol.settings import StudySettings
 
 ROUND = 1_000_006
 """Parts the seeds of rounds of readers from all others that are derived from a study's seed."""

@@ -4,16 +4,18 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from core.access import researcher_page
 from core.errors import InvalidInput
 from study import blinds as selectors
 from study.models import Study
+from study.protocol import prediction_requests
 from study.results.analysis import analysis_of
 from study.results.exports.figures import FIGURES
 from study.results.exports.registry import Export, Source, exports, find
@@ -57,7 +59,21 @@ def results(request: HttpRequest, study: Study) -> HttpResponse:
         groups.setdefault(export.group, []).append((export, export.lacking(study)))
     context = {**page_context(study, analysis), "figures": figures, "downloads": groups.items()}
     context |= {"holes": Source(study).holes(), "verification": verification_of(study)}
+    context |= {"prediction": prediction_requests.state_of(study) if analysis["predictors"] else None}
     return render(request, "study/results.html", context)
+
+
+@require_POST
+@researcher_page
+def predict(request: HttpRequest, slug: str) -> HttpResponse:
+    """Ask for what cvvdp predicts that readers see; the results page then shows the job."""
+    study = get_object_or_404(selectors.studies_for(request.user), slug=slug)
+    try:
+        if selectors.arms_open(study):
+            prediction_requests.ask(study=study, by=request.user)
+    except InvalidInput as error:
+        messages.error(request, str(error))
+    return redirect("results:results", slug)
 
 
 @_results_page

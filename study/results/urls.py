@@ -8,6 +8,7 @@ app_name = "results"
 
 urlpatterns = [
     path("", pages.results, name="results"),
+    path("predict/", pages.predict, name="predict"),
     path("figure/<slug:name>.<slug:suffix>", pages.figure, name="figure"),
     path("file/<str:filename>", pages.download, name="file"),
 ]

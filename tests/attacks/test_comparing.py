@@ -159,7 +159,11 @@ def test_the_page_shows_every_measure_with_its_interval_and_a_picture(pair, quic
     cells = {row.xpath("string(th)"): row.xpath("td/text()|td/strong/text()") for row in page.xpath("//tbody/tr")}
     assert len(cells) == len(found.result["rows"])
     row = row_of(found, "robust accuracy, linf 4")
-    assert f"{row['low']:.3f} to {row['high']:.3f}" in cells["Robust accuracy, L∞ 4"]
+    assert row["high"] > 0 and row["difference"] > 0
+    low, high = (f"{'+' if end > 0 else ''}{end:.3f}" for end in (row["low"], row["high"]))
+    assert f"{low} to {high}" in cells["Robust accuracy, L∞ 4"]
+    assert f"+{row['difference']:.3f}" in cells["Robust accuracy, L∞ 4"]
+    assert page.xpath("//thead//th/text()")[1:3] == ["plain", "defended"]
     picture = client.get(f"/comparisons/{found.pk}.svg")
     assert picture["Content-Type"] == "image/svg+xml" and picture.content == plot_comparison(found)
     assert client.get(f"/comparisons/{found.pk}.csv").content.decode().startswith("measure,first,second,difference")

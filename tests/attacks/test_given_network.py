@@ -7,7 +7,7 @@ from torch import nn
 
 from attacks.engine import attack
 from attacks.engine.minimal import minimal
-from attacks.engine.passes import MARGIN, Passes, folded, margin_for
+from attacks.engine.passes import MARGIN, Passes, folded, gap_of_label, margin_for
 from attacks.engine.pgd import pgd
 from attacks.engine.recipe import recipe
 from tests.attacks.networks import patches, trained
@@ -44,10 +44,10 @@ def test_a_convolution_shared_by_two_normalisations_is_not_folded_and_no_wrong_i
         right = (network(images / 255).argmax(1) == labels).numpy()
     labels[:8] = 1 - labels[:8]
     right[:8] = ~right[:8]
-    found = attack(network, images, labels, norm="linf", budget=8, steps=10)
-    assert np.array_equal(found.already_wrong, ~right) and not (found.flipped & ~right).any()
-    passes = Passes(network)
+    passes = Passes(network, fold=True)
     passes.check(images)
+    found = pgd(passes, images, labels, recipe(norm="linf", budget=8, steps=10))
+    assert np.array_equal(found.already_wrong, ~right) and not (found.flipped & ~right).any()
     assert not passes.folded
     logits, _ = passes.ascend(images.float(), labels)
     assert torch.allclose(logits, passes.logits(images.float()), atol=1e-5)
@@ -55,7 +55,7 @@ def test_a_convolution_shared_by_two_normalisations_is_not_folded_and_no_wrong_i
 
 def test_gradients_are_compared_with_the_given_network_even_where_nothing_was_checked():
     images, labels = patches(8, seed=9)
-    passes = Passes(TwoNormalisations())
+    passes = Passes(TwoNormalisations(), fold=True)
     logits, _ = passes.ascend(images.float(), labels)
     assert torch.allclose(logits, passes.logits(images.float()), atol=1e-5)
 
@@ -80,12 +80,25 @@ def test_already_wrong_is_judged_by_the_given_network_though_the_first_images_ag
     with torch.inference_mode():
         labels = network(images / 255).argmax(1)
     images[12, 0, 0, 0] = 255  # beyond the first eight: the folded network was not compared on it
-    passes = Passes(network)
+    passes = Passes(network, fold=True)
     passes.check(images)
     assert passes.folded
     passes._fast = folded(trained())  # as if folding had lost what the mark does
     found = pgd(passes, images, labels, recipe(norm="linf", budget=8, steps=5))
     assert found.already_wrong.tolist() == [number == 12 for number in range(24)] and not found.flipped[12]
+
+
+def test_on_a_cpu_gradients_are_the_given_networks_to_the_last_bit_and_an_original_needs_no_pass_of_its_own():
+    images, labels = patches(24, seed=3)
+    passes = Passes(trained(), device="cpu")
+    _, gradient = passes.ascend(images.float(), labels)
+    pixels = images.float().contiguous(memory_format=torch.channels_last).requires_grad_(True)
+    gap_of_label(passes.network(pixels / 255), labels).sum().backward()
+    assert torch.equal(gradient, pixels.grad)
+    runs = {fold: Passes(trained(), device="cpu", fold=fold) for fold in (None, True)}
+    found = {fold: pgd(one, images, labels, recipe(norm="linf", budget=8, steps=10)) for fold, one in runs.items()}
+    assert np.array_equal(found[None].flipped, found[True].flipped) and found[None].flipped.sum() > 12
+    assert runs[None].count["forward"] <= runs[True].count["forward"] - 12
 
 
 class Scaled(nn.Module):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from core.models import User
-from study.models import Presentation, ReadingSet, Response, Study
+from study.models import Assignment, Presentation, ReadingSession, ReadingSet, Response, Study
 from study.protocol import answer_chain
 from study.protocol.building import StudySettings, build_study
 from study.protocol.life import close_study, unblind_study
@@ -25,16 +25,25 @@ def open_study_of(readers: int = 2, positives: int = 6, name: str = "Answered", 
     return build_study(name=name, attack=pool, seed=3, actor="test", settings=settings, readers=users)
 
 
-def answer_all(study: Study, *, right=(0.9, 0.8), seed: int = 0, skip: int = 0, amend: int = 0, silent=()) -> None:
+def answer_all(
+    study: Study, *, right=(0.9, 0.8), seed: int = 0, skip: int = 0, amend: int = 0, silent=(), screen=None
+) -> None:
     """Answers by chance: P(correct) for original and altered stimuli, or a function of the presentation; ``skip`` are
-    left open, ``amend`` revised."""
+    left open, ``amend`` revised. ``screen`` is what every reader's viewing check found."""
     shown = (
         Presentation.objects.filter(reading_set__assignment__study=study)
         .exclude(reading_set__assignment__code__in=silent)
         .select_related("stimulus__case", "second", "reading_set__assignment__study")
         .order_by("pk")
     )
-    _answer(shown, right=right, seed=seed, skip=skip, amend=amend)
+    _answer(shown, right=right, seed=seed, skip=skip, amend=amend, sessions=_sessions(study, screen) if screen else {})
+
+
+def _sessions(study: Study, screen: dict) -> dict[int, ReadingSession]:
+    return {
+        assignment.pk: ReadingSession.objects.create(assignment=assignment, viewing=screen)
+        for assignment in Assignment.objects.filter(study=study)
+    }
 
 
 def answer_until(study: Study, answered: dict[str, int], **kwargs) -> None:
@@ -48,7 +57,7 @@ def answer_until(study: Study, answered: dict[str, int], **kwargs) -> None:
         _answer([one for one in shown[:wanted] if not one.responses.exists()], **kwargs)
 
 
-def _answer(shown, *, right=(0.9, 0.8), seed: int = 0, skip: int = 0, amend: int = 0) -> None:
+def _answer(shown, *, right=(0.9, 0.8), seed: int = 0, skip: int = 0, amend: int = 0, sessions=None) -> None:
     rng = np.random.default_rng(seed)
     rows: list[Response] = []
     sets: dict[int, ReadingSet] = {}
@@ -64,6 +73,7 @@ def _answer(shown, *, right=(0.9, 0.8), seed: int = 0, skip: int = 0, amend: int
         common = {
             "presentation": one, "shown_at": at, "answered_at": at + timedelta(seconds=3), "code_version": "test",
             "rt_ms": float(rng.lognormal(8, 0.3)), "focus_lost_ms": 0.0, "confidence": 4,
+            "session": (sessions or {}).get(one.reading_set.assignment_id),
         }  # fmt: skip
         if skip <= number < skip + amend:
             first = "no_tumour" if answer == "tumour" else "tumour"

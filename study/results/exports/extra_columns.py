@@ -14,9 +14,8 @@ _OWN = {
     "received_at_utc": Column("received_at_utc", "timestamp", "When the server stored the answer.",
                               units="UTC, server clock"),
     "language": Column("language", "text", "Language of the pages in that session.", missing_code="empty"),
-    "viewing": Column(
-        "viewing", "text", "Scale, width in mm, devicePixelRatio and magnifier steps, as JSON.", missing_code="empty"
-    ),
+    "viewing": Column("viewing", "text", "Scale, width in mm, devicePixelRatio and magnifier steps, as JSON.",
+                      missing_code="empty"),
     "simulated": Column("simulated", "boolean", "1: answered by a program, not by a person.", allowed_values="0; 1"),
     "invited_at_utc": Column("invited_at_utc", "timestamp", "When the reader was assigned to the study.", units="UTC"),
     "consented_at_utc": Column("consented_at_utc", "timestamp", "When the reader consented.", units="UTC",

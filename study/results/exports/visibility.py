@@ -15,6 +15,8 @@ COLUMNS = ("ladder", "norm", "attack", "classifier_id", "readers", "patches", "a
            "threshold_low", "threshold_high", "blind_spot_index", "index_low", "index_high", "index_these_low",
            "index_these_high", "safety_factor", "factor_low", "factor_high", "median_flip", "patch_sd",
            "reasons")  # fmt: skip
+_IN_WORDS = ("index", "index_ci95", "factor")
+"""What is lacking is told by the statement, with its reason."""
 TOO_WIDE = 0.8
 """An interval of the index that is wider than this says nothing."""
 READER_COLUMNS = ("ladder", "norm", "classifier_id", "reader_id", "answers", "threshold", "threshold_low",
@@ -74,7 +76,7 @@ def page_rows(analysis: dict[str, Any]) -> list[dict[str, Any]]:
             "median_flip": _median_flip(one),
             "statement": statement(one),
             "measures": [{**row, "name": named(row["measure"])} for row in one["measures"]],
-            "why": sorted({why for name, why in one["reasons"].items() if name not in ("index", "factor")}),
+            "why": sorted(set(one["reasons"].values()) - {one["reasons"].get(name) for name in _IN_WORDS}),
         }
         for one in analysis["visibility"]
     ]
@@ -110,6 +112,8 @@ def statement(one: dict[str, Any]) -> str:
     ends = one["index_ci95"]
     if ends and ends[1] - ends[0] > TOO_WIDE:
         said += " So few readers or answers say nothing of other readers; the table also tells of these readers alone."
+    if not present(ends) and (why := one["reasons"].get("index_ci95")):
+        said += f" There is no interval, so this says nothing of other readers, patches or slides: {why}."
     if one["factor"] is None:
         return f"{said} No safety factor: {one['reasons'].get('factor', 'not known')}."
     return (

@@ -1,9 +1,12 @@
 """What freezing makes sure of: the images are those that were stored, differ, and still get their stored verdicts."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import connections
 
 from attacks.models import Attack, Perturbation
 from attacks.services import run_attack
@@ -16,6 +19,7 @@ from study.models import Presentation, Stimulus, Study
 from study.protocol.building import StudySettings, build_study
 from study.protocol.life import freeze_study, open_study
 from study.protocol.verdicts import judge_again
+from tests import factories
 from tests.attacks.conftest import learned, make_classifier  # noqa: F401
 from tests.pool import attacked_pool
 
@@ -85,6 +89,44 @@ def test_verdicts_are_judged_again_by_the_classifier_and_the_protocol_says_so(re
     assert study.protocol["stimuli_checked"].startswith("6 stimuli")
 
 
+def test_a_study_that_is_built_and_frozen_at_once_is_judged_as_a_draft_is(real_attack):
+    at_once = build_study(name="Small", attack=real_attack, seed=1, actor="test", settings=SMALL, judge=judge_again)
+    said = "6 stored verdicts were judged again by classifier 'small' and hold."
+    assert at_once.protocol["verdicts_checked"] == said and at_once.state == "open"
+    assert at_once.protocol["stimuli_checked"].startswith("6 stimuli")
+
+
+def test_a_study_whose_verdicts_do_not_hold_is_not_built(own_files, real_attack):
+    Perturbation.objects.update(prob_after=0.9)
+    with pytest.raises(InvalidInput, match=r"case 1 .* arm perturbed: .* but 0.9 is stored"):
+        build_study(name="Small", attack=real_attack, seed=1, actor="test", settings=SMALL, judge=judge_again)
+    assert not Study.objects.exists() and not Stimulus.objects.exists()
+    assert not [path for path in (own_files / "stimuli").rglob("*") if path.is_file()]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("freezing", ["with the building", "of a draft"])
+def test_others_write_while_the_network_judges(freezing):
+    """Judging a thousand images takes minutes, and SQLite has one writer at a time: no reader may wait for it."""
+
+    def write_elsewhere() -> str:
+        try:
+            return factories.user("ada").username
+        finally:
+            connections.close_all()
+
+    def judge(source, cases, *, progress) -> str:
+        with ThreadPoolExecutor(1) as other:
+            return f"{other.submit(write_elsewhere).result()} wrote; {sum(len(shown) for _, shown in cases)} judged."
+
+    attack = attacked_pool()
+    if freezing == "with the building":
+        study = build_study(name="Small", attack=attack, seed=1, actor="test", settings=SMALL, judge=judge)
+    else:
+        study = freeze_study(study=draft(attack), actor="test", judge=judge)
+    assert study.protocol["verdicts_checked"] == "ada wrote; 6 judged."
+
+
 def test_a_stimulus_that_does_not_fool_the_classifier_any_more_is_refused_by_name(real_attack):
     study = draft(real_attack)
     perturbed = Stimulus.objects.filter(arm="perturbed").select_related("case").order_by("case__number")[1]
@@ -125,8 +167,6 @@ def test_where_the_classifier_is_gone_the_protocol_says_that_nothing_was_judged_
 
 
 def test_a_patch_image_that_was_changed_is_not_shown(client):
-    from tests import factories
-
     attack = attacked_pool()
     client.force_login(factories.user("rita", "researcher"))
     row = attack.perturbations.first()

@@ -31,7 +31,7 @@ def built(**settings) -> Study:
     reader = User.objects.create_user("ann", role=User.Role.READER)
     return build_study(
         name="Small", attack=attack, seed=5, actor="test", settings=StudySettings(**(asked | settings)),
-        readers=[reader], judge=lambda study, progress: {},
+        readers=[reader], judge=lambda *_, **__: "judged",
     )  # fmt: skip
 
 

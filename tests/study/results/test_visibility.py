@@ -3,14 +3,21 @@
 import csv
 import io
 import re
+import sys
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec
 
 import numpy as np
 import pytest
 from django.core.cache import cache
 from django.urls import reverse
 
+from attacks.engine import predictor
 from core.models import User
-from study.models import Presentation, Study
+from jobs.models import Job
+from jobs.running import run_attempt
+from jobs.services import submit
+from study.models import Presentation, Stimulus, Study
 from study.protocol.measuring import measure_study
 from study.protocol.predicting import predict_study
 from study.results.analysis import analysis_of
@@ -28,17 +35,24 @@ def researcher(client):
     return client
 
 
+SCREEN = {"pixels_per_mm": 3.78, "distance_cm": 60, "scale": 2}
+
+
 @pytest.fixture
 def study() -> Study:
     """Three readers who see changes from 3 grey levels on; the model flips at 1."""
+    return unblinded(read_through())
+
+
+def read_through(screen: dict | None = None) -> Study:
     made = ladders.opened(ladder_=Study.Ladder.FIXED, noise=False, cases=12, identical=4, readers=("ann", "bob", "eve"))
 
     def right(shown: Presentation) -> float:
         level = max(shown.stimulus.l2 or 0, shown.second.l2 or 0)
         return 0.5 + 0.48 / (1 + (level / 3) ** -4) if level else 0.5
 
-    answer_all(made, right=right)
-    return unblinded(made)
+    answer_all(made, right=right, screen=screen)
+    return made
 
 
 def words(text: str) -> str:
@@ -115,6 +129,83 @@ def test_measures_that_were_taken_later_are_ranked_and_told_until_then_they_are_
     assert "cvvdp_loss" in ranked()
 
 
+@pytest.fixture
+def cvvdp(monkeypatch):
+    """The package cvvdp, put in the place of the real one, which is an extra: the quality that it finds lost grows with
+    the change."""
+
+    class Metric:
+        def __init__(self, *, display_geometry, **_):
+            self.size = display_geometry
+
+        def predict(self, shown, original, dim_order):
+            assert dim_order == "HWC"
+            return 10 - float(np.abs(shown.astype(float) - original).mean()) / self.size, None
+
+    package = module_from_spec(ModuleSpec("pycvvdp", None))
+    package.vvdp_display_geometry, package.cvvdp = (lambda _, ppd: ppd), Metric
+    monkeypatch.setitem(sys.modules, "pycvvdp", package)
+    predictor._metric.cache_clear()
+    yield
+    predictor._metric.cache_clear()
+
+
+@pytest.fixture
+def without_cvvdp(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pycvvdp", None)
+    predictor._metric.cache_clear()
+
+
+def asked(client, study) -> str:
+    response = client.post(reverse("results:predict", args=[study.slug]))
+    assert response["Location"] == reverse("results:results", args=[study.slug])
+    return words(client.get(response["Location"]).content.decode())
+
+
+def test_a_button_asks_for_predictions_on_the_readers_displays_and_a_job_makes_them(researcher, cvvdp):
+    study = unblinded(read_through(SCREEN))
+    assert (
+        "84 images have no prediction by cvvdp for the readers’ displays (20 pixels per degree) yet. Predict"
+        in words(page(researcher, study).content.decode())
+    )
+    assert "predicts by cvvdp what is seen of 84 images" in asked(researcher, study)
+    assert asked(researcher, study) and Job.objects.count() == 1, "asked for twice, made once"
+    job = Job.objects.get()
+    assert run_attempt(job.pk, job.attempt) == "done", Job.objects.get().error
+    assert Job.objects.get().result == {"study": study.slug, "pixels_per_degree": [20], "predicted": 84}
+    for row in Stimulus.objects.all():
+        assert (row.predicted["20"] > 0) == (row.arm != "original")
+    assert "cvvdp_loss" in {row["measure"] for row in analysis_of(study).to_json()["predictors"]}
+    assert "by cvvdp for the readers’ displays" not in words(page(researcher, study).content.decode())
+    researcher.post(reverse("results:predict", args=[study.slug]))
+    assert Job.objects.count() == 1, "nothing is left to predict"
+
+
+@pytest.mark.usefixtures("without_cvvdp")
+def test_without_the_package_the_page_and_the_job_say_how_to_get_it(researcher):
+    study, how = unblinded(read_through(SCREEN)), "need the package cvvdp: pip install -r requirements-sight.txt"
+    text = page(researcher, study).content.decode()
+    assert how in text and reverse("results:predict", args=[study.slug]) not in text
+    assert words(text).count(how) == 1
+    assert asked(researcher, study).count(how) == 2, "the answer to who asks all the same, and the page's own words"
+    assert not Job.objects.exists()
+    job = submit(kind="predict_visibility", arguments={"study": study.slug})  # a worker may lack what the page has
+    assert run_attempt(job.pk, job.attempt) == "failed" and how in Job.objects.get().error
+    assert not Stimulus.objects.exclude(predicted={}).exists()
+
+
+def test_where_no_display_was_measured_the_page_says_that_nothing_can_be_predicted(researcher, study, cvvdp):
+    assert "none held a card to the screen" in words(page(researcher, study).content.decode())
+    assert "measured screen and distance" in asked(researcher, study)
+    assert not Job.objects.exists()
+
+
+def test_nothing_is_predicted_by_a_job_before_the_arms_are_open(researcher, cvvdp):
+    study = read_through(SCREEN)
+    researcher.post(reverse("results:predict", args=[study.slug]))
+    assert not Job.objects.exists()
+
+
 def test_what_is_not_known_is_said_with_its_reason():
     found = {"index": None, "reasons": {"index": "no flip of the model is known: nobody looked for one"}}
     assert visibility.statement(found) == "No blind-spot index: no flip of the model is known: nobody looked for one."
@@ -125,6 +216,11 @@ def test_what_is_not_known_is_said_with_its_reason():
         "reasons": {"factor": "no flip was found on 9 of 12 patches"},
     }
     assert visibility.statement(found).endswith("No safety factor: no flip was found on 9 of 12 patches.")
+    few = "6 slides or patients; with fewer than 10 their spread is not known well enough"
+    found["reasons"] |= {"index_ci95": few, "threshold_ci95": few}
+    assert f"There is no interval, so this says nothing of other readers, patches or slides: {few}. No safety" in (
+        visibility.statement(found)
+    )
 
 
 def test_a_study_without_ladders_has_no_such_section():

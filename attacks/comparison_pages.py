@@ -15,7 +15,7 @@ from attacks.pages import PICTURES
 from core.access import researcher_page
 from core.lists import Column, listed, yes_no
 from core.pages import form_methods
-from core.spreadsheet import BYTE_ORDER_MARK, csv_of
+from core.spreadsheet import BYTE_ORDER_MARK, DIGITS, csv_of
 from jobs.requests import request_page
 
 COMPARISONS = [
@@ -79,7 +79,7 @@ def comparison_picture(request: HttpRequest, pk: int, suffix: str) -> HttpRespon
 def comparison_csv(request: HttpRequest, pk: int) -> HttpResponse:
     """The table on the page above."""
     found = get_object_or_404(_rows(), pk=pk, completed_at__isnull=False)
-    text = BYTE_ORDER_MARK + csv_of(pd.DataFrame(table_of(found)))
+    text = BYTE_ORDER_MARK + csv_of(pd.DataFrame(table_of(found)), digits=DIGITS)
     response = HttpResponse(text, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="comparison-{found.pk}.csv"'
     return response

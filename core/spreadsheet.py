@@ -12,6 +12,8 @@ _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 _ROWS_PER_CHUNK = 500
 DIGITS = 6
 """Significant ones of a number in a table that is made for people: no estimate here is known better."""
+OF_NETWORKS = 9
+"""Those of a network's numbers: as many as tell any two of its 32 bits apart."""
 BYTE_ORDER_MARK = "\ufeff"
 """Before a table with signs such as L∞ or ±: Excel takes a CSV without it for another alphabet."""
 
@@ -54,10 +56,10 @@ def csv_chunks(columns: Sequence[str], rows: Iterable[dict[str, Any]], *, for_pe
         yield buffer.getvalue()
 
 
-def csv_of(table: pd.DataFrame) -> str:
-    """A whole data frame, its texts neutral (patch names come from anybody's folder), booleans 0/1, numbers rounded."""
+def csv_of(table: pd.DataFrame, *, digits: int = OF_NETWORKS) -> str:
+    """A whole data frame, its texts neutral (patch names come from anybody's folder), booleans 0/1, numbers short."""
 
     def safe(value: Any) -> Any:
         return neutral(bool(value) if isinstance(value, np.bool_) else value) if value is not None else None
 
-    return table.map(safe).rename(columns=safe).to_csv(index=False, float_format=f"%.{DIGITS}g")
+    return table.map(safe).rename(columns=safe).to_csv(index=False, float_format=f"%.{digits}g")

@@ -22,6 +22,7 @@ from attacks.engine.display import chw
 from attacks.models import Comparison
 from attacks.services import run_attack
 from core.errors import InvalidInput
+from core.spreadsheet import BYTE_ORDER_MARK
 from jobs.models import Job
 from jobs.running import run_attempt
 from model.learning.defence import defence
@@ -166,8 +167,8 @@ def test_the_page_shows_every_measure_with_its_interval_and_a_picture(pair, quic
     assert page.xpath("//thead//th/text()")[1:3] == ["plain", "defended"]
     picture = client.get(f"/comparisons/{found.pk}.svg")
     assert picture["Content-Type"] == "image/svg+xml" and picture.content == plot_comparison(found)
-    table = client.get(f"/comparisons/{found.pk}.csv").content.decode("utf-8-sig")
-    assert table.startswith("measure,first,second,difference")
+    sent = client.get(f"/comparisons/{found.pk}.csv").text
+    assert sent.startswith(BYTE_ORDER_MARK + "measure,first,second,difference")
     assert "defended" in client.get("/comparisons/").content.decode()
 
 

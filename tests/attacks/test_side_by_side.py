@@ -9,6 +9,7 @@ import pytest
 from attacks.selectors import summarise
 from core.models import User
 from core.proportions import share_over_units
+from core.spreadsheet import BYTE_ORDER_MARK
 from tests import factories
 from tests.pool import attacked_pool, told_battery
 
@@ -60,7 +61,8 @@ def test_one_that_is_not_finished_says_so(client, two):
 
 def test_the_file_and_the_list(client, two):
     first, second = two
-    rows = list(csv.DictReader(io.StringIO(client.get(f"{TABLE}?attack={first.pk}&attack={second.pk}").text)))
+    sent = client.get(f"{TABLE}?attack={first.pk}&attack={second.pk}").text.removeprefix(BYTE_ORDER_MARK)
+    rows = list(csv.DictReader(io.StringIO(sent)))
     flipped = {row["name"]: float(row["value"]) for row in rows if row["quantity"] == "Flipped"}
     assert flipped == {"first": 1.0, "second": pytest.approx(9 / 14)}
     assert {row["differs"] for row in rows if row["quantity"] == "Budget"} == {"1"}

@@ -24,9 +24,10 @@ def test_a_data_frame_has_its_truths_as_digits_its_numbers_short_and_no_formula(
     )  # fmt: skip
     assert cells(csv_of(table)) == [
         ["patch", "flipped", "prob", "steps", "mixed", "linf"],
-        ["'=1+1", "1", "0.994617", "30", "1", "7"],
-        ["", "0", "", "1", "'-x", "1.23457e+06"],
+        ["'=1+1", "1", "0.994617283", "30", "1", "7"],
+        ["", "0", "", "1", "'-x", "1234567"],
     ]
+    assert cells(csv_of(table, digits=6))[1][2] == "0.994617"
 
 
 def test_data_for_programs_keep_every_digit_and_tables_for_people_do_not():

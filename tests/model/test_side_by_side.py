@@ -7,6 +7,7 @@ import lxml.html
 import pytest
 
 from core.models import User
+from core.spreadsheet import BYTE_ORDER_MARK
 from model.models import Classifier
 from tests import factories
 from tests.model.judged import judged_classifier
@@ -49,7 +50,10 @@ def test_numbers_stand_with_intervals_and_what_was_chosen_differently_is_marked(
 def test_the_table_as_a_file_has_the_numbers_themselves(client, two):
     sent = client.get(f"{TABLE}?{asked(two)}")
     assert sent["Content-Type"].startswith("text/csv") and "attachment" in sent["Content-Disposition"]
-    rows = [row for row in csv.DictReader(io.StringIO(sent.text)) if row["quantity"] == "AUC"]
+    assert sent.text.startswith(BYTE_ORDER_MARK + "section,")
+    rows = [
+        row for row in csv.DictReader(io.StringIO(sent.text.removeprefix(BYTE_ORDER_MARK))) if row["quantity"] == "AUC"
+    ]
     assert [row["of"] for row in rows] == [str(one.pk) for one in two]
     first, second = (float(row["value"]) for row in rows)
     assert first == pytest.approx(1 - second)

@@ -11,6 +11,7 @@ from django.core.cache import cache
 
 from core.models import User
 from core.side_by_side import compared
+from core.spreadsheet import BYTE_ORDER_MARK
 from study.models import Study
 from study.protocol.frozen import SETTINGS
 from study.results.analysis import analysis_of
@@ -57,7 +58,8 @@ def test_two_unblinded_studies_show_their_estimates_with_intervals_and_no_p(rita
     assert rows["TPF, original"].count("mean over readers, 95 % interval") == 2
     assert all(title in rows for title in ESTIMATED)
     assert "<strong>d′</strong>: " in rita.get(f"{PAGE}?study=first").text, "words are explained at their place"
-    table = list(csv.DictReader(io.StringIO(rita.get(f"{TABLE}?study=first&study=second").text)))
+    sent = rita.get(f"{TABLE}?study=first&study=second").text.removeprefix(BYTE_ORDER_MARK)
+    table = list(csv.DictReader(io.StringIO(sent)))
     numbers = {(row["of"], row["quantity"]): row for row in table}
     change = numbers["first", "TPF, change in points"]
     assert float(change["low"]) < float(change["value"]) < float(change["high"])

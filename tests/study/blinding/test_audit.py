@@ -53,7 +53,7 @@ def seeded_tokens(monkeypatch):
     def token_urlsafe(size: int) -> str:
         return base64.urlsafe_b64encode(draw.randbytes(size)).rstrip(b"=").decode()
 
-    monkeypatch.setattr("study.models.secrets", SimpleNamespace(token_urlsafe=token_urlsafe))
+    monkeypatch.setattr("study.models.tokens.secrets", SimpleNamespace(token_urlsafe=token_urlsafe))
 
 
 def small(**options) -> Study:

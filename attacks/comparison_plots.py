@@ -52,7 +52,7 @@ def _calibration(axes: Axes, curves: dict[str, Any]) -> None:
     for side, colour, dashes in SIDES:
         curve = curves[side]
         axes.plot(curve["predicted"], curve["observed"], color=colour, linestyle=dashes, marker="o", markersize=3.5)
-    unit_square(axes, "mean P(tumour)", "share with tumour")
+    unit_square(axes, "Mean P(tumour)", "Share with tumour")
     axes.set_title("Calibration")
 
 

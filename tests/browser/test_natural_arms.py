@@ -102,7 +102,7 @@ def test_natural_changes_at_random_and_at_their_worst_are_arms_from_the_builder_
         attack = Attack.objects.get(name="natural" if arm == "natural-worst" else "natural-random")
         assert set(shown) <= set(attack.perturbations.values_list("sha256", flat=True)), "the very bytes of the attack"
 
-    planted = {"sensitivity": 1.0, "specificity": 1.0, "lost": ["natural-worst=1"]}
+    planted = {"sensitivity": 1.0, "specificity": 1.0, "lapse": 0.0, "lost": ["natural-worst=1"]}
     rehearsed = run("rehearse", "natural-arms", readers=2, seed=1, url=live_server.url, **planted)
     assert (rehearsed["state"], rehearsed["answered"]) == ("unblinded", 2 * 4 * 7)
     arms = run("analyse", "natural-arms")["controls"]

@@ -29,8 +29,8 @@ def plot_worst(rows: Sequence[dict[str, Any]], title: str, kind: str = "svg") ->
                 capsize=2.5,
                 label=f"at {side}",
             )
-        names = [str(row["change"]).capitalize() for row in rows]
-        axes.set(yticks=places, yticklabels=names, xlim=(-0.02, 1.02), xlabel="share of patches flipped (displayed)")
+        names = [str(row["change"]).capitalize().replace("Jpeg", "JPEG") for row in rows]
+        axes.set(yticks=places, yticklabels=names, xlim=(-0.02, 1.02), xlabel="Share of patches flipped (displayed)")
         axes.set_title(title if len(title) <= 70 else f"{title[:69]}…")
         axes.grid(axis="x", alpha=0.3)
         figure.legend(loc="outside lower center", ncols=2)  # within, it would hide a share

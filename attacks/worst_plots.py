@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from core.plot_style import BLUE, VERMILION, look, new, render
+from core.texts import heading
 
 
 def plot_worst(rows: Sequence[dict[str, Any]], title: str, kind: str = "svg") -> bytes:
@@ -29,7 +30,7 @@ def plot_worst(rows: Sequence[dict[str, Any]], title: str, kind: str = "svg") ->
                 capsize=2.5,
                 label=f"at {side}",
             )
-        names = [str(row["change"]).capitalize().replace("Jpeg", "JPEG") for row in rows]
+        names = [heading(row["change"]) for row in rows]
         axes.set(yticks=places, yticklabels=names, xlim=(-0.02, 1.02), xlabel="Share of patches flipped (displayed)")
         axes.set_title(title if len(title) <= 70 else f"{title[:69]}…")
         axes.grid(axis="x", alpha=0.3)

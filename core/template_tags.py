@@ -1,6 +1,6 @@
 """``{{ job.created_at|instant }}``: a time, in the zone of who looks; ``{{ text|instants }}``: every time of a text.
 
-``{{ attack.norm|norm }}``: L∞.
+``{{ attack.norm|norm }}``: L∞; ``{{ change|heading }}``: JPEG.
 
 ``{% languages as choices %}``: all of them.
 """
@@ -14,6 +14,7 @@ from django.conf import settings
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import mark_safe
 
+from core import texts
 from core.measures import named
 
 register = template.Library()
@@ -44,6 +45,12 @@ def instant(value: Any, to: str = "minutes") -> Any:
 def norm(value: str) -> str:
     """linf -> L∞: a norm as papers write it. Anything else stays as it is."""
     return named(value)
+
+
+@register.filter
+def heading(name: str) -> str:
+    """jpeg -> JPEG, stain -> Stain."""
+    return texts.heading(name)
 
 
 def _read(text: str) -> Any:

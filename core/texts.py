@@ -32,6 +32,11 @@ def first_unstorable(value: Any, path: str = "") -> str | None:
     return None
 
 
+def heading(name: str) -> str:
+    """A word of the program as a heading: "stain" -> "Stain", "jpeg" -> "JPEG"."""
+    return name.upper() if name == "jpeg" else name[:1].upper() + name[1:]
+
+
 def slug_of(name: str, *, word: str, length: int = 60) -> str:
     """``name`` as a part of an address: "Blut & Brust" -> "blut-brust"; "" if it has neither letter nor digit.
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import InvalidInput
 from core.extras import CVVDP
 
 BEST = 10.0
@@ -29,19 +28,11 @@ def lost_quality(original: np.ndarray, shown: np.ndarray, pixels_per_degree: flo
     return max(0.0, BEST - float(quality))
 
 
-def demand_installed() -> None:
-    """Raises InvalidInput, saying how to get it, where cvvdp is not installed."""
-    try:
-        import pycvvdp  # noqa: F401
-    except ImportError as error:
-        raise InvalidInput(CVVDP.missing) from error
-
-
 @lru_cache(maxsize=8)
 def _metric(pixels_per_degree: float) -> Any:
-    demand_installed()
-    import pycvvdp
     import torch
+
+    (pycvvdp,) = CVVDP.load()
 
     geometry = pycvvdp.vvdp_display_geometry([1920, 1080], ppd=pixels_per_degree)
     return pycvvdp.cvvdp(display_name=DISPLAY, display_geometry=geometry, device=torch.device("cpu"), quiet=True)

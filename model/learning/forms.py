@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torchvision import models as zoo
 
 from core.errors import InvalidInput
+from core.extras import ONNX
 from model.learning.checkpoints import fitting_names, misfit, resized, state_of
 from model.learning.file_formats import Format
 from model.learning.network import Network, check_network, last_linear, timm_body
@@ -145,13 +146,7 @@ def _torchscript(data: bytes, source: str) -> nn.Module:
 
 def _onnx(data: bytes, source: str) -> nn.Module:
     """ONNX as a module of torch's own layers, by onnx2torch; its answers are compared with those of ONNX itself."""
-    try:
-        import onnx
-        import onnx2torch
-    except ImportError as error:
-        raise InvalidInput(
-            "ONNX needs the packages onnx and onnx2torch: pip install -r requirements-formats.txt"
-        ) from error
+    onnx, onnx2torch = ONNX.load()
     try:
         model = onnx.load_model_from_string(data)
         if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):

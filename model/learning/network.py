@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torchvision import models as zoo
 
 from core.errors import InvalidInput
+from core.extras import TIMM
 from model.learning.checkpoints import fitting_names, imagenet_state, misfit, read_state, resized
 from model.learning.reading import Reading, check_positive
 
@@ -261,12 +262,7 @@ _OF_FILES = {"pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "pretrain
 
 def timm_body(arch: str, *, outputs: int, seed: int = 0) -> nn.Module:
     """``timm/NAME?option=value&...`` with so many outputs (0: features), drawn at random; InvalidInput without timm."""
-    try:
-        import timm
-    except ImportError as error:
-        raise InvalidInput(
-            "Networks of timm need the package timm: pip install -r requirements-formats.txt", field="arch"
-        ) from error
+    (timm,) = TIMM.load(field="arch")
     name, _, query = arch.removeprefix("timm/").partition("?")
     options = {key: _value(value) for key, value in parse_qsl(query)}
     if not timm.is_model(name):

@@ -17,7 +17,7 @@ from study.models import Assignment, Presentation, Response, Slot, Stimulus, Stu
 
 Ladders: TypeAlias = Mapping[str, Mapping[str, Any]]
 """``Study.ladders``, or the same part of a frozen protocol."""
-_NORMS = MEASURED[1:]  # a level is no share of pixels
+_NORMS = [norm for norm in MEASURED if norm != "l0"]  # a level is no share of pixels
 _SIDES = [f"{side}__{name}" for side in ("stimulus", "second") for name in ("arm", *_NORMS)]
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from attacks.engine.norms import PERCEPTUAL
+from attacks.engine.norms import MEASURED, PERCEPTUAL
 from study.models import Case, GuideImage, Stimulus, Study
 
 SETTINGS = {
@@ -46,7 +46,7 @@ SETTINGS = {
 _CASE = (
     "number", "patch_id", "group", "truth", "truth_source", "tumour_cells", "flips", "excluded", "exclusion_reason",
 )  # fmt: skip
-_MEASURED = ("model_prob", "model_label", "attack", "norm", "budget", "l0", "l1", "l2", "linf")
+_MEASURED = ("model_prob", "model_label", "attack", "norm", "budget", *MEASURED)
 _GUIDE = ("kind", "number", "patch_id", "sha256", "truth")
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from attacks.engine.predictor import demand_installed, lost_quality
+from attacks.engine.predictor import lost_quality
 from core.errors import Progress, no_progress
+from core.extras import CVVDP
 from core.images import read_pixels
 from study.models import Stimulus, Study
 from study.protocol.prediction_requests import demand_displays
@@ -20,7 +21,7 @@ def predict_study(
         InvalidInput: no size is known, cvvdp is not installed, or an image cannot be read.
     """
     wanted = list(sizes) if sizes else demand_displays(study)
-    demand_installed()
+    CVVDP.load()  # asked for before anything is read
     stimuli = list(Stimulus.objects.filter(case__study=study).order_by("pk"))
     originals = {row.case_id: row for row in stimuli if row.arm == "original"}
     made = 0

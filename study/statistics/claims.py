@@ -13,7 +13,7 @@ def limits_of_the_claim(endpoint: Endpoint, readers: int, alpha: float) -> list[
     said = []
     unseen = (1 - primary.margin) ** primary.units
     if unseen > alpha:
-        if "(groups)" in primary.unit:
+        if primary.units < primary.patches:
             one, many, lost = "slide", "slides or patients", "in {share:g} of 100 slides every patch were"
         else:
             one, many, lost = "patch", "patches", "{share:g} of 100 patches were"

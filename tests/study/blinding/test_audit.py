@@ -25,7 +25,6 @@ from study.models import AuditEvent, Presentation, ReadingSession, ReadingSet, R
 from study.protocol import audit_log
 from study.protocol.schedule_checks import schedule_problems
 from tests import factories, ladders
-from tests.trust import sizes
 
 pytestmark = pytest.mark.django_db
 
@@ -228,9 +227,8 @@ def test_a_study_with_twins_in_different_sets_passes(copies):
     assert report["presentations"] == 3 * copies * 12
 
 
-@pytest.mark.trust
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("plant", LABELLING_PLANTS if sizes.FULL else ["header", "timing", *IN_THE_ROWS])
+@pytest.mark.parametrize("plant", LABELLING_PLANTS)
 def test_a_planted_leak_is_found_where_twins_lie_in_different_sets(plant):
     study = small(arm_order="twin-split", cases=20)
     with served(study, plant) as copy:

@@ -49,7 +49,7 @@ def test_mcnemar_power_is_the_sum_over_all_tables_that_reject(cells, n, alpha):
 
 
 @pytest.mark.parametrize("cells", CELLS)
-@pytest.mark.parametrize(("n", "margin"), [(9, 0.3), (14, 0.2)])
+@pytest.mark.parametrize(("n", "margin"), [(9, 0.3), (20, 0.15)])
 def test_margin_power_is_the_sum_over_all_tables_that_get_the_verdict(cells, n, margin):
     kept = {
         (b, c): verdict(counted(b, c, n).interval(0.95), margin, 1.0) for b in range(n + 1) for c in range(n + 1 - b)
@@ -115,7 +115,7 @@ def test_simulated_studies_are_judged_as_real_ones_are(readers, patches, sets, t
         tpf=tpf,
         difference=-0.05,
         components=Components(),
-        studies=30,
+        studies=60,
         seed=3,
         groups=groups,
         icc=0.5,

@@ -58,7 +58,7 @@ def test_without_a_measured_display_the_study_says_that_the_size_is_not_known():
 @pytest.mark.django_db
 def test_every_stimulus_is_predicted_once_per_size_and_kept(monkeypatch):
     asked = []
-    monkeypatch.setattr("study.protocol.predicting.demand_installed", lambda: None)
+    monkeypatch.setattr("core.extras.Extra.load", lambda self: [])
     monkeypatch.setattr("study.protocol.predicting.lost_quality", lambda one, other, size: asked.append(size) or 0.25)
     study = ladders.draft(noise=False)
     assert predict_study(study=study, sizes=[40])["predicted"] == Stimulus.objects.count()

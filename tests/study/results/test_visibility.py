@@ -120,7 +120,7 @@ def test_measures_that_were_taken_later_are_ranked_and_told_until_then_they_are_
     rows = list(csv.DictReader(io.StringIO(text_of(page(researcher, study, "results:file", "stimuli.csv")))))
     assert all((float(row["ciede2000"]) == 0) == (row["arm"] == "original") for row in rows)
 
-    monkeypatch.setattr("study.protocol.predicting.demand_installed", lambda: None)
+    monkeypatch.setattr("core.extras.Extra.load", lambda self: [])
     monkeypatch.setattr(
         "study.protocol.predicting.lost_quality", lambda original, shown, size: float(np.std(shown - original))
     )

@@ -337,8 +337,7 @@ def test_few_slides_and_a_claim_are_warned_of():
     found = document(grouped(table, 12), margin=0.10)
     assert found["primary"]["verdict"] == "equivalent"
     assert any("12 slides or patients are few for this claim" in warning for warning in found["warnings"])  # 0.9^12
-    over_patches = "20 patches, no slides or patients known; inference over patches"
-    primary = SimpleNamespace(margin=0.1, verdict="non_inferior", units=20, unit=over_patches)
+    primary = SimpleNamespace(margin=0.1, verdict="non_inferior", units=20, patches=20)
     (said,) = limits_of_the_claim(SimpleNamespace(primary=primary), 1, 0.025)
     assert "20 patches are few for this claim: if 10 of 100 patches were lost" in said and "slide" not in said
     found = document(grouped(table, 48), margin=0.10)

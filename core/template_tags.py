@@ -48,6 +48,12 @@ def norm(value: str) -> str:
 
 
 @register.filter
+def signed(value: float | None, digits: int = 3) -> str:
+    """A difference: +0.250, −0.100, 0.000; a dash where there is none."""
+    return "–" if value is None else texts.signed(value, digits)
+
+
+@register.filter
 def heading(name: str) -> str:
     """jpeg -> JPEG, stain -> Stain."""
     return texts.heading(name)

@@ -37,6 +37,12 @@ def heading(name: str) -> str:
     return name.upper() if name == "jpeg" else name[:1].upper() + name[1:]
 
 
+def signed(number: float, digits: int) -> str:
+    """A difference with its sign, which a difference of nothing has not: "+0.250", "−0.100", "0.000"."""
+    text = f"{number:+z.{digits}f}"
+    return text.replace("-", "−") if float(text) else text.lstrip("+")
+
+
 def slug_of(name: str, *, word: str, length: int = 60) -> str:
     """``name`` as a part of an address: "Blut & Brust" -> "blut-brust"; "" if it has neither letter nor digit.
 

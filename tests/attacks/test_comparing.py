@@ -161,7 +161,7 @@ def test_the_page_shows_every_measure_with_its_interval_and_a_picture(pair, quic
     assert len(cells) == len(found.result["rows"])
     row = row_of(found, "robust accuracy, linf 4")
     assert row["high"] > 0 and row["difference"] > 0
-    low, high = (f"{'+' if end > 0 else ''}{end:.3f}" for end in (row["low"], row["high"]))
+    low, high = (f"{end:+.3f}".replace("-", "−") for end in (row["low"], row["high"]))
     assert f"{low} to {high}" in cells["Robust accuracy, L∞ 4"]
     assert f"+{row['difference']:.3f}" in cells["Robust accuracy, L∞ 4"]
     assert page.xpath("//thead//th/text()")[1:3] == ["plain", "defended"]

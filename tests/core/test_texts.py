@@ -1,8 +1,8 @@
-"""Names as parts of an address, in any alphabet."""
+"""Names as parts of an address, in any alphabet; words and differences as people write them."""
 
 import pytest
 
-from core.texts import slug_of
+from core.texts import heading, signed, slug_of
 
 
 def test_names_in_latin_letters_have_the_address_that_they_had():
@@ -21,3 +21,14 @@ def test_names_in_other_alphabets_have_addresses_of_their_own():
 @pytest.mark.parametrize("name", ["", "!!!", " \n", "—"])
 def test_a_name_without_letters_has_none(name):
     assert slug_of(name, word="study") == ""
+
+
+def test_a_difference_has_its_sign_and_a_difference_of_nothing_has_none():
+    assert [signed(number, 3) for number in (0.25, -0.1, 0.0, -0.0, 0.0004, -0.0004)] == [
+        "+0.250", "−0.100", "0.000", "0.000", "0.000", "0.000",
+    ]  # fmt: skip
+    assert [signed(number, 1) for number in (10, 0.05001, 0.049)] == ["+10.0", "+0.1", "0.0"]
+
+
+def test_a_change_is_headed_as_people_write_it():
+    assert (heading("stain"), heading("jpeg"), heading("any of them")) == ("Stain", "JPEG", "Any of them")

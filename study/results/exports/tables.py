@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, TypeGuard, TypeVar
 
+from core.texts import signed
+
 T = TypeVar("T")
 
 TABLE_COLUMNS = ("source", "reader", "set", "reading", "original_tp", "original_n", "perturbed_tp", "perturbed_n",
@@ -86,7 +88,7 @@ def p_value(p: float | None) -> str:
 
 def points(value: float | None) -> str:
     """A difference in percentage points with its sign, which a difference of nothing has not."""
-    return f"{100 * value:+z.1f}".replace("-", "−").replace("+0.0", "0.0") if present(value) else "–"
+    return signed(100 * value, 1) if present(value) else "–"
 
 
 def percent(value: float | None) -> str:
